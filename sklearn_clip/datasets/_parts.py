@@ -1,0 +1,129 @@
+"""Deterministic assignment of whole groups to parts and splits."""
+
+import hashlib
+from collections import Counter, defaultdict
+
+_TASK_SHARE = 0.58
+_LARGE_GROUP = 14
+_MIN_POSITIVES = 25
+_MIN_TEST_POSITIVES = 6
+_TEST_SHARE = 0.3
+
+
+def assign(rows):
+    """Give every row its part, split and kept labels, whole groups at a time.
+
+    Parameters
+    ----------
+    rows : list of dict
+        With ``path``, ``group`` and ``labels`` (set of str); ``part``, ``split``
+        and ``labels`` (sorted tuple of the kept ones) are written into them.
+    """
+    frequent = _frequent(rows)
+    task, pretraining = _choose_task(rows, frequent)
+    kept = {
+        label
+        for label, count in _count(task).items()
+        if count >= _MIN_POSITIVES and label in frequent
+    }
+    while True:
+        # Leaving out rows without a label lowers no count of a kept label, but a
+        # group must not be torn: its other rows then stay in the task without it.
+        task = [row for row in task if row["labels"] & kept]
+        test = _choose_test(task, kept)
+        in_test = _count([row for row in task if row["group"] in test])
+        rare = {label for label in kept if in_test[label] < _MIN_TEST_POSITIVES}
+        if not rare:
+            break
+        kept -= rare
+    in_task = {row["path"] for row in task}
+    task_groups = {row["group"] for row in task}
+    for row in rows:
+        row["labels"] = tuple(sorted(row["labels"] & kept))
+        row["part"] = "task" if row["path"] in in_task else "pretraining"
+        row["split"] = ""
+        if row["part"] == "task":
+            row["split"] = "test" if row["group"] in test else "train"
+    # Unlabelled rows of a task group belong to neither part.
+    rows[:] = [
+        row for row in rows if row["part"] == "task" or row["group"] not in task_groups
+    ]
+
+
+def _count(rows):
+    return Counter(label for row in rows for label in row["labels"])
+
+
+def _order(groups):
+    """Sort groups by a hash of their first path."""
+    return sorted(
+        groups,
+        key=lambda g: hashlib.sha256(groups[g][0]["path"].encode()).digest(),
+    )
+
+
+def _by_group(rows):
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["group"]].append(row)
+    return groups
+
+
+def _frequent(rows):
+    """Labels that half of the library can carry often enough."""
+    return {k for k, count in _count(rows).items() if count >= 1.2 * _MIN_POSITIVES}
+
+
+def _choose_task(rows, frequent):
+    """Share the groups out; large series and groups without a label are not asked."""
+    groups = _by_group(rows)
+    wanted = _TASK_SHARE * len(rows)
+    total = _count(rows)
+    have = Counter()
+    task, pretraining = [], []
+    for group in _order(groups):
+        members = groups[group]
+        labels = {label for row in members for label in row["labels"]} & frequent
+        useful = labels and len(members) < _LARGE_GROUP
+        # A scarce label is worth more than its share.
+        scarce = any(have[k] < min(_MIN_POSITIVES + 5, total[k]) for k in labels)
+        if useful and (scarce or len(task) < wanted):
+            task += members
+            have.update(label for row in members for label in row["labels"])
+        else:
+            pretraining += members
+    return task, pretraining
+
+
+def _choose_test(task, kept):
+    """Choose test groups so that every label has about its share of positives there.
+
+    Iterative stratification over groups: the scarcest label is served first, each of
+    its groups going where that label is still furthest from its share.
+    """
+    groups = _by_group(task)
+    order = _order(groups)
+    labels_of = {g: _count(groups[g]) for g in order}
+    wanted = Counter({k: _TEST_SHARE * n for k, n in _count(task).items()})
+    test, placed = set(), set()
+    left = {k: n for k, n in _count(task).items() if k in kept}
+    filled = Counter()
+    seen = Counter()
+    for label in sorted(left, key=lambda k: (left[k], k)):
+        for group in order:
+            if group in placed or not labels_of[group][label]:
+                continue
+            placed.add(group)
+            size = labels_of[group][label]
+            if filled[label] + size / 2 < wanted[label] and _is_due(
+                filled[label], seen[label]
+            ):
+                test.add(group)
+                filled.update(labels_of[group])
+            seen.update(labels_of[group])
+    return test
+
+
+def _is_due(filled, seen):
+    """Whether the test split lags behind its share of what has been dealt out."""
+    return filled <= _TEST_SHARE * seen
