@@ -22,8 +22,9 @@ _COLLECTION = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_THE_FILE = re.compile(
-    r"@|http|hash\(|www\.|contact|inkscape|sodipodi|trace|created?\b|vectori[sz]|gradien|svg"
-    r"|converted|drawn|this image|author|licen[cs]e|public domain|collection|data from|clip ?art",
+    r"@|http|hash\(|www\.|contact|inkscape|sodipodi|trace|created?\b|vectori[sz]|svg"
+    r"|gradien|converted|drawn|this image|author|licen[cs]e|public domain|collection"
+    r"|data from|clip ?art",
     re.IGNORECASE,
 )
 # "This is a nice detailed image of ..." says nothing.
@@ -101,7 +102,8 @@ def read_metadata(svg_text):
 
     def first(pattern):
         found = pattern.search(rdf)
-        text = html.unescape(found.group(1)) if found else ""
+        # Some files are escaped twice.
+        text = html.unescape(html.unescape(found.group(1))) if found else ""
         return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
     subject = _SUBJECT.search(rdf)

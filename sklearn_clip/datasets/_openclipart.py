@@ -216,7 +216,7 @@ def _thin_out(rows):
 
 
 def _group(rows):
-    """Number the groups: equal stems, near-duplicates and series together."""
+    """Give one number to equal stems, near-duplicates and series."""
     sets = _groups.UnionFind(len(rows))
     sets.union_by([_captions.stem(row["text"]) for row in rows])
     sets.union_by([_groups.series_key(row["path"]) for row in rows])

@@ -20,15 +20,13 @@ def assign(rows):
         and ``labels`` (sorted tuple of the kept ones) are written into them.
     """
     frequent = _frequent(rows)
-    task, pretraining = _choose_task(rows, frequent)
+    task = _choose_task(rows, frequent)
     kept = {
         label
         for label, count in _count(task).items()
         if count >= _MIN_POSITIVES and label in frequent
     }
     while True:
-        # Leaving out rows without a label lowers no count of a kept label, but a
-        # group must not be torn: its other rows then stay in the task without it.
         task = [row for row in task if row["labels"] & kept]
         test = _choose_test(task, kept)
         in_test = _count([row for row in task if row["group"] in test])
@@ -80,7 +78,7 @@ def _choose_task(rows, frequent):
     wanted = _TASK_SHARE * len(rows)
     total = _count(rows)
     have = Counter()
-    task, pretraining = [], []
+    task = []
     for group in _order(groups):
         members = groups[group]
         labels = {label for row in members for label in row["labels"]} & frequent
@@ -90,16 +88,15 @@ def _choose_task(rows, frequent):
         if useful and (scarce or len(task) < wanted):
             task += members
             have.update(label for row in members for label in row["labels"])
-        else:
-            pretraining += members
-    return task, pretraining
+    return task
 
 
 def _choose_test(task, kept):
     """Choose test groups so that every label has about its share of positives there.
 
     Iterative stratification over groups: the scarcest label is served first, each of
-    its groups going where that label is still furthest from its share.
+    its groups going to the test split when that lags behind its share of what has
+    been dealt out.
     """
     groups = _by_group(task)
     order = _order(groups)
@@ -108,22 +105,16 @@ def _choose_test(task, kept):
     test, placed = set(), set()
     left = {k: n for k, n in _count(task).items() if k in kept}
     filled = Counter()
-    seen = Counter()
+    dealt = Counter()
     for label in sorted(left, key=lambda k: (left[k], k)):
         for group in order:
             if group in placed or not labels_of[group][label]:
                 continue
             placed.add(group)
             size = labels_of[group][label]
-            if filled[label] + size / 2 < wanted[label] and _is_due(
-                filled[label], seen[label]
-            ):
+            lags = filled[label] <= _TEST_SHARE * dealt[label]
+            if lags and filled[label] + size / 2 < wanted[label]:
                 test.add(group)
                 filled.update(labels_of[group])
-            seen.update(labels_of[group])
+            dealt.update(labels_of[group])
     return test
-
-
-def _is_due(filled, seen):
-    """Whether the test split lags behind its share of what has been dealt out."""
-    return filled <= _TEST_SHARE * seen

@@ -121,8 +121,8 @@ SYNONYMS = {
     "education": "school education_mascot study",
     "electronics": """electronic battery bulb lightbulb tv television camera resistor
         capacitor diode transistor radio""",
-    "europe": """france spain germany italy united_kingdom denmark finland norway belgium
-        basque andalusia catalunya poland ukraine""",
+    "europe": """france spain germany italy united_kingdom denmark finland norway
+        belgium basque andalusia catalunya poland ukraine""",
     "fish": "fishes shark pesce",
     "flag": "flags international_flag signalflag",
     "flower": "flowers daffodil magnolia tulip rose",

@@ -1,0 +1,122 @@
+"""The clip art data set that ships with the package."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from sklearn_clip._shared import import_optional
+from sklearn_clip.datasets._archive import get_data_home, unpack
+
+_HERE = Path(__file__).parent
+_ARCHIVE = _HERE / "data" / "clipart.zip"
+_TABLE = "clipart.csv"
+
+
+def load_clipart(*, split=None, return_X_y=False, as_frame=False, data_home=None):
+    """Load the clip art data set: pictures with titles and several labels each.
+
+    2,166 public domain drawings of the Open Clip Art Library with 44 labels
+    (animal, mammal, food, flag, ...), 1.7 a row. It ships with the package; the
+    pictures are unpacked into a cache folder on first use. Read more in ``DESCR``.
+
+    Parameters
+    ----------
+    split : {"train", "test"} or None, default=None
+        Which rows to return. Variants, near-duplicates and series lie on one side.
+        None means all.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether `data` and `target` are pandas DataFrames.
+    data_home : str, path-like or None, default=None
+        Where to unpack the pictures. None means the environment variable
+        ``SKLEARN_CLIP_DATA``, else ``sklearn_clip`` in the user's cache folder
+        (``XDG_CACHE_HOME`` or ``~/.cache``).
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        data : ndarray of shape (n, 2), dtype object, or DataFrame
+            Path of the picture (WebP with transparency, at most 128 pixels wide and
+            high) and title. The DataFrame has the columns ``image`` and ``text``.
+        target : ndarray of shape (n, n_labels), dtype int64, or DataFrame
+            1 where the label is true of the row. The DataFrame has the columns
+            `target_names`.
+        target_names : list of str
+            The labels, sorted.
+        split : ndarray of shape (n,), dtype str
+            ``"train"`` or ``"test"``.
+        groups : ndarray of shape (n,), dtype int64
+            Equal for rows that must not be torn apart in cross-validation.
+        frame : DataFrame or None
+            `data` and `target` side by side, if `as_frame`.
+        DESCR : str
+            Where the data come from and how they were made.
+
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If `split` is unknown.
+    OSError
+        If the archive is damaged or the cache folder cannot be written.
+    ImportError
+        If `as_frame` and pandas is not installed.
+
+    Examples
+    --------
+    >>> from sklearn_clip.datasets import load_clipart
+    >>> clipart = load_clipart(split="train")
+    >>> clipart.data.shape, clipart.target.shape
+    ((1533, 2), (1533, 44))
+    >>> clipart.target_names[:5]
+    ['africa', 'america', 'animal', 'asia', 'bird']
+    """
+    if split not in ("train", "test", None):
+        raise ValueError(f"split must be 'train', 'test' or None. Got {split!r}.")
+    folder = unpack(_ARCHIVE, get_data_home(data_home))
+    with open(folder / _TABLE, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = sorted({label for row in rows for label in row["labels"].split("|")})
+    rows = [row for row in rows if split in (None, row["split"])]
+    data, target = _arrays(rows, names, folder)
+    frame = None
+    if as_frame:
+        data, target, frame = _frames(data, target, names)
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        target_names=names,
+        split=np.array([row["split"] for row in rows]),
+        groups=np.array([int(row["group"]) for row in rows]),
+        frame=frame,
+        DESCR=(_HERE / "data" / "clipart.rst").read_text("utf-8"),
+    )
+
+
+def _arrays(rows, names, folder):
+    """Arrange the table as an object array of cells and a 0/1 array of labels."""
+    data = np.empty((len(rows), 2), dtype=object)
+    target = np.zeros((len(rows), len(names)), dtype=np.int64)
+    column = {name: i for i, name in enumerate(names)}
+    for i, row in enumerate(rows):
+        data[i] = str(folder / row["file"]), row["text"]
+        target[i, [column[label] for label in row["labels"].split("|")]] = 1
+    return data, target
+
+
+def _frames(data, target, names):
+    pandas = import_optional(
+        "pandas", extra="pandas", purpose="load_clipart(as_frame=True)"
+    )
+    data = pandas.DataFrame(data, columns=["image", "text"])
+    target = pandas.DataFrame(target, columns=names)
+    return data, target, pandas.concat([data, target], axis=1)
