@@ -1,0 +1,492 @@
+"""The transformer: wires rows, images, backbone, store and fusion together."""
+
+import os
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from sklearn_clip import embedding
+from sklearn_clip._shared import (
+    ImageDecodeError,
+    Interval,
+    StrOptions,
+    _fit_context,
+)
+from sklearn_clip.fusion import Fusion, make_fusion
+
+
+class CLIPFeaturizer(TransformerMixin, BaseEstimator):
+    r"""Turn rows of images and texts into CLIP features.
+
+    Every distinct image and text is encoded once per session, whatever happens around
+    this transformer: clones, folds, candidates of a grid search, other fusions.
+
+    Parameters
+    ----------
+    model_name : str, default="ViT-B-32"
+        Model of open_clip: one of its names, ``"hf-hub:org/repo"``,
+        ``"local-dir:/a/folder"``, or ``"clipart-tiny"``, the small model that ships
+        with this package and needs no network.
+    pretrained : str, default="datacomp_xl_s13b_b90k"
+        open_clip's tag of the weights, or a file of weights. Not used where
+        `model_name` stands for the weights too.
+    image, text : str or None, default="image" and "text"
+        Column (DataFrame) or key (dict) of each modality; None if X has none.
+    image_root : str, os.PathLike or None, default=None
+        Folder put before relative image paths.
+    fusion : str, Fusion or callable, default="concat"
+        How image vector i and text vector t become one row: ``"image"``, ``"text"``,
+        ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
+        ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
+        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays. A
+        modality that the fusion does not need is neither required nor encoded.
+    normalize : bool, default=True
+        L2-normalise each modality before fusion.
+    missing : {"zero", "raise"}, default="zero"
+        What a missing item becomes (None, NaN, pandas' NA, an empty text or list): the
+        zero vector, or a ValueError.
+    add_missing_indicator : bool, default=False
+        Append one 0/1 column per modality that is 1 where the item is missing.
+    on_error : {"raise", "zero", "nan"}, default="raise"
+        What an image that cannot be read becomes: an `ImageDecodeError`, or a vector of
+        zeros or NaN with one warning and an entry in `failed_rows_`.
+    long_text : {"truncate", "mean"}, default="truncate"
+        What happens to a text beyond the model's context length: it is cut (the end
+        token is kept), or encoded in pieces whose vectors are averaged.
+    device : str, default="auto"
+        ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
+    precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
+        Arithmetic of the model; ``"auto"`` is fp32.
+    batch_size : int or "auto", default="auto"
+        Items of one forward pass. It is halved when the device runs out of memory.
+    num_workers : int or "auto", default="auto"
+        Threads that read and decode images.
+    cache : "auto", str, os.PathLike, EmbeddingStore or None, default="auto"
+        Where embeddings are kept: for this session, in a folder that stays, or nowhere.
+    verbose : int, default=0
+        Above 0, shows a progress bar.
+
+    Attributes
+    ----------
+    embedding_dim_ : int
+        Length of one image or text embedding.
+    model_fingerprint_ : str
+        Digest of the weights and the architecture.
+    failed_rows_ : list of tuple (row, source, reason)
+        The images of the last call that could not be read.
+
+    See Also
+    --------
+    sklearn_clip.fusion : The fusions as objects with parameters.
+    sklearn_clip.ThresholdOptimizer : Turns scores into labels.
+
+    Notes
+    -----
+    X may be a DataFrame (pandas or polars), a list of dicts, a list of (image, text)
+    pairs or an object array of shape (n, 2); with ``text=None`` or ``image=None`` also
+    a list, Series or 1-D array of images or texts, or a uint8 array (n, h, w, 3). An
+    image is a path, encoded bytes, a `PIL.Image.Image` or a uint8 array; a cell may
+    hold a list of images, whose embeddings are averaged.
+
+    A pickle holds neither weights nor embeddings: it names the model and keeps its
+    fingerprint and one probe embedding, which are checked when it is first used again.
+
+    References
+    ----------
+    .. [1] Radford et al., "Learning Transferable Visual Models From Natural Language
+       Supervision", 2021. :arxiv:`2103.00020`
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from sklearn_clip import CLIPFeaturizer
+    >>> X = [(Image.new("RGB", (64, 64), "red"), "a red square"), (None, "a cat")]
+    >>> CLIPFeaturizer("clipart-tiny", fusion="mean").fit_transform(X).shape[0]
+    2
+    """
+
+    _parameter_constraints: dict = {
+        "model_name": [str],
+        "pretrained": [str, None],
+        "image": [str, None],
+        "text": [str, None],
+        "image_root": [str, os.PathLike, None],
+        "fusion": [str, Fusion, callable],
+        "normalize": ["boolean"],
+        "missing": [StrOptions({"zero", "raise"})],
+        "add_missing_indicator": ["boolean"],
+        "on_error": [StrOptions({"raise", "zero", "nan"})],
+        "long_text": [StrOptions({"truncate", "mean"})],
+        "device": [str],
+        "precision": [StrOptions({"auto", "fp32", "bf16", "fp16"})],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "num_workers": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "cache": [str, os.PathLike, embedding.EmbeddingStore, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model_name="ViT-B-32",
+        pretrained="datacomp_xl_s13b_b90k",
+        *,
+        image="image",
+        text="text",
+        image_root=None,
+        fusion="concat",
+        normalize=True,
+        missing="zero",
+        add_missing_indicator=False,
+        on_error="raise",
+        long_text="truncate",
+        device="auto",
+        precision="auto",
+        batch_size="auto",
+        num_workers="auto",
+        cache="auto",
+        verbose=0,
+    ):
+        self.model_name = model_name
+        self.pretrained = pretrained
+        self.image = image
+        self.text = text
+        self.image_root = image_root
+        self.fusion = fusion
+        self.normalize = normalize
+        self.missing = missing
+        self.add_missing_indicator = add_missing_indicator
+        self.on_error = on_error
+        self.long_text = long_text
+        self.device = device
+        self.precision = precision
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.cache = cache
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and the form of X; nothing is learned or loaded.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray
+            Rows, see Notes.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        CLIPFeaturizer
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has none of the accepted forms.
+        """
+        self._split(X)
+        return self
+
+    def transform(self, X):
+        """Embed and fuse rows.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows, see Notes.
+
+        Returns
+        -------
+        ndarray of shape (n, k), dtype float32
+            The features, C-contiguous, in the order of X.
+
+        Raises
+        ------
+        ImageDecodeError
+            If an image cannot be read and ``on_error="raise"``.
+        WeightsUnavailableError
+            If the model is neither on this machine nor to be fetched.
+        ModelMismatchError
+            If the model is not the one this transformer was saved with.
+        ValueError
+            If an item is missing and ``missing="raise"``.
+        """
+        self._validate_params()
+        fusion, cells = self._split(X)
+        vectors, present = self._embed_cells(cells, fusion.modalities)
+        for modality in {"image", "text"} - set(vectors):
+            vectors[modality] = present[modality] = None
+        features = fusion.fuse(
+            vectors["image"], vectors["text"], present["image"], present["text"]
+        )
+        if self.add_missing_indicator:
+            flags = [~present[m][:, None] for m in fusion.modalities]
+            features = np.hstack([features, *flags])
+        return np.ascontiguousarray(features, dtype=np.float32)
+
+    def encode_images(self, images):
+        """Embed images alone.
+
+        Parameters
+        ----------
+        images : list, Series or ndarray of n images
+            Images in any accepted form; a missing one becomes zeros.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim_), dtype float32
+            Embeddings, L2-normalised.
+        """
+        return self._encode(images, "image")
+
+    def encode_texts(self, texts):
+        """Embed texts alone.
+
+        Parameters
+        ----------
+        texts : list, Series or ndarray of n str
+            Texts; a missing one becomes zeros.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim_), dtype float32
+            Embeddings, L2-normalised.
+        """
+        return self._encode(texts, "text")
+
+    def precompute(self, X):
+        """Embed the items of X into the store, before a search with ``n_jobs > 1``.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray
+            Rows, see Notes.
+
+        Returns
+        -------
+        CLIPFeaturizer
+            This transformer.
+
+        Raises
+        ------
+        ValueError
+            If ``cache=None``: there is no store to fill.
+        """
+        self._validate_params()
+        if self.cache is None:
+            raise ValueError("precompute needs a store. Got cache=None.")
+        fusion, cells = self._split(X)
+        self._embed_cells(cells, fusion.modalities)
+        return self
+
+    def check_images(self, X):
+        """Read and decode every image, without a model, before a long run.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray
+            Rows, see Notes.
+
+        Returns
+        -------
+        list of tuple (row, source, reason)
+            The images that cannot be read; empty if all is well.
+        """
+        self._validate_params()
+        cells = self._cells(X, ("image",))
+        return embedding.find_unreadable(cells.image, self.image_root)
+
+    def cache_info(self):
+        """Count the embeddings in the store and how this process used them.
+
+        Returns
+        -------
+        dict
+            ``items`` and ``bytes`` in the store; ``hits`` and ``misses`` of this
+            process: distinct items found there, and not found (so encoded).
+        """
+        store = embedding.open_store(self.cache)
+        empty = {"items": 0, "bytes": 0, "hits": 0, "misses": 0}
+        return empty if store is None else store.info()
+
+    @property
+    def embedding_dim_(self):
+        """Length of one embedding; loads the model if it was never used."""
+        return self._known_model()["embedding_dim"]
+
+    @property
+    def model_fingerprint_(self):
+        """Digest of weights and architecture; loads the model if it was never used."""
+        return self._known_model()["fingerprint"]
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the output columns.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored; the names come from the fusion.
+
+        Returns
+        -------
+        ndarray of str
+            For example ``"clip_image_0"``.
+        """
+        fusion = self._make_fusion()
+        names = fusion.feature_names(self.embedding_dim_)
+        if self.add_missing_indicator:
+            names = [*names, *(f"{m}_missing" for m in fusion.modalities)]
+        return np.array([f"clip_{name}" for name in names], dtype=object)
+
+    def _make_fusion(self):
+        available = tuple(m for m in ("image", "text") if getattr(self, m) is not None)
+        return make_fusion(self.fusion, available)
+
+    def _cells(self, X, modalities):
+        return embedding.split_rows(
+            X, image=self.image, text=self.text, modalities=modalities
+        )
+
+    def _split(self, X):
+        fusion = self._make_fusion()
+        return fusion, self._cells(X, fusion.modalities)
+
+    def _encode(self, items, kind):
+        self._validate_params()
+        names = {"image": None, "text": None, kind: getattr(self, kind) or kind}
+        cells = embedding.split_rows(items, modalities=(kind,), **names)
+        vectors, _ = self._embed_cells(cells, (kind,))
+        return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
+
+    def _embed_cells(self, cells, modalities):
+        """Embed the needed columns: vectors and presence, by modality."""
+        self.failed_rows_ = []
+        present = {
+            m: np.array([len(cell) > 0 for cell in getattr(cells, m)], dtype=bool)
+            for m in modalities
+        }
+        if self.missing == "raise":
+            _refuse_missing(cells, present)
+        backbone = self._backbone()
+        vectors = {}
+        for modality in modalities:
+            column = getattr(cells, modality)
+            if modality == "text" and self.long_text == "mean":
+                column = [
+                    [c for t in cell for c in backbone.chunk_text(t)] for cell in column
+                ]
+            vectors[modality], unread, failures = embedding.embed_column(
+                column,
+                modality,
+                backbone,
+                normalize=self.normalize,
+                store=embedding.open_store(self.cache),
+                root=self.image_root,
+                batch_size=self.batch_size,
+                num_workers=self.num_workers,
+                stop_on_failure=self.on_error == "raise",
+                verbose=self.verbose,
+            )
+            if failures:
+                self._report_failures(failures, cells)
+            if self.on_error == "nan":
+                vectors[modality][unread] = np.nan
+            else:
+                present[modality] &= ~unread
+        return vectors, present
+
+    def _report_failures(self, failed, cells):
+        self.failed_rows_ = failed
+        row, source, reason = failed[0]
+        first = f"{cells.name_row(row)}, {embedding.describe_image(source)}: {reason}"
+        count = f"{len(failed)} image{'s' if len(failed) > 1 else ''}"
+        if self.on_error == "raise":
+            raise ImageDecodeError(
+                f"An image could not be read: {first}. List every broken image with "
+                "check_images(X), or go on without them with on_error='zero' or "
+                "'nan'.",
+                failed,
+            )
+        warnings.warn(
+            f"{count} could not be read and became {self.on_error} vectors (first: "
+            f"{first}). See failed_rows_.",
+            stacklevel=4,
+        )
+
+    def _backbone(self):
+        """Load the model, and check that it is the one this object knows."""
+        backbone = embedding.load_backbone(
+            self.model_name,
+            self.pretrained,
+            device=self.device,
+            precision=self.precision,
+        )
+        if self.__dict__.get("_checked") is backbone:
+            return backbone
+        named = (self.model_name, self.pretrained)
+        record = self.__dict__.get("_model_record")
+        if record is None or tuple(record["named"]) != named:
+            self._model_record = embedding.record_model(backbone, named)
+        else:
+            embedding.check_same_model(record, backbone)
+        self._checked = backbone
+        return backbone
+
+    def _known_model(self):
+        record = self.__dict__.get("_model_record")
+        if record is None or tuple(record["named"]) != (
+            self.model_name,
+            self.pretrained,
+        ):
+            self._backbone()
+        return self._model_record
+
+    def __getstate__(self):
+        """Leave out the weights; tell worker processes where the session's store is."""
+        state = dict(super().__getstate__())
+        state.pop("_checked", None)
+        if isinstance(self.cache, str) and self.cache == "auto":
+            state["_session"] = embedding.session_folder()
+        return state
+
+    def __setstate__(self, state):
+        """Restore, sharing the store of the parent process if this is its worker."""
+        state = dict(state)
+        session = state.pop("_session", None)
+        super().__setstate__(state)
+        if session is not None:
+            embedding.join_session(session)
+
+    def __sklearn_is_fitted__(self):
+        """Tell that `transform` works without `fit`."""
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _refuse_missing(cells, present):
+    for modality, there in present.items():
+        if not there.all():
+            rows = np.flatnonzero(~there)
+            named = ", ".join(cells.name_row(row) for row in rows[:5])
+            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+            raise ValueError(
+                f"No row may lack its {modality} with missing='raise'. Got none for "
+                f"{named}{more}. Use missing='zero' to allow it."
+            )

@@ -1,0 +1,123 @@
+"""A column of cells to one vector per row: the mean of the items that could be read."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from sklearn_clip.embedding._engine import embed
+from sklearn_clip.embedding._images import why_unreadable
+
+
+def embed_column(column, kind, backbone, *, normalize, **options):
+    """Embed a column of cells.
+
+    Parameters
+    ----------
+    column : list of list
+        The items of each row.
+    kind : {"image", "text"}
+        What the items are.
+    backbone : Backbone
+        The model.
+    normalize : bool
+        L2-normalise the items, and the mean of several.
+    **options
+        Handed on to `embed`.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, embedding_dim), dtype float32
+        One vector per row; zeros where it has no readable item.
+    unread : ndarray of shape (n,), dtype bool
+        Rows that have items but none that could be read.
+    failures : list of tuple (row, source, reason)
+        The items that could not be read.
+    """
+    lengths = [len(cell) for cell in column]
+    flat = [item for cell in column for item in cell]
+    vectors, broken = embed(flat, kind, backbone, **options)
+    owner = np.repeat(np.arange(len(column)), lengths)
+    failures = [(int(owner[i]), flat[i], why) for i, why in broken.items()]
+    rows, unread = pool_cells(lengths, vectors, broken, normalize=normalize)
+    return rows, unread, failures
+
+
+def find_unreadable(column, root=None):
+    """Read and decode every image of a column.
+
+    Parameters
+    ----------
+    column : list of list
+        The images of each row.
+    root : str, os.PathLike or None, default=None
+        Folder put before relative paths.
+
+    Returns
+    -------
+    list of tuple (row, source, reason)
+        Those that cannot be read.
+    """
+    items = [(row, item) for row, cell in enumerate(column) for item in cell]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        reasons = pool.map(lambda pair: why_unreadable(pair[1], root), items)
+        return [
+            (row, item, reason)
+            for (row, item), reason in zip(items, reasons, strict=True)
+            if reason is not None
+        ]
+
+
+def unit_rows(vectors):
+    """L2-normalise rows.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        Rows of length 1; a row of zeros stays.
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms == 0, 1, norms)
+
+
+def pool_cells(lengths, vectors, failures, *, normalize):
+    """Average the vectors of each cell over the items that could be read.
+
+    Parameters
+    ----------
+    lengths : list of int
+        Number of items of each cell.
+    vectors : ndarray of shape (sum(lengths), d)
+        Their vectors, in order.
+    failures : collection of int
+        Positions among the items of those that could not be read.
+    normalize : bool
+        L2-normalise the items before the mean, so that each counts the same, and the
+        mean after it.
+
+    Returns
+    -------
+    rows : ndarray of shape (len(lengths), d)
+        One vector per cell; zeros where a cell has no readable item.
+    unread : ndarray of shape (len(lengths),), dtype bool
+        Cells that have items but none that could be read.
+    """
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    read = np.ones(len(owner), dtype=bool)
+    read[list(failures)] = False
+    owner, vectors = owner[read], vectors[read]
+    counts = np.bincount(owner, minlength=len(lengths))
+    if normalize:
+        vectors = unit_rows(vectors)
+    rows = np.zeros((len(lengths), vectors.shape[1]), dtype=vectors.dtype)
+    np.add.at(rows, owner, vectors)
+    several = counts > 1
+    rows[several] /= counts[several, None]
+    if normalize:
+        rows[several] = unit_rows(rows[several])
+    return rows, (np.asarray(lengths) > 0) & (counts == 0)

@@ -1,0 +1,266 @@
+"""One image, in any accepted form, to one RGB picture and to one content digest."""
+
+import hashlib
+import io
+import os
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+_URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
+_DIGEST_BYTES = 16
+_file_digests = {}
+_file_digests_lock = threading.Lock()
+
+
+def image_digest(source, root=None):
+    """Hash what an image contains, so that equal pictures share one embedding.
+
+    The digest of a file is that of its bytes, never of its name. A file whose size and
+    modification time have not changed since this process last read it is not read
+    again.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes, PIL.Image.Image or ndarray
+        The image.
+    root : str, os.PathLike or None, default=None
+        Folder put before a relative path.
+
+    Returns
+    -------
+    bytes
+        Digest of 16 bytes.
+
+    Raises
+    ------
+    ValueError
+        If the source is a URL or no kind of image.
+    OSError
+        If a file cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        return _file_digest(resolve_path(source, root))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _digest(b"file", bytes(source))
+    if isinstance(source, Image.Image):
+        palette = source.getpalette("RGBA") if source.mode in ("P", "PA") else None
+        frame = (
+            source.mode,
+            source.size,
+            palette,
+            source.info.get("transparency"),
+            source.getexif().get(0x0112),  # the orientation
+        )
+        return _digest(b"pil", repr(frame).encode(), source.tobytes())
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+        return _digest(b"array", repr(source.shape).encode(), source.tobytes())
+    raise ValueError(_not_an_image(source))
+
+
+def decode_image(source, root=None):
+    """Decode an image to RGB as a person would see it on a white page.
+
+    EXIF orientation is applied, the first frame of an animation is taken, transparent
+    pixels are composed over white, 16-bit greys are scaled to 8 bits.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes, PIL.Image.Image or ndarray
+        A path, an encoded file, a PIL image, or a uint8 array of shape (h, w),
+        (h, w, 3) or (h, w, 4).
+    root : str, os.PathLike or None, default=None
+        Folder put before a relative path.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Picture of mode ``"RGB"``.
+
+    Raises
+    ------
+    ValueError
+        If the source is a URL, no kind of image, or has pixels without a known range.
+    OSError
+        If the file cannot be read or is no image Pillow knows.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = resolve_path(source, root)
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder, not an image file")
+        with Image.open(path) as picture:
+            return _to_rgb(picture)
+    if isinstance(source, bytes | bytearray | memoryview):
+        with Image.open(io.BytesIO(source)) as picture:
+            return _to_rgb(picture)
+    if isinstance(source, Image.Image):
+        return _to_rgb(source)
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+        return _to_rgb(Image.fromarray(source))
+    raise ValueError(_not_an_image(source))
+
+
+def describe_image(source):
+    """Name an image in an error message: its path, or what it is.
+
+    Parameters
+    ----------
+    source : object
+        The image as the user gave it.
+
+    Returns
+    -------
+    str
+        A short description.
+    """
+    if isinstance(source, str | os.PathLike):
+        return repr(os.fspath(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"<{len(source)} bytes>"
+    if isinstance(source, np.ndarray):
+        return f"<array of shape {source.shape}, {source.dtype}>"
+    return f"<{type(source).__name__}>"
+
+
+def explain_failure(exc):
+    """Say in a few words why an image could not be decoded.
+
+    Parameters
+    ----------
+    exc : Exception
+        What `decode_image` or `image_digest` raised.
+
+    Returns
+    -------
+    str
+        The reason.
+    """
+    if isinstance(exc, FileNotFoundError):
+        return "the file does not exist"
+    if isinstance(exc, IsADirectoryError):
+        return "it is a folder, not an image file"
+    if isinstance(exc, PermissionError):
+        return "no permission to read the file"
+    if isinstance(exc, Image.UnidentifiedImageError):
+        return "it is not an image of a known format"
+    if isinstance(exc, Image.DecompressionBombError):
+        return f"{exc} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)"
+    return str(exc) or type(exc).__name__
+
+
+def why_unreadable(source, root=None):
+    """Try to decode an image.
+
+    Parameters
+    ----------
+    source : object
+        The image.
+    root : str, os.PathLike or None, default=None
+        Folder put before a relative path.
+
+    Returns
+    -------
+    str or None
+        Why it cannot be decoded, None if it can.
+    """
+    try:
+        decode_image(source, root)
+    except MemoryError:
+        raise
+    except Exception as exc:  # Pillow's readers raise nearly anything on mutated files
+        return explain_failure(exc)
+    return None
+
+
+def resolve_path(source, root):
+    """Put `root` before a relative path, and refuse a URL.
+
+    Parameters
+    ----------
+    source : str or os.PathLike
+        The path as given.
+    root : str, os.PathLike or None
+        Folder of relative paths; None for the working directory.
+
+    Returns
+    -------
+    pathlib.Path
+        The path to open.
+
+    Raises
+    ------
+    ValueError
+        If the source is a URL.
+    """
+    name = os.fspath(source)
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    if _URL.match(name):
+        raise ValueError(
+            "it is a URL, and sklearn-clip fetches nothing on its own: download the "
+            "file and give its path or its bytes"
+        )
+    return Path(name) if root is None else Path(root) / name
+
+
+def _file_digest(path):
+    stat = path.stat()
+    if path.is_dir():
+        raise IsADirectoryError(str(path))
+    identity = (os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    with _file_digests_lock:
+        known = _file_digests.get(identity)
+    if known is None:
+        known = _digest(b"file", path.read_bytes())
+        with _file_digests_lock:
+            _file_digests[identity] = known
+    return known
+
+
+def _digest(*parts):
+    hasher = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for part in parts:
+        hasher.update(part)
+    return hasher.digest()
+
+
+def _check_array(array):
+    if array.dtype != np.uint8:
+        raise ValueError(
+            f"an image array must be uint8 with values from 0 to 255, got {array.dtype}"
+        )
+    channels_ok = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if not channels_ok or 0 in array.shape:
+        raise ValueError(
+            "an image array must have shape (h, w), (h, w, 3) or (h, w, 4), got "
+            f"{array.shape}"
+        )
+
+
+def _not_an_image(source):
+    return (
+        "an image must be a path, encoded bytes, a PIL.Image or a uint8 array, got "
+        f"{type(source).__name__}"
+    )
+
+
+def _to_rgb(picture):
+    if getattr(picture, "is_animated", False):
+        picture.seek(0)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F":
+        raise ValueError("its pixels are floats, whose range is not known")
+    if picture.mode.startswith("I"):
+        # 16-bit greys: 65535 is white, and 65535 / 257 = 255.
+        grey = np.asarray(picture, dtype=np.int64).clip(0, 65535)
+        return Image.fromarray((grey // 257).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        page = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(page, picture).convert("RGB")
+    return picture.convert("RGB")

@@ -1,0 +1,237 @@
+"""Every accepted form of X, turned into one column of cells per modality.
+
+A cell is the list of items of one row: usually one image or one text, several images
+where a product has several photos, none where the item is missing.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_FORMS = (
+    "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
+    "array of shape (n, 2), or, with text=None or image=None, a list of images or of "
+    "texts."
+)
+
+
+@dataclass
+class Cells:
+    """The rows of one call, aligned by position.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    image, text : list of list, or None
+        The items of each row; an empty list where the item is missing. None when the
+        modality was not asked for.
+    index : sequence or None
+        Index labels of the rows where X is a pandas object, for error messages.
+    """
+
+    n_rows: int
+    image: list | None = None
+    text: list | None = None
+    index: object = field(default=None, repr=False)
+
+    def name_row(self, row):
+        """Name a row as the user knows it: its position, and its index label.
+
+        Parameters
+        ----------
+        row : int
+            Position in the call.
+
+        Returns
+        -------
+        str
+            For example ``"row 3"`` or ``"row 3 (index 'b7')"``.
+        """
+        if self.index is None or self.index[row] == row:
+            return f"row {row}"
+        label = self.index[row]
+        label = label.item() if isinstance(label, np.generic) else label
+        return f"row {row} (index {label!r})"
+
+
+def split_rows(X, *, image, text, modalities):
+    """Split X into a column of cells for every modality that is needed.
+
+    Parameters
+    ----------
+    X : DataFrame, Series, list or ndarray
+        Rows in one of the accepted forms, see `CLIPFeaturizer`.
+    image, text : str or None
+        Name of the column or key, None for a modality that is absent.
+    modalities : tuple of {"image", "text"}
+        The modalities to read; the others are not looked at.
+
+    Returns
+    -------
+    Cells
+        The aligned columns.
+
+    Raises
+    ------
+    TypeError
+        If X has none of the accepted forms, or an item has a type that cannot be an
+        image or a text.
+    ValueError
+        If a column is not there, or rows are not pairs where pairs are needed.
+    """
+    names = {"image": image, "text": text}
+    columns, index = _columns(X, names, modalities)
+    cells = Cells(n_rows=len(next(iter(columns.values()))), index=index)
+    if "image" in columns:
+        cells.image = [
+            _image_cell(value, row, cells) for row, value in enumerate(columns["image"])
+        ]
+    if "text" in columns:
+        cells.text = [
+            _text_cell(value, row, cells) for row, value in enumerate(columns["text"])
+        ]
+    return cells
+
+
+def _columns(X, names, modalities):
+    """Raw columns of the needed modalities, and the index labels if X has any."""
+    if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
+        raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
+    index = getattr(X, "index", None)
+    index = index if hasattr(index, "dtype") else None  # list.index is a method
+    if hasattr(X, "columns"):
+        return _frame_columns(X, names, modalities), index
+    if isinstance(X, np.ndarray) and X.ndim >= 3:
+        return {_only_modality(names, "images"): list(_image_array(X))}, index
+    rows = X.to_list() if hasattr(X, "to_list") else list(X)
+    if not rows:
+        return {m: [] for m in modalities}, index
+    if all(isinstance(row, Mapping) for row in rows):
+        return _mapping_columns(rows, names, modalities), index
+    if None not in names.values():
+        return _pair_columns(rows, modalities), index
+    only = _only_modality(names, "items")
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        if X.shape[1] != 1:
+            raise ValueError(
+                f"An array X of single items must have shape (n,). Got {X.shape}. For "
+                "(image, text) pairs leave image= and text= at their defaults."
+            )
+        rows = X[:, 0].tolist()
+    return {only: rows}, index
+
+
+def _frame_columns(X, names, modalities):
+    columns = {}
+    for modality in modalities:
+        name = names[modality]
+        if name not in X.columns:
+            raise ValueError(
+                f"X must have the column {name!r} for its {modality}s. Got the columns "
+                f"{list(X.columns)}. Name the column with CLIPFeaturizer({modality}="
+                f"...), or leave the modality out with {modality}=None."
+            )
+        column = X[name]
+        if getattr(column, "ndim", 1) != 1:
+            raise ValueError(
+                f"X must have one column {name!r}. Got {column.shape[1]} of that name."
+            )
+        columns[modality] = column.to_list()
+    return columns
+
+
+def _mapping_columns(rows, names, modalities):
+    columns = {}
+    for modality in modalities:
+        name = names[modality]
+        if not any(name in row for row in rows):
+            raise ValueError(
+                f"The dicts in X must have the key {name!r} for their {modality}s. Got "
+                f"the keys {sorted(map(str, rows[0]))} (row 0). Name the key with "
+                f"CLIPFeaturizer({modality}=...), or leave the modality out with "
+                f"{modality}=None."
+            )
+        columns[modality] = [row.get(name) for row in rows]
+    return columns
+
+
+def _pair_columns(rows, modalities):
+    for position, row in enumerate(rows):
+        if not isinstance(row, tuple | list | np.ndarray) or len(row) != 2:
+            got = f"{len(row)} items" if hasattr(row, "__len__") else repr(row)
+            got = repr(row) if isinstance(row, str) else got
+            raise ValueError(
+                f"Every row of X must be an (image, text) pair. Got {got} "
+                f"(row {position}). For rows that are images alone set text=None, for "
+                "texts alone image=None."
+            )
+    place = {"image": 0, "text": 1}
+    return {m: [row[place[m]] for row in rows] for m in modalities}
+
+
+def _only_modality(names, what):
+    given = [modality for modality, name in names.items() if name is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"X holds {what} of one kind: set text=None if they are images, image=None "
+            f"if they are texts. Got image={names['image']!r}, text={names['text']!r}."
+        )
+    return given[0]
+
+
+def _image_array(X):
+    """Check that a stacked array is n images; a lone (h, w, 3) image is refused."""
+    if X.ndim != 4 or X.shape[3] not in (3, 4):
+        raise ValueError(
+            "An array of images must have shape (n, h, w, 3) or (n, h, w, 4). Got "
+            f"{X.shape}. For a single image give X[None]."
+        )
+    return X
+
+
+def _is_missing(value):
+    if value is None:
+        return True
+    if isinstance(value, float):  # np.float64 included
+        return value != value
+    # pd.NA and pd.NaT compare unequal to nothing sensible; their types are singletons.
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _image_cell(value, row, cells):
+    if _is_missing(value) or (isinstance(value, str) and not value):
+        return []
+    if isinstance(value, list | tuple) or (
+        isinstance(value, np.ndarray) and value.dtype == object
+    ):
+        return [v for v in value if not _is_missing(v) and not _is_empty(v)]
+    if isinstance(value, int | float | bool | np.number | np.bool_):
+        raise TypeError(
+            "An image must be a path, encoded bytes, a PIL.Image or a uint8 array. Got "
+            f"{value!r} of type {type(value).__name__} ({cells.name_row(row)})."
+        )
+    return [value]
+
+
+def _is_empty(value):
+    return isinstance(value, str) and not value
+
+
+def _text_cell(value, row, cells):
+    if _is_missing(value):
+        return []
+    if not isinstance(value, str):
+        raise TypeError(
+            f"A text must be a str. Got {value!r:.80} of type {type(value).__name__} "
+            f"({cells.name_row(row)})."
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(
+            f"A text must be valid Unicode. Got {value!r:.80} ({cells.name_row(row)})."
+        ) from exc
+    return [str(value)] if value.strip() else []
