@@ -1,9 +1,10 @@
 """Rows to unit vectors: what a CLIP model makes of images and texts."""
 
-from sklearn_clip.embedding._backbone import Backbone, load_backbone
+from sklearn_clip.embedding._backbone import Backbone
 from sklearn_clip.embedding._columns import embed_column, find_unreadable, unit_rows
 from sklearn_clip.embedding._identity import check_same_model, record_model
 from sklearn_clip.embedding._images import decode_image, describe_image
+from sklearn_clip.embedding._loading import load_backbone
 from sklearn_clip.embedding._rows import Cells, split_rows
 from sklearn_clip.embedding._store import (
     EmbeddingStore,

@@ -1,0 +1,243 @@
+"""open_clip models: found by name, fetched, loaded once per process and device."""
+
+import difflib
+import os
+import socket
+import threading
+import urllib.parse
+import urllib.request
+import warnings
+from pathlib import Path
+
+import huggingface_hub
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip.embedding._backbone import Backbone
+
+_BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
+_loaded = {}
+_load_lock = threading.RLock()
+
+
+def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto"):
+    """Load a model, or return the one this process has loaded already.
+
+    Parameters
+    ----------
+    model_name : str
+        A name of open_clip, ``"hf-hub:..."``, ``"local-dir:..."`` or
+        ``"clipart-tiny"``.
+    pretrained : str or None
+        Tag or file of the weights; ignored where the name stands for weights too.
+    device : str, default="auto"
+        A torch device.
+    precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
+        Arithmetic; ``"auto"`` is fp32.
+
+    Returns
+    -------
+    Backbone
+        The model.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model or tag.
+    WeightsUnavailableError
+        If the weights are neither here nor to be fetched.
+    """
+    location, tag = _locate(model_name, pretrained)
+    device = resolve_device(device)
+    precision = "fp32" if precision == "auto" else precision
+    key = (location, tag, str(device), precision, _folder_state(location))
+    with _load_lock:
+        if key not in _loaded:
+            _loaded[key] = _load(model_name, location, tag, device, precision)
+        return _loaded[key]
+
+
+def resolve_device(device):
+    """Choose the device: CUDA, then Apple's MPS, then the CPU.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` or a torch device.
+
+    Returns
+    -------
+    torch.device
+        The device.
+    """
+    if device != "auto":
+        try:
+            return torch.device(device)
+        except RuntimeError as exc:
+            raise ValueError(
+                f"device must be 'auto' or a torch device such as 'cpu' or 'cuda:0'. "
+                f"Got {device!r}."
+            ) from exc
+    if torch.cuda.is_available():
+        try:
+            torch.zeros(1, device="cuda")
+            return torch.device("cuda")
+        except RuntimeError as exc:
+            _warn_unusable_gpu(exc)
+    elif os.path.exists("/proc/driver/nvidia/version"):
+        _warn_unusable_gpu("this build of torch does not see it")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def _warn_unusable_gpu(reason):
+    warnings.warn(
+        f"An NVIDIA GPU is present but cannot be used ({reason}): CLIP runs on the CPU,"
+        " many times slower. Check torch.cuda.is_available() and the torch build, or "
+        "silence this with device='cpu'.",
+        stacklevel=3,
+    )
+
+
+def _locate(model_name, pretrained):
+    """Check the names and return what open_clip takes: a location and a tag."""
+    if model_name in _BUNDLED:
+        return f"local-dir:{_BUNDLED[model_name]}", None
+    if model_name.startswith("local-dir:"):
+        folder = os.path.abspath(model_name.removeprefix("local-dir:"))
+        if not os.path.isfile(os.path.join(folder, "open_clip_config.json")):
+            raise WeightsUnavailableError(
+                f"model_name={model_name!r}: the folder {folder!r} must hold "
+                "open_clip_config.json and the weights. It does not."
+            )
+        return f"local-dir:{folder}", None
+    if model_name.startswith("hf-hub:"):
+        return model_name, None
+    known = open_clip.list_models()
+    if model_name not in known:
+        nearest = difflib.get_close_matches(
+            model_name, [*known, *_BUNDLED], n=3, cutoff=0.4
+        )
+        raise ValueError(
+            f"model_name must be a model of open_clip. Got {model_name!r}. Nearest: "
+            f"{', '.join(map(repr, nearest)) or 'none'}. All of them: "
+            "open_clip.list_models()."
+        )
+    if pretrained and os.path.isfile(pretrained):
+        return model_name, os.path.abspath(pretrained)
+    tags = open_clip.list_pretrained_tags_by_model(model_name)
+    if pretrained not in tags:
+        nearest = difflib.get_close_matches(str(pretrained), tags, n=3, cutoff=0.4)
+        raise ValueError(
+            f"pretrained must be a tag of {model_name!r} or a file of weights; random "
+            f"weights are never used in silence. Got {pretrained!r}. Nearest: "
+            f"{', '.join(map(repr, nearest or tags)) or 'none'}."
+        )
+    return model_name, pretrained
+
+
+def _folder_state(location):
+    """Sizes and times of a model folder, so that a folder written anew is reloaded."""
+    if not location.startswith("local-dir:"):
+        return None
+    files = sorted(Path(location.removeprefix("local-dir:")).iterdir())
+    return tuple((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files)
+
+
+def _load(model_name, location, tag, device, precision):
+    weights = _fetch_weights(model_name, location, tag)
+    # open_clip takes the preprocessing of a tag only together with its download.
+    preprocess_cfg = open_clip.get_pretrained_cfg(location, tag) if tag else None
+    model = open_clip.create_model(
+        location,
+        pretrained=weights,
+        force_preprocess_cfg=preprocess_cfg or None,
+        require_pretrained=True,
+    )
+    preprocess = image_transform_v2(
+        PreprocessCfg(**open_clip.get_model_preprocess_cfg(model)), is_train=False
+    )
+    return Backbone(
+        model.eval().requires_grad_(False),
+        preprocess,
+        open_clip.get_tokenizer(location),
+        open_clip.get_model_config(location),
+        device,
+        precision,
+    )
+
+
+def _fetch_weights(model_name, location, tag):
+    """Have the weights on this machine and return their file where open_clip needs it.
+
+    What the Hugging Face cache holds is taken from there without asking the hub, which
+    on a machine without a network would be asked again and again for half a minute.
+    """
+    try:
+        if location.startswith("hf-hub:"):
+            repository = location.removeprefix("hf-hub:")
+            if _cached_file(repository, "") is None:
+                _check_network()
+                open_clip.get_model_config(location)
+                open_clip.download_pretrained_from_hf(repository)
+            return None
+        if tag is None:
+            if not _has_weights(location):
+                raise FileNotFoundError("the folder holds no file of weights")
+            return None
+        if os.path.isfile(tag):
+            return tag
+        source = open_clip.get_pretrained_cfg(location, tag)
+        cached = _cached_file(*os.path.split(source.get("hf_hub", "")))
+        if cached is None:
+            _check_network()
+            cached = open_clip.download_pretrained(source)
+        return cached
+    except Exception as exc:  # the network fails in the ways of four libraries
+        named = f"{model_name!r}" if tag is None else f"{model_name!r}, {tag!r}"
+        raise WeightsUnavailableError(
+            f"The weights of {named} are not on this machine and could not be fetched "
+            f"({str(exc).splitlines()[0]:.200}). Fetch them where there is a network, "
+            f"with CLIPFeaturizer({named}).encode_texts(['a']), and copy the Hugging "
+            "Face cache (HF_HOME) here; or save the model to a folder and use "
+            "model_name='local-dir:/the/folder'. CLIPFeaturizer('clipart-tiny') works "
+            "without a network."
+        ) from exc
+
+
+def _cached_file(repository, filename):
+    """File of a repository of the hub in the local cache, or None."""
+    if not repository:
+        return None
+    stem, extension = os.path.splitext(filename)
+    names = (
+        [f"{stem}.safetensors", filename]
+        if extension
+        else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    )
+    for name in names:
+        path = huggingface_hub.try_to_load_from_cache(repository, name)
+        if isinstance(path, str):
+            return path
+    return None
+
+
+def _check_network():
+    """Fail at once where the hub's name does not resolve; a proxy resolves it."""
+    if urllib.request.getproxies():
+        return
+    host = urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError as exc:
+        raise ConnectionError(f"no network: {host} cannot be found") from exc
+
+
+def _has_weights(location):
+    folder = Path(location.removeprefix("local-dir:"))
+    return any(
+        p.suffix in (".safetensors", ".bin", ".pth", ".pt") for p in folder.iterdir()
+    )
