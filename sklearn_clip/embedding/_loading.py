@@ -149,12 +149,17 @@ def _folder_state(location):
 
 def _load(model_name, location, tag, device, precision):
     weights = _fetch_weights(model_name, location, tag)
-    # open_clip takes the preprocessing of a tag only together with its download.
-    preprocess_cfg = open_clip.get_pretrained_cfg(location, tag) if tag else None
+    # open_clip applies what a tag says of preprocessing and activation only when it
+    # downloads by that tag; here it gets a file.
+    tag_cfg = (open_clip.get_pretrained_cfg(location, tag) if tag else None) or {}
+    config = open_clip.get_model_config(location)
+    if tag_cfg.get("quick_gelu"):
+        config["quick_gelu"] = True
     model = open_clip.create_model(
         location,
         pretrained=weights,
-        force_preprocess_cfg=preprocess_cfg or None,
+        force_quick_gelu=config.get("quick_gelu", False),
+        force_preprocess_cfg=tag_cfg,
         require_pretrained=True,
     )
     preprocess = image_transform_v2(
@@ -164,7 +169,7 @@ def _load(model_name, location, tag, device, precision):
         model.eval().requires_grad_(False),
         preprocess,
         open_clip.get_tokenizer(location),
-        open_clip.get_model_config(location),
+        config,
         device,
         precision,
     )
