@@ -1,0 +1,57 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv, installs
+# from pyproject.toml and reuses it. VENV= and PYTHON= choose another place or interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+FLOOR ?= .venv-floor
+
+.PHONY: demo test lint format test-floor train-clipart rebuild-clipart bench wheel
+
+demo: $(INSTALLED)
+	$(BIN)/python examples/quickstart.py
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The oldest scikit-learn that is supported, with a scipy of its time.
+test-floor: $(FLOOR)/.installed
+	$(FLOOR)/bin/python -m pytest
+
+# Corpus, training, export and the figures of the model card: hours on two cores.
+train-clipart: $(INSTALLED)
+	$(BIN)/pip install --quiet "resvg-py>=0.2"
+	$(BIN)/python tools/clipart_corpus.py
+	$(BIN)/python tools/train_clipart.py
+	$(BIN)/python tools/evaluate_clipart.py
+
+# The shipped archive, byte for byte, from Debian's openclipart-png and openclipart-svg.
+rebuild-clipart: $(INSTALLED)
+	$(BIN)/python -m sklearn_clip.datasets.build_clipart
+
+bench: $(INSTALLED)
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+wheel: $(INSTALLED)
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	ls -l dist/*.whl
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e ".[test]"
+	touch $@
+
+$(FLOOR)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(FLOOR)
+	$(FLOOR)/bin/pip install --quiet --upgrade pip
+	$(FLOOR)/bin/pip install --quiet -e ".[test]" "scikit-learn==1.6.*" "scipy<1.16"
+	touch $@
