@@ -1,6 +1,39 @@
-"""What every room of the package shares: errors and optional imports."""
+"""What every room of the package shares: errors, checks, private imports.
+
+scikit-learn's private functions are imported here and nowhere else, so that a release
+which moves one of them is met in one place.
+"""
 
 import importlib
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    _num_samples,
+)
+
+__all__ = [
+    "HasMethods",
+    "ImageDecodeError",
+    "Interval",
+    "ModelMismatchError",
+    "RealNotInt",
+    "StrOptions",
+    "WeightsUnavailableError",
+    "_check_method_params",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_safe_indexing",
+    "check_indicator",
+    "import_optional",
+    "positive_scores",
+]
 
 
 class ImageDecodeError(ValueError):
@@ -57,3 +90,150 @@ def import_optional(module, *, extra, purpose):
             f"{purpose} needs {module}, which is not installed. "
             f"Install it with: pip install 'sklearn-clip[{extra}]'"
         ) from exc
+
+
+def _is_zero_or_one(value):
+    """Tell whether an object is 0 or 1; text, None and pandas' NA are not."""
+    try:
+        return bool(value == 0 or value == 1)
+    except (TypeError, ValueError):
+        return False
+
+
+def check_indicator(y, *, one_dimensional_hint=""):
+    """Check multi-label targets and return them as a dense array of 0 and 1.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Targets of 0 and 1 or False and True.
+    one_dimensional_hint : str, default=""
+        Sentence added to the error for a 1-D `y`: what to write instead.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples, n_labels), dtype=int64
+        The targets.
+    label_names : ndarray of shape (n_labels,), dtype=object, or None
+        The column names of a DataFrame, else None.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None, is not 2-dimensional, is empty, or holds anything but 0 and 1.
+    """
+    if y is None:
+        raise ValueError(
+            "A classifier requires y to be passed, but the target y is None."
+        )
+    names = getattr(y, "columns", None)
+    names = None if names is None else np.array(list(names), dtype=object)
+    values = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if values.ndim != 2:
+        raise ValueError(
+            "y must have 2 dimensions, (n_samples, n_labels), with one column of 0 "
+            f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}."
+            + (f" {one_dimensional_hint}" if one_dimensional_hint else "")
+        )
+    if 0 in values.shape:
+        raise ValueError(
+            "y must have at least one row and one label. "
+            f"Got an array of shape {values.shape}."
+        )
+    if values.dtype.kind in "biuf":
+        good = (values == 0) | (values == 1)
+    else:
+        good = np.frompyfunc(_is_zero_or_one, 1, 1)(values).astype(bool)
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        name = "" if names is None else f", label {names[column]!r}"
+        raise ValueError(
+            "y must hold only 0 and 1 (or False and True). "
+            f"Got {values[row, column]} (row {row}, column {column}{name})."
+        )
+    return values.astype(np.int64), names
+
+
+def _column_of_one(values, classes, *, absent):
+    """Column of class 1 in one label's output; `absent` and 1 where it is constant."""
+    values = np.asarray(values, dtype=np.float64)
+    if classes is not None and len(classes) == 1:
+        return np.full(len(values), 1.0 if classes[0] == 1 else absent)
+    if values.ndim == 2 and values.shape[1] == 2:
+        # Two classes of 0/1 targets are sorted: column 1 is class 1.
+        return values[:, 1]
+    return values.reshape(len(values), -1)[:, -1]
+
+
+def positive_scores(estimator, X, n_labels, *, method=None):
+    """Score every label with a fitted classifier, whatever shape its output has.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted multi-label classifier with `predict_proba` (preferred) or
+        `decision_function`. The output may be a list of one (n_samples, 2) array per
+        label, where a label that was constant in training may have one column, or
+        one array of shape (n_samples, n_labels).
+    X : array-like of length n_samples
+        The rows, handed on as they are.
+    n_labels : int
+        Number of labels the classifier was fitted on.
+    method : {"predict_proba", "decision_function"} or None, default=None
+        The method to call; None takes the first of the two that exists.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_labels), dtype=float64
+        P(label = 1) or the decision value; infinite values become the largest floats.
+    method : {"predict_proba", "decision_function"}
+        The method used.
+
+    Raises
+    ------
+    TypeError
+        If the classifier has neither method.
+    ValueError
+        If the output has another shape or holds NaN.
+    """
+    if method is None:
+        methods = ("predict_proba", "decision_function")
+        method = next((name for name in methods if hasattr(estimator, name)), None)
+    if method is None:
+        raise TypeError(
+            "The estimator must have predict_proba or decision_function. "
+            f"Got {type(estimator).__name__}, which has neither once it is fitted."
+        )
+    return _call_for_scores(estimator, method, X, n_labels), method
+
+
+def _call_for_scores(estimator, method, X, n_labels):
+    """Output of one method as a finite (n_samples, n_labels) array."""
+    output = getattr(estimator, method)(X)
+    classes = getattr(estimator, "classes_", None)
+    absent = 0.0 if method == "predict_proba" else -1.0
+    if isinstance(output, list):
+        per_label = [None] * len(output) if classes is None else classes
+        columns = [
+            _column_of_one(values, known, absent=absent)
+            for values, known in zip(output, per_label, strict=True)
+        ]
+        scores = np.column_stack(columns)
+    elif n_labels == 1:
+        known = classes[0] if isinstance(classes, list) else classes
+        scores = _column_of_one(output, known, absent=absent)[:, None]
+    else:
+        scores = np.asarray(output, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape[1] != n_labels:
+        raise ValueError(
+            f"{method} of the estimator must give one score per row and label, here "
+            f"{n_labels} labels. Got shape {scores.shape} from "
+            f"{type(estimator).__name__}."
+        )
+    if np.isnan(scores).any():
+        row, column = np.argwhere(np.isnan(scores))[0]
+        raise ValueError(
+            f"{method} of the estimator must not give NaN. "
+            f"Got NaN from {type(estimator).__name__} (row {row}, column {column})."
+        )
+    return np.nan_to_num(scores)

@@ -1,0 +1,164 @@
+"""Thresholds as such: where a cut lies, what it counts, what a user may set."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class CutCurves(NamedTuple):
+    """Every cut of every label, from "predict nothing" to "predict everything".
+
+    Position ``k`` on the last axis predicts the ``k`` rows of highest score.
+
+    Attributes
+    ----------
+    tp, fp : ndarray of shape (n_labels, n_rows + 1)
+        Weighted true and false positives.
+    positives, negatives : ndarray of shape (n_labels, 1)
+        Weighted number of rows with and without the label.
+    cuts : ndarray of shape (n_labels, n_rows + 1)
+        The threshold that predicts exactly these rows.
+    valid : ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        False where the position would separate rows of equal score.
+    order : ndarray of shape (n_labels, n_rows)
+        Row numbers by falling score.
+    """
+
+    tp: np.ndarray
+    fp: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
+    cuts: np.ndarray
+    valid: np.ndarray
+    order: np.ndarray
+
+
+def place_cuts(ranked, *, probability):
+    """Thresholds between neighbours of each sorted row, as far from both as can be.
+
+    Parameters
+    ----------
+    ranked : ndarray of shape (n_labels, n_rows), dtype=float64
+        Finite scores, falling along each row.
+    probability : bool
+        Whether scores are probabilities, so that 0 and 1 bound the outermost cuts.
+
+    Returns
+    -------
+    cuts : ndarray of shape (n_labels, n_rows + 1)
+        ``score >= cuts[l, k]`` holds for exactly ``ranked[l, :k]`` wherever the
+        scores on both sides of the cut differ.
+    """
+    top, bottom = ranked[:, :1], ranked[:, -1:]
+    if probability:
+        above, below = np.maximum(top, 1.0), np.minimum(bottom, 0.0)
+    else:
+        # No natural bound: half the range of the scores is left as a margin.
+        with np.errstate(over="ignore"):
+            reach = np.where(top > bottom, top - bottom, np.maximum(abs(top), 1.0))
+            above, below = top + reach, bottom - reach
+    edges = np.concatenate([above, ranked, below], axis=1)
+    upper, lower = edges[:, :-1], edges[:, 1:]
+    # Halving before adding cannot overflow. Where the midpoint rounds onto the lower
+    # neighbour (adjacent floats, subnormals), the upper one is the exact cut.
+    cuts = 0.5 * upper + 0.5 * lower
+    cuts = np.where((cuts > lower) & (cuts <= upper), cuts, upper)
+    # Nothing fits between a top score of 1 and the bound 1: such a label is cut off
+    # at infinity.
+    cuts[:, 0] = np.where(cuts[:, 0] > top[:, 0], cuts[:, 0], np.inf)
+    return cuts
+
+
+def trace_curves(scores, targets, *, sample_weight=None, probability):
+    """Count the confusion of every cut of every label.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_labels, n_rows), dtype=float64
+        Finite scores; note that labels come first.
+    targets : ndarray of shape (n_labels, n_rows), dtype=bool
+        True where the row has the label.
+    sample_weight : ndarray broadcastable to (n_labels, n_rows) or None
+        Row weights; None counts every row as 1.
+    probability : bool
+        See :func:`place_cuts`.
+
+    Returns
+    -------
+    curves : CutCurves
+        The counts, the thresholds and which of them exist.
+    """
+    n_labels, n_rows = scores.shape
+    order = np.argsort(-scores, axis=1)
+    ranked = np.take_along_axis(scores, order, axis=1)
+    hits = np.take_along_axis(targets, order, axis=1)
+    tp, fp = np.zeros((2, n_labels, n_rows + 1))
+    if sample_weight is None:
+        np.cumsum(hits, axis=1, out=tp[:, 1:])
+        np.subtract(np.arange(n_rows + 1), tp, out=fp)
+    else:
+        weight = np.broadcast_to(sample_weight, scores.shape)
+        weight = np.take_along_axis(weight, order, axis=1)
+        np.cumsum(weight * hits, axis=1, out=tp[:, 1:])
+        np.cumsum(weight * ~hits, axis=1, out=fp[:, 1:])
+    valid = np.ones((n_labels, n_rows + 1), dtype=bool)
+    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=valid[:, 1:-1])
+    cuts = place_cuts(ranked, probability=probability)
+    return CutCurves(tp, fp, tp[:, -1:], fp[:, -1:], cuts, valid, order)
+
+
+def override_cuts(cuts, new, *, label_names, probability):
+    """Replace cuts by those a user has written.
+
+    Parameters
+    ----------
+    cuts : ndarray of shape (n_labels,)
+        The present cuts.
+    new : float, array-like of shape (n_labels,) or dict of {label name: cut}
+        One cut for all, one for each, or those to change.
+    label_names : list
+        Name of every label.
+    probability : bool
+        Whether a finite cut must lie in [0, 1].
+
+    Returns
+    -------
+    cuts : ndarray of shape (n_labels,), dtype=float64
+        The new cuts, a new array.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, the number of cuts is wrong, or a cut is NaN or out of
+        range.
+    """
+    if isinstance(new, dict):
+        cuts = cuts.copy()
+        for name, cut in new.items():
+            if name not in label_names:
+                more = " ..." if len(label_names) > 10 else ""
+                raise ValueError(
+                    f"The keys of thresholds must be label names. Got {name!r}; "
+                    f"the labels are {label_names[:10]}{more}."
+                )
+            cuts[label_names.index(name)] = cut
+    else:
+        new = np.asarray(new, dtype=np.float64)
+        if new.shape not in ((), cuts.shape):
+            raise ValueError(
+                f"thresholds must have shape {cuts.shape}, one cut per label. "
+                f"Got {new.shape}."
+            )
+        cuts = np.broadcast_to(new, cuts.shape).copy()
+    wrong = np.isnan(cuts)
+    rule = "be a number"
+    if probability:
+        wrong |= (cuts < 0) | ((cuts > 1) & np.isfinite(cuts))
+        rule = "lie in [0, 1], or be infinite for a label that is never predicted"
+    if wrong.any():
+        label = np.flatnonzero(wrong)[0]
+        raise ValueError(
+            f"Each threshold must {rule}. "
+            f"Got {cuts[label]} (label {label_names[label]!r})."
+        )
+    return cuts

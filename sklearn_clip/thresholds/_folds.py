@@ -1,0 +1,184 @@
+"""Scores of rows that the classifier has not seen: splits, fits and fit parameters."""
+
+import warnings
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.model_selection import KFold, ShuffleSplit, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_clip._shared import (
+    _check_method_params,
+    _num_samples,
+    _safe_indexing,
+    positive_scores,
+)
+
+
+class FoldScores(NamedTuple):
+    """Scores of the held-out rows of one split.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Row numbers in the whole of `X`.
+    scores : ndarray of shape (n_rows, n_labels)
+        P(label = 1) or decision values.
+    method : {"predict_proba", "decision_function"}
+        Where the scores come from.
+    estimator : estimator instance or None
+        The classifier fitted on the other rows, if it is to be kept.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    method: str
+    estimator: Any = None
+
+
+def make_splits(cv, X, Y, *, random_state, split_params):
+    """Turn every accepted `cv` but "prefit" into a list of (train, test) rows.
+
+    Raises
+    ------
+    ValueError
+        If an iterable yields no split, or by the splitter.
+    """
+    if cv is None or isinstance(cv, Integral):
+        n_splits = 5 if cv is None else cv
+        splitter = KFold(n_splits, shuffle=True, random_state=random_state)
+    elif isinstance(cv, float):
+        splitter = ShuffleSplit(1, test_size=cv, random_state=random_state)
+    else:
+        splitter = check_cv(cv, Y, classifier=False)
+    rows = np.arange(_num_samples(X))
+    # Indexing `rows` makes row numbers of boolean masks, which an iterable may hold.
+    splits = [
+        (rows[train], rows[test])
+        for train, test in splitter.split(X, Y, **split_params)
+    ]
+    if not splits:
+        raise ValueError("cv must yield at least one split. Got none.")
+    return splits
+
+
+def weight_parameter(estimator):
+    """Name of the `fit` parameter that takes row weights, or None without one.
+
+    In a Pipeline it is the last step's, written ``step__sample_weight``.
+    """
+    if isinstance(estimator, Pipeline):
+        step, last = estimator.steps[-1]
+        inner = weight_parameter(last)
+        return None if inner is None else f"{step}__{inner}"
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    return None
+
+
+def route_fit_params(optimizer, params):
+    """Sort what `fit` was given into parameters of the estimator and of the splitter.
+
+    Parameters
+    ----------
+    optimizer : ThresholdOptimizer
+        The router, with an `estimator` that is to be fitted.
+    params : dict
+        Everything given to `fit` beside `X` and `Y`.
+
+    Returns
+    -------
+    fit_params, split_params : dict
+        With metadata routing enabled, what each has requested. Otherwise `groups` is
+        the splitter's and the rest the estimator's.
+    """
+    params = {name: value for name, value in params.items() if value is not None}
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(optimizer, "fit", **params)
+        return dict(routed.estimator.fit), dict(routed.splitter.split)
+    split_params = {"groups": params.pop("groups")} if "groups" in params else {}
+    weight = params.pop("sample_weight", None)
+    if weight is not None:
+        name = weight_parameter(optimizer.estimator)
+        if name is None:
+            warnings.warn(
+                f"{type(optimizer.estimator).__name__} takes no sample_weight in fit: "
+                "the weights are used for the cuts only. With metadata routing "
+                "enabled they reach estimators that request them further in.",
+                UserWarning,
+                stacklevel=2,
+            )
+        else:
+            params[name] = weight
+    return params, split_params
+
+
+def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
+    """Fit a clone on the rows `train` and score the rows `test`.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The classifier; it is cloned.
+    X : array-like of length n_samples
+        All rows.
+    Y : ndarray of shape (n_samples, n_labels)
+        Targets of all rows.
+    train, test : ndarray of int
+        Row numbers.
+    fit_params : dict
+        Parameters of `fit` for all rows; the part of `train` is taken.
+    keep : bool
+        Whether to return the fitted clone.
+
+    Returns
+    -------
+    fold : FoldScores
+        The held-out scores.
+    """
+    params = _check_method_params(X, fit_params, indices=train)
+    fitted = clone(estimator)
+    try:
+        fitted.fit(_safe_indexing(X, train), Y[train], **params)
+    except Exception as exc:
+        constant = np.flatnonzero(Y[train].min(axis=0) == Y[train].max(axis=0))
+        if len(constant):
+            exc.add_note(
+                f"In this fold's training rows {len(constant)} label(s) hold one value "
+                f"only (columns {constant[:10].tolist()}), which some classifiers "
+                "cannot fit. OneVsRestClassifier can; so does a stratified cv avoid it."
+            )
+        raise
+    held_out = _safe_indexing(X, test)
+    scores, method = positive_scores(fitted, held_out, Y.shape[1])
+    return FoldScores(test, scores, method, fitted if keep else None)
+
+
+def spread_of_cuts(cuts, counted):
+    """Compute the standard deviation of each label's cuts over folds.
+
+    Parameters
+    ----------
+    cuts : ndarray of shape (n_folds, n_labels)
+        Cuts found on each fold alone.
+    counted : ndarray of shape (n_folds, n_labels), dtype=bool
+        False where a fold says nothing about the label; infinite cuts are left out
+        as well.
+
+    Returns
+    -------
+    std : ndarray of shape (n_labels,)
+        NaN where fewer than two folds count.
+    """
+    counted = counted & np.isfinite(cuts)
+    number = counted.sum(axis=0)
+    known = np.where(counted, cuts, 0.0)
+    safe = np.maximum(number, 1)
+    mean = known.sum(axis=0) / safe
+    square = np.where(counted, (cuts - mean) ** 2, 0.0).sum(axis=0) / safe
+    return np.where(number > 1, np.sqrt(square), np.nan)

@@ -1,0 +1,508 @@
+"""The meta-estimator that turns the scores of a multi-label classifier into labels."""
+
+from copy import deepcopy
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_consistent_length, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_clip._shared import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    check_indicator,
+    positive_scores,
+)
+from sklearn_clip.thresholds._cuts import override_cuts
+from sklearn_clip.thresholds._folds import (
+    FoldScores,
+    make_splits,
+    route_fit_params,
+    score_fold,
+    spread_of_cuts,
+)
+from sklearn_clip.thresholds._search import (
+    AVERAGES,
+    METRICS,
+    STRATEGIES,
+    find_cuts,
+    metric_score,
+)
+
+_WRAP_OUTSIDE = (
+    "To use a classifier that knows one label only, wrap it inside and the cuts "
+    "outside: ThresholdOptimizer(OneVsRestClassifier(...)), since "
+    "OneVsRestClassifier(ThresholdOptimizer(...)) would ignore the cuts. For a single "
+    "binary target pass y.reshape(-1, 1)."
+)
+
+
+def _inner_has(method):
+    """Check for `available_if`: the fitted estimator, else the given one, has it."""
+
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Choose the cut of every label so that a multi-label metric is maximal.
+
+    A classifier gives each label a probability or a decision value, and `predict`
+    usually cuts at 0.5 or 0. Under F1 and its relatives that is rarely the best
+    place, least of all for rare labels. This meta-estimator scores rows that the
+    classifier was not fitted on, tries every distinct score as a cut, keeps the best
+    ones in `thresholds_`, and fits the classifier again on all rows.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Multi-label classifier with `predict_proba` (preferred) or
+        `decision_function`, in any of scikit-learn's output shapes; a Pipeline is
+        fine. `X` reaches it as it was given, only indexed by rows.
+    metric : {"f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"}, default="f1"
+        What is maximised, with scikit-learn's ``zero_division=0``. Accuracy counts
+        entries (one row and label), as one minus the Hamming loss does.
+    average : {"macro", "weighted", "micro"}, default="macro"
+        Mean over labels, mean weighted by the number of positives, or the metric of
+        the counts summed over all labels.
+    strategy : {"per_label", "global"}, default="per_label"
+        One cut per label, or one for all.
+    beta : float, default=1.0
+        Weight of recall against precision, used by ``metric="fbeta"`` only.
+    cv : int, float, "prefit", splitter or iterable, default=5
+        Where the scores for the search come from:
+
+        - int: that many shuffled folds, seeded by `random_state`; None means 5;
+        - float in (0, 1): one held-out part of that size;
+        - "prefit": `estimator` is fitted already, and all rows given to `fit` must
+          be new to it;
+        - a scikit-learn splitter, or an iterable of (train, test) indices.
+
+        A :class:`~sklearn.frozen.FrozenEstimator` is scored as with "prefit", and
+        unlike that survives :func:`~sklearn.base.clone`, as in a grid search.
+    refit : bool, default=True
+        Fit the estimator on all rows once the cuts are known. False keeps the one
+        fitted on the training part, which takes a `cv` of a single split. A prefit
+        or frozen estimator is never fitted.
+    n_jobs : int or None, default=None
+        Folds fitted in parallel.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the shuffling for an int or float `cv`.
+
+    Attributes
+    ----------
+    estimator_ : estimator instance
+        The fitted classifier.
+    thresholds_ : ndarray of shape (n_labels,)
+        A label is predicted where its score is at least this. Infinite: never.
+    threshold_std_ : ndarray of shape (n_labels,)
+        Standard deviation of the cuts found on each fold alone. Folds without a
+        positive of the label are left out; NaN where fewer than two remain.
+    best_score_ : float
+        The metric of the scores used in the search, cut at `thresholds_`. It is
+        somewhat optimistic: cuts and score come from the same rows.
+    response_method_ : {"predict_proba", "decision_function"}
+        Where the scores come from.
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`. Defined if `y` was a DataFrame.
+    classes_ : list of n_labels ndarrays
+        ``[array([0, 1])] * n_labels``, the form that scikit-learn's scorers take.
+    n_features_in_ : int
+        Number of features. Defined if `estimator_` has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features. Defined if `estimator_` has it.
+
+    See Also
+    --------
+    sklearn.model_selection.TunedThresholdClassifierCV : One cut for a binary target.
+    sklearn.frozen.FrozenEstimator : Keep a fitted estimator as it is.
+
+    Notes
+    -----
+    With a label's scores sorted, ``tp`` and ``fp`` of all its cuts are two cumulative
+    sums, so all ``g + 1`` cuts of ``g`` distinct scores cost one sort, and no grid
+    can do better. Macro and weighted averages are maximal where each label is.
+    A micro average is a ratio of sums over labels, ``sum A_l / sum B_l``, which
+    Dinkelbach's iteration [1]_ maximises exactly: for a fixed ratio ``q`` the
+    difference ``sum (A_l - q B_l)`` separates into labels, and ``q`` climbs until no
+    choice of cuts exceeds it. That the best cut for F1 is half the best F1, and not
+    0.5, is shown in [2]_.
+
+    A cut lies midway between the two neighbouring distinct scores; of cuts of equal
+    value the one nearest to 0.5 is taken (0 for decision values). A label without a
+    positive gets no cut of its own: it takes the best global one, or if one of its
+    scores reaches that, a cut above all of them. The global cut applies to such
+    labels unchanged under ``strategy="global"``.
+
+    Sample weights go to the estimator and to the metric. An estimator that takes no
+    `sample_weight` is fitted without, with a warning.
+
+    References
+    ----------
+    .. [1] W. Dinkelbach, "On nonlinear fractional programming", Management Science
+       13(7), 1967. :doi:`10.1287/mnsc.13.7.492`
+    .. [2] Z. C. Lipton, C. Elkan, B. Narayanaswamy, "Optimal thresholding of
+       classifiers to maximize F1 measure", ECML PKDD 2014. :arxiv:`1402.1892`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn_clip.thresholds import ThresholdOptimizer
+    >>> X, Y = make_multilabel_classification(n_classes=4, random_state=0)
+    >>> head = OneVsRestClassifier(LogisticRegression())
+    >>> tuned = ThresholdOptimizer(head, average="macro", random_state=0).fit(X, Y)
+    >>> tuned.thresholds_.shape
+    (4,)
+    >>> tuned.predict(X[:2]).shape
+    (2, 4)
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [
+            HasMethods(["fit", "predict_proba"]),
+            HasMethods(["fit", "decision_function"]),
+        ],
+        "metric": [StrOptions(set(METRICS))],
+        "average": [StrOptions(set(AVERAGES))],
+        "strategy": [StrOptions(set(STRATEGIES))],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "cv": [
+            "cv_object",
+            StrOptions({"prefit"}),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        metric="f1",
+        average="macro",
+        strategy="per_label",
+        beta=1.0,
+        cv=5,
+        refit=True,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.metric = metric
+        self.average = average
+        self.strategy = strategy
+        self.beta = beta
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # The inner estimator is checked by its own `fit`.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Choose the cuts and fit the estimator.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, in any form the estimator takes and scikit-learn can index.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+            Targets of 0 and 1. The estimator receives them as a dense integer array.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights, for the estimator and the metric.
+        **fit_params : dict
+            Passed to the estimator's `fit`, those of length n_samples cut to the rows
+            of each fold. `groups` goes to the splitter. With metadata routing enabled
+            the requests of both decide.
+
+        Returns
+        -------
+        self : ThresholdOptimizer
+            The fitted instance.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not 2-dimensional or holds anything but 0 and 1, or if `refit` is
+            False and `cv` has several splits.
+        TypeError
+            If the fitted estimator has neither `predict_proba` nor
+            `decision_function`.
+        sklearn.exceptions.NotFittedError
+            If a prefit or frozen estimator is not fitted.
+        """
+        targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
+        (X,) = indexable(X)
+        check_consistent_length(X, targets)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, targets, ensure_non_negative=True
+            )
+            fit_params["sample_weight"] = sample_weight
+        self.n_labels_ = targets.shape[1]
+        if names is not None:
+            self.label_names_ = names
+        elif hasattr(self, "label_names_"):
+            del self.label_names_
+
+        folds = self._fit_and_score(X, targets, fit_params)
+        self._choose_cuts(folds, targets > 0, sample_weight)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict(self, X):
+        """Predict labels: 1 where the score is at least the label's cut.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_labels), dtype=int64
+            Labels of 0 and 1.
+        """
+        check_is_fitted(self, "thresholds_")
+        scores, _ = positive_scores(
+            self.estimator_, X, self.n_labels_, method=self.response_method_
+        )
+        return (scores >= self.thresholds_).astype(np.int64)
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_proba(self, X):
+        """Predict the probability of every label with the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_labels)
+            P(label = 1), in one array whatever the estimator returns. The cuts do
+            not change it.
+        """
+        check_is_fitted(self, "thresholds_")
+        return positive_scores(
+            self.estimator_, X, self.n_labels_, method="predict_proba"
+        )[0]
+
+    @available_if(_inner_has("decision_function"))
+    def decision_function(self, X):
+        """Compute the decision values of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        decisions : ndarray of shape (n_samples, n_labels)
+            Decision value of every label. The cuts do not change it.
+        """
+        check_is_fitted(self, "thresholds_")
+        return positive_scores(
+            self.estimator_, X, self.n_labels_, method="decision_function"
+        )[0]
+
+    def score(self, X, y, sample_weight=None):
+        """Compute the optimised metric of the predictions at the cuts.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, as the estimator takes them.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+            True labels of 0 and 1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights.
+
+        Returns
+        -------
+        score : float
+            `metric` under `average`, with 0 / 0 read as 0.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not a 2-dimensional array of 0 and 1 with one column per label.
+        """
+        predicted = self.predict(X)
+        targets, _ = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
+        if targets.shape != predicted.shape:
+            raise ValueError(
+                f"y must have shape {predicted.shape}, like the predictions. "
+                f"Got {targets.shape}."
+            )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, targets, ensure_non_negative=True
+            )
+        return self._metric(targets > 0, predicted > 0, sample_weight)
+
+    def set_thresholds(self, thresholds):
+        """Replace cuts by hand; `best_score_` and `threshold_std_` stay as they were.
+
+        Parameters
+        ----------
+        thresholds : float, array-like of shape (n_labels,) or dict
+            One cut for all labels, one for each, or a dict from label name (column
+            number where `y` had no names) to cut, which leaves the others alone.
+            Infinity means never. Cuts of probabilities lie in [0, 1].
+
+        Returns
+        -------
+        self : ThresholdOptimizer
+            The same instance, with the new `thresholds_`.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, the number of cuts is wrong, or a cut is NaN or out
+            of range.
+        """
+        check_is_fitted(self, "thresholds_")
+        self.thresholds_ = override_cuts(
+            self.thresholds_,
+            thresholds,
+            label_names=list(getattr(self, "label_names_", range(self.n_labels_))),
+            probability=self.response_method_ == "predict_proba",
+        )
+        return self
+
+    @property
+    def classes_(self):
+        """One array [0, 1] per label."""
+        check_is_fitted(self, "n_labels_")
+        return [np.array([0, 1]) for _ in range(self.n_labels_)]
+
+    def _fit_and_score(self, X, Y, params):
+        """Set `estimator_` and return the scores of rows it was not fitted on."""
+        if self.cv == "prefit" or isinstance(self.estimator, FrozenEstimator):
+            check_is_fitted(self.estimator)
+            self.estimator_ = self.estimator
+            scores, method = positive_scores(self.estimator, X, Y.shape[1])
+            return [FoldScores(np.arange(len(Y)), scores, method)]
+
+        fit_params, split_params = route_fit_params(self, params)
+        splits = make_splits(
+            self.cv, X, Y, random_state=self.random_state, split_params=split_params
+        )
+        if not self.refit and len(splits) > 1:
+            raise ValueError(
+                "refit=False keeps the estimator of the one training part, so cv must "
+                f"give a single split, for example cv=0.2. Got {len(splits)} splits."
+            )
+        folds = Parallel(n_jobs=self.n_jobs)(
+            delayed(score_fold)(
+                self.estimator,
+                X,
+                Y,
+                train,
+                test,
+                fit_params=fit_params,
+                keep=not self.refit,
+            )
+            for train, test in splits
+        )
+        if self.refit:
+            self.estimator_ = clone(self.estimator).fit(X, Y, **fit_params)
+        else:
+            self.estimator_ = folds[0].estimator
+        return folds
+
+    def _choose_cuts(self, folds, targets, sample_weight):
+        """Set the learned cuts and what is known about them."""
+        self.response_method_ = folds[0].method
+        pooled = [
+            np.concatenate([getattr(fold, what) for fold in folds])
+            for what in ("rows", "scores")
+        ]
+        self.thresholds_ = self._find_cuts(*pooled, targets, sample_weight)
+        rows, scores = pooled
+        weight = None if sample_weight is None else sample_weight[rows]
+        self.best_score_ = self._metric(
+            targets[rows], scores >= self.thresholds_, weight
+        )
+        self.threshold_std_ = np.full(self.n_labels_, np.nan)
+        if len(folds) > 1:
+            cuts = [
+                self._find_cuts(fold.rows, fold.scores, targets, sample_weight)
+                for fold in folds
+            ]
+            counted = [targets[fold.rows].any(axis=0) for fold in folds]
+            self.threshold_std_ = spread_of_cuts(np.array(cuts), np.array(counted))
+
+    def _find_cuts(self, rows, scores, targets, sample_weight):
+        """Cuts that are best on some rows."""
+        return find_cuts(
+            scores,
+            targets[rows],
+            metric=self.metric,
+            average=self.average,
+            strategy=self.strategy,
+            beta=self.beta,
+            sample_weight=None if sample_weight is None else sample_weight[rows],
+            probability=self.response_method_ == "predict_proba",
+        )
+
+    def _metric(self, targets, predictions, sample_weight):
+        """Compute the optimised metric."""
+        return metric_score(
+            targets,
+            predictions,
+            metric=self.metric,
+            average=self.average,
+            beta=self.beta,
+            sample_weight=sample_weight,
+        )
+
+    def get_metadata_routing(self):
+        """Say who takes which metadata.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            This object's own requests (`sample_weight` of `fit` and `score`), those of
+            `estimator` for `fit`, and those of a `cv` splitter for its `split`.
+        """
+        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
+        fit_to_split = MethodMapping().add(caller="fit", callee="split")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=fit_to_fit)
+            .add(splitter=self.cv, method_mapping=fit_to_split)
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = deepcopy(get_tags(self.estimator).input_tags)
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
