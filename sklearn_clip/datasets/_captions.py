@@ -1,5 +1,6 @@
 """Captions, keywords and labels from the metadata of one Open Clip Art drawing."""
 
+import contextlib
 import html
 import re
 
@@ -13,6 +14,8 @@ _CREATOR = re.compile(
 )
 _SUBJECT = re.compile(r"<dc:subject>(.*?)</dc:subject>", re.DOTALL)
 _ITEM = re.compile(r"<rdf:li[^>]*>(.*?)</rdf:li>", re.DOTALL)
+_LINKED = re.compile(r"""<(?:svg:)?image\b[^>]*href=["'](?!data:|#)""")
+_EMAIL = re.compile(r"\((e-?mail)?[\s:]*\S+@\S+\)")
 
 # Titles and descriptions that name a collection, an author or a tool.
 _COLLECTION = re.compile(
@@ -36,51 +39,13 @@ _FILLER = re.compile(
 )
 _SUITS = {"c": "clubs", "d": "diamonds", "h": "hearts", "s": "spades"}
 _RANKS = {"a": "ace", "j": "jack", "q": "queen", "k": "king"}
-_VARIANT = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "b",
-        "bw",
-        "w",
-        "the",
-        "of",
-        "with",
-        "in",
-        "on",
-        "color",
-        "colour",
-        "colored",
-        "coloured",
-        "black",
-        "white",
-        "red",
-        "green",
-        "blue",
-        "yellow",
-        "grey",
-        "gray",
-        "orange",
-        "purple",
-        "pink",
-        "brown",
-        "simple",
-        "small",
-        "big",
-        "left",
-        "right",
-        "up",
-        "down",
-        "new",
-        "old",
-        "alt",
-        "version",
-        "style",
-        "icon",
-        "symbol",
-    ]
-)
+# Words in which the captions of one drawing in several makes differ.
+_VARIANT_WORDS = """
+a alt an and b big black blue brown bw color colored colour coloured down gray green
+grey icon in left new of old on orange pink purple red right simple small style
+symbol the up version w white with yellow
+"""
+_VARIANT = frozenset(_VARIANT_WORDS.split())
 
 
 def read_metadata(svg_text):
@@ -104,6 +69,7 @@ def read_metadata(svg_text):
         found = pattern.search(rdf)
         # Some files are escaped twice.
         text = html.unescape(html.unescape(found.group(1))) if found else ""
+        text = _EMAIL.sub(" ", _mend_encoding(text))
         return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
     subject = _SUBJECT.search(rdf)
@@ -115,6 +81,19 @@ def read_metadata(svg_text):
         "creator": first(_CREATOR),
         "keywords": list(dict.fromkeys(word for word in keywords if word)),
     }
+
+
+def has_linked_image(svg_text):
+    """Whether an SVG refers to another file, in whose place an error was drawn."""
+    return _LINKED.search(svg_text) is not None
+
+
+def _mend_encoding(text):
+    """Undo UTF-8 that was read as Latin-1; leave out control characters."""
+    # An error means other characters, or single Latin-1 letters: it was read rightly.
+    with contextlib.suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
 
 
 def clean_keyword(keyword):
@@ -189,19 +168,16 @@ def stem(text):
     return " ".join(kept or words)
 
 
-_LABEL_OF = {
-    word.replace("_", " "): label
-    for label, words in _vocabulary.SYNONYMS.items()
-    for word in [label, *words.split()]
-}
-# A word that stands under two labels ("girl") means both.
-_ALSO = {
-    word.replace("_", " "): {
-        label for label, words in _vocabulary.SYNONYMS.items() if word in words.split()
-    }
-    for words in _vocabulary.SYNONYMS.values()
-    for word in words.split()
-}
+def _labels_of_words():
+    """Turn the synonyms around; a word under two labels ("girl") means both."""
+    meant = {label: {label} for label in _vocabulary.SYNONYMS}
+    for label, words in _vocabulary.SYNONYMS.items():
+        for word in words.split():
+            meant.setdefault(word.replace("_", " "), set()).add(label)
+    return meant
+
+
+_LABELS_OF = _labels_of_words()
 
 
 def labels(keywords, folders):
@@ -233,8 +209,9 @@ def labels(keywords, folders):
     for word in words:
         if word.replace(" ", "_") in _vocabulary.META:
             continue
-        found |= _ALSO.get(word, set()) | {_LABEL_OF.get(word, word)}
-    for _ in range(3):
+        found |= _LABELS_OF.get(word, {word})
+    # A horse is a mammal is an animal: no chain of parents is longer.
+    for _ in range(2):
         found |= {up for label in found for up in _vocabulary.PARENTS.get(label, ())}
     for label, contrary in _vocabulary.EXCLUDES:
         if contrary in found:

@@ -17,8 +17,8 @@ _TABLE = "clipart.csv"
 def load_clipart(*, split=None, return_X_y=False, as_frame=False, data_home=None):
     """Load the clip art data set: pictures with titles and several labels each.
 
-    2,166 public domain drawings of the Open Clip Art Library with 44 labels
-    (animal, mammal, food, flag, ...), 1.7 a row. It ships with the package; the
+    2,118 public domain drawings of the Open Clip Art Library with 43 labels
+    (animal, mammal, food, flag, ...), 1.6 a row. It ships with the package; the
     pictures are unpacked into a cache folder on first use. Read more in ``DESCR``.
 
     Parameters
@@ -74,7 +74,7 @@ def load_clipart(*, split=None, return_X_y=False, as_frame=False, data_home=None
     >>> from sklearn_clip.datasets import load_clipart
     >>> clipart = load_clipart(split="train")
     >>> clipart.data.shape, clipart.target.shape
-    ((1533, 2), (1533, 44))
+    ((1481, 2), (1481, 43))
     >>> clipart.target_names[:5]
     ['africa', 'america', 'animal', 'asia', 'bird']
     """

@@ -5,6 +5,15 @@ import re
 
 import numpy as np
 
+# Folders whose drawings were made alike under names without a common prefix.
+_SERIES_FOLDERS = (
+    "recreation/games",
+    "signs_and_symbols/flags/semaphore",
+    "signs_and_symbols/led",
+    "special/gradients",
+    "special/patterns",
+)
+
 
 class UnionFind:
     """Disjoint sets over ``range(n)``.
@@ -53,6 +62,9 @@ def signatures(picture):
     ink : ndarray of shape (1728,), float32
         24 x 24 pixels of the alpha box centred in a white square, as the distance
         of each channel from white, in [0, 255].
+    stretched : ndarray of shape (768,), float32
+        The same of the alpha box stretched to 16 x 16 pixels: one drawing in two
+        proportions.
     digest : bytes
         Equal for pictures that are the same pixel for pixel where they are visible.
     """
@@ -67,9 +79,17 @@ def signatures(picture):
     square = Image.new("RGBA", (side, side), "white")
     corner = ((side - drawing.width) // 2, (side - drawing.height) // 2)
     square.alpha_composite(drawing, corner)
-    small = square.convert("RGB").resize((24, 24), Image.Resampling.BOX)
-    ink = 255 - np.asarray(small, np.float32)
-    return whole.ravel(), ink.ravel(), digest
+    ink = _ink(square, (24, 24))
+    box = (*corner, corner[0] + drawing.width, corner[1] + drawing.height)
+    stretched = _ink(square.crop(box), (16, 16))
+    return whole.ravel(), ink, stretched, digest
+
+
+def _ink(opaque, size):
+    from PIL import Image
+
+    small = opaque.convert("RGB").resize(size, Image.Resampling.BOX)
+    return 255 - np.asarray(small, np.float32).ravel()
 
 
 def near_pairs(signature, threshold, *, relative=False, block=512):
@@ -124,10 +144,8 @@ def series_key(path):
     tuple or None
     """
     folder, _, name = path.rpartition("/")
-    for whole in ("recreation/games", "led", "semaphore", "gradients", "patterns"):
-        if whole in folder:
-            return (folder.replace("/" + folder.split("/games/")[-1], ""), whole)
+    for whole in _SERIES_FOLDERS:
+        if f"{folder}/".startswith(f"{whole}/"):
+            return (whole,)
     prefix = re.match(r"[a-z]{3,}", name.lower())
-    if prefix is None:
-        return None
-    return (folder, prefix.group(0))
+    return (folder, prefix.group(0)) if prefix else None

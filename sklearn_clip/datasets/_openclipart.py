@@ -19,6 +19,7 @@ _SAME_CAPTION = 12
 _NEAR_WHOLE = 5.0
 _ALIKE = 0.35
 _NEAR = 0.22
+_NEAR_STRETCHED = 0.12
 # Drawings of less ink (hairlines) are white squares once they are made small.
 _FAINT = 14.0
 
@@ -132,15 +133,16 @@ def _scan(root):
             stars += 1
             if stars > _STARS_KEPT:
                 continue
-        picture = _open(png)
+        text = svg.read_text("utf-8", "replace")
+        picture = None if _captions.has_linked_image(text) else _open(png)
         if picture is None:
             continue
-        whole, ink, digest = _groups.signatures(picture)
+        whole, ink, stretched, digest = _groups.signatures(picture)
         if np.sqrt((ink**2).mean()) < _FAINT:
             continue
-        text = svg.read_text("utf-8", "replace")
         row = _captions.read_metadata(text)
-        row.update(path=path, png=png, whole=whole, ink=ink, digest=digest)
+        row.update(path=path, png=png, digest=digest)
+        row.update(whole=whole, ink=ink, stretched=stretched)
         rows.append(row)
     return rows
 
@@ -226,6 +228,9 @@ def _group(rows):
     # pairs found there must also be alike in what is drawn.
     alike = set(_groups.near_pairs(ink, _ALIKE, relative=True))
     near = alike.intersection(_groups.near_pairs(whole, _NEAR_WHOLE))
-    for i, j in sorted(near | set(_groups.near_pairs(ink, _NEAR, relative=True))):
+    near.update(_groups.near_pairs(ink, _NEAR, relative=True))
+    stretched = np.stack([row["stretched"] for row in rows])
+    near.update(_groups.near_pairs(stretched, _NEAR_STRETCHED, relative=True))
+    for i, j in sorted(near):
         sets.union(i, j)
     return [sets.find(i) for i in range(len(rows))]

@@ -3,7 +3,9 @@
 import hashlib
 from collections import Counter, defaultdict
 
-_TASK_SHARE = 0.58
+# Of all rows; some of those chosen carry no label that is kept in the end.
+_TASK_SHARE = 0.575
+# Groups from this size on are series, all of whose rows are for pretraining.
 _LARGE_GROUP = 14
 _MIN_POSITIVES = 25
 _MIN_TEST_POSITIVES = 6
@@ -19,7 +21,8 @@ def assign(rows):
         With ``path``, ``group`` and ``labels`` (set of str); ``part``, ``split``
         and ``labels`` (sorted tuple of the kept ones) are written into them.
     """
-    frequent = _frequent(rows)
+    # Labels that half of the library can carry often enough.
+    frequent = {k for k, n in _count(rows).items() if n >= 1.2 * _MIN_POSITIVES}
     task = _choose_task(rows, frequent)
     kept = {
         label
@@ -67,11 +70,6 @@ def _by_group(rows):
     return groups
 
 
-def _frequent(rows):
-    """Labels that half of the library can carry often enough."""
-    return {k for k, count in _count(rows).items() if count >= 1.2 * _MIN_POSITIVES}
-
-
 def _choose_task(rows, frequent):
     """Share the groups out; large series and groups without a label are not asked."""
     groups = _by_group(rows)
@@ -101,19 +99,18 @@ def _choose_test(task, kept):
     groups = _by_group(task)
     order = _order(groups)
     labels_of = {g: _count(groups[g]) for g in order}
-    wanted = Counter({k: _TEST_SHARE * n for k, n in _count(task).items()})
+    total = _count(task)
     test, placed = set(), set()
-    left = {k: n for k, n in _count(task).items() if k in kept}
     filled = Counter()
     dealt = Counter()
-    for label in sorted(left, key=lambda k: (left[k], k)):
+    for label in sorted(kept, key=lambda k: (total[k], k)):
         for group in order:
             if group in placed or not labels_of[group][label]:
                 continue
             placed.add(group)
             size = labels_of[group][label]
             lags = filled[label] <= _TEST_SHARE * dealt[label]
-            if lags and filled[label] + size / 2 < wanted[label]:
+            if lags and filled[label] + size / 2 < _TEST_SHARE * total[label]:
                 test.add(group)
                 filled.update(labels_of[group])
             dealt.update(labels_of[group])

@@ -1,90 +1,18 @@
 """The hand-written part of the Open Clip Art labels: synonyms, parents, meta words."""
 
 # Words that say how, by whom or for what a file was made, not what it shows.
-META = frozenset(
-    [
-        "action",
-        "activities",
-        "activity",
-        "advertising",
-        "architetto_francesco_rollandin",
-        "appicon",
-        "application",
-        "applications",
-        "arab",
-        "back",
-        "background",
-        "black",
-        "blue",
-        "bordered",
-        "cartoon",
-        "clipart",
-        "color",
-        "colour",
-        "creation",
-        "cute",
-        "day",
-        "desktop",
-        "device",
-        "diagrams",
-        "entertainment",
-        "equipment",
-        "examples",
-        "fast",
-        "festive",
-        "file",
-        "flat",
-        "geometry",
-        "gradient",
-        "gradients",
-        "green",
-        "hash",
-        "icon",
-        "icons",
-        "illustration",
-        "image",
-        "magick",
-        "map_symbol",
-        "map_symbols",
-        "mapsym",
-        "menu",
-        "mime-types",
-        "mimetypes",
-        "miscellany",
-        "model",
-        "networksym",
-        "old",
-        "openclipart",
-        "organizations",
-        "ornamental",
-        "photo",
-        "photograph",
-        "picture",
-        "place",
-        "places",
-        "red",
-        "shape",
-        "shapes",
-        "show",
-        "signs_and_symbols",
-        "silhouette",
-        "simple",
-        "special",
-        "states",
-        "stock",
-        "subnational",
-        "symbol",
-        "symbols",
-        "theme",
-        "united_nations_member",
-        "unsorted",
-        "vector",
-        "view",
-        "webpage",
-        "white",
-        "work",
-    ]
-)
+_META = """
+action activities activity advertising appicon application applications arab
+architetto_francesco_rollandin back background black blue bordered cartoon clipart
+color colour creation cute day desktop device diagrams entertainment equipment
+examples fast festive file flat geometry gradient gradients green hash icon icons
+illustration image magick map_symbol map_symbols mapsym menu mime-types mimetypes
+miscellany model networksym old openclipart organizations ornamental photo
+photograph picture place places red shape shapes show signs_and_symbols silhouette
+simple special states stock subnational symbol symbols theme united_nations_member
+unsorted vector view webpage white work
+"""
+META = frozenset(_META.split())
 
 # label -> the keywords and folder names that mean it.
 SYNONYMS = {
@@ -119,7 +47,7 @@ SYNONYMS = {
     "dog": "dogs beagle labrador retriever bulldog puppy",
     "drink": "beverage beverages drinks alcohol wine juice coffee tea milk beer",
     "education": "school education_mascot study",
-    "electronics": """electronic battery bulb lightbulb tv television camera resistor
+    "electronics": """electronic battery bulb lightbulb television camera resistor
         capacitor diode transistor radio""",
     "europe": """france spain germany italy united_kingdom denmark finland norway
         belgium basque andalusia catalunya poland ukraine""",
@@ -151,10 +79,10 @@ SYNONYMS = {
     "person": """people man woman boy girl baby child children lady human stickmen
         stickman fireman gramma grampa bride groom king manager runner angel clown""",
     "plant": "plants leaf fern mushroom houseplant reed bamboo garden",
-    "religion": "christianity cross saint jesus yin-yang",
+    "religion": "christianity saint jesus yin-yang",
     "reptile": "lizard snake turtle",
     "roadsign": "roadsigns traffic traffic_sign road",
-    "science": "chemical atom medicine satellite",
+    "science": "chemical atom medicine",
     "sign": """warning caution security roadtravel hazard stop pedestrian
         no_smoking""",
     "smiley": "smilies smile",
@@ -173,7 +101,7 @@ SYNONYMS = {
     "vehicle": """vehicles car cars truck bus automobile hummer tank ambulance
         motorcycle taxi shelby""",
     "weapon": "weapons gun sword knife bomb axe_weapon bullet",
-    "weather": "cloud clouds lightning rain snow rainbow storm weathersym",
+    "weather": "cloud clouds lightning rain snow rainbow storm",
     "woman": "girl lady bride gramma",
 }
 
@@ -215,11 +143,21 @@ EXCLUDES = (
     ("building", "furniture"),
     ("tool", "weapon"),
     ("space", "flag"),
+    ("map", "space"),
+    ("house", "furniture"),
 )
 
 # Folders whose own name says nothing about a file in one of their subfolders.
 BROAD_FOLDERS = frozenset(
-    ["computer", "people", "buildings", "tools", "electronics", "office", "recreation"]
+    {
+        "buildings",
+        "computer",
+        "electronics",
+        "office",
+        "people",
+        "recreation",
+        "tools",
+    }
 )
 
 # Labels that name a way of filing, not a thing seen or named.

@@ -8,6 +8,7 @@ the same Pillow give the same bytes: rows are sorted, time stamps are fixed.
 import argparse
 import csv
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -101,10 +102,13 @@ def write_archive(output, rows, root):
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    with zipfile.ZipFile(output, "w") as archive:
+    # Encoding takes minutes, in which the archive before stays in place.
+    unfinished = Path(output).with_suffix(".part")
+    with zipfile.ZipFile(unfinished, "w") as archive:
         _add(archive, TABLE, text.getvalue().encode(), zipfile.ZIP_DEFLATED)
         for line, row in zip(lines, rows, strict=True):
             _add(archive, line["file"], encode(row["image"]), zipfile.ZIP_STORED)
+    os.replace(unfinished, output)
 
 
 def _add(archive, name, content, compression):
