@@ -393,10 +393,9 @@ def test_other_values_in_targets_are_refused_by_place(data, logistic, bad, shown
 
 def test_text_and_missing_values_in_targets_are_refused(logistic):
     X = np.zeros((2, 1))
+    words = pd.DataFrame([[1, 0], ["cat", 1]])
     with pytest.raises(ValueError, match=r"Got cat \(row 1, column 0, label 0\)"):
-        ThresholdOptimizer(logistic).fit(
-            X, np.array([[1, 0], ["cat", 1]], dtype=object)
-        )
+        ThresholdOptimizer(logistic).fit(X, words)
     frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [0, 1]})
     with pytest.raises(ValueError, match=r"Got <NA> \(row 1, column 0, label 'a'\)"):
         ThresholdOptimizer(logistic).fit(X, frame)
@@ -535,6 +534,28 @@ def test_pickle_keeps_predictions(data, logistic, tmp_path):
         joblib.load(tmp_path / "tuned.joblib"),
     ):
         np.testing.assert_array_equal(copy.predict(X), tuned.predict(X))
+
+
+def test_skops_keeps_predictions(data, logistic):
+    sio = pytest.importorskip("skops.io")
+    X, Y = data
+    tuned = ThresholdOptimizer(logistic, random_state=0).fit(X, Y)
+    dumped = sio.dumps(tuned)
+    trusted = ["sklearn_clip.thresholds._optimizer.ThresholdOptimizer"]
+    assert sio.get_untrusted_types(data=dumped) == trusted
+    loaded = sio.loads(dumped, trusted=trusted)
+    np.testing.assert_array_equal(loaded.predict(X), tuned.predict(X))
+
+
+def test_polars_frames_keep_their_names(data, logistic):
+    pl = pytest.importorskip("polars")
+    X, Y = data
+    names = ["cat", "dog", "cow", "hen"]
+    tuned = ThresholdOptimizer(logistic, random_state=0)
+    tuned.fit(pl.DataFrame(X), pl.DataFrame(Y, schema=names))
+    assert tuned.label_names_.tolist() == names
+    same = clone(tuned).fit(X, Y)
+    np.testing.assert_allclose(tuned.thresholds_, same.thresholds_)
 
 
 def test_tags_are_multi_label_with_the_input_of_the_estimator():

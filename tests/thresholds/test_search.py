@@ -77,7 +77,7 @@ def brute_force(scores, targets, strategy, **how):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", METRICS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(problem=problems(), beta=st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_find_cuts_reaches_brute_force(metric, average, strategy, problem, beta):
     scores, targets, weight, probability = problem
