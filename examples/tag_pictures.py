@@ -2,12 +2,13 @@
 Tag pictures with a saved tagger
 ================================
 
-A new process, another day: load what :ref:`sphx_glr_auto_examples_quickstart.py` saved
-and tag pictures, or a title that has no picture.
+A new process, another day: load what ``quickstart.py`` saved and tag the rows of a CSV
+file with the columns ``image`` and ``text``. A row may lack either of them.
 """
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import joblib
@@ -28,24 +29,25 @@ def tag(saved, rows):
 
 
 def draw(rows, tags, path):
-    """Draw the rows side by side with their tags below."""
+    """Draw the rows side by side: the title above, the tags below."""
     import matplotlib.pyplot as plt
     from PIL import Image
 
-    figure, axes = plt.subplots(1, len(rows), figsize=(2.3 * len(rows), 3.6))
-    for axis, (_, row), found in zip(
-        np.atleast_1d(axes), rows.iterrows(), tags, strict=True
-    ):
-        axis.axis("off")
+    figure, axes = plt.subplots(1, len(rows), figsize=(2.4 * len(rows), 3.6))
+    for axis, row, found in zip(np.atleast_1d(axes), rows, tags, strict=True):
+        axis.set(xticks=[], yticks=[], xlim=(0, 128), ylim=(128, 0), aspect="equal")
         if row["image"] is None:
-            axis.text(0.5, 0.5, f"“{row['text']}”", ha="center", va="center", wrap=True)
-            axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+            axis.text(64, 64, "(no picture)", ha="center", va="center", color="grey")
         else:
             picture = Image.open(row["image"]).convert("RGBA")
-            page = Image.new("RGBA", picture.size, "white")
-            axis.imshow(Image.alpha_composite(page, picture))
-        axis.set_title("\n".join(found[:4]), y=-0.05, va="top", fontsize=10)
-    figure.subplots_adjust(bottom=0.32, top=0.98, left=0.01, right=0.99)
+            page = Image.new("RGBA", (128, 128), "white")
+            corner = (128 - picture.width) // 2, (128 - picture.height) // 2
+            page.alpha_composite(picture, corner)
+            axis.imshow(page)
+        title = textwrap.shorten(row["text"] or "(no title)", 56, placeholder=" ...")
+        axis.set_title(textwrap.fill(title, 28), fontsize=10)
+        axis.set_xlabel("\n".join(found[:5]), fontsize=10)
+    figure.subplots_adjust(bottom=0.25, top=0.86, left=0.01, right=0.99, wspace=0.08)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
@@ -54,26 +56,18 @@ def main():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[1])
     parser.add_argument("tagger", type=Path)
-    parser.add_argument("pictures", nargs="*")
-    parser.add_argument("--title", action="append", default=[])
-    parser.add_argument("--drawing", type=Path)
+    parser.add_argument("rows", type=Path, help="CSV file with columns image, text")
+    parser.add_argument("--drawing", type=Path, help="PNG file to draw the rows in")
     options = parser.parse_args()
-    rows = pd.DataFrame(
-        [{"image": path, "text": None} for path in options.pictures]
-        + [{"image": None, "text": title} for title in options.title],
-        columns=["image", "text"],
-    )
-    if rows.empty:
-        parser.error("give pictures, or a --title")
+    frame = pd.read_csv(options.rows).astype(object)
+    rows = frame.where(frame.notna(), None).to_dict("records")
     tags = tag(joblib.load(options.tagger), rows)
-    for (_, row), found in zip(rows.iterrows(), tags, strict=True):
-        what = row["text"] if row["image"] is None else Path(row["image"]).name
-        print(f"          {what}: {', '.join(found)}")
+    for row, found in zip(rows, tags, strict=True):
+        print(f"          {row['text'] or row['image']}: {', '.join(found)}")
     if options.drawing:
         draw(rows, tags, options.drawing)
         print(f"          drawn: {options.drawing}")
-    return 0
 
 
 if __name__ == "__main__" and len(sys.argv) > 1:
-    sys.exit(main())
+    main()
