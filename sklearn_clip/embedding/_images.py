@@ -65,9 +65,9 @@ def image_digest(source, root=None):
 def decode_image(source, root=None):
     """Decode an image to RGB as a person would see it on a white page.
 
-    EXIF orientation is applied, transparent pixels are composed over white, 16-bit greys
-    are scaled to 8 bits. Of an animated file the first frame is taken, of an animated
-    PIL image the frame it stands at.
+    EXIF orientation is applied, transparent pixels are composed over white, 16-bit
+    greys are scaled to 8 bits. Of an animated file the first frame is taken, of an
+    animated PIL image the frame it stands at.
 
     Parameters
     ----------
@@ -251,6 +251,8 @@ def _not_an_image(source):
 
 
 def _to_rgb(picture):
+    if 0 in picture.size:
+        raise ValueError(f"it has no pixels, its size is {picture.size}")
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F":
         raise ValueError("its pixels are floats, whose range is not known")

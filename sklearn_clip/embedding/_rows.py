@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 _FORMS = (
     "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
@@ -53,8 +54,14 @@ class Cells:
         if self.index is None or self.index[row] == row:
             return f"row {row}"
         label = self.index[row]
-        label = label.item() if isinstance(label, np.generic) else label
-        return f"row {row} (index {label!r})"
+        if isinstance(label, tuple):  # of a MultiIndex
+            label = tuple(map(_plain, label))
+        return f"row {row} (index {_plain(label)!r})"
+
+
+def _plain(label):
+    """Strip the NumPy type of a label, which would show in its repr."""
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def split_rows(X, *, image, text, modalities):
@@ -100,6 +107,8 @@ def _columns(X, names, modalities):
     """Raw columns of the needed modalities, and the index labels if X has any."""
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
+    if sparse.issparse(X) or getattr(X, "ndim", 1) == 0:
+        raise TypeError(f"{_FORMS} Got {type(X).__name__} of shape {X.shape}.")
     index = getattr(X, "index", None)
     index = index if hasattr(index, "dtype") else None  # list.index is a method
     if hasattr(X, "columns"):
@@ -195,8 +204,8 @@ def _image_array(X):
 def _is_missing(value):
     if value is None:
         return True
-    if isinstance(value, float):  # np.float64 included
-        return value != value
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
     # pd.NA and pd.NaT compare unequal to nothing sensible; their types are singletons.
     return type(value).__name__ in ("NAType", "NaTType")
 

@@ -1,0 +1,99 @@
+"""What the tests share: a small real CLIP model in a folder, pictures, a counter."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ARCHITECTURE = {
+    "embed_dim": 64,
+    "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 64,
+        "heads": 2,
+        "layers": 2,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def architecture():
+    """Architecture of the small model, as open_clip writes it."""
+    return ARCHITECTURE
+
+
+@pytest.fixture(scope="session")
+def write_model():
+    """Write a randomly initialised CLIP model as a folder that open_clip reads."""
+
+    def write(folder, *, seed=0, mean=0.5):
+        import open_clip
+        import torch
+        from safetensors.torch import save_file
+
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = open_clip.model.CLIP(**ARCHITECTURE)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+        preprocessing = {"mean": [mean] * 3, "std": [0.5] * 3}
+        config = {"model_cfg": ARCHITECTURE, "preprocess_cfg": preprocessing}
+        (folder / "open_clip_config.json").write_text(json.dumps(config))
+        return f"local-dir:{folder}"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, write_model):
+    """Model name of a small seeded model: a ``local-dir:`` with real files."""
+    return write_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def make_pictures():
+    """Draw seeded pictures of smooth colours, no two of them alike."""
+
+    def draw(n, *, seed=0, size=(48, 40)):
+        rng = np.random.default_rng(seed)
+        blocks = rng.integers(0, 256, size=(n, 4, 4, 3), dtype=np.uint8)
+        return [Image.fromarray(block).resize(size) for block in blocks]
+
+    return draw
+
+
+@pytest.fixture
+def make_featurizer(model_folder):
+    """Make a featurizer of the small model that keeps no embeddings."""
+    from sklearn_clip import CLIPFeaturizer
+
+    def make(**parameters):
+        return CLIPFeaturizer(
+            **{"model_name": model_folder, "cache": None} | parameters
+        )
+
+    return make
+
+
+@pytest.fixture
+def count_encoded(monkeypatch):
+    """Count the items that reach the two towers of any model in this process."""
+    from sklearn_clip.embedding import Backbone
+
+    counts = {"image": 0, "text": 0}
+    encode_images, encode_texts = Backbone.encode_images, Backbone.encode_texts
+
+    def counted_images(self, tensors):
+        counts["image"] += len(tensors)
+        return encode_images(self, tensors)
+
+    def counted_texts(self, texts):
+        counts["text"] += len(texts)
+        return encode_texts(self, texts)
+
+    monkeypatch.setattr(Backbone, "encode_images", counted_images)
+    monkeypatch.setattr(Backbone, "encode_texts", counted_texts)
+    return counts

@@ -1,0 +1,186 @@
+"""Every accepted form of X becomes the same cells; every other form is refused."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+
+from sklearn_clip.embedding import split_rows
+
+BOTH = {"image": "image", "text": "text", "modalities": ("image", "text")}
+IMAGES = {"image": "image", "text": None, "modalities": ("image",)}
+TEXTS = {"image": None, "text": "text", "modalities": ("text",)}
+PATHS = ["a.png", "b.png", "c.png"]
+WORDS = ["one", "two", "three"]
+
+
+def object_array(pairs):
+    array = np.empty((len(pairs), 2), dtype=object)
+    for row, pair in enumerate(pairs):
+        array[row, 0], array[row, 1] = pair
+    return array
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pd.DataFrame({"text": WORDS, "other": 1, "image": PATHS}),
+        pl.DataFrame({"text": WORDS, "image": PATHS}),
+        [{"image": i, "text": t} for i, t in zip(PATHS, WORDS, strict=True)],
+        list(zip(PATHS, WORDS, strict=True)),
+        [list(pair) for pair in zip(PATHS, WORDS, strict=True)],
+        object_array(list(zip(PATHS, WORDS, strict=True))),
+        np.array(list(zip(PATHS, WORDS, strict=True))),
+    ],
+    ids=["pandas", "polars", "dicts", "tuples", "lists", "object-array", "str-array"],
+)
+def test_forms_of_both_modalities_become_the_same_cells(X):
+    cells = split_rows(X, **BOTH)
+    assert cells.n_rows == 3
+    assert cells.image == [["a.png"], ["b.png"], ["c.png"]]
+    assert cells.text == [["one"], ["two"], ["three"]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, np.array, pd.Series, pl.Series, lambda x: np.array(x)[:, None]],
+    ids=["list", "tuple", "array", "pandas", "polars", "column"],
+)
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_forms_of_one_modality_become_the_same_cells(make, modality):
+    options = IMAGES if modality == "image" else TEXTS
+    cells = split_rows(make(WORDS), **options)
+    assert getattr(cells, modality) == [["one"], ["two"], ["three"]]
+    assert getattr(cells, "text" if modality == "image" else "image") is None
+
+
+def test_stacked_array_is_one_image_per_row():
+    X = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    cells = split_rows(X, **IMAGES)
+    assert [len(cell) for cell in cells.image] == [1, 1]
+    assert np.array_equal(cells.image[1][0], X[1])
+
+
+def test_named_columns_are_found_in_frames_and_dicts():
+    names = BOTH | {"image": "photo", "text": "title"}
+    for X in (
+        pd.DataFrame({"photo": PATHS, "title": WORDS}),
+        [{"photo": p, "title": w} for p, w in zip(PATHS, WORDS, strict=True)],
+    ):
+        cells = split_rows(X, **names)
+        assert (cells.image[2], cells.text[2]) == (["c.png"], ["three"])
+
+
+def test_columns_of_other_modalities_are_not_looked_at():
+    X = pd.DataFrame({"image": PATHS, "text": [1, 2, 3]})
+    cells = split_rows(X, **BOTH | {"modalities": ("image",)})
+    assert cells.text is None and cells.image[0] == ["a.png"]
+    assert split_rows([{"image": "a.png"}], **BOTH | {"modalities": ("image",)}).n_rows
+
+
+def test_key_that_some_dicts_lack_is_missing_there():
+    cells = split_rows([{"text": "a"}, {"image": "b.png"}], **BOTH)
+    assert cells.image == [[], ["b.png"]]
+    assert cells.text == [["a"], []]
+
+
+@pytest.mark.parametrize("form", [list, tuple, lambda x: np.array(x, dtype=object)])
+def test_cell_with_several_images_keeps_those_that_are_there(form):
+    X = [(form(["a.png", None, "b.png", ""]), "x"), (form([]), "y")]
+    cells = split_rows(X, **BOTH)
+    assert cells.image == [["a.png", "b.png"], []]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, ""],
+    ids=repr,
+)
+def test_missing_items_become_empty_cells(value):
+    cells = split_rows([(value, value)], **BOTH)
+    assert cells.image == [[]] and cells.text == [[]]
+
+
+def test_text_of_blanks_is_missing():
+    assert split_rows([" \n\t"], **TEXTS).text == [[]]
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", "object", "category"])
+def test_pandas_text_dtypes_and_their_na_are_read(dtype):
+    X = pd.Series(["a", None, "b"], dtype=dtype)
+    assert split_rows(X, **TEXTS).text == [["a"], [], ["b"]]
+
+
+@pytest.mark.parametrize("X", [[], pd.DataFrame({"image": [], "text": []})])
+def test_no_rows_are_no_cells(X):
+    cells = split_rows(X, **BOTH)
+    assert (cells.n_rows, cells.image, cells.text) == (0, [], [])
+
+
+def test_rows_are_named_by_position_and_index_label():
+    frame = pd.DataFrame({"image": PATHS, "text": WORDS})
+    assert split_rows(frame, **BOTH).name_row(1) == "row 1"
+    shuffled = split_rows(frame.iloc[::-1], **BOTH)
+    assert shuffled.name_row(0) == "row 0 (index 2)"
+    assert shuffled.name_row(1) == "row 1"
+    named = split_rows(frame.set_index(pd.Index(["p", "q", "r"])), **BOTH)
+    assert named.name_row(2) == "row 2 (index 'r')"
+    levels = pd.MultiIndex.from_product([["s"], [5, 6, 7]])
+    assert split_rows(frame.set_index(levels), **BOTH).name_row(0) == (
+        "row 0 (index ('s', 5))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "error", "message"),
+    [
+        ("a.png", BOTH, TypeError, "Got a single str: put it in a list"),
+        (b"bytes", BOTH, TypeError, "Got a single bytes"),
+        ({"image": "a"}, BOTH, TypeError, "Got a single dict"),
+        (iter(PATHS), BOTH, TypeError, "X must be a DataFrame, a list of dicts"),
+        (None, BOTH, TypeError, "Got a single NoneType"),
+        (np.array("a"), TEXTS, TypeError, r"Got ndarray of shape \(\)"),
+        (sparse.eye(3).tocsr(), BOTH, TypeError, "Got csr_(matrix|array) of shape"),
+        (PATHS, BOTH, ValueError, r"Got 'a.png' \(row 0\).*text=None"),
+        ([("a", "b"), ("a",)], BOTH, ValueError, r"Got 1 items \(row 1\)"),
+        (["a", "b"], BOTH | {"text": None, "image": None}, ValueError, "one kind"),
+        ([(1, "a")], BOTH, TypeError, r"An image must be .* Got 1 of type int"),
+        ([(True, "a")], BOTH, TypeError, "of type bool"),
+        ([("a", 3)], BOTH, TypeError, r"A text must be a str. Got 3 .*\(row 0\)"),
+        (
+            [("a", b"x")],
+            BOTH,
+            TypeError,
+            "A text must be a str. Got b'x' of type bytes",
+        ),
+        ([("a", "\ud800")], BOTH, ValueError, r"valid Unicode.*\(row 0\)"),
+        ([["a", "b", "c"]], TEXTS, TypeError, "A text must be a str.*of type list"),
+        ([{"photo": 1}], BOTH, ValueError, r"key 'image'.*\['photo'\] \(row 0\)"),
+        (
+            pd.DataFrame({"photo": ["a"]}),
+            BOTH,
+            ValueError,
+            r"column 'image' .*\['photo'\].*image=None",
+        ),
+        (
+            pd.DataFrame([["a", "b"]], columns=["text", "text"]),
+            TEXTS,
+            ValueError,
+            "X must have one column 'text'. Got 2 of that name",
+        ),
+        (np.zeros((5, 4, 3), np.uint8), IMAGES, ValueError, r"X\[None\]"),
+        (np.zeros((2, 5, 4, 2), np.uint8), IMAGES, ValueError, r"\(2, 5, 4, 2\)"),
+        (np.zeros((2, 5, 4, 3), np.uint8), BOTH, ValueError, "set text=None"),
+        (np.array([["a", "b"]]), IMAGES, ValueError, r"Got \(1, 2\)"),
+    ],
+)
+def test_other_forms_are_refused_with_what_to_do(X, options, error, message):
+    with pytest.raises(error, match=message):
+        split_rows(X, **options)
+
+
+def test_errors_name_the_index_label():
+    X = pd.DataFrame({"image": ["a"], "text": [7]}, index=["sku-1"])
+    with pytest.raises(TypeError, match=r"row 0 \(index 'sku-1'\)"):
+        split_rows(X, **BOTH)
