@@ -1,0 +1,139 @@
+"""The house rules: who may import whom, and what importing the package costs."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpydoc.docscrape import FunctionDoc, NumpyDocString
+
+import sklearn_clip
+
+PACKAGE = Path(sklearn_clip.__file__).parent
+PRIVATE = {"_shared"}
+# What each room may import beside itself and `_shared`.
+ALLOWED = {
+    "__init__": set(),
+    "_featurizer": {"embedding", "fusion"},
+    "_shared": set(),
+    "datasets": set(),
+    "embedding": set(),
+    "fusion": set(),
+    "thresholds": set(),
+}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    """Rooms of the package that a module imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "sklearn_clip" and len(parts) > 1:
+                yield parts[1]
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_module_imports_only_rooms_on_its_left(path):
+    room = room_of(path)
+    assert room in ALLOWED, f"say in this test what the new room {room!r} may import"
+    allowed = ALLOWED[room] | PRIVATE | {room}
+    assert set(imported_rooms(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_module_uses_absolute_imports(path):
+    relative = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level > 0
+    ]
+    assert relative == []
+
+
+@pytest.mark.parametrize("module", ["sklearn_clip", "sklearn_clip.datasets"])
+def test_import_brings_neither_torch_nor_open_clip(module):
+    heavy = ["torch", "open_clip", "torchvision", "pandas", "matplotlib", "skorch"]
+    code = f"import sys, {module}; print(*set({heavy}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_every_public_name_is_importable_and_listed():
+    for name in sklearn_clip.__all__:
+        assert getattr(sklearn_clip, name) is not None
+        assert name in dir(sklearn_clip)
+
+
+def test_unknown_name_raises_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'CLIPFeaturiser'"):
+        sklearn_clip.CLIPFeaturiser  # noqa: B018 - the access is what is tested
+
+
+def public_objects():
+    """Public classes and functions of the package and its rooms, by name."""
+    homes = [sklearn_clip] + [
+        importlib.import_module(f"sklearn_clip.{room}")
+        for room in ("datasets", "embedding", "fusion", "thresholds")
+    ]
+    found = {}
+    for home in homes:
+        for name in home.__all__:
+            value = getattr(home, name)
+            plain_error = (
+                inspect.isclass(value)
+                and issubclass(value, Exception)
+                and "__init__" not in vars(value)
+            )
+            if (
+                inspect.isclass(value) or inspect.isfunction(value)
+            ) and not plain_error:
+                found[f"{home.__name__}.{name}"] = value
+    return found
+
+
+OBJECTS = public_objects()
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_docstring_documents_the_parameters_of_the_signature(name):
+    value = OBJECTS[name]
+    signature = inspect.signature(value)
+    real = [p.name for p in signature.parameters.values()]
+    parsed = NumpyDocString(inspect.getdoc(value))
+    documented = [
+        part.strip().lstrip("*")
+        for entry in parsed["Parameters"]
+        for part in entry.name.split(",")
+    ]
+    assert documented == real
+
+
+@pytest.mark.parametrize("name", [n for n, v in OBJECTS.items() if inspect.isclass(v)])
+def test_public_methods_are_documented_with_their_parameters(name):
+    for method_name, method in inspect.getmembers(OBJECTS[name], inspect.isfunction):
+        inherited = not method.__module__.startswith("sklearn_clip")
+        if method_name.startswith("_") or inherited:
+            continue
+        documented = [
+            part.strip().lstrip("*")
+            for entry in FunctionDoc(method)["Parameters"]
+            for part in entry.name.split(",")
+        ]
+        real = [p for p in inspect.signature(method).parameters if p != "self"]
+        assert documented in (real, []), method_name
+        assert inspect.getdoc(method), method_name
