@@ -1,5 +1,7 @@
 """The fusions, one class each, and the strings that name them."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -99,7 +101,7 @@ class MeanFusion(Fusion):
 
     def fuse(self, image, text, image_present, text_present):
         """Return weight * image + (1 - weight) * text."""
-        if not 0 <= self.weight <= 1:
+        if not isinstance(self.weight, Real) or not 0 <= self.weight <= 1:
             raise ValueError(
                 f"The weight of MeanFusion must be in [0, 1]. Got {self.weight!r}."
             )
