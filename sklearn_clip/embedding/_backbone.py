@@ -107,7 +107,8 @@ class Backbone:
             return [text]
         chunks, words = [], text.split()
         while words:
-            low, high = 1, len(words)  # the first word is taken whether it fits or not
+            # The first word is taken whether it fits or not; a word is a token or more.
+            low, high = 1, min(len(words), self.context_length)
             while low < high:
                 middle = (low + high + 1) // 2
                 if self._fits(" ".join(words[:middle])):

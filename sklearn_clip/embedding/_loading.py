@@ -52,11 +52,13 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
     location, tag = _locate(model_name, pretrained)
     device = resolve_device(device)
     precision = "fp32" if precision == "auto" else precision
-    key = (location, tag, str(device), precision, _folder_state(location))
+    key = (location, tag, str(device), precision)
+    state = _state_on_disk(location, tag)
     with _load_lock:
-        if key not in _loaded:
-            _loaded[key] = _load(model_name, location, tag, device, precision)
-        return _loaded[key]
+        if key not in _loaded or _loaded[key][0] != state:
+            backbone = _load(model_name, location, tag, device, precision)
+            _loaded[key] = state, backbone
+        return _loaded[key][1]
 
 
 def resolve_device(device):
@@ -71,15 +73,28 @@ def resolve_device(device):
     -------
     torch.device
         The device.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device on this machine.
     """
     if device != "auto":
         try:
-            return torch.device(device)
+            chosen = torch.device(device)
         except RuntimeError as exc:
             raise ValueError(
                 f"device must be 'auto' or a torch device such as 'cpu' or 'cuda:0'. "
                 f"Got {device!r}."
             ) from exc
+        try:
+            torch.empty(1, device=chosen)
+        except (RuntimeError, AssertionError, NotImplementedError) as exc:
+            raise ValueError(
+                f"device={device!r} cannot be used on this machine "
+                f"({str(exc).splitlines()[0]:.200}). device='auto' takes what there is."
+            ) from exc
+        return chosen
     if torch.cuda.is_available():
         try:
             torch.zeros(1, device="cuda")
@@ -139,12 +154,16 @@ def _locate(model_name, pretrained):
     return model_name, pretrained
 
 
-def _folder_state(location):
-    """Sizes and times of a model folder, so that a folder written anew is reloaded."""
-    if not location.startswith("local-dir:"):
-        return None
-    files = sorted(Path(location.removeprefix("local-dir:")).iterdir())
-    return tuple((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files)
+def _state_on_disk(location, tag):
+    """Sizes and times of the user's own files; what was written anew is loaded anew."""
+    if location.startswith("local-dir:"):
+        files = sorted(Path(location.removeprefix("local-dir:")).iterdir())
+    elif tag is not None and os.path.isfile(tag):
+        files = [Path(tag)]
+    else:
+        files = []
+    stats = [(file.name, file.stat()) for file in files]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
 def _load(model_name, location, tag, device, precision):
