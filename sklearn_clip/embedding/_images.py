@@ -14,6 +14,8 @@ _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
 _file_digests = {}
 _file_digests_lock = threading.Lock()
+# Pillow reads an opened picture at first use, which two threads must not do at once.
+_picture_locks = [threading.Lock() for _ in range(64)]
 
 
 def image_digest(source, root=None):
@@ -47,15 +49,8 @@ def image_digest(source, root=None):
     if isinstance(source, bytes | bytearray | memoryview):
         return _digest(b"file", bytes(source))
     if isinstance(source, Image.Image):
-        palette = source.getpalette("RGBA") if source.mode in ("P", "PA") else None
-        frame = (
-            source.mode,
-            source.size,
-            palette,
-            source.info.get("transparency"),
-            source.getexif().get(0x0112),  # the orientation
-        )
-        return _digest(b"pil", repr(frame).encode(), source.tobytes())
+        with _lock_of(source):
+            return _picture_digest(source)
     if isinstance(source, np.ndarray):
         _check_array(source)
         return _digest(b"array", repr(source.shape).encode(), source.tobytes())
@@ -99,7 +94,8 @@ def decode_image(source, root=None):
         with Image.open(io.BytesIO(source)) as picture:
             return _to_rgb(picture)
     if isinstance(source, Image.Image):
-        return _to_rgb(source)
+        with _lock_of(source):
+            return _to_rgb(source)
     if isinstance(source, np.ndarray):
         _check_array(source)
         return _to_rgb(Image.fromarray(source))
@@ -221,6 +217,23 @@ def _file_digest(path):
         with _file_digests_lock:
             _file_digests[identity] = known
     return known
+
+
+def _lock_of(picture):
+    return _picture_locks[(id(picture) >> 6) % len(_picture_locks)]
+
+
+def _picture_digest(picture):
+    pixels = picture.tobytes()  # reads the file, and so all that `info` will hold
+    palette = picture.getpalette("RGBA") if picture.mode in ("P", "PA") else None
+    frame = (
+        picture.mode,
+        picture.size,
+        palette,
+        picture.info.get("transparency"),
+        picture.getexif().get(0x0112),  # the orientation
+    )
+    return _digest(b"pil", repr(frame).encode(), pixels)
 
 
 def _digest(*parts):

@@ -38,7 +38,7 @@ class EmbeddingStore:
     """
 
     def __init__(self, folder):
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()
         self.hits = 0
         self.misses = 0
         self._connections = threading.local()
@@ -127,6 +127,13 @@ class EmbeddingStore:
             )
             local.connection, local.pid = connection, os.getpid()
         return local.connection
+
+    def __copy__(self):
+        """Return the store itself: clones of an estimator share it and its counters."""
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
 
     def __getstate__(self):
         return {"folder": self.folder}

@@ -1,0 +1,203 @@
+"""The engine and the columns: order, duplicates, failures, memory, averages."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sklearn_clip import EmbeddingStore
+from sklearn_clip.embedding import embed_column, find_unreadable, load_backbone
+from sklearn_clip.embedding import unit_rows as unit
+from sklearn_clip.embedding._engine import embed
+
+
+@pytest.fixture(scope="module")
+def backbone(model_folder):
+    return load_backbone(model_folder)
+
+
+class SmallMemory:
+    """An encoder of texts whose device takes only so many at once."""
+
+    fingerprint = precision = "x"
+    embedding_dim = 2
+    device = torch.device("cpu")
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.sizes = []
+
+    def encode_texts(self, texts):
+        self.sizes.append(len(texts))
+        if len(texts) > self.limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return np.array([[float(text), len(text)] for text in texts], dtype=np.float32)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 100])
+def test_batch_is_halved_until_it_fits_and_order_stays(limit):
+    encoder = SmallMemory(limit)
+    texts = [str(i) for i in range(53)]
+    vectors, failures = embed(texts, "text", encoder, batch_size=16)
+    assert vectors[:, 0].tolist() == list(range(53)) and failures == {}
+    good = [size for size in encoder.sizes if size <= limit]
+    assert sum(good) == 53
+    assert len(encoder.sizes) - len(good) <= 4  # 16, 8, 4, 2: learned once
+
+
+def test_one_item_that_does_not_fit_raises():
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        embed(["1", "2"], "text", SmallMemory(0))
+
+
+def test_items_before_the_memory_ran_out_stay_in_the_store(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    encoder = SmallMemory(2)
+
+    def encode(texts):
+        encoder.limit = 0 if "6" in texts else 2
+        return SmallMemory.encode_texts(encoder, texts)
+
+    encoder.encode_texts = encode
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        embed(list("12345678"), "text", encoder, store=store, batch_size=2)
+    assert store.info()["items"] == 4
+
+
+def test_duplicates_of_one_call_are_encoded_once(
+    backbone, make_pictures, count_encoded
+):
+    a, b = make_pictures(2)
+    vectors, _ = embed([a, b, a.copy(), a], "image", backbone)
+    assert count_encoded == {"image": 2, "text": 0}
+    assert np.array_equal(vectors[0], vectors[2])
+    assert np.array_equal(vectors[0], vectors[3])
+    assert not np.allclose(vectors[0], vectors[1])
+    embed(["x", "y", "x"], "text", backbone)
+    assert count_encoded == {"image": 2, "text": 2}
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_vectors_depend_on_no_batch_size_and_no_workers(
+    backbone, make_pictures, batch_size, num_workers
+):
+    pictures = make_pictures(9)
+    alone = np.vstack([embed([p], "image", backbone)[0] for p in pictures])
+    options = {"batch_size": batch_size, "num_workers": num_workers}
+    together, failures = embed(pictures, "image", backbone, **options)
+    assert failures == {}
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_vectors_of_another_preprocessing_or_kind_are_not_mixed(
+    model_folder, write_model, tmp_path, make_pictures, count_encoded
+):
+    store = EmbeddingStore(tmp_path / "store")
+    same_weights = write_model(tmp_path / "m", mean=0.2)
+    picture = make_pictures(1)
+    results = []
+    for name, precision in [
+        (model_folder, "fp32"),
+        (same_weights, "fp32"),
+        (model_folder, "bf16"),
+    ]:
+        backbone = load_backbone(name, precision=precision)
+        results.append(embed(picture, "image", backbone, store=store)[0])
+        embed(["a cat"], "text", backbone, store=store)
+    # The text tower knows no image preprocessing, so its vector is shared.
+    assert count_encoded["image"] == 3 and count_encoded["text"] == 2
+    assert not np.allclose(results[0], results[1], atol=1e-4)
+
+
+def test_failures_are_nan_and_named_by_position(backbone, make_pictures, tmp_path):
+    a, b = make_pictures(2)
+    items = [a, b"no image", b, "gone.png", b"no image"]
+    vectors, failures = embed(items, "image", backbone, root=tmp_path)
+    assert failures == {
+        1: "it is not an image of a known format",
+        3: "the file does not exist",
+        4: "it is not an image of a known format",
+    }
+    assert np.isnan(vectors[[1, 3, 4]]).all() and np.isfinite(vectors[[0, 2]]).all()
+
+
+def test_stop_at_a_failure_keeps_what_was_encoded(
+    backbone, make_pictures, tmp_path, count_encoded
+):
+    store = EmbeddingStore(tmp_path)
+    items = [*make_pictures(4), b"no image", *make_pictures(8, seed=1)]
+    options = {"store": store, "batch_size": 2, "stop_on_failure": True}
+    _, failures = embed(items, "image", backbone, **options)
+    assert list(failures) == [4]
+    assert store.info()["items"] == count_encoded["image"] == 5
+
+
+def test_missing_file_stops_before_anything_is_encoded(
+    backbone, make_pictures, count_encoded
+):
+    items = [*make_pictures(3), "gone.png"]
+    _, failures = embed(items, "image", backbone, stop_on_failure=True)
+    assert list(failures) == [3] and count_encoded["image"] == 0
+
+
+def test_lack_of_host_memory_is_no_broken_image(backbone, monkeypatch):
+    def exhausted(picture):
+        raise MemoryError("on purpose")
+
+    monkeypatch.setattr(backbone, "preprocess", exhausted)
+    with pytest.raises(MemoryError, match="on purpose"):
+        embed([Image.new("RGB", (4, 4))], "image", backbone)
+
+
+def test_one_lazily_opened_picture_in_many_rows_is_read_safely(
+    backbone, make_pictures, tmp_path
+):
+    make_pictures(1, size=(900, 700))[0].save(tmp_path / "a.png")
+    for _ in range(5):
+        lazy = Image.open(tmp_path / "a.png")
+        vectors, failures = embed([lazy] * 16, "image", backbone, num_workers=8)
+        assert failures == {} and np.ptp(vectors, axis=0).max() == 0
+        lazy = Image.open(tmp_path / "a.png")
+        assert find_unreadable([[lazy]] * 16) == []
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_cell_of_several_images_is_their_average(backbone, make_pictures, normalize):
+    a, b, c = make_pictures(3)
+    options = {"normalize": normalize}
+    rows, unread, failures = embed_column(
+        [[a, b], [], [c], [a, b"x"], [b"x"]], "image", backbone, **options
+    )
+    raw, _ = embed([a, b, c], "image", backbone)
+    if normalize:
+        unit_rows = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+        mean = unit_rows[:2].mean(axis=0)
+        expected = [mean / np.linalg.norm(mean), unit_rows[2], unit_rows[0]]
+    else:
+        expected = [raw[:2].mean(axis=0), raw[2], raw[0]]
+    np.testing.assert_allclose(rows[[0, 2, 3]], expected, atol=1e-6)
+    assert (rows[[1, 4]] == 0).all() and rows.dtype == np.float32
+    assert unread.tolist() == [False, False, False, False, True]
+    assert [(row, item) for row, item, _ in failures] == [(3, b"x"), (4, b"x")]
+
+
+def test_unreadable_images_of_a_column_are_listed_in_order(make_pictures):
+    column = [[b"x"], [make_pictures(1)[0], "gone"], [], [b"y", b"z"]]
+    assert [(row, item) for row, item, _ in find_unreadable(column)] == [
+        (0, b"x"),
+        (1, "gone"),
+        (3, b"y"),
+        (3, b"z"),
+    ]
+
+
+def test_row_of_zeros_stays_when_rows_get_unit_length():
+    rows = unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(rows, [[0.6, 0.8], [0, 0]])
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(0, False), (1, True)])
+def test_verbose_shows_a_bar(backbone, capsys, verbose, shown):
+    embed(["a", "b"], "text", backbone, verbose=verbose)
+    assert ("texts: 100%" in capsys.readouterr().err) is shown
