@@ -137,3 +137,65 @@ def test_public_methods_are_documented_with_their_parameters(name):
         real = [p for p in inspect.signature(method).parameters if p != "self"]
         assert documented in (real, []), method_name
         assert inspect.getdoc(method), method_name
+
+
+def dotted_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMED = {dotted_name(path): path for path in MODULES}
+
+
+def imported_modules(path):
+    """Modules of the package that a module imports, by their full names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in NAMED else node.module
+
+
+def test_modules_import_each_other_in_no_cycle():
+    done, trail = set(), []
+
+    def visit(module):
+        assert module not in trail, f"cycle: {' -> '.join([*trail, module])}"
+        if module not in done:
+            trail.append(module)
+            for name in sorted(set(imported_modules(NAMED[module])) & set(NAMED)):
+                visit(name)
+            done.add(trail.pop())
+
+    for module in NAMED:
+        visit(module)
+    assert "sklearn_clip.embedding._engine" in done
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_private_scikit_learn_is_imported_in_one_module_alone(path):
+    private = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn.")
+        for alias in node.names
+        if "._" in f"{node.module}.{alias.name}"
+    ]
+    assert (private != []) == (room_of(path) == "_shared")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_module_is_not_far_over_four_hundred_lines_of_code(path):
+    source = path.read_text()
+    text = set()  # lines of docstrings
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            text |= set(range(node.lineno, node.end_lineno + 1))
+    code = [
+        line
+        for number, line in enumerate(source.splitlines(), start=1)
+        if number not in text and line.strip() and not line.strip().startswith("#")
+    ]
+    assert len(code) <= 450
