@@ -194,6 +194,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             If X has none of the accepted forms.
         """
         self._split(X)
+        self.__dict__.pop("_model_record", None)  # of an earlier fit, perhaps
+        self.__dict__.pop("_checked", None)
         return self
 
     def transform(self, X):
@@ -320,13 +322,18 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     @property
     def embedding_dim_(self):
-        """Length of one embedding; loads the model if it was never used."""
-        return self._known_model()["embedding_dim"]
+        """Length of one embedding; read from the model's configuration before use."""
+        record = self._record()
+        if record is None:
+            return embedding.read_embedding_dim(self.model_name, self.pretrained)
+        return record["embedding_dim"]
 
     @property
     def model_fingerprint_(self):
         """Digest of weights and architecture; loads the model if it was never used."""
-        return self._known_model()["fingerprint"]
+        if self._record() is None:
+            self._backbone()
+        return self._record()["fingerprint"]
 
     def get_feature_names_out(self, input_features=None):
         """Name the output columns.
@@ -432,28 +439,31 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         )
         if self.__dict__.get("_checked") is backbone:
             return backbone
-        named = (self.model_name, self.pretrained)
-        record = self.__dict__.get("_model_record")
-        if record is None or tuple(record["named"]) != named:
+        record = self._record()
+        if record is None:
+            named = (self.model_name, self.pretrained)
             self._model_record = embedding.record_model(backbone, named)
         else:
             embedding.check_same_model(record, backbone)
         self._checked = backbone
         return backbone
 
-    def _known_model(self):
+    def _record(self):
+        """Return what is noted of the model now named, None if it was never used."""
         record = self.__dict__.get("_model_record")
-        if record is None or tuple(record["named"]) != (
-            self.model_name,
-            self.pretrained,
-        ):
-            self._backbone()
-        return self._model_record
+        named = (self.model_name, self.pretrained)
+        return record if record and tuple(record["named"]) == named else None
+
+    def __dir__(self):
+        """Leave out what would load a model: notebooks read all that is listed here."""
+        hidden = () if self._record() else ("embedding_dim_", "model_fingerprint_")
+        return [name for name in object.__dir__(self) if name not in hidden]
 
     def __getstate__(self):
-        """Leave out the weights; tell worker processes where the session's store is."""
+        """Leave out weights and images; tell workers where the session's store is."""
         state = dict(super().__getstate__())
         state.pop("_checked", None)
+        state.pop("failed_rows_", None)
         if isinstance(self.cache, str) and self.cache == "auto":
             state["_session"] = embedding.session_folder()
         return state

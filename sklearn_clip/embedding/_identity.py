@@ -48,8 +48,7 @@ def check_same_model(record, backbone):
             "This featurizer was saved with other weights than those now found under "
             f"{record['named'][0]!r}: fingerprint {record['fingerprint']} then, "
             f"{backbone.fingerprint} now. Its features would mean something else to "
-            "the steps behind it: bring back the weights, or fit again from a new "
-            "CLIPFeaturizer."
+            "the steps behind it: bring back the weights, or fit again."
         )
     cosines = (record["probe"] * backbone.probe()).sum(axis=1)
     if not (cosines >= 1 - _TOLERANCE).all():

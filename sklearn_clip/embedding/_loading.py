@@ -18,6 +18,7 @@ from sklearn_clip._shared import WeightsUnavailableError
 from sklearn_clip.embedding._backbone import Backbone
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
+_CONFIG_NAME = "open_clip_config.json"
 _loaded = {}
 _load_lock = threading.RLock()
 
@@ -59,6 +60,38 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
             backbone = _load(model_name, location, tag, device, precision)
             _loaded[key] = state, backbone
         return _loaded[key][1]
+
+
+def read_embedding_dim(model_name, pretrained=None):
+    """Read the length of an embedding from a model's configuration, without weights.
+
+    Parameters
+    ----------
+    model_name, pretrained : str
+        The model, as in `load_backbone`.
+
+    Returns
+    -------
+    int
+        The length.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model or tag.
+    WeightsUnavailableError
+        If the configuration is neither here nor to be fetched.
+    """
+    location, tag = _locate(model_name, pretrained)
+    repository = location.removeprefix("hf-hub:")
+    try:
+        if repository != location:
+            path = huggingface_hub.try_to_load_from_cache(repository, _CONFIG_NAME)
+            if not isinstance(path, str):
+                _check_network()
+        return open_clip.get_model_config(location)["embed_dim"]
+    except Exception as exc:  # the network fails in the ways of four libraries
+        raise _unavailable(model_name, tag, exc) from exc
 
 
 def resolve_device(device):
@@ -123,7 +156,7 @@ def _locate(model_name, pretrained):
         return f"local-dir:{_BUNDLED[model_name]}", None
     if model_name.startswith("local-dir:"):
         folder = os.path.abspath(model_name.removeprefix("local-dir:"))
-        if not os.path.isfile(os.path.join(folder, "open_clip_config.json")):
+        if not os.path.isfile(os.path.join(folder, _CONFIG_NAME)):
             raise WeightsUnavailableError(
                 f"model_name={model_name!r}: the folder {folder!r} must hold "
                 "open_clip_config.json and the weights. It does not."
@@ -221,15 +254,20 @@ def _fetch_weights(model_name, location, tag):
             cached = open_clip.download_pretrained(source)
         return cached
     except Exception as exc:  # the network fails in the ways of four libraries
-        named = f"{model_name!r}" if tag is None else f"{model_name!r}, {tag!r}"
-        raise WeightsUnavailableError(
-            f"The weights of {named} are not on this machine and could not be fetched "
-            f"({str(exc).splitlines()[0]:.200}). Fetch them where there is a network, "
-            f"with CLIPFeaturizer({named}).encode_texts(['a']), and copy the Hugging "
-            "Face cache (HF_HOME) here; or save the model to a folder and use "
-            "model_name='local-dir:/the/folder'. CLIPFeaturizer('clipart-tiny') works "
-            "without a network."
-        ) from exc
+        raise _unavailable(model_name, tag, exc) from exc
+
+
+def _unavailable(model_name, tag, exc):
+    named = f"{model_name!r}" if tag is None else f"{model_name!r}, {tag!r}"
+    reason = (str(exc).splitlines() or [type(exc).__name__])[0]
+    return WeightsUnavailableError(
+        f"The weights of {named} are not on this machine and could not be fetched "
+        f"({reason:.200}). Fetch them where there is a network, with "
+        f"CLIPFeaturizer({named}).encode_texts(['a']), and copy the Hugging Face cache "
+        "(HF_HOME) here; or save the model to a folder and use "
+        "model_name='local-dir:/the/folder'. CLIPFeaturizer('clipart-tiny') works "
+        "without a network."
+    )
 
 
 def _cached_file(repository, filename):

@@ -18,6 +18,7 @@ from sklearn_clip.embedding import (
     _loading,
     check_same_model,
     load_backbone,
+    read_embedding_dim,
     record_model,
 )
 
@@ -102,6 +103,21 @@ def test_weights_out_of_reach_say_what_to_do(no_network, model, tag):
         load_backbone(model, tag)
     assert model in str(caught.value)
     assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+def test_length_of_embeddings_is_read_from_the_configuration(
+    no_network, model_folder, write_model, tmp_path
+):
+    assert read_embedding_dim("ViT-B-32", "openai") == 512
+    assert read_embedding_dim(model_folder) == 64
+    with pytest.raises(WeightsUnavailableError, match="no network"):
+        read_embedding_dim("hf-hub:nobody/no-such-model")
+    with pytest.raises(ValueError, match="Nearest"):
+        read_embedding_dim("ViT-B32", "openai")
+    write_model(tmp_path / "m")
+    files = {"open_clip_config.json": tmp_path / "m" / "open_clip_config.json"}
+    put_into_hub_cache(no_network, "someone/config", files)
+    assert read_embedding_dim("hf-hub:someone/config") == 64
 
 
 def put_into_hub_cache(cache, repository, files):

@@ -1,0 +1,809 @@
+"""CLIPFeaturizer: what it takes, what it gives, what it remembers."""
+
+import copy
+import io
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import skops.io
+from joblib import Parallel, delayed
+from PIL import Image
+from sklearn.base import clone
+from sklearn.exceptions import SkipTestWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import estimator_checks
+
+from sklearn_clip import (
+    CLIPFeaturizer,
+    EmbeddingStore,
+    ImageDecodeError,
+    ModelMismatchError,
+)
+from sklearn_clip.embedding import Backbone, load_backbone
+from sklearn_clip.fusion import MeanFusion
+
+DIM = 64
+TEXTS = ["a red square", "two cats", "the sea", "an old map"]
+FUSIONS = {
+    "image": DIM,
+    "text": DIM,
+    "concat": 2 * DIM,
+    "mean": DIM,
+    "max": DIM,
+    "product": DIM,
+    "concat_product": 3 * DIM,
+    "interaction": 4 * DIM + 1,
+}
+
+
+def to_png(picture):
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def pictures(make_pictures):
+    return make_pictures(4)
+
+
+@pytest.fixture
+def paths(pictures, tmp_path):
+    """The same pictures as files, named relative to a folder."""
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{number}.png")
+    return [f"{number}.png" for number in range(len(pictures))]
+
+
+def pair_array(images, texts):
+    array = np.empty((len(images), 2), dtype=object)
+    for row, pair in enumerate(zip(images, texts, strict=True)):
+        array[row, 0], array[row, 1] = pair
+    return array
+
+
+# Forms of X
+
+
+def test_every_form_of_x_gives_the_same_features(
+    make_featurizer, pictures, paths, tmp_path
+):
+    data = [to_png(picture) for picture in pictures]
+    arrays = [np.asarray(picture) for picture in pictures]
+    files = [str(tmp_path / path) for path in paths]
+    clip = make_featurizer(image_root=tmp_path)
+    expected = clip.transform(list(zip(pictures, TEXTS, strict=True)))
+    assert expected.dtype == np.float32 and expected.flags["C_CONTIGUOUS"]
+    assert expected.shape == (4, 2 * DIM)
+    for images in (paths, files, data, arrays, pictures, [tmp_path / p for p in paths]):
+        for X in (
+            pd.DataFrame({"text": TEXTS, "image": images}, index=list("wxyz")),
+            [{"image": i, "text": t} for i, t in zip(images, TEXTS, strict=True)],
+            [[i, t] for i, t in zip(images, TEXTS, strict=True)],
+            pair_array(images, TEXTS),
+        ):
+            np.testing.assert_allclose(clip.transform(X), expected, atol=1e-6)
+    for images in (paths, data):
+        X = pl.DataFrame({"image": images, "text": TEXTS})
+        np.testing.assert_allclose(clip.transform(X), expected, atol=1e-6)
+    only_images = make_featurizer(text=None, image_root=str(tmp_path))
+    for X in (pictures, paths, np.array(paths), pd.Series(paths), np.stack(arrays)):
+        np.testing.assert_allclose(
+            only_images.transform(X), expected[:, :DIM], atol=1e-6
+        )
+    only_texts = make_featurizer(image=None)
+    for X in (TEXTS, np.array(TEXTS), pd.Series(TEXTS), pl.Series(TEXTS)):
+        np.testing.assert_allclose(
+            only_texts.transform(X), expected[:, DIM:], atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_form_that_is_none_is_refused_before_the_model_is_loaded(method):
+    clip = CLIPFeaturizer("ViT-B-32", "datacomp_xl_s13b_b90k")
+    with pytest.raises(TypeError, match="X must be a DataFrame, a list of dicts"):
+        getattr(clip, method)("a.png")
+    with pytest.raises(ValueError, match="X must have the column 'image'"):
+        getattr(clip, method)(pd.DataFrame({"text": TEXTS}))
+
+
+def test_columns_may_have_other_names(make_featurizer, pictures):
+    frame = pd.DataFrame({"photo": pictures, "title": TEXTS})
+    named = make_featurizer(image="photo", text="title").transform(frame)
+    pairs = list(zip(pictures, TEXTS, strict=True))
+    np.testing.assert_array_equal(named, make_featurizer().transform(pairs))
+
+
+def test_cell_with_several_images_is_the_average(make_featurizer, pictures):
+    clip = make_featurizer(text=None)
+    one, two = clip.transform(pictures[:2])
+    mean = (one + two) / np.linalg.norm(one + two)
+    got = clip.transform([{"image": pictures[:2]}, {"image": [pictures[0], None]}])
+    np.testing.assert_allclose(got, [mean, one], atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [list, pd.DataFrame])
+def test_no_rows_give_no_features(make_featurizer, make):
+    X = make([]) if make is list else make({"image": [], "text": []})
+    assert make_featurizer().transform(X).shape == (0, 2 * DIM)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "L", "1", "CMYK", "LA", "I;16"])
+def test_pictures_of_every_mode_are_embedded_as_what_they_show(make_featurizer, mode):
+    from sklearn_clip.embedding import decode_image
+
+    ramp = np.linspace(0, 255, 48 * 48).astype(np.uint8).reshape(48, 48)
+    picture = (
+        Image.fromarray(ramp.astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(ramp).convert(mode)
+    )
+    assert picture.mode == mode
+    clip = make_featurizer(text=None)
+    np.testing.assert_array_equal(
+        clip.transform([picture]), clip.transform([decode_image(picture)])
+    )
+
+
+def test_transparent_pixels_look_white(make_featurizer):
+    clear = Image.new("RGBA", (30, 30), (200, 0, 0, 0))
+    white = Image.new("RGB", (30, 30), "white")
+    a, b = make_featurizer(text=None).transform([clear, white])
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+# What is missing, what is broken
+
+
+@pytest.mark.parametrize("hole", [None, np.nan, pd.NA, ""])
+def test_missing_items_are_zeros(make_featurizer, pictures, hole):
+    X = [(pictures[0], hole), (hole, TEXTS[1]), (hole, hole), (pictures[3], TEXTS[3])]
+    features = make_featurizer(add_missing_indicator=True).transform(X)
+    image, text, flags = np.split(features, [DIM, 2 * DIM], axis=1)
+    assert (image[1:3] == 0).all() and (text[[0, 2]] == 0).all()
+    np.testing.assert_allclose(np.linalg.norm(image[[0, 3]], axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(text[[1, 3]], axis=1), 1, rtol=1e-6)
+    assert flags.tolist() == [[0, 1], [1, 0], [1, 1], [0, 0]]
+
+
+def test_missing_items_raise_on_demand_and_are_named(make_featurizer, pictures):
+    frame = pd.DataFrame(
+        {"image": [pictures[0]] + [None] * 7, "text": "x"}, index=list("abcdefgh")
+    )
+    message = r"lack its image .* for row 1 \(index 'b'\), .* and 2 more"
+    with pytest.raises(ValueError, match=message):
+        make_featurizer(missing="raise").transform(frame)
+    texts = make_featurizer(missing="raise", fusion="text")
+    assert texts.transform(frame).shape == (8, DIM)
+
+
+@pytest.mark.parametrize("fusion", ["mean", "max"])
+def test_row_with_one_item_is_that_item(make_featurizer, pictures, fusion):
+    X = [(pictures[0], None), (None, TEXTS[0])]
+    got = make_featurizer(fusion=fusion).transform(X)
+    image, text = make_featurizer().transform(X)
+    np.testing.assert_array_equal(got, [image[:DIM], text[DIM:]])
+
+
+@pytest.fixture
+def broken(pictures, tmp_path):
+    """A frame with four readable images and every sort of broken one between them."""
+    truncated = tmp_path / "truncated.png"
+    truncated.write_bytes(to_png(pictures[0])[:80])
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "words.jpg").write_text("no picture at all")
+    bad = {
+        "truncated.png": "truncated|broken",
+        "empty.png": "not an image",
+        "words.jpg": "not an image",
+        ".": "it is a folder",
+        "gone.png": "does not exist",
+        "https://example.org/a.png": "it is a URL",
+    }
+    images = [pictures[0], *list(bad)[:3], pictures[1], *list(bad)[3:], *pictures[2:]]
+    labels = [f"sku-{number}" for number in range(len(images))]
+    frame = pd.DataFrame({"image": images, "text": "x"}, index=labels)
+    rows = [row for row, image in enumerate(images) if isinstance(image, str)]
+    return frame, rows, bad
+
+
+def test_broken_image_raises_with_row_label_path_and_cause(
+    make_featurizer, broken, tmp_path
+):
+    frame, _, bad = broken
+    clip = make_featurizer(image_root=tmp_path)
+    for name, reason in bad.items():
+        one = frame[frame["image"].map(lambda value, name=name: value == name)]
+        one = pd.concat([frame.iloc[[0]], one])
+        label = re.escape(repr(one.index[1]))
+        message = rf"row 1 \(index {label}\), '{re.escape(name)}': .*({reason})"
+        with pytest.raises(ImageDecodeError, match=message) as caught:
+            clip.transform(one)
+        assert [(r, s) for r, s, _ in caught.value.failures] == [(1, name)]
+        assert clip.failed_rows_ == caught.value.failures
+        assert pickle.loads(pickle.dumps(caught.value)).failures
+
+
+@pytest.mark.parametrize(("on_error", "value"), [("zero", 0.0), ("nan", np.nan)])
+def test_broken_images_become_vectors_with_one_warning(
+    make_featurizer, broken, tmp_path, on_error, value
+):
+    frame, rows, bad = broken
+    clip = make_featurizer(image_root=tmp_path, on_error=on_error)
+    message = rf"6 images could not be read and became {on_error} vectors .*'sku-1'"
+    with pytest.warns(UserWarning, match=message) as warned:
+        features = clip.transform(frame)
+    assert len(warned) == 1
+    assert features.shape == (len(frame), 2 * DIM)
+    good = [row for row in range(len(frame)) if row not in rows]
+    np.testing.assert_array_equal(features[rows, :DIM], np.full((6, DIM), value))
+    np.testing.assert_allclose(
+        features[good], clip.transform(frame.iloc[good]), atol=1e-6
+    )
+    assert clip.failed_rows_ == []  # of the last call
+
+
+def test_failed_rows_are_listed_like_check_images_lists_them(
+    make_featurizer, broken, tmp_path
+):
+    frame, rows, bad = broken
+    clip = make_featurizer(image_root=tmp_path, on_error="zero")
+    with pytest.warns(UserWarning, match="6 images could not be read"):
+        clip.transform(frame)
+    assert [(row, source) for row, source, _ in clip.failed_rows_] == list(
+        zip(rows, bad, strict=True)
+    )
+    for (_, _, reason), expected in zip(clip.failed_rows_, bad.values(), strict=True):
+        assert re.search(expected, reason)
+    checked = clip.check_images(frame)
+    assert [item[:2] for item in checked] == [item[:2] for item in clip.failed_rows_]
+
+
+def test_check_images_loads_no_model(pictures):
+    clip = CLIPFeaturizer("local-dir:/nowhere", text=None)
+    assert clip.check_images([*pictures, b"x"]) == [
+        (4, b"x", "it is not an image of a known format")
+    ]
+    assert clip.check_images(pictures) == []
+
+
+def test_bomb_is_a_broken_image(make_featurizer, pictures, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(ImageDecodeError, match="MAX_IMAGE_PIXELS sets the limit"):
+        make_featurizer(text=None).transform([to_png(pictures[0])])
+
+
+def test_broken_image_counts_as_missing_for_fusion_and_indicator(
+    make_featurizer, pictures
+):
+    X = [(b"x", TEXTS[0]), (pictures[0], TEXTS[0])]
+    options = {"fusion": "mean", "add_missing_indicator": True}
+    clip = make_featurizer(on_error="zero", **options)
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        row, _ = clip.transform(X)
+    np.testing.assert_array_equal(row[:DIM], clip.encode_texts(TEXTS[:1])[0])
+    assert row[DIM:].tolist() == [1, 0]
+    clip = make_featurizer(on_error="nan", **options)
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        row, _ = clip.transform(X)
+    assert np.isnan(row[:DIM]).all() and row[DIM:].tolist() == [0, 0]
+
+
+def test_failures_do_not_travel_in_pickles(make_featurizer, pictures):
+    clip = make_featurizer(text=None, on_error="zero")
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        clip.transform([b"x" * 100_000])
+    assert len(pickle.dumps(clip)) < 10_000
+
+
+def test_unreadable_and_readable_photo_of_one_row_give_the_readable(
+    make_featurizer, pictures
+):
+    clip = make_featurizer(text=None, on_error="zero")
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        got = clip.transform([{"image": [pictures[0], b"x"]}])
+    np.testing.assert_allclose(got, clip.transform(pictures[:1]), atol=1e-6)
+
+
+def test_file_changed_under_its_name_gives_its_new_vector(
+    make_featurizer, pictures, tmp_path
+):
+    clip = make_featurizer(text=None, cache=tmp_path / "store")
+    path = tmp_path / "a.png"
+    for picture in pictures[:2]:
+        picture.save(path)
+        expected = clip.transform([to_png(picture)])
+        np.testing.assert_array_equal(clip.transform([path]), expected)
+
+
+# Fusion
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_fusion_has_a_name_for_every_column(make_featurizer, pictures, fusion):
+    X = list(zip(pictures, TEXTS, strict=True))
+    for indicator in (False, True):
+        clip = make_featurizer(fusion=fusion, add_missing_indicator=indicator)
+        flags = (1 if fusion in ("image", "text") else 2) if indicator else 0
+        features = clip.fit_transform(X)
+        assert features.shape == (4, FUSIONS[fusion] + flags)
+        names = clip.get_feature_names_out()
+        assert len(names) == len(set(names)) == features.shape[1]
+        assert all(name.startswith("clip_") for name in names)
+        assert features.dtype == np.float32 and features.flags["C_CONTIGUOUS"]
+
+
+@pytest.mark.parametrize(("fusion", "idle"), [("image", "text"), ("text", "image")])
+def test_tower_that_is_not_needed_never_runs(
+    write_model, tmp_path, pictures, count_encoded, fusion, idle
+):
+    name = write_model(tmp_path / fusion, seed=7)
+    load_backbone(name).probe()  # it takes both towers, once per model
+    before = dict(count_encoded)
+    clip = CLIPFeaturizer(name, fusion=fusion, cache=None)
+    X = pd.DataFrame({fusion: pictures if fusion == "image" else TEXTS})
+    clip.fit_transform(X)
+    assert count_encoded[fusion] - before[fusion] == 4
+    assert count_encoded[idle] == before[idle]
+
+
+def test_weight_of_a_fusion_object_is_a_parameter(make_featurizer, pictures):
+    X = list(zip(pictures, TEXTS, strict=True))
+    clip = make_featurizer()
+    image, text = np.split(clip.transform(X), 2, axis=1)
+    clip.set_params(fusion=MeanFusion(), fusion__weight=0.3)
+    np.testing.assert_allclose(clip.transform(X), 0.3 * image + 0.7 * text, atol=1e-6)
+    assert clip.get_params()["fusion__weight"] == 0.3
+    np.testing.assert_allclose(
+        make_featurizer(fusion="mean").transform(X), (image + text) / 2, atol=1e-6
+    )
+
+
+def test_grid_over_presets_and_over_a_weight_is_one_search(
+    make_featurizer, make_pictures
+):
+    pictures = make_pictures(24)
+    X = list(zip(pictures, [f"number {i}" for i in range(24)], strict=True))
+    y = np.tile([0, 1], 12)
+    pipe = Pipeline(
+        [("clip", make_featurizer(cache="auto")), ("head", LogisticRegression())]
+    )
+    grids = [
+        {"clip__fusion": ["image", "text", "mean"]},
+        {"clip__fusion": [MeanFusion()], "clip__fusion__weight": [0.2, 0.5]},
+    ]
+    search = GridSearchCV(pipe, grids, cv=2, error_score="raise").fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(scores) == 5 and np.isfinite(scores).all()
+    assert scores[2] == scores[4]  # "mean" and MeanFusion(weight=0.5)
+
+
+def subtract(image, text):
+    return (image - text)[:, :10]
+
+
+def test_function_is_a_fusion(make_featurizer, pictures):
+    X = list(zip(pictures, TEXTS, strict=True))
+    image, text = np.split(make_featurizer().transform(X), 2, axis=1)
+    clip = make_featurizer(fusion=subtract)
+    np.testing.assert_allclose(clip.transform(X), (image - text)[:, :10], atol=1e-6)
+    assert clip.get_feature_names_out()[-1] == "clip_fused_9"
+    assert pickle.loads(pickle.dumps(clip)).transform(X).shape == (4, 10)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"fusion": "sum"}, ValueError, "fusion must be one of"),
+        ({"fusion": "product", "text": None}, ValueError, "Got text=None"),
+        ({"fusion": MeanFusion(weight=2)}, ValueError, r"in \[0, 1\]. Got 2"),
+        ({"fusion": lambda i, t: i[:1]}, ValueError, "one row per input row"),
+        ({"fusion": MeanFusion}, TypeError, "such as MeanFusion"),
+        ({"fusion": 3}, ValueError, "The 'fusion' parameter"),
+        ({"device": "gpu"}, ValueError, "device must be 'auto' or a torch device"),
+        ({"precision": "int8"}, ValueError, "The 'precision' parameter"),
+        ({"batch_size": 0}, ValueError, "The 'batch_size' parameter"),
+        ({"num_workers": -1}, ValueError, "The 'num_workers' parameter"),
+        ({"missing": "drop"}, ValueError, "The 'missing' parameter"),
+        ({"on_error": "skip"}, ValueError, "The 'on_error' parameter"),
+        ({"long_text": "cut"}, ValueError, "The 'long_text' parameter"),
+        ({"cache": 3}, ValueError, "The 'cache' parameter"),
+        ({"normalize": "yes"}, ValueError, "The 'normalize' parameter"),
+        ({"model_name": None}, ValueError, "The 'model_name' parameter"),
+        ({"verbose": -1}, ValueError, "The 'verbose' parameter"),
+    ],
+)
+def test_parameter_that_cannot_be_is_refused(
+    make_featurizer, pictures, parameters, error, message
+):
+    clip = make_featurizer()
+    clip.set_params(**parameters)  # costs nothing and checks nothing
+    X = pictures if clip.text is None else list(zip(pictures, TEXTS, strict=True))
+    with pytest.raises(error, match=message):
+        clip.fit(X).transform(X)
+
+
+# Vectors
+
+
+def test_normalize_scales_each_modality_to_unit_length(make_featurizer, pictures):
+    X = list(zip(pictures, TEXTS, strict=True))
+    raw = make_featurizer(normalize=False).transform(X)
+    unit = make_featurizer().transform(X)
+    for part in (slice(0, DIM), slice(DIM, None)):
+        norms = np.linalg.norm(raw[:, part], axis=1, keepdims=True)
+        assert not np.allclose(norms, 1, atol=0.05)
+        np.testing.assert_allclose(unit[:, part], raw[:, part] / norms, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_encode_gives_unit_vectors_of_one_modality(
+    make_featurizer, pictures, normalize
+):
+    both = make_featurizer().transform(list(zip(pictures, TEXTS, strict=True)))
+    clip = make_featurizer(fusion="image", normalize=normalize)
+    np.testing.assert_allclose(clip.encode_images(pictures), both[:, :DIM], atol=1e-6)
+    np.testing.assert_allclose(clip.encode_texts(TEXTS), both[:, DIM:], atol=1e-6)
+    assert clip.encode_texts([None, "a"])[0].tolist() == [0] * DIM
+    with pytest.raises(TypeError, match="Got a single str: put it in a list"):
+        clip.encode_texts("a cat")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, "auto"])
+def test_vector_is_the_same_in_every_batch(make_featurizer, make_pictures, batch_size):
+    pictures = make_pictures(7)
+    X = list(zip(pictures, [f"{'word ' * i}{i}" for i in range(7)], strict=True))
+    clip = make_featurizer(batch_size=batch_size, num_workers=1)
+    alone = np.vstack([make_featurizer().transform([row]) for row in X])
+    np.testing.assert_allclose(clip.transform(X), alone, atol=1e-5)
+
+
+def test_long_text_is_cut_or_averaged(make_featurizer):
+    words = [f"word{i}" for i in range(120)]
+    text = " ".join(words)
+    chunks = load_backbone(make_featurizer().model_name).chunk_text(text)
+    assert len(chunks) > 2
+    pieces = make_featurizer(image=None).transform(chunks)
+    mean = pieces.mean(axis=0)
+    averaged = make_featurizer(image=None, long_text="mean")
+    got = averaged.transform([text, "short", None])
+    np.testing.assert_allclose(got[0], mean / np.linalg.norm(mean), atol=1e-6)
+    short = make_featurizer(image=None).transform(["short"])
+    np.testing.assert_allclose(got[1:2], short, atol=1e-6)
+    assert (got[2] == 0).all()
+    cut, same_start = make_featurizer(image=None).transform([text, text + " more"])
+    np.testing.assert_allclose(cut, same_start, atol=1e-6)
+    assert not np.allclose(cut, got[0], atol=1e-3)
+
+
+def test_low_precision_is_close(make_featurizer, pictures):
+    X = list(zip(pictures, TEXTS, strict=True))
+    exact = make_featurizer(precision="fp32").transform(X)
+    for precision in ("bf16", "fp16"):
+        low = make_featurizer(precision=precision).transform(X)
+        assert ((low * exact).sum(axis=1) / 2 > 0.99).all()
+
+
+def test_threads_get_what_one_gets(make_featurizer, make_pictures, tmp_path):
+    X = [(p, f"text {i}") for i, p in enumerate(make_pictures(32))]
+    expected = make_featurizer().transform(X)
+    clip = make_featurizer(cache=tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        parts = pool.map(lambda i: clip.transform(X[i * 4 : i * 4 + 4]), range(8))
+        np.testing.assert_allclose(np.vstack(list(parts)), expected, atol=1e-5)
+
+
+# Ordinary scikit-learn
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output_names_columns(make_featurizer, pictures, library):
+    X = pd.DataFrame({"image": pictures, "text": TEXTS}, index=list("abcd"))
+    clip = make_featurizer().set_output(transform=library)
+    frame = clip.fit_transform(X)
+    assert type(frame).__module__.split(".")[0] == library
+    assert list(frame.columns) == list(clip.get_feature_names_out())
+    assert (frame.columns[0], frame.columns[-1]) == ("clip_image_0", "clip_text_63")
+    np.testing.assert_array_equal(frame.to_numpy(), make_featurizer().transform(X))
+    if library == "pandas":
+        assert list(frame.index) == list("abcd")
+    listed = clip.transform(list(zip(pictures, TEXTS, strict=True)))
+    assert listed.shape == (4, 2 * DIM)
+
+
+def test_nothing_is_loaded_before_the_first_transform(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("sklearn_clip.embedding.load_backbone", refuse)
+    clip = CLIPFeaturizer("local-dir:/nowhere")
+    again = clone(clip).set_params(fusion="image", device="cuda", batch_size=7)
+    assert again.get_params()["batch_size"] == 7
+    assert again.fit([{"image": "gone.png"}]) is again
+    assert "CLIPFeaturizer" in again._repr_html_()
+    assert "model_fingerprint_" not in dir(again) and "transform" in dir(again)
+    assert pickle.loads(pickle.dumps(again)).device == "cuda"
+
+
+def test_html_repr_is_shown_without_loading_weights(make_featurizer, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("sklearn_clip.embedding.load_backbone", refuse)
+    for clip in (make_featurizer(), CLIPFeaturizer(), CLIPFeaturizer("no-such-model")):
+        assert "CLIPFeaturizer" in clip._repr_html_()
+        assert "CLIPFeaturizer" in Pipeline([("clip", clip)])._repr_html_()
+
+
+def test_attributes_of_the_model_are_listed_once_it_was_used(make_featurizer):
+    clip = make_featurizer()
+    clip.encode_texts(["a"])
+    assert {"embedding_dim_", "model_fingerprint_"} <= set(dir(clip))
+
+
+def test_transform_works_without_fit_and_after_clone(make_featurizer, pictures):
+    clip = make_featurizer(text=None)
+    np.testing.assert_array_equal(
+        clip.transform(pictures), clone(clip).fit(pictures).transform(pictures)
+    )
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_estimator_cloneable",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_estimator_repr",
+        "check_get_params_invariance",
+        "check_mixin_order",
+        "check_no_attributes_set_in_init",
+        "check_parameters_default_constructible",
+        "check_set_params",
+        "check_valid_tag_types",
+    ],
+)
+def test_scikit_learn_check_passes(make_featurizer, check):
+    # The other checks feed numbers in two dimensions, which are no images or texts.
+    getattr(estimator_checks, check)("CLIPFeaturizer", make_featurizer())
+
+
+def test_scikit_learn_knows_that_rows_are_no_numbers(make_featurizer):
+    with pytest.warns(SkipTestWarning, match="Can't test estimator CLIPFeaturizer"):
+        checks = estimator_checks.check_estimator(
+            make_featurizer(), on_fail=None, on_skip=None
+        )
+    assert checks and all(check["status"] == "passed" for check in checks)
+
+
+def test_pipeline_is_cross_validated_with_many_labels(make_featurizer, make_pictures):
+    rng = np.random.default_rng(0)
+    X = [(p, f"thing {i}") for i, p in enumerate(make_pictures(20))]
+    Y = rng.integers(0, 2, size=(20, 3))
+    pipe = Pipeline(
+        [
+            ("clip", make_featurizer(cache="auto")),
+            ("head", OneVsRestClassifier(LogisticRegression())),
+        ]
+    )
+    result = cross_validate(pipe, X, Y, cv=4, scoring="f1_micro", error_score="raise")
+    assert np.isfinite(result["test_score"]).all()
+    assert pipe.fit(X, Y).predict_proba(X).shape == (20, 3)
+
+
+# The store
+
+
+def test_search_encodes_every_distinct_item_once(
+    make_featurizer, make_pictures, count_encoded, tmp_path
+):
+    pictures = make_pictures(50)
+    pictures += pictures[:10]  # 60 rows: 50 distinct pictures, 20 distinct texts
+    X = [(p, f"thing {i % 20}") for i, p in enumerate(pictures)]
+    y = np.arange(60) % 2
+    clip = make_featurizer(cache=tmp_path)
+    load_backbone(clip.model_name).probe()
+    count_encoded.update(image=0, text=0)
+    pipe = Pipeline([("clip", clip), ("head", LogisticRegression())])
+    grid = {"clip__fusion": ["concat", "image", "product"], "head__C": [0.1, 10]}
+    search = GridSearchCV(pipe, grid, cv=5, error_score="raise").fit(X, y)
+    search.predict(X)
+    clone(clip).set_params(fusion="interaction").transform(X[::-1])
+    assert count_encoded == {"image": 50, "text": 20}
+    info = clip.cache_info()
+    assert (info["items"], info["misses"]) == (70, 70) and info["hits"] > 0
+    make_featurizer(cache=None).transform(X[:5])
+    assert count_encoded == {"image": 55, "text": 25}
+
+
+def test_store_object_counts_for_all_clones(make_featurizer, pictures, tmp_path):
+    store = EmbeddingStore(tmp_path)
+    clip = make_featurizer(cache=store, text=None)
+    for _ in range(3):
+        clone(clip).fit_transform(pictures)
+    assert store.info()["misses"] == 4 and store.info()["hits"] == 8
+
+
+def test_cache_info_without_a_store_is_empty(make_featurizer):
+    clip = make_featurizer()
+    assert clip.cache_info() == {"items": 0, "bytes": 0, "hits": 0, "misses": 0}
+    with pytest.raises(ValueError, match="precompute needs a store. Got cache=None"):
+        clip.precompute([])
+
+
+def misses_of_worker(clip, X):
+    features = clip.transform(X)
+    return os.getpid(), clip.cache_info()["misses"], features
+
+
+def test_workers_encode_nothing_that_was_precomputed(make_featurizer, make_pictures):
+    X = [(p, f"thing {i}") for i, p in enumerate(make_pictures(12, seed=5))]
+    clip = make_featurizer(cache="auto", fusion="interaction").precompute(X)
+    expected = clip.transform(X)
+    answers = Parallel(n_jobs=2)(
+        delayed(misses_of_worker)(clip, X[start : start + 3]) for start in (0, 3, 6, 9)
+    )
+    assert os.getpid() not in {pid for pid, _, _ in answers}
+    assert [misses for _, misses, _ in answers] == [0] * 4
+    np.testing.assert_allclose(np.vstack([f for *_, f in answers]), expected, atol=1e-6)
+
+
+def test_two_models_in_one_store_do_not_share(
+    make_featurizer, write_model, pictures, tmp_path
+):
+    other = write_model(tmp_path / "other", seed=11)
+    a = make_featurizer(cache=tmp_path / "store", text=None)
+    b = make_featurizer(model_name=other, cache=tmp_path / "store", text=None)
+    va, vb = a.transform(pictures), b.transform(pictures)
+    assert a.cache_info()["items"] == 8
+    assert not np.allclose(va, vb, atol=1e-2)
+    np.testing.assert_array_equal(va, a.transform(pictures))
+
+
+def test_weights_written_anew_are_loaded_anew_and_not_mixed(
+    make_featurizer, write_model, pictures, tmp_path
+):
+    name = write_model(tmp_path / "m", seed=1)
+    old = make_featurizer(model_name=name, cache=tmp_path / "store", text=None)
+    before = old.fit_transform(pictures)
+    write_model(tmp_path / "m", seed=2)
+    with pytest.raises(ModelMismatchError, match="saved with other weights"):
+        old.transform(pictures)
+    new = clone(old)
+    after = new.fit_transform(pictures)
+    assert new.model_fingerprint_ != old.model_fingerprint_
+    assert not np.allclose(before, after, atol=1e-2)
+    fresh = make_featurizer(model_name=name, text=None).transform(pictures)
+    np.testing.assert_allclose(after, fresh, atol=1e-6)
+    np.testing.assert_array_equal(old.fit_transform(pictures), after)  # fit again
+
+
+def test_model_is_shared_by_clones(make_featurizer, pictures):
+    clip = make_featurizer(text=None)
+    other = clone(clip)
+    clip.transform(pictures), other.transform(pictures)
+    assert clip._backbone() is other._backbone()
+    assert isinstance(clip._backbone(), Backbone)
+
+
+def test_names_of_columns_need_no_weights():
+    clip = CLIPFeaturizer("ViT-B-32", "datacomp_xl_s13b_b90k")
+    assert clip.embedding_dim_ == 512
+    assert clip.get_feature_names_out()[-1] == "clip_text_511"
+
+
+def test_model_attributes_are_known_without_transform(make_featurizer):
+    clip = make_featurizer()
+    assert clip.embedding_dim_ == DIM
+    assert clip.model_fingerprint_ == load_backbone(clip.model_name).fingerprint
+
+
+def test_attributes_follow_a_new_model_name(make_featurizer, write_model, tmp_path):
+    clip = make_featurizer()
+    first = clip.model_fingerprint_
+    clip.set_params(model_name=write_model(tmp_path / "m", seed=9))
+    assert clip.model_fingerprint_ != first
+
+
+# Files
+
+
+ELSEWHERE = """
+import sys, json, joblib, numpy as np
+from PIL import Image
+clip = joblib.load(sys.argv[1])
+known = clip.model_fingerprint_, clip.embedding_dim_
+import sklearn_clip.embedding._loading as loading
+assert not loading._loaded  # both are known from the file
+pictures = [np.load(sys.argv[2])[i] for i in range(4)]
+np.save(sys.argv[3], clip.transform(pictures))
+print(json.dumps([*known, clip.cache_info()["misses"]]))
+"""
+
+
+def test_saved_featurizer_and_folder_store_serve_another_process(
+    make_featurizer, pictures, tmp_path
+):
+    arrays = np.stack([np.asarray(picture) for picture in pictures])
+    clip = make_featurizer(text=None, cache=tmp_path / "store")
+    expected = clip.fit_transform(list(arrays))
+    np.save(tmp_path / "X.npy", arrays)
+    joblib.dump(clip, tmp_path / "clip.joblib")
+    assert (tmp_path / "clip.joblib").stat().st_size < 10_000
+    files = [str(tmp_path / name) for name in ("clip.joblib", "X.npy", "out.npy")]
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, *files], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [clip.model_fingerprint_, DIM, 0]
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+
+
+def test_other_weights_or_preprocessing_at_load_are_a_mismatch(
+    make_featurizer, write_model, pictures, tmp_path
+):
+    name = write_model(tmp_path / "m", seed=1)
+    clip = make_featurizer(model_name=name, text=None)
+    expected = clip.transform(pictures)
+    saved = pickle.dumps(clip)
+    write_model(tmp_path / "m", seed=1, mean=-9.0)
+    with pytest.raises(ModelMismatchError, match="Look for other preprocessing"):
+        pickle.loads(saved).transform(pictures)
+    write_model(tmp_path / "m", seed=2)
+    with pytest.raises(ModelMismatchError, match="bring back the weights"):
+        pickle.loads(saved).transform(pictures)
+    write_model(tmp_path / "m", seed=1)
+    again = pickle.loads(saved)
+    np.testing.assert_allclose(again.transform(pictures), expected, atol=1e-6)
+
+
+def test_pickle_of_a_session_that_is_over_is_ignored(make_featurizer, pictures):
+    clip = make_featurizer(cache="auto", text=None)
+    expected = clip.transform(pictures)
+    state = clip.__getstate__()
+    assert os.path.isdir(state["_session"])
+    again = CLIPFeaturizer()
+    again.__setstate__(state | {"_session": "/gone/sklearn-clip-session-1-x"})
+    np.testing.assert_array_equal(again.transform(pictures), expected)
+    assert "_session" not in vars(again)
+    np.testing.assert_array_equal(copy.deepcopy(clip).transform(pictures), expected)
+
+
+@pytest.mark.parametrize("fusion", ["concat", MeanFusion(0.3)])
+def test_skops_saves_and_loads_with_the_named_types_trusted(
+    make_featurizer, pictures, fusion
+):
+    X = list(zip(pictures, TEXTS, strict=True))
+    clip = make_featurizer(fusion=fusion, cache="auto")
+    expected = clip.fit_transform(X)
+    data = skops.io.dumps(clip)
+    assert len(data) < 20_000
+    trusted = ["sklearn_clip._featurizer.CLIPFeaturizer"]
+    if fusion != "concat":
+        trusted.append("sklearn_clip.fusion._fusions.MeanFusion")
+    assert sorted(skops.io.get_untrusted_types(data=data)) == sorted(trusted)
+    loaded = skops.io.loads(data, trusted=trusted)
+    np.testing.assert_array_equal(loaded.transform(X), expected)
+    assert loaded.model_fingerprint_ == clip.model_fingerprint_
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(0, False), (1, True)])
+def test_verbose_shows_a_bar_for_each_modality(
+    make_featurizer, pictures, capsys, verbose, shown
+):
+    clip = make_featurizer(verbose=verbose)
+    clip.transform(list(zip(pictures, TEXTS, strict=True)))
+    err = capsys.readouterr().err
+    assert ("images: 100%" in err and "texts: 100%" in err) is shown
