@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 _FILE_NAME = "embeddings.sqlite"
 _SESSION_PREFIX = "sklearn-clip-session-"
 _LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
+_TIMEOUT = 60  # seconds to wait for other writers
 _session = None
 _session_lock = threading.Lock()
 
@@ -118,14 +120,8 @@ class EmbeddingStore:
         local = self._connections
         if getattr(local, "pid", None) != os.getpid():
             self.folder.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.folder / _FILE_NAME, timeout=60)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS embeddings "
-                "(key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
-            )
-            local.connection, local.pid = connection, os.getpid()
+            local.connection = _connect(self.folder / _FILE_NAME)
+            local.pid = os.getpid()
         return local.connection
 
     def __copy__(self):
@@ -140,6 +136,27 @@ class EmbeddingStore:
 
     def __setstate__(self, state):
         self.__init__(state["folder"])
+
+
+def _connect(file):
+    """Open the file and make its table, though others may be doing so just now."""
+    connection = sqlite3.connect(file, timeout=_TIMEOUT)
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            # SQLite does not wait for others where it changes the journal's mode.
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS embeddings "
+        "(key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
+    )
+    return connection
 
 
 def open_store(cache):

@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,7 @@ def test_relative_folder_stays_where_it_was(tmp_path, monkeypatch):
 
 
 def test_many_threads_may_open_read_and_write_at_once(tmp_path):
-    for attempt in range(10):
+    for attempt in range(40):
         store = EmbeddingStore(tmp_path / str(attempt))
         barrier = threading.Barrier(8)
 
@@ -203,6 +204,14 @@ def test_session_folder_is_removed_at_exit_also_after_an_error():
     assert "on purpose" in done.stderr and done.returncode == 1
     folder, there = done.stdout.rsplit(maxsplit=1)
     assert there == "True" and not os.path.exists(folder)
+
+
+def test_store_that_cannot_be_opened_raises_at_once(tmp_path):
+    (tmp_path / "embeddings.sqlite").mkdir()
+    begin = time.monotonic()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        EmbeddingStore(tmp_path).info()
+    assert time.monotonic() - begin < 10
 
 
 def test_cache_parameter_becomes_a_store(tmp_path):
