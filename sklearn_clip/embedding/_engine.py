@@ -174,7 +174,7 @@ class _Run:
             step = min(self._batch_size, len(ready))
             try:
                 rows.append(self._steps.encode(ready[:step]))
-            except torch.OutOfMemoryError:
+            except torch.cuda.OutOfMemoryError:
                 if step == 1:
                     raise
                 self._batch_size = step // 2

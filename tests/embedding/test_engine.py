@@ -30,7 +30,7 @@ class SmallMemory:
     def encode_texts(self, texts):
         self.sizes.append(len(texts))
         if len(texts) > self.limit:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return np.array([[float(text), len(text)] for text in texts], dtype=np.float32)
 
 
@@ -46,7 +46,7 @@ def test_batch_is_halved_until_it_fits_and_order_stays(limit):
 
 
 def test_one_item_that_does_not_fit_raises():
-    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match="CUDA out of memory"):
         embed(["1", "2"], "text", SmallMemory(0))
 
 
@@ -59,7 +59,7 @@ def test_items_before_the_memory_ran_out_stay_in_the_store(tmp_path):
         return SmallMemory.encode_texts(encoder, texts)
 
     encoder.encode_texts = encode
-    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match="out of memory"):
         embed(list("12345678"), "text", encoder, store=store, batch_size=2)
     assert store.info()["items"] == 4
 
