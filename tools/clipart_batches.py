@@ -30,7 +30,7 @@ TEMPLATES = (
     "{}, clip art",
 )
 # Share of samples by kind of source, before and after the last phase.
-SHARES = {"openclipart": (0.18, 0.3), "colour": (0.52, 0.48), "mono": (0.3, 0.22)}
+SHARES = {"openclipart": (0.12, 0.15), "colour": (0.53, 0.5), "mono": (0.35, 0.35)}
 NOUNS = 48
 _STOP = frozenset({"the", "and", "with", "for", "from"})
 
@@ -164,43 +164,56 @@ def batches(corpus, size, progress, seed):
     """
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
-    kinds = list(corpus.kinds)
     while True:
         resolution, phase = progress()
-        shares = np.array([SHARES[kind][phase] for kind in kinds])
-        counts = rng.multinomial(size, shares / shares.sum())
-        rows = np.concatenate(
-            [
-                rng.choice(corpus.kinds[kind], count, replace=False)
-                for kind, count in zip(kinds, counts, strict=True)
-            ]
-        )
-        keys = corpus.caption_key[rows]
-        picked = [rng.choice(corpus.keywords[i]) if len(corpus.keywords[i]) else -1
-                  for i in rows]  # fmt: skip
-        picked = np.array([k for k in picked if k >= 0])
-        nouns = rng.choice(len(corpus.nouns), NOUNS, replace=False)
-        own = np.array([rng.choice(corpus.noun_terms[i]) for i in nouns])
-        truth = [[k in corpus.noun_terms[i] for k in own] for i in nouns]
-        prompts = [
-            TEMPLATES[rng.integers(len(TEMPLATES))].format(corpus.terms[k])
-            for k in picked
+        rows = _sample(corpus, size, phase, rng)
+        pictures = torch.from_numpy(corpus.pictures[rows])
+        mono = torch.from_numpy(corpus.mono[rows])
+        images = augment(pictures, mono, resolution, generator)
+        yield {"images": images, **_texts(corpus, rows, rng), **_nouns(corpus, rng)}
+
+
+def _sample(corpus, size, phase, rng):
+    """Return rows, no row twice, with the shares of the phase."""
+    kinds = list(corpus.kinds)
+    shares = np.array([SHARES[kind][phase] for kind in kinds])
+    counts = rng.multinomial(size, shares / shares.sum())
+    return np.concatenate(
+        [
+            rng.choice(corpus.kinds[kind], count, replace=False)
+            for kind, count in zip(kinds, counts, strict=True)
         ]
-        yield {
-            "images": augment(
-                torch.from_numpy(corpus.pictures[rows]),
-                torch.from_numpy(corpus.mono[rows]),
-                resolution,
-                generator,
-            ),
-            "captions": corpus.tokens([_caption(corpus, i, rng) for i in rows]),
-            "keywords": corpus.tokens(prompts),
-            "nouns": corpus.tokens([corpus.nouns[i][0] for i in nouns]),
-            "noun_keywords": corpus.tokens([corpus.terms[k] for k in own]),
-            "same_caption": torch.from_numpy(keys[:, None] == keys).float(),
-            "has_keyword": torch.from_numpy(corpus.truth[rows][:, picked].toarray()),
-            "noun_has": torch.tensor(truth).float(),
-        }
+    )
+
+
+def _prompt(term, rng):
+    return TEMPLATES[rng.integers(len(TEMPLATES))].format(term)
+
+
+def _texts(corpus, rows, rng):
+    """Return captions and keyword prompts of the rows, and what is true of which."""
+    keys = corpus.caption_key[rows]
+    told = [corpus.keywords[i] for i in rows]
+    picked = np.array([rng.choice(own) for own in told if len(own)])
+    prompts = [_prompt(corpus.terms[k], rng) for k in picked]
+    return {
+        "captions": corpus.tokens([_caption(corpus, i, rng) for i in rows]),
+        "keywords": corpus.tokens(prompts),
+        "same_caption": torch.from_numpy(keys[:, None] == keys).float(),
+        "has_keyword": torch.from_numpy(corpus.truth[rows][:, picked].toarray()),
+    }
+
+
+def _nouns(corpus, rng):
+    """Return nouns without a picture, a class of each, and which fit which."""
+    nouns = rng.choice(len(corpus.nouns), NOUNS, replace=False)
+    own = [rng.choice(corpus.noun_terms[i]) for i in nouns]
+    truth = [[k in corpus.noun_terms[i] for k in own] for i in nouns]
+    return {
+        "nouns": corpus.tokens([corpus.nouns[i][0] for i in nouns]),
+        "noun_keywords": corpus.tokens([corpus.terms[k] for k in own]),
+        "noun_has": torch.tensor(truth).float(),
+    }
 
 
 def _uniform(shape, low, high, generator):
@@ -213,9 +226,14 @@ def _recolour(colour, alpha, mono, generator):
     paint = torch.rand(n, 3, 1, 1, generator=generator) * 0.8
     painted = (mono & (torch.rand(n, generator=generator) < 0.6)).view(-1, 1, 1, 1)
     colour = torch.where(painted, paint * alpha, colour)
+    # Swapped channels: one drawing in other colours is still the same thing.
+    order = torch.rand(n, 3, generator=generator).argsort(1)
+    swapped = colour[torch.arange(n)[:, None], order]
+    swap = (torch.rand(n, generator=generator) < 0.35).view(-1, 1, 1, 1)
+    colour = torch.where(swap, swapped, colour)
     strength = (torch.rand(n, 1, 1, 1, generator=generator) < 0.6).float()
     saturation = 1 + strength * _uniform((n, 1, 1, 1), -0.5, 0.4, generator)
-    drained = torch.rand(n, 1, 1, 1, generator=generator) < 0.08
+    drained = torch.rand(n, 1, 1, 1, generator=generator) < 0.2
     saturation = torch.where(drained, 0.0, saturation)
     gain = 1 + strength * _uniform((n, 3, 1, 1), -0.2, 0.2, generator)
     lift = strength * _uniform((n, 1, 1, 1), -0.15, 0.15, generator)
@@ -224,10 +242,20 @@ def _recolour(colour, alpha, mono, generator):
     return torch.minimum(colour.clamp_(min=0), alpha)
 
 
+def _outline(x, generator):
+    """Turn some pictures into line drawings: dark where the brightness changes."""
+    grey = functional.pad(x.mean(1, keepdim=True), (0, 1, 0, 1), mode="replicate")
+    down = (grey[:, :, 1:, :-1] - grey[:, :, :-1, :-1]).abs()
+    right = (grey[:, :, :-1, 1:] - grey[:, :, :-1, :-1]).abs()
+    lines = (1 - 2.5 * (down + right)).clamp_(min=0).expand_as(x)
+    drawn = (torch.rand(len(x), generator=generator) < 0.15).view(-1, 1, 1, 1)
+    return torch.where(drawn, lines, x)
+
+
 def _affine(n, generator):
     """Return n random (2, 3) maps from output to input coordinates."""
-    angle = torch.randn(n, generator=generator) * math.radians(9)
-    zoom = _uniform((n,), 0.9, 1.35, generator)
+    angle = torch.randn(n, generator=generator) * math.radians(12)
+    zoom = _uniform((n,), 0.8, 1.3, generator)
     stretch = torch.exp(torch.randn(n, generator=generator) * 0.09)
     flip = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float()
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
@@ -269,7 +297,7 @@ def augment(pictures, mono, resolution, generator):
     ground = torch.ones(n, 3, 1, 1)
     tinted = (torch.rand(n, generator=generator) < 0.25).view(-1, 1, 1, 1)
     ground = torch.where(tinted, torch.rand(n, 3, 1, 1, generator=generator), ground)
-    x = x[:, :3] + (1 - x[:, 3:]) * ground
+    x = _outline(x[:, :3] + (1 - x[:, 3:]) * ground, generator)
     side = torch.arange(resolution)
     centre = torch.randint(resolution, (2, n, 1), generator=generator)
     half = torch.randint(4, resolution // 4, (2, n, 1), generator=generator)

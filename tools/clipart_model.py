@@ -8,7 +8,7 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from safetensors.torch import save_file
 from torch.nn import functional
 
-IMAGE_SIZE = 64
+IMAGE_SIZE = 48
 VOCABULARY = 49408
 
 
