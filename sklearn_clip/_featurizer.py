@@ -301,9 +301,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         list of tuple (row, source, reason)
-            The images that cannot be read; empty if all is well.
+            The images that cannot be read; empty if all is well, or if X has no
+            images (``image=None``).
         """
         self._validate_params()
+        if self.image is None:
+            return []
         cells = self._cells(X, ("image",))
         return embedding.find_unreadable(cells.image, self.image_root)
 
@@ -424,8 +427,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 failed,
             )
         warnings.warn(
-            f"{count} could not be read and became {self.on_error} vectors (first: "
-            f"{first}). See failed_rows_.",
+            f"{count} could not be read (first: {first}). A row without another image "
+            f"gets {self.on_error} in its place. See failed_rows_.",
             stacklevel=4,
         )
 

@@ -209,7 +209,10 @@ def _file_digest(path):
     stat = path.stat()
     if path.is_dir():
         raise IsADirectoryError(str(path))
-    identity = (os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    # The time of the last change of status cannot be set back as that of the content
+    # can, by a copy that keeps times.
+    times = (stat.st_mtime_ns, stat.st_ctime_ns)
+    identity = (os.path.abspath(path), stat.st_size, *times, stat.st_ino)
     with _file_digests_lock:
         known = _file_digests.get(identity)
     if known is None:

@@ -51,9 +51,9 @@ class Cells:
         str
             For example ``"row 3"`` or ``"row 3 (index 'b7')"``.
         """
-        if self.index is None or self.index[row] == row:
+        label = row if self.index is None else self.index[row]
+        if isinstance(label, int | np.integer) and label == row:
             return f"row {row}"
-        label = self.index[row]
         if isinstance(label, tuple):  # of a MultiIndex
             label = tuple(map(_plain, label))
         return f"row {row} (index {_plain(label)!r})"

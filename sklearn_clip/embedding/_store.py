@@ -6,6 +6,7 @@ processes may read while one writes, which a folder of pickles gives none of.
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -43,7 +44,6 @@ class EmbeddingStore:
         self.folder = Path(folder).absolute()
         self.hits = 0
         self.misses = 0
-        self._connections = threading.local()
 
     def get_many(self, keys):
         """Look up vectors.
@@ -59,14 +59,14 @@ class EmbeddingStore:
             The vectors that are there.
         """
         found = {}
-        connection = self._connection()
-        for start in range(0, len(keys), _LOOKUP_BATCH):
-            batch = keys[start : start + _LOOKUP_BATCH]
-            marks = ",".join("?" * len(batch))
-            rows = connection.execute(
-                f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", batch
-            )
-            found.update((key, np.frombuffer(v, dtype="<f4")) for key, v in rows)
+        with self._connection() as connection:
+            for start in range(0, len(keys), _LOOKUP_BATCH):
+                batch = keys[start : start + _LOOKUP_BATCH]
+                marks = ",".join("?" * len(batch))
+                rows = connection.execute(
+                    f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", batch
+                )
+                found.update((key, np.frombuffer(v, dtype="<f4")) for key, v in rows)
         self.hits += len(found)
         self.misses += len(keys) - len(found)
         return found
@@ -97,11 +97,10 @@ class EmbeddingStore:
             ``items`` and ``bytes`` in the store, and the ``hits`` and ``misses`` of
             this process: distinct items found, and distinct items not found.
         """
-        items, size = (
-            self._connection()
-            .execute("SELECT COUNT(*), TOTAL(LENGTH(vector)) FROM embeddings")
-            .fetchone()
-        )
+        with self._connection() as connection:
+            items, size = connection.execute(
+                "SELECT COUNT(*), TOTAL(LENGTH(vector)) FROM embeddings"
+            ).fetchone()
         return {
             "items": items,
             "bytes": int(size),
@@ -115,14 +114,20 @@ class EmbeddingStore:
             connection.execute("DELETE FROM embeddings")
         self.hits = self.misses = 0
 
+    @contextlib.contextmanager
     def _connection(self):
-        """Return this thread's connection; one made before a fork is not reused."""
-        local = self._connections
-        if getattr(local, "pid", None) != os.getpid():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            local.connection = _connect(self.folder / _FILE_NAME)
-            local.pid = os.getpid()
-        return local.connection
+        """Connect for one transaction.
+
+        A connection that is open while the process forks would make SQLite lose what
+        the child commits, and one thread may not use another's: opening the file anew,
+        a fraction of a millisecond, rules out both.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (
+            contextlib.closing(_connect(self.folder / _FILE_NAME)) as connection,
+            connection,
+        ):
+            yield connection
 
     def __copy__(self):
         """Return the store itself: clones of an estimator share it and its counters."""

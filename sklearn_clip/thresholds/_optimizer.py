@@ -401,7 +401,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _fit_and_score(self, X, Y, params):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
-        if self.cv == "prefit" or isinstance(self.estimator, FrozenEstimator):
+        prefit = isinstance(self.cv, str) and self.cv == "prefit"
+        if prefit or isinstance(self.estimator, FrozenEstimator):
             check_is_fitted(self.estimator)
             self.estimator_ = self.estimator
             scores, method = positive_scores(self.estimator, X, Y.shape[1])

@@ -166,9 +166,9 @@ from _store import EmbeddingStore, session_folder
 store = EmbeddingStore(sys.argv[1])
 store.put_many([b"committed"], np.ones((1, 4)))
 print(session_folder(), flush=True)
-connection = store._connection()
-connection.execute("INSERT INTO embeddings VALUES (x'00', x'00')")
-os.kill(os.getpid(), signal.SIGKILL)
+with store._connection() as connection:
+    connection.execute("INSERT INTO embeddings VALUES (x'00', x'00')")
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -255,3 +255,31 @@ def test_session_of_a_stranger_or_one_that_is_over_is_not_joined(tmp_path):
     mine = tmp_path / f"{prefix}{os.getpid()}-x"
     mine.mkdir()
     assert run_python(JOIN, mine).stdout.strip() == "True"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_what_a_forked_child_commits_outlives_its_parent(tmp_path):
+    code = """
+import os, sys, threading
+import numpy as np
+from sklearn_clip.embedding import EmbeddingStore
+store = EmbeddingStore(sys.argv[1])
+vector = np.ones((1, 4), dtype=np.float32)
+store.put_many([b"parent"], vector)
+other = threading.Thread(target=store.put_many, args=([b"thread"], vector))
+other.start()
+other.join()
+read, write = os.pipe()
+if os.fork() == 0:
+    os.close(write)
+    store.put_many([b"first"], vector)
+    os.read(read, 1)  # until the parent is gone
+    store.put_many([b"second"], vector)
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    deadline = time.monotonic() + 30
+    store = EmbeddingStore(tmp_path)
+    while store.info()["items"] < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert store.info()["items"] == 4
