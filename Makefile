@@ -26,11 +26,12 @@ format: $(INSTALLED)
 test-floor: $(FLOOR)/.installed
 	$(FLOOR)/bin/python -m pytest
 
-# Corpus, training, export and the figures of the model card: hours on two cores.
+# Corpus, training, export and the figures of the model card: two hours on two cores. It
+# needs npm, and Debian's openclipart-png and openclipart-svg.
 train-clipart: $(INSTALLED)
 	$(BIN)/pip install --quiet "resvg-py>=0.2"
 	$(BIN)/python tools/clipart_corpus.py
-	$(BIN)/python tools/train_clipart.py
+	$(BIN)/python tools/train_clipart.py --out sklearn_clip/models/clipart-tiny
 	$(BIN)/python tools/evaluate_clipart.py
 
 # The shipped archive, byte for byte, from Debian's openclipart-png and openclipart-svg.

@@ -243,7 +243,7 @@ def test_broken_images_become_vectors_with_one_warning(
 ):
     frame, rows, bad = broken
     clip = make_featurizer(image_root=tmp_path, on_error=on_error)
-    message = rf"6 images could not be read .*'sku-1'"
+    message = rf"6 images could not be read .*'sku-1'.* gets {on_error} in its place"
     with pytest.warns(UserWarning, match=message) as warned:
         features = clip.transform(frame)
     assert len(warned) == 1
