@@ -21,7 +21,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     r"""Turn rows of images and texts into CLIP features.
 
     Every distinct image and text is encoded once per session, whatever happens around
-    this transformer: clones, folds, candidates of a grid search, other fusions.
+    this transformer: clones, folds, candidates of a grid search, other fusions. Before
+    a search with ``n_jobs > 1`` call `precompute`: workers share what is in the store,
+    but two that miss the same item at the same time both encode it.
 
     Parameters
     ----------
@@ -267,6 +269,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     def precompute(self, X):
         """Embed the items of X into the store, before a search with ``n_jobs > 1``.
+
+        Only what `fusion` needs is embedded: for a search over fusions, call this with
+        one that needs every modality, such as the default.
 
         Parameters
         ----------

@@ -148,7 +148,7 @@ def test_zero_shot_is_four_times_prevalence(test, test_vectors, label_vectors):
     assert mean_ap(test.target, images @ label_vectors.T) >= 4 * test.target.mean()
 
 
-@pytest.mark.xfail(reason="the shipped weights reach 0.192 of 0.25")
+@pytest.mark.xfail(reason="issue 2: the shipped weights reach 0.192 of 0.25")
 def test_zero_shot_reaches_its_floor(test, test_vectors, label_vectors):
     images, _ = test_vectors
     found = mean_ap(test.target, images @ label_vectors.T)
@@ -171,7 +171,7 @@ def test_retrieval_is_five_times_chance(test, test_vectors):
         pytest.param(
             1,
             id="text",
-            marks=pytest.mark.xfail(reason="the shipped weights gain 0.03 of 0.05"),
+            marks=pytest.mark.xfail(reason="issue 2: they gain 0.03 of 0.05"),
         ),
     ],
 )
