@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import torch
+from clipart_model import MEAN, STD
 from open_clip import SimpleTokenizer
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from scipy import sparse
 from torch.nn import functional
 
@@ -29,8 +29,8 @@ TEMPLATES = (
     "this is {}",
     "{}, clip art",
 )
-# Share of samples by kind of source, before and after the last phase.
-SHARES = {"openclipart": (0.12, 0.15), "colour": (0.53, 0.5), "mono": (0.35, 0.35)}
+# Share of samples by kind of source.
+SHARES = {"openclipart": 0.2, "colour": 0.5, "mono": 0.3}
 NOUNS = 48
 _STOP = frozenset({"the", "and", "with", "for", "from"})
 
@@ -42,9 +42,11 @@ class Corpus:
     ----------
     folder : Path
         What ``clipart_corpus.py`` wrote.
+    words : collection of str
+        Words that have a vector. They are kept whether or not the corpus has them.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, words):
         self.pictures = np.load(folder / "pictures.npy", mmap_mode="r")
         self.entries = json.loads((folder / "entries.json").read_text())
         self.nouns = [n[:2] for n in json.loads((folder / "nouns.json").read_text())]
@@ -52,7 +54,7 @@ class Corpus:
         self._token_cache = {}
         self._terms()
         self._groups()
-        self.used_tokens = self._used_tokens()
+        self.used_tokens = self._used_tokens(words)
         self.rows = {token: row for row, token in enumerate(self.used_tokens)}
 
     def _terms(self):
@@ -94,13 +96,15 @@ class Corpus:
             "mono": np.flatnonzero(self.mono),
         }
 
-    def _used_tokens(self):
-        """Return the tokens that occur in any text training can show."""
+    def _used_tokens(self, words):
+        """Return the tokens of any text training can show, and of `words`."""
         texts = {t for captions in self.captions for t in captions}
         texts |= set(self.terms) | set(TEMPLATES)
         used = {self.tokenizer.sot_token_id, self.tokenizer.eot_token_id}
         for text in texts:
             used.update(self._encode(text), self._encode(f"x {text}, x"))
+        whole = {f"{word}</w>" for word in words}
+        used.update(t for t, piece in self.tokenizer.decoder.items() if piece in whole)
         # Nouns without a picture take part where their pieces occur anyway.
         known = [set(self._encode(noun)) <= used for noun, _ in self.nouns]
         keep = [i for i, ok in enumerate(known) if ok]
@@ -141,7 +145,7 @@ def _caption(corpus, i, rng):
     return ", ".join(words)
 
 
-def batches(corpus, size, progress, seed):
+def batches(corpus, size, resolution, seed):
     """Yield random batches for ever.
 
     Parameters
@@ -150,38 +154,37 @@ def batches(corpus, size, progress, seed):
         The corpus.
     size : int
         Pictures a batch.
-    progress : callable
-        Returns (resolution, share index of `SHARES`) as of now.
+    resolution : callable
+        Returns the side in pixels as of now, or 0 for batches without pictures.
     seed : int
         Seeds sampling and augmentation.
 
     Yields
     ------
     dict of str to Tensor or tuple
-        ``images``; ``captions``, ``keywords``, ``nouns``, ``noun_keywords`` as
-        (tokens, ends); and which pairs are true: ``same_caption``,
-        ``has_keyword``, ``noun_has``.
+        ``rows``; ``images``; ``captions``, ``keywords``, ``nouns``,
+        ``noun_keywords`` as (tokens, ends); and which pairs are true:
+        ``same_caption``, ``has_keyword``, ``noun_has``.
     """
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     while True:
-        resolution, phase = progress()
-        rows = _sample(corpus, size, phase, rng)
-        pictures = torch.from_numpy(corpus.pictures[rows])
-        mono = torch.from_numpy(corpus.mono[rows])
-        images = augment(pictures, mono, resolution, generator)
-        yield {"images": images, **_texts(corpus, rows, rng), **_nouns(corpus, rng)}
+        rows, side = _sample(corpus, size, rng), resolution()
+        batch = {"rows": torch.from_numpy(rows)}
+        if side:
+            pictures = torch.from_numpy(corpus.pictures[rows])
+            mono = torch.from_numpy(corpus.mono[rows])
+            batch["images"] = augment(pictures, mono, side, generator)
+        yield {**batch, **_texts(corpus, rows, rng), **_nouns(corpus, rng)}
 
 
-def _sample(corpus, size, phase, rng):
-    """Return rows, no row twice, with the shares of the phase."""
-    kinds = list(corpus.kinds)
-    shares = np.array([SHARES[kind][phase] for kind in kinds])
-    counts = rng.multinomial(size, shares / shares.sum())
+def _sample(corpus, size, rng):
+    """Return rows, no row twice, with the shares of `SHARES`."""
+    counts = rng.multinomial(size, list(SHARES.values()))
     return np.concatenate(
         [
             rng.choice(corpus.kinds[kind], count, replace=False)
-            for kind, count in zip(kinds, counts, strict=True)
+            for kind, count in zip(SHARES, counts, strict=True)
         ]
     )
 
@@ -283,7 +286,7 @@ def augment(pictures, mono, resolution, generator):
     Returns
     -------
     Tensor of shape (n, 3, resolution, resolution)
-        Normalised as open_clip does.
+        Normalised as the model wants it.
     """
     n = len(pictures)
     x = pictures.permute(0, 3, 1, 2).float() / 255
@@ -305,6 +308,26 @@ def augment(pictures, mono, resolution, generator):
     inside = (side - centre).abs() < half
     hole = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
     x = torch.where(hole, ground, x)
-    mean = torch.tensor(OPENAI_DATASET_MEAN).view(3, 1, 1)
-    std = torch.tensor(OPENAI_DATASET_STD).view(3, 1, 1)
-    return (x - mean) / std
+    return normalize(x)
+
+
+def normalize(x):
+    """Return colours in [0, 1], of shape (n, 3, h, w), as the model wants them."""
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def plain(pictures):
+    """Turn RGBA pictures into network inputs over white, unchanged otherwise.
+
+    Parameters
+    ----------
+    pictures : Tensor of shape (n, side, side, 4)
+        uint8.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, side, side)
+        Normalised as the model wants it.
+    """
+    x = pictures.permute(0, 3, 1, 2).float() / 255
+    return normalize(x[:, :3] * x[:, 3:] + 1 - x[:, 3:])

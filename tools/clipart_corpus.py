@@ -4,7 +4,7 @@
 
 does everything from nothing: it fetches the icon sets and word lists with ``npm
 pack`` (versions pinned in ``clipart_icons.py``), reads the Debian packages
-``openclipart-png`` and ``openclipart-svg``, draws every picture at 80 pixels, drops
+``openclipart-png`` and ``openclipart-svg``, draws every picture at 112 pixels, drops
 what looks like a row of the shipped task, and writes ``pictures.npy``,
 ``entries.json`` and ``nouns.json``. It needs ``pip install resvg-py``.
 """

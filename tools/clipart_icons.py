@@ -11,7 +11,7 @@ import resvg_py
 from clipart_words import slug, unicode_names
 from PIL import Image
 
-SIZE = 80
+SIZE = 112
 
 # Set, version, whether it is drawn in one colour, and the names left out.
 _SKIN = r"(-(light|medium|dark|medium-light|medium-dark))(-skin-tone)?$|skin-tone"

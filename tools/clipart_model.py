@@ -4,12 +4,16 @@ import json
 
 import open_clip
 import torch
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from clipart_start import WORD_WIDTH
 from safetensors.torch import save_file
 from torch.nn import functional
 
-IMAGE_SIZE = 48
+IMAGE_SIZE = 112
 VOCABULARY = 49408
+# Of the ImageNet weights: pixels in [-1, 1].
+MEAN = STD = (0.5, 0.5, 0.5)
+# Blocks of the image tower that stay as ImageNet left them: edges and textures.
+FIXED_BLOCKS = 4
 
 
 def config():
@@ -18,10 +22,11 @@ def config():
         "model_cfg": {
             "embed_dim": 384,
             "vision_cfg": {
-                "timm_model_name": "resnet10t",
+                "timm_model_name": "tf_efficientnet_lite0",
                 "timm_model_pretrained": False,
                 "timm_pool": "avg",
                 "timm_proj": "linear",
+                "timm_proj_bias": True,
                 "image_size": IMAGE_SIZE,
             },
             "text_cfg": {
@@ -33,8 +38,8 @@ def config():
             },
         },
         "preprocess_cfg": {
-            "mean": list(OPENAI_DATASET_MEAN),
-            "std": list(OPENAI_DATASET_STD),
+            "mean": list(MEAN),
+            "std": list(STD),
             "interpolation": "bicubic",
             "resize_mode": "longest",
             "fill_color": 255,
@@ -42,22 +47,64 @@ def config():
     }
 
 
-def build(n_tokens=VOCABULARY):
-    """Return a new model with random weights.
+def build(tokens, weights, vectors, decoder):
+    """Return a model with the image weights and word vectors it starts from.
 
     Parameters
     ----------
-    n_tokens : int, default=VOCABULARY
-        Rows of the token table. Training keeps only the tokens of the corpus.
+    tokens : list of int
+        The token of each row of the token table.
+    weights : list of Tensor
+        From :func:`clipart_start.image_weights`.
+    vectors : dict of str to ndarray
+        From :func:`clipart_start.word_vectors`.
+    decoder : dict of int to str
+        The tokenizer's.
 
     Returns
     -------
-    open_clip.CLIP
-        The model in training mode.
+    model : open_clip.CLIP
+        With its image tower in evaluation mode: batch statistics stay ImageNet's.
+    free : Tensor of shape (n_tokens, width)
+        0 where the token table holds a word vector, which training leaves alone, so
+        that words without a picture keep their place among the others; else 1.
     """
     architecture = json.loads(json.dumps(config()["model_cfg"]))
-    architecture["text_cfg"]["vocab_size"] = n_tokens
-    return open_clip.CLIP(**architecture)
+    architecture["text_cfg"]["vocab_size"] = len(tokens)
+    model = open_clip.CLIP(**architecture)
+    trunk = model.visual.trunk
+    names = list(trunk.state_dict())
+    trunk.load_state_dict(dict(zip(names, weights[: len(names)], strict=True)))
+    model.visual.eval()
+    fixed = [trunk.conv_stem, trunk.bn1, trunk.blocks[:FIXED_BLOCKS]]
+    for part in fixed:
+        part.requires_grad_(False)
+    table = model.token_embedding.weight.data
+    free = torch.ones_like(table)
+    for row, token in enumerate(tokens):
+        vector = vectors.get(decoder[token].removesuffix("</w>"))
+        if vector is not None and decoder[token].endswith("</w>"):
+            table[row, :WORD_WIDTH] = torch.from_numpy(vector)
+            table[row, WORD_WIDTH:] = 0
+            free[row, :WORD_WIDTH] = 0
+    return model, free
+
+
+def centre(head, features):
+    """Let the projection start from features without their mean, of unit spread.
+
+    Parameters
+    ----------
+    head : nn.Sequential
+        The head of the image tower.
+    features : Tensor of shape (n, width)
+        Of the trunk.
+    """
+    spread = features.std(0).mean()
+    with torch.no_grad():
+        torch.nn.init.normal_(head.proj.weight, std=features.shape[1] ** -0.5)
+        head.proj.weight /= spread
+        head.proj.bias.copy_(-head.proj.weight @ features.mean(0))
 
 
 def encode_text(model, tokens, ends):
