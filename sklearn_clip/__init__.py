@@ -7,7 +7,7 @@ The way of the data, and the room each step lives in::
     scores -> labels                                             (thresholds)
 """
 
-import importlib
+from sklearn_clip._lazy import lazy_names
 
 __version__ = "0.1.0.dev0"
 
@@ -25,19 +25,4 @@ _ROOMS = ("datasets", "embedding", "fusion", "thresholds")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
-
-def __getattr__(name):
-    """Import a public name or a room when it is first used."""
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    elif name in _ROOMS:
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    """List the public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)

@@ -468,21 +468,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         return [name for name in object.__dir__(self) if name not in hidden]
 
     def __getstate__(self):
-        """Leave out weights and images; tell workers where the session's store is."""
+        """Leave out weights and images; have a store that workers will find."""
         state = dict(super().__getstate__())
         state.pop("_checked", None)
         state.pop("failed_rows_", None)
-        if isinstance(self.cache, str) and self.cache == "auto":
-            state["_session"] = embedding.session_folder()
+        embedding.open_store(self.cache)
         return state
-
-    def __setstate__(self, state):
-        """Restore, sharing the store of the parent process if this is its worker."""
-        state = dict(state)
-        session = state.pop("_session", None)
-        super().__setstate__(state)
-        if session is not None:
-            embedding.join_session(session)
 
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""

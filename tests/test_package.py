@@ -13,11 +13,12 @@ from numpydoc.docscrape import FunctionDoc, NumpyDocString
 import sklearn_clip
 
 PACKAGE = Path(sklearn_clip.__file__).parent
-PRIVATE = {"_shared"}
+PRIVATE = {"_lazy", "_shared"}
 # What each room may import beside itself and `_shared`.
 ALLOWED = {
     "__init__": set(),
     "_featurizer": {"embedding", "fusion"},
+    "_lazy": set(),
     "_shared": set(),
     "datasets": set(),
     "embedding": set(),

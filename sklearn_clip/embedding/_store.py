@@ -5,24 +5,46 @@ commits are atomic (what was committed survives a killed process), and any numbe
 processes may read while one writes, which a folder of pickles gives none of.
 """
 
-import atexit
 import contextlib
 import os
-import shutil
+import socket
 import sqlite3
-import tempfile
 import threading
 import time
+import uuid
+import warnings
+import weakref
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 _FILE_NAME = "embeddings.sqlite"
-_SESSION_PREFIX = "sklearn-clip-session-"
+_APPLICATION_ID = 0x534B434C  # "SKCL": marks the file as ours
+_FORMAT = 1
 _LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
 _TIMEOUT = 60  # seconds to wait for other writers
-_session = None
-_session_lock = threading.Lock()
+# Seconds after which a claim is void even if its owner cannot be seen to be dead.
+_LEASE = 120
+# Bytes of key, indexes and half-filled pages that an item costs beside its vector.
+_ITEM_OVERHEAD = 512
+# Eviction goes a little below the bound, so that it does not happen at every write.
+_EVICT_TO = 0.9
+# One page holds several vectors of the usual 1.5 to 4 kB; SQLite's 4096 would hold one.
+_PAGE_SIZE = 16384
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS items (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, used INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS items_used ON items (used);
+CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (
+    key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1), items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, clock INTEGER NOT NULL);
+INSERT OR IGNORE INTO totals VALUES (1, 0, 0, 0);
+"""
 
 
 class EmbeddingStore:
@@ -32,18 +54,55 @@ class EmbeddingStore:
     ----------
     folder : str or os.PathLike
         Where the store lives; made if it does not exist. Several processes and threads
-        may use one folder at once.
+        may use one folder at once. It must be on a local disk: SQLite's log does not
+        work over network file systems.
+    max_bytes : int or None, default=None
+        Bound of the file's size. Vectors that were not used for longest are removed
+        first. None sets no bound.
+
+    Attributes
+    ----------
+    hits, misses : int
+        Distinct items that this object found, and did not find.
+
+    Raises
+    ------
+    ValueError
+        If `max_bytes` is no positive integer, or, at first use, if the folder holds a
+        file ``embeddings.sqlite`` that is no embedding store.
 
     Notes
     -----
     A key is made from the content of an item and from everything its vector depends on
-    (weights, preprocessing, precision), so an entry is never out of date.
+    (weights, preprocessing, precision), so an entry is never out of date. Every vector
+    carries a checksum; one that does not agree is encoded again, and a file that SQLite
+    finds damaged is set aside with a warning and begun anew.
+
+    Items are counted with some bookkeeping, so that the file stays under `max_bytes`.
+    Only a store with a bound notes when a vector was used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_clip import EmbeddingStore
+    >>> store = EmbeddingStore(tempfile.mkdtemp(), max_bytes=10**9)
+    >>> store.put_many([b"key"], np.ones((1, 4)))
+    >>> store.get_many([b"key"])
+    {b'key': array([1., 1., 1., 1.], dtype=float32)}
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, max_bytes=None):
+        whole = isinstance(max_bytes, int | np.integer) and max_bytes is not True
+        if max_bytes is not None and (not whole or max_bytes < 1):
+            raise ValueError(
+                f"max_bytes must be a positive integer or None. Got {max_bytes!r}."
+            )
         self.folder = Path(folder).absolute()
+        self.max_bytes = max_bytes
         self.hits = 0
         self.misses = 0
+        self._database = _Database(self.folder / _FILE_NAME)
 
     def get_many(self, keys):
         """Look up vectors.
@@ -58,17 +117,8 @@ class EmbeddingStore:
         dict of bytes to ndarray of shape (d,), dtype float32
             The vectors that are there.
         """
-        found = {}
-        with self._connection() as connection:
-            for start in range(0, len(keys), _LOOKUP_BATCH):
-                batch = keys[start : start + _LOOKUP_BATCH]
-                marks = ",".join("?" * len(batch))
-                rows = connection.execute(
-                    f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", batch
-                )
-                found.update((key, np.frombuffer(v, dtype="<f4")) for key, v in rows)
-        self.hits += len(found)
-        self.misses += len(keys) - len(found)
+        found = self._database.run(lambda sql: self._look_up(sql, keys), write=False)
+        self._count(len(found), len(keys) - len(found))
         return found
 
     def put_many(self, keys, vectors):
@@ -82,11 +132,62 @@ class EmbeddingStore:
             Their vectors.
         """
         vectors = np.ascontiguousarray(vectors, dtype="<f4")
-        with self._connection() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-                [(k, v.tobytes()) for k, v in zip(keys, vectors, strict=True)],
+        if len(keys) != len(vectors):
+            raise ValueError(
+                f"vectors must have one row per key. Got {len(vectors)} rows for "
+                f"{len(keys)} keys."
             )
+        if len(keys):
+            self._database.run(lambda sql: self._insert(sql, keys, vectors), write=True)
+
+    def claim(self, keys, owner):
+        """Look up vectors, and claim those that are neither there nor claimed.
+
+        Whoever claims an item encodes it; everybody else goes on with other items and
+        looks again later. So processes that want the same items share the work.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Distinct keys.
+        owner : str
+            From :meth:`new_owner`. A claim ends when its vector is written, when it is
+            released, when its process dies, or after two minutes.
+
+        Returns
+        -------
+        found : dict of bytes to ndarray of shape (d,), dtype float32
+            The vectors that are there.
+        claimed : list of bytes
+            Keys that this owner must encode.
+        """
+        found, claimed = self._database.run(
+            lambda sql: self._claim(sql, keys, owner), write=True
+        )
+        self._count(len(found), len(claimed))
+        return found, claimed
+
+    def release(self, owner):
+        """Give up every claim of an owner, for items that could not be encoded.
+
+        Parameters
+        ----------
+        owner : str
+            Who claimed them.
+        """
+        statement = "DELETE FROM claims WHERE owner = ?"
+        self._database.run(lambda sql: sql.execute(statement, (owner,)), write=True)
+
+    @staticmethod
+    def new_owner():
+        """Name a new owner of claims.
+
+        Returns
+        -------
+        str
+            Machine, process, and a random part.
+        """
+        return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}"
 
     def info(self):
         """Count what is in the store and how it was used.
@@ -94,40 +195,122 @@ class EmbeddingStore:
         Returns
         -------
         dict
-            ``items`` and ``bytes`` in the store, and the ``hits`` and ``misses`` of
-            this process: distinct items found, and distinct items not found.
+            ``items`` and ``bytes`` of vectors in the store, and the ``hits`` and
+            ``misses`` of this process: distinct items found, and not found.
         """
-        with self._connection() as connection:
-            items, size = connection.execute(
-                "SELECT COUNT(*), TOTAL(LENGTH(vector)) FROM embeddings"
-            ).fetchone()
+        query = "SELECT items, bytes FROM totals"
+        items, size = self._database.run(
+            lambda sql: sql.execute(query).fetchone(), write=False
+        )
         return {
             "items": items,
-            "bytes": int(size),
+            "bytes": size,
             "hits": self.hits,
             "misses": self.misses,
         }
 
     def clear(self):
         """Remove every embedding and set the counters to zero."""
-        with self._connection() as connection:
-            connection.execute("DELETE FROM embeddings")
-        self.hits = self.misses = 0
 
-    @contextlib.contextmanager
-    def _connection(self):
-        """Connect for one transaction.
+        def empty(sql):
+            for table in ("items", "vectors", "claims"):
+                sql.execute(f"DELETE FROM {table}")
+            sql.execute("UPDATE totals SET items = 0, bytes = 0")
 
-        A connection that is open while the process forks would make SQLite lose what
-        the child commits, and one thread may not use another's: opening the file anew,
-        a fraction of a millisecond, rules out both.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (
-            contextlib.closing(_connect(self.folder / _FILE_NAME)) as connection,
-            connection,
-        ):
-            yield connection
+        self._database.run(empty, write=True)
+        self._database.shrink()
+        with self._database.lock:
+            self.hits = self.misses = 0
+
+    def close(self):
+        """Close the file; it is opened again when it is needed."""
+        self._database.close()
+
+    def _count(self, hits, misses):
+        with self._database.lock:
+            self.hits += hits
+            self.misses += misses
+
+    def _look_up(self, sql, keys):
+        found, ids, damaged = {}, [], []
+        for batch in _batches(keys):
+            marks = ",".join("?" * len(batch))
+            rows = sql.execute(
+                "SELECT id, key, checksum, vector FROM items JOIN vectors USING (id) "
+                f"WHERE key IN ({marks})",
+                batch,
+            )
+            for number, key, checksum, vector in rows:
+                if zlib.crc32(vector) == checksum:
+                    found[key] = np.frombuffer(vector, dtype="<f4")
+                    ids.append(number)
+                else:
+                    damaged.append(number)
+        if damaged or (ids and self.max_bytes is not None):
+            self._database.upgrade(sql)
+            _remove(sql, damaged)
+            _touch(sql, ids)
+        return found
+
+    def _insert(self, sql, keys, vectors):
+        known = {
+            key
+            for batch in _batches(keys)
+            for (key,) in sql.execute(
+                f"SELECT key FROM items WHERE key IN ({','.join('?' * len(batch))})",
+                batch,
+            )
+        }
+        fresh = [
+            (key, vector.tobytes())
+            for key, vector in zip(keys, vectors, strict=True)
+            if key not in known
+        ]
+        if fresh and self._make_room(sql, fresh):
+            clock = _tick(sql)
+            first = sql.execute("SELECT MAX(id) FROM items").fetchone()[0] or 0
+            numbered = list(enumerate(fresh, start=first + 1))
+            sql.executemany(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
+                [(i, k, len(v), zlib.crc32(v), clock) for i, (k, v) in numbered],
+            )
+            sql.executemany(
+                "INSERT INTO vectors VALUES (?, ?)", [(i, v) for i, (_, v) in numbered]
+            )
+            sql.execute(
+                "UPDATE totals SET items = items + ?, bytes = bytes + ?",
+                (len(fresh), sum(len(v) for _, v in fresh)),
+            )
+        sql.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in keys])
+
+    def _make_room(self, sql, fresh):
+        """Remove old vectors for new ones; whether these fit at all."""
+        if self.max_bytes is None:
+            return True
+        room = self.max_bytes - sum(len(v) + _ITEM_OVERHEAD for _, v in fresh)
+        if room >= 0:
+            _evict(sql, room)
+        return room >= 0
+
+    def _claim(self, sql, keys, owner):
+        found = self._look_up(sql, keys)
+        missing = [key for key in keys if key not in found]
+        taken, now, alive = set(), time.time(), {}
+        for batch in _batches(missing):
+            marks = ",".join("?" * len(batch))
+            for key, other, until in sql.execute(
+                f"SELECT key, owner, until FROM claims WHERE key IN ({marks})", batch
+            ):
+                if other not in alive:
+                    alive[other] = _may_be_alive(other)
+                if other != owner and until > now and alive[other]:
+                    taken.add(key)
+        claimed = [key for key in missing if key not in taken]
+        sql.executemany(
+            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
+            [(key, owner, now + _LEASE) for key in claimed],
+        )
+        return found, claimed
 
     def __copy__(self):
         """Return the store itself: clones of an estimator share it and its counters."""
@@ -136,126 +319,256 @@ class EmbeddingStore:
     def __deepcopy__(self, memo):
         return self
 
+    def __repr__(self):
+        bound = "" if self.max_bytes is None else f", max_bytes={self.max_bytes}"
+        return f"EmbeddingStore({str(self.folder)!r}{bound})"
+
     def __getstate__(self):
-        return {"folder": self.folder}
+        return {"folder": self.folder, "max_bytes": self.max_bytes}
 
     def __setstate__(self, state):
-        self.__init__(state["folder"])
+        self.__init__(**state)
+
+
+class _Database:
+    """The file: one connection per process, transactions, damage, forks.
+
+    Parameters
+    ----------
+    file : Path
+        The SQLite file.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.lock = threading.RLock()
+        self._connection = None
+        self._identity = None
+        self._writing = False
+        _databases.add(self)
+
+    def run(self, work, *, write):
+        """Call ``work(connection)`` in one transaction and return what it returns."""
+        try:
+            return self._transact(work, write)
+        except sqlite3.DatabaseError as exc:
+            if "malformed" not in str(exc):
+                raise
+            self._set_aside(exc)
+            return self._transact(work, write)
+
+    def upgrade(self, sql):
+        """Make a reading transaction a writing one; what was read may be older."""
+        if not self._writing:
+            sql.execute("COMMIT")
+            sql.execute("BEGIN IMMEDIATE")
+            self._writing = True
+
+    def shrink(self):
+        """Give free pages back to the disk, if nobody is at work on the file."""
+        with self.lock, contextlib.suppress(sqlite3.OperationalError):
+            self._open().execute("VACUUM")
+
+    def close(self):
+        """Close the connection."""
+        with self.lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _transact(self, work, write):
+        with self.lock:
+            sql = self._open()
+            self._writing = write
+            try:
+                sql.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                result = work(sql)
+                sql.execute("COMMIT")
+            finally:
+                if sql.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        sql.execute("ROLLBACK")
+        return result
+
+    def _open(self):
+        """Return the connection; opened anew where the file was removed or replaced."""
+        if self._connection is not None and self._identity != _identity(self.file):
+            self.close()
+        if self._connection is None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(self.file)
+            self._identity = _identity(self.file)
+        return self._connection
+
+    def _set_aside(self, exc):
+        """Move a damaged file out of the way, unless another process has done so."""
+        with self.lock:
+            mine = self._identity == _identity(self.file)
+            self.close()
+            if mine:
+                aside = self.file.with_name(f"{self.file.name}.damaged-{time.time_ns()}")
+                os.replace(self.file, aside)
+                for suffix in ("-wal", "-shm"):
+                    Path(f"{self.file}{suffix}").unlink(missing_ok=True)
+                warnings.warn(
+                    f"The embedding store {str(self.file)!r} is damaged ({exc}). It is "
+                    f"begun anew; the damaged file is now {str(aside)!r}.",
+                    stacklevel=4,
+                )
+
+
+# A connection that is open while the process forks makes SQLite lose what the child
+# commits. Locks are taken before a fork, so that it happens between transactions.
+_databases = weakref.WeakSet()
+_held = []
+
+
+def _before_fork():
+    for database in list(_databases):
+        database.lock.acquire()
+        _held.append(database)
+        database.close()
+
+
+def _after_fork():
+    while _held:
+        _held.pop().lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
+def _identity(file):
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _connect(file):
-    """Open the file and make its table, though others may be doing so just now."""
-    connection = sqlite3.connect(file, timeout=_TIMEOUT)
+    """Open the file and make its tables, though others may be doing so just now."""
+    sql = sqlite3.connect(
+        file, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
     deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
+            new = _is_new(sql, file)
+            sql.execute(f"PRAGMA page_size={_PAGE_SIZE}")
             # SQLite does not wait for others where it changes the journal's mode.
-            connection.execute("PRAGMA journal_mode=WAL")
-            break
+            sql.execute("PRAGMA journal_mode=WAL")
+            sql.execute("PRAGMA synchronous=NORMAL")
+            if new:
+                _make_tables(sql)
+            return sql
         except sqlite3.OperationalError as exc:
             if "locked" not in str(exc) or time.monotonic() > deadline:
+                sql.close()
                 raise
             time.sleep(0.01)
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS embeddings "
-        "(key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
+        except (sqlite3.DatabaseError, ValueError) as exc:
+            sql.close()
+            if isinstance(exc, ValueError) or "malformed" in str(exc):
+                raise
+            raise ValueError(_not_a_store(file, exc)) from exc
+
+
+def _is_new(sql, file):
+    """Whether the file holds nothing yet; a file of something else is refused."""
+    (application,) = sql.execute("PRAGMA application_id").fetchone()
+    if application == _APPLICATION_ID:
+        (version,) = sql.execute("PRAGMA user_version").fetchone()
+        if version == _FORMAT:
+            return False
+        reason = f"it has format {version}, this version of sklearn-clip reads {_FORMAT}"
+        raise ValueError(_not_a_store(file, reason))
+    if sql.execute("SELECT name FROM sqlite_master").fetchone():
+        raise ValueError(_not_a_store(file, "it is the database of something else"))
+    return True
+
+
+def _make_tables(sql):
+    """Write the tables and, in the same transaction, the mark that they are there."""
+    sql.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        sql.execute(statement)
+    sql.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    sql.execute(f"PRAGMA user_version={_FORMAT}")
+    sql.execute("COMMIT")
+
+
+def _not_a_store(file, reason):
+    return (
+        f"The file {str(file)!r} must be an embedding store of sklearn-clip. It is not "
+        f"({reason}). Remove it, or choose another folder for the cache."
     )
-    return connection
 
 
-def open_store(cache):
-    """Turn the ``cache`` parameter of a featurizer into a store.
+def _batches(keys):
+    return (keys[i : i + _LOOKUP_BATCH] for i in range(0, len(keys), _LOOKUP_BATCH))
+
+
+def _tick(sql):
+    sql.execute("UPDATE totals SET clock = clock + 1")
+    return sql.execute("SELECT clock FROM totals").fetchone()[0]
+
+
+def _touch(sql, ids):
+    if ids:
+        clock = _tick(sql)
+        sql.executemany(
+            "UPDATE items SET used = ? WHERE id = ?", [(clock, i) for i in ids]
+        )
+
+
+def _remove(sql, ids):
+    for number in ids:
+        size = sql.execute("SELECT size FROM items WHERE id = ?", (number,)).fetchone()
+        if size is not None:
+            sql.execute("DELETE FROM items WHERE id = ?", (number,))
+            sql.execute("DELETE FROM vectors WHERE id = ?", (number,))
+            sql.execute("UPDATE totals SET items = items - 1, bytes = bytes - ?", size)
+
+
+def _evict(sql, bound):
+    """Remove what was used longest ago, until the rest is well under the bound."""
+    items, size = sql.execute("SELECT items, bytes FROM totals").fetchone()
+    excess = size + items * _ITEM_OVERHEAD - bound
+    if excess <= 0:
+        return
+    excess += (1 - _EVICT_TO) * (size + items * _ITEM_OVERHEAD)
+    ids = []
+    for number, length in sql.execute("SELECT id, size FROM items ORDER BY used, id"):
+        if excess <= 0:
+            break
+        ids.append(number)
+        excess -= length + _ITEM_OVERHEAD
+    _remove(sql, ids)
+
+
+def _may_be_alive(owner):
+    """Whether the process that made a claim still runs, as far as can be told."""
+    host, pid, _ = owner.rsplit("/", 2)
+    return host != socket.gethostname() or is_running(int(pid))
+
+
+def is_running(pid):
+    """Tell whether a process of this machine is alive.
 
     Parameters
     ----------
-    cache : "auto", str, os.PathLike, EmbeddingStore or None
-        The session's store, a folder that is kept, a store, or none at all.
+    pid : int
+        Its number.
 
     Returns
     -------
-    EmbeddingStore or None
-        The store.
+    bool
+        True where it cannot be told.
     """
-    if cache is None or isinstance(cache, EmbeddingStore):
-        return cache
-    if isinstance(cache, str) and cache == "auto":
-        return _session_store()
-    return _folder_store(os.path.abspath(cache))
-
-
-def session_folder():
-    """Folder of this process's session store, which its workers may share.
-
-    Returns
-    -------
-    str
-        The folder; it is removed when the process that made it exits.
-    """
-    return str(_session_store().folder)
-
-
-def join_session(folder):
-    """Use the session store of the parent process, as a worker of joblib should.
-
-    Nothing happens when this process has a store already, or when the folder was not
-    made by the parent of this process: an estimator loaded from a file carries the
-    folder of a session that is over, or of a stranger.
-
-    Parameters
-    ----------
-    folder : str
-        What `session_folder` returned where the estimator was pickled.
-    """
-    global _session
-    with _session_lock:
-        mine = _session is not None and _session[0] == os.getpid()
-        if not mine and _owner(folder) == os.getppid() and os.path.isdir(folder):
-            _session = os.getpid(), EmbeddingStore(folder)
-
-
-_folder_stores = {}
-
-
-def _folder_store(folder):
-    """One store object per folder and process, so that its counters add up."""
-    with _session_lock:
-        return _folder_stores.setdefault(folder, EmbeddingStore(folder))
-
-
-def _session_store():
-    global _session
-    with _session_lock:
-        if _session is None or _session[0] != os.getpid():
-            _sweep_stale_sessions()
-            prefix = f"{_SESSION_PREFIX}{os.getpid()}-"
-            folder = tempfile.mkdtemp(prefix=prefix)
-            atexit.register(_remove_session, folder, os.getpid())
-            _session = os.getpid(), EmbeddingStore(folder)
-        return _session[1]
-
-
-def _remove_session(folder, pid):
-    if os.getpid() == pid:  # a forked child inherits the exit handler
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _owner(folder):
-    """Process id in the name of a session folder, or None."""
-    name = os.path.basename(folder)
-    owner = name.removeprefix(_SESSION_PREFIX).partition("-")[0]
-    return int(owner) if name.startswith(_SESSION_PREFIX) and owner.isdigit() else None
-
-
-def _sweep_stale_sessions():
-    """Remove the folders of sessions that were killed before they could do it."""
-    for entry in Path(tempfile.gettempdir()).glob(f"{_SESSION_PREFIX}*"):
-        owner = _owner(entry)
-        if owner is not None and not _is_running(owner):
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _is_running(pid):
     if os.name == "nt":  # os.kill would end the process there
         return True
     try:

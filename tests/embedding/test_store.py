@@ -1,4 +1,4 @@
-"""The store: what it keeps, for whom, and when it goes away."""
+"""The store: what it keeps, what it drops, and how processes share it."""
 
 import copy
 import os
@@ -7,46 +7,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
-from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding import (
-    _store,
-    join_session,
-    open_store,
-    session_folder,
-)
-
-# The module of the store needs no torch, whose import takes seconds.
-STORE_ALONE = os.environ | {"PYTHONPATH": os.path.dirname(_store.__file__)}
+from sklearn_clip.embedding import _store
 
 
 def make_entries(n, *, seed=0, dim=8):
     rng = np.random.default_rng(seed)
     keys = [rng.bytes(32) for _ in range(n)]
     return keys, rng.normal(size=(n, dim)).astype(np.float32)
-
-
-def run_python(code, *arguments, check=True):
-    """Run a program that needs the store alone, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=STORE_ALONE | {"TMPDIR": tempfile.gettempdir()},
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
 
 
 def test_more_keys_than_one_statement_takes_come_back_exactly(tmp_path):
@@ -89,7 +66,7 @@ def test_clear_removes_all_and_resets_the_counters(tmp_path):
 
 def test_batch_that_fails_is_not_written_in_part(tmp_path):
     store = EmbeddingStore(tmp_path)
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match="one row per key. Got 1 rows for 2"):
         store.put_many([b"k", b"l"], np.ones((1, 3)))
     assert store.info()["items"] == 0
 
@@ -138,7 +115,7 @@ def test_many_threads_may_open_read_and_write_at_once(tmp_path):
 WRITE = """
 import sys, time
 import numpy as np
-from _store import EmbeddingStore
+from sklearn_clip import EmbeddingStore
 store = EmbeddingStore(sys.argv[1])
 number, start = int(sys.argv[2]), float(sys.argv[3])
 time.sleep(max(0, start - time.time()))
@@ -150,9 +127,7 @@ for i in range(40):
 def test_processes_may_write_at_once(tmp_path):
     start = str(time.time() + 1.5)
     writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITE, str(tmp_path), str(n), start], env=STORE_ALONE
-        )
+        subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(n), start])
         for n in range(2)
     ]
     assert [writer.wait(120) for writer in writers] == [0, 0]
@@ -162,48 +137,150 @@ def test_processes_may_write_at_once(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
-from _store import EmbeddingStore, session_folder
+from sklearn_clip import EmbeddingStore
 store = EmbeddingStore(sys.argv[1])
 store.put_many([b"committed"], np.ones((1, 4)))
-print(session_folder(), flush=True)
-with store._connection() as connection:
-    connection.execute("INSERT INTO embeddings VALUES (x'00', x'00')")
+store.claim([b"claimed"], store.new_owner())
+def die(sql):
+    sql.execute("DELETE FROM items")
     os.kill(os.getpid(), signal.SIGKILL)
+store._database.run(die, write=True)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_kill_keeps_what_was_committed_and_its_session_is_swept(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    done = run_python(KILLED, tmp_path / "kept", check=False)
+def test_kill_keeps_what_was_committed_and_voids_claims(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=60)
     assert done.returncode == -signal.SIGKILL
-    store = EmbeddingStore(tmp_path / "kept")
-    assert store.info()["items"] == 1 and b"committed" in store.get_many([b"committed"])
-    stale = Path(done.stdout.strip())
-    assert stale.is_dir() and stale.parent == tmp_path
-    stranger = tmp_path / "sklearn-clip-session-not-a-number"
-    mine = tmp_path / f"sklearn-clip-session-{os.getpid()}-x"
-    for folder in (stranger, mine):
-        folder.mkdir()
-    _store._sweep_stale_sessions()
-    assert not stale.exists()
-    assert stranger.exists() and mine.exists()
+    store = EmbeddingStore(tmp_path)
+    found, claimed = store.claim([b"committed", b"claimed"], store.new_owner())
+    assert set(found) == {b"committed"} and claimed == [b"claimed"]
 
 
-EXIT = """
-from _store import open_store
-store = open_store("auto")
-store.info()
-print(store.folder, store.folder.is_dir())
-raise RuntimeError("on purpose")
-"""
+def test_claimed_item_is_not_claimed_again_until_it_is_released_or_written(tmp_path):
+    store, other = EmbeddingStore(tmp_path), EmbeddingStore(tmp_path)
+    first, second = store.new_owner(), other.new_owner()
+    assert store.claim([b"a", b"b", b"c"], first) == ({}, [b"a", b"b", b"c"])
+    assert other.claim([b"a", b"d"], second) == ({}, [b"d"])
+    store.put_many([b"a"], np.ones((1, 2)))
+    found, claimed = other.claim([b"a", b"b"], second)
+    assert set(found) == {b"a"} and claimed == []
+    store.release(first)
+    assert other.claim([b"b", b"c"], second) == ({}, [b"b", b"c"])
 
 
-def test_session_folder_is_removed_at_exit_also_after_an_error():
-    done = run_python(EXIT, check=False)
-    assert "on purpose" in done.stderr and done.returncode == 1
-    folder, there = done.stdout.rsplit(maxsplit=1)
-    assert there == "True" and not os.path.exists(folder)
+def test_claim_ends_with_its_lease(tmp_path, monkeypatch):
+    store = EmbeddingStore(tmp_path)
+    monkeypatch.setattr(_store, "_LEASE", -1)
+    store.claim([b"a"], store.new_owner())
+    assert store.claim([b"a"], store.new_owner()) == ({}, [b"a"])
+
+
+@pytest.mark.parametrize("bound", [0, -1, 1.5, "1GB", True])
+def test_bound_that_is_no_positive_integer_is_refused(tmp_path, bound):
+    with pytest.raises(ValueError, match="max_bytes must be a positive integer"):
+        EmbeddingStore(tmp_path, max_bytes=bound)
+
+
+def test_file_stays_under_its_bound_and_keeps_what_was_used_last(tmp_path):
+    bound = 2_000_000
+    store = EmbeddingStore(tmp_path, max_bytes=bound)
+    keys, vectors = make_entries(2_000, dim=512)
+    favourite = keys[:10]
+    for start in range(0, len(keys), 50):
+        store.put_many(keys[start : start + 50], vectors[start : start + 50])
+        assert set(store.get_many(favourite)) == set(favourite)
+    store.close()
+    assert sum(f.stat().st_size for f in tmp_path.iterdir()) <= bound
+    kept = [key in store.get_many([key]) for key in keys]
+    assert all(kept[:10]) and kept[-50:] == [True] * 50
+    # Apart from the favourites, everything kept is newer than everything removed.
+    rest = kept[10:]
+    assert rest == sorted(rest) and 300 < sum(kept) < 1_000
+    assert store.info()["items"] == sum(kept)
+    assert store.info()["bytes"] == sum(kept) * 512 * 4
+
+
+def test_bound_smaller_than_one_batch_keeps_nothing_and_breaks_nothing(tmp_path):
+    store = EmbeddingStore(tmp_path, max_bytes=10)
+    keys, vectors = make_entries(5)
+    store.put_many(keys, vectors)
+    assert store.info()["items"] == 0
+
+
+def test_pickle_and_repr_keep_the_bound(tmp_path):
+    store = EmbeddingStore(tmp_path, max_bytes=10**6)
+    assert pickle.loads(pickle.dumps(store)).max_bytes == 10**6
+    assert "max_bytes=1000000" in repr(store)
+
+
+def test_vector_with_a_flipped_bit_is_missing_not_wrong(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    keys, vectors = make_entries(3)
+    store.put_many(keys, vectors)
+    store.close()
+    path = tmp_path / "embeddings.sqlite"
+    content = bytearray(path.read_bytes())
+    place = content.index(vectors[1].tobytes())
+    content[place + 5] ^= 4
+    path.write_bytes(content)
+    assert zlib.crc32(content[place : place + 32]) != zlib.crc32(vectors[1].tobytes())
+    assert set(store.get_many(keys)) == {keys[0], keys[2]}
+    assert store.info()["items"] == 2
+    store.put_many([keys[1]], vectors[1:2])
+    assert np.array_equal(store.get_many(keys)[keys[1]], vectors[1])
+
+
+def test_damaged_file_is_set_aside_with_a_warning(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    keys, vectors = make_entries(500)
+    store.put_many(keys, vectors)
+    store.close()
+    path = tmp_path / "embeddings.sqlite"
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged .* is begun anew"):
+        store.put_many(keys, vectors)
+    assert len(store.get_many(keys)) == 500
+    (aside,) = tmp_path.glob("*.damaged-*")
+    assert aside.read_bytes()[-4096:] == content[-4096:]
+
+
+def write_text(path):
+    path.write_text("not a database, whatever its name says " * 50)
+
+
+def write_stranger(path):
+    with sqlite3.connect(path) as sql:
+        sql.execute("CREATE TABLE people (name TEXT)")
+    sql.close()
+
+
+def write_later_format(path):
+    EmbeddingStore(path.parent).info()
+    with sqlite3.connect(path) as sql:
+        sql.execute("PRAGMA user_version=99")
+    sql.close()
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (write_text, "not a database"),
+        (write_stranger, "database of something else"),
+        (write_later_format, "format 99"),
+    ],
+)
+def test_foreign_file_is_refused_and_left_as_it_is(tmp_path, write, reason):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    path = folder / "embeddings.sqlite"
+    write(path)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"must be an embedding store.*{reason}"):
+        EmbeddingStore(folder).get_many([b"k"])
+    assert path.read_bytes() == content
 
 
 def test_store_that_cannot_be_opened_raises_at_once(tmp_path):
@@ -214,47 +291,25 @@ def test_store_that_cannot_be_opened_raises_at_once(tmp_path):
     assert time.monotonic() - begin < 10
 
 
-def test_cache_parameter_becomes_a_store(tmp_path):
-    assert open_store(None) is None
+def test_folder_removed_under_an_open_store_is_made_again(tmp_path):
+    store = EmbeddingStore(tmp_path / "cache")
+    store.put_many([b"k"], np.ones((1, 3)))
+    for path in (tmp_path / "cache").iterdir():
+        path.unlink()
+    (tmp_path / "cache").rmdir()
+    assert store.get_many([b"k"]) == {}
+    store.put_many([b"k"], np.ones((1, 3)))
+    assert EmbeddingStore(tmp_path / "cache").info()["items"] == 1
+
+
+def test_clear_gives_the_disk_back(tmp_path):
     store = EmbeddingStore(tmp_path)
-    assert open_store(store) is store
-    assert open_store(tmp_path) is open_store(str(tmp_path))
-    assert open_store(tmp_path).folder == tmp_path
-    assert open_store("auto") is open_store("auto")
-    assert str(open_store("auto").folder) == session_folder()
-
-
-def session_of_worker(folder):
-    join_session(folder)
-    return session_folder(), os.getpid()
-
-
-def test_workers_of_this_process_join_its_session():
-    with Parallel(n_jobs=2) as parallel:
-        seen = parallel(delayed(session_of_worker)(session_folder()) for _ in range(4))
-    assert {folder for folder, _ in seen} == {session_folder()}
-    assert os.getpid() not in {pid for _, pid in seen}
-
-
-JOIN = """
-import sys
-from _store import join_session, session_folder
-join_session(sys.argv[1])
-print(session_folder() == sys.argv[1])
-"""
-
-
-def test_session_of_a_stranger_or_one_that_is_over_is_not_joined(tmp_path):
-    prefix = "sklearn-clip-session-"
-    stranger = tmp_path / f"{prefix}{os.getppid()}-x"
-    nameless = tmp_path / "folder"
-    for folder in (stranger, nameless):
-        folder.mkdir()
-    for folder in (stranger, nameless, tmp_path / f"{prefix}{os.getpid()}-gone"):
-        assert run_python(JOIN, folder).stdout.strip() == "False"
-    mine = tmp_path / f"{prefix}{os.getpid()}-x"
-    mine.mkdir()
-    assert run_python(JOIN, mine).stdout.strip() == "True"
+    store.put_many(*make_entries(1_000, dim=512))
+    store.close()
+    full = (tmp_path / "embeddings.sqlite").stat().st_size
+    store.clear()
+    store.close()
+    assert (tmp_path / "embeddings.sqlite").stat().st_size < full / 10
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
