@@ -3,7 +3,7 @@
 The way of the data, and the room each step lives in::
 
     rows -> images -> backbone <-> store -> fusion -> features   (embedding, fusion)
-    features -> any multi-label classifier -> scores
+    features -> any multi-label classifier -> scores             (losses)
     scores -> labels                                             (thresholds)
 """
 
@@ -21,7 +21,7 @@ _HOMES = {
     "ThresholdOptimizer": "thresholds",
     "WeightsUnavailableError": "_shared",
 }
-_ROOMS = ("datasets", "embedding", "fusion", "thresholds")
+_ROOMS = ("datasets", "embedding", "fusion", "losses", "thresholds")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 

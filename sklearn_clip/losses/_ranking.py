@@ -1,0 +1,214 @@
+"""Losses that put the positives of a group above its negatives."""
+
+import torch
+
+from sklearn_clip.losses._base import MultiLabelLoss
+from sklearn_clip.losses._checks import (
+    check_number,
+    check_reduction,
+    reduce_known,
+    softplus,
+    split_known,
+)
+
+
+def _weighted_logsumexp(scores, weights, dim):
+    """Log of sum(weights * e^scores); the lowest float where all weights are 0."""
+    lowest = scores.new_full((), torch.finfo(scores.dtype).min)
+    counts = weights > 0
+    log_weights = torch.where(counts, weights, weights.new_ones(())).log()
+    terms = torch.where(counts, scores + log_weights, lowest)
+    return terms.logsumexp(dim)
+
+
+def zlpr_loss(logits, targets, *, reduction="mean"):
+    """Zero-bounded log-sum-exp and pairwise rank-based loss (ZLPR).
+
+    Per sample, log(1 + sum over negatives e^z) + log(1 + sum over positives e^-z):
+    positives are to be above negatives and above 0, negatives below 0.
+
+    Parameters
+    ----------
+    logits : tensor of shape (n_samples, n_labels)
+        Outputs z of the model.
+    targets : tensor of shape (n_samples, n_labels)
+        Targets in [0, 1], NaN where unknown. A soft target y weights e^-z by y in the
+        sum of the positives, and e^z by 1 - y in that of the negatives.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Mean over the samples with a known label, sum, or one loss per sample.
+
+    Returns
+    -------
+    tensor
+        A scalar, or of shape (n_samples,) for ``reduction="none"``.
+
+    References
+    ----------
+    Su et al., "ZLPR: A Novel Loss for Multi-label Classification", arXiv:2208.02955.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_clip.losses import zlpr_loss
+    >>> logits = torch.tensor([[5.0, -5.0, 0.0], [5.0, -5.0, 0.0]])
+    >>> targets = torch.tensor([[1, 0, 1], [0, 1, 0]])
+    >>> zlpr_loss(logits, targets, reduction="none")
+    tensor([ 0.7032, 10.0201])
+    """
+    z, y, known = split_known(logits, targets)
+    # log(1 + sum e^z) = softplus(logsumexp z)
+    negatives = softplus(_weighted_logsumexp(z, (1 - y) * known, 1))
+    positives = softplus(_weighted_logsumexp(-z, y * known, 1))
+    return reduce_known(negatives + positives, known.any(dim=1), reduction)
+
+
+class ZLPRLoss(MultiLabelLoss):
+    """ZLPR: ranks positives above negatives and both about 0, sample by sample.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Mean over the samples with a known label, sum, or one loss per sample.
+
+    References
+    ----------
+    Su et al., "ZLPR: A Novel Loss for Multi-label Classification", arXiv:2208.02955.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_clip.losses import ZLPRLoss
+    >>> logits = torch.tensor([[5.0, -5.0, 0.0], [5.0, -5.0, 0.0]])
+    >>> ZLPRLoss()(logits, torch.tensor([[1, 0, 1], [0, 1, 0]]))
+    tensor(5.3617)
+    """
+
+    def __init__(self, reduction="mean"):
+        super().__init__(reduction)
+
+    def forward(self, logits, targets):
+        """Return the loss; see `zlpr_loss`."""
+        return zlpr_loss(logits, targets, reduction=self.reduction)
+
+
+def _check_two_way(temperature_pos, temperature_neg):
+    check_number("temperature_pos", temperature_pos, above=0)
+    check_number("temperature_neg", temperature_neg, above=0)
+
+
+def _two_way_groups(z, positives, negatives, dim, temperature_pos, temperature_neg):
+    """Loss of each group along a dimension, and which groups have a positive."""
+    high = temperature_neg * _weighted_logsumexp(z / temperature_neg, negatives, dim)
+    low = temperature_pos * _weighted_logsumexp(-z / temperature_pos, positives, dim)
+    has_positive = (positives > 0).any(dim)
+    paired = has_positive & (negatives > 0).any(dim)
+    zero = z.new_zeros(())
+    # A positive without a negative to compare with has nothing to gain: 0.
+    loss = torch.where(paired, softplus(torch.where(paired, high + low, zero)), zero)
+    return loss, has_positive
+
+
+def two_way_loss(
+    logits, targets, *, temperature_pos=4.0, temperature_neg=1.0, reduction="mean"
+):
+    """Two-way loss: ranks labels within each sample and samples within each label.
+
+    A group, a sample or a label that has a positive, costs softplus(Tn logsumexp of
+    its negatives' z / Tn + Tp logsumexp of its positives' -z / Tp), a soft form of
+    max(negative) - min(positive).
+
+    Parameters
+    ----------
+    logits : tensor of shape (n_samples, n_labels)
+        Outputs z of the model.
+    targets : tensor of shape (n_samples, n_labels)
+        Targets in [0, 1], NaN where unknown. A soft target y weights e^(-z / Tp) by y
+        and e^(z / Tn) by 1 - y.
+    temperature_pos : float, default=4.0
+        Tp; the larger, the more of the positives count beside the lowest.
+    temperature_neg : float, default=1.0
+        Tn; the larger, the more of the negatives count beside the highest.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Mean over the samples with a known positive plus mean over such labels; the
+        sum over both; or one loss per group.
+
+    Returns
+    -------
+    tensor
+        A scalar, or of shape (n_samples + n_labels,) for ``reduction="none"``: samples
+        first, then labels, 0 where there is no known positive.
+
+    References
+    ----------
+    Kobayashi, "Two-way Multi-Label Loss", CVPR 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_clip.losses import two_way_loss
+    >>> logits = torch.tensor([[5.0, -5.0, 0.0], [5.0, -5.0, 0.0]])
+    >>> two_way_loss(logits, torch.tensor([[1, 0, 1], [0, 1, 0]]))
+    tensor(5.7057)
+    """
+    _check_two_way(temperature_pos, temperature_neg)
+    check_reduction(reduction)
+    z, y, known = split_known(logits, targets)
+    positives, negatives = y * known, (1 - y) * known
+    temperatures = temperature_pos, temperature_neg
+    samples, kept = _two_way_groups(z, positives, negatives, 1, *temperatures)
+    labels, kept_labels = _two_way_groups(z, positives, negatives, 0, *temperatures)
+    if reduction == "none":
+        return torch.cat([samples, labels])
+    return reduce_known(samples, kept, reduction) + reduce_known(
+        labels, kept_labels, reduction
+    )
+
+
+class TwoWayLoss(MultiLabelLoss):
+    """Two-way loss: ranks labels within each sample and samples within each label.
+
+    Only differences of logits matter to it, so that a model trained with it has no
+    threshold of its own: `decision_logit` is 0 for want of a better one, and its
+    probabilities are ranks in disguise. Choose cuts with
+    :class:`~sklearn_clip.ThresholdOptimizer`.
+
+    Parameters
+    ----------
+    temperature_pos : float, default=4.0
+        The larger, the more of the positives count beside the lowest.
+    temperature_neg : float, default=1.0
+        The larger, the more of the negatives count beside the highest.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Mean over the samples with a known positive plus mean over such labels; the
+        sum over both; or one loss per sample, then per label.
+
+    References
+    ----------
+    Kobayashi, "Two-way Multi-Label Loss", CVPR 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_clip.losses import TwoWayLoss
+    >>> loss = TwoWayLoss()
+    >>> logits = torch.tensor([[5.0, -5.0, 0.0], [5.0, -5.0, 0.0]])
+    >>> targets = torch.tensor([[1, 0, 1], [0, 1, 0]])
+    >>> loss(logits, targets), loss(logits + 3, targets)
+    (tensor(5.7057), tensor(5.7057))
+    """
+
+    def __init__(self, temperature_pos=4.0, temperature_neg=1.0, reduction="mean"):
+        super().__init__(reduction)
+        _check_two_way(temperature_pos, temperature_neg)
+        self.temperature_pos = temperature_pos
+        self.temperature_neg = temperature_neg
+
+    def forward(self, logits, targets):
+        """Return the loss; see `two_way_loss`."""
+        return two_way_loss(
+            logits,
+            targets,
+            temperature_pos=self.temperature_pos,
+            temperature_neg=self.temperature_neg,
+            reduction=self.reduction,
+        )
