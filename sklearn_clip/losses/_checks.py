@@ -52,7 +52,8 @@ def per_label(name, value, *, low=-inf, above=-inf):
     rule = f"{name} must be a number or one number per label"
     if not isinstance(value, torch.Tensor):
         try:
-            value = torch.as_tensor(np.asarray(value), dtype=torch.get_default_dtype())
+            # A copy: torch warns of arrays that are read-only, as pandas' are.
+            value = torch.as_tensor(np.array(value), dtype=torch.get_default_dtype())
         except (TypeError, ValueError) as exc:
             raise ValueError(f"{rule}. Got {value!r}.") from exc
     if value.ndim > 1:
@@ -174,15 +175,10 @@ def reduce_known(loss, known, reduction):
     return total / known.sum().clamp(min=1) if reduction == "mean" else total
 
 
-def softplus(x):
-    """log(1 + e^x); torch's own is cut off at 20, which costs float64 its digits."""
-    return -F.logsigmoid(-x)
-
-
 def focal_term(logits, gamma):
     """(1 - p)^gamma * -log p; with -z for z it is the term of a negative.
 
     The power is taken as exp(gamma * log(1 - p)), whose gradient stays finite where
     1 - p underflows and gamma < 1.
     """
-    return torch.exp(gamma * F.logsigmoid(-logits)) * softplus(-logits)
+    return torch.exp(gamma * F.logsigmoid(-logits)) * F.softplus(-logits)

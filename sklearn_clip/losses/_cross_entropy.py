@@ -4,13 +4,13 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
     blend,
     check_number,
     reduce_known,
-    softplus,
     split_known,
 )
 
@@ -45,7 +45,7 @@ def bce_loss(logits, targets, *, pos_weight=None, reduction="mean"):
             [0.0000, 3.0486]])
     """
     z, y, known = split_known(logits, targets)
-    loss = blend(y, softplus(-z), softplus(z), pos_weight)
+    loss = blend(y, F.softplus(-z), F.softplus(z), pos_weight)
     return reduce_known(loss, known, reduction)
 
 
@@ -130,7 +130,7 @@ def tempered_bce_loss(
         check_number("bias", bias)
     s, y, known = split_known(cosines, targets)
     z = scale * s + bias
-    loss = blend(y, softplus(-z), softplus(z), pos_weight)
+    loss = blend(y, F.softplus(-z), F.softplus(z), pos_weight)
     return reduce_known(loss, known, reduction)
 
 

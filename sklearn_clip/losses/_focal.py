@@ -129,7 +129,7 @@ def _shifted_negative(z, gamma, margin):
     """-(pm)^gamma log(1 - pm) with pm = max(p - margin, 0)."""
     # 1 - pm = (1 - p) + margin where p > margin, in logs so that p = 1 stays finite.
     log_margin = z.new_full((), math.log(margin) if margin > 0 else -math.inf)
-    log_rest = torch.logaddexp(F.logsigmoid(-z), log_margin).clamp(max=0)
+    log_rest = torch.logaddexp(F.logsigmoid(-z), log_margin)
     shifted = torch.sigmoid(z) - margin
     # A power below 1 has an infinite slope at 0: it must not be taken there at all.
     counts = shifted > torch.finfo(z.dtype).tiny

@@ -1,13 +1,13 @@
 """Losses that put the positives of a group above its negatives."""
 
 import torch
+from torch.nn import functional as F
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
     check_number,
     check_reduction,
     reduce_known,
-    softplus,
     split_known,
 )
 
@@ -57,8 +57,8 @@ def zlpr_loss(logits, targets, *, reduction="mean"):
     """
     z, y, known = split_known(logits, targets)
     # log(1 + sum e^z) = softplus(logsumexp z)
-    negatives = softplus(_weighted_logsumexp(z, (1 - y) * known, 1))
-    positives = softplus(_weighted_logsumexp(-z, y * known, 1))
+    negatives = F.softplus(_weighted_logsumexp(z, (1 - y) * known, 1))
+    positives = F.softplus(_weighted_logsumexp(-z, y * known, 1))
     return reduce_known(negatives + positives, known.any(dim=1), reduction)
 
 
@@ -100,12 +100,9 @@ def _two_way_groups(z, positives, negatives, dim, temperature_pos, temperature_n
     """Loss of each group along a dimension, and which groups have a positive."""
     high = temperature_neg * _weighted_logsumexp(z / temperature_neg, negatives, dim)
     low = temperature_pos * _weighted_logsumexp(-z / temperature_pos, positives, dim)
-    has_positive = (positives > 0).any(dim)
-    paired = has_positive & (negatives > 0).any(dim)
-    zero = z.new_zeros(())
-    # A positive without a negative to compare with has nothing to gain: 0.
-    loss = torch.where(paired, softplus(torch.where(paired, high + low, zero)), zero)
-    return loss, has_positive
+    # Without a positive or without a negative there is nothing to rank: the sum is
+    # lower than any float, and the loss 0.
+    return F.softplus(high + low), (positives > 0).any(dim)
 
 
 def two_way_loss(

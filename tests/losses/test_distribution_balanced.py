@@ -100,7 +100,14 @@ def test_rows_may_be_counted_by_label(batch):
     assert loss(*batch).isfinite()
 
 
-@pytest.mark.parametrize("kind", [list, np.asarray, torch.as_tensor])
+def read_only(counts):
+    array = np.array(counts, dtype=np.float32)
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [list, np.asarray, read_only, torch.as_tensor])
 def test_counts_of_any_kind_are_taken(batch, kind):
     expected = distribution_balanced_loss(*batch, COUNTS, ROWS)
     torch.testing.assert_close(

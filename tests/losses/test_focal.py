@@ -79,6 +79,15 @@ def test_asymmetric_without_asymmetry_is_bce(holes, reduction):
     )
 
 
+@pytest.mark.parametrize("gamma", [0, 0.01, 0.5])
+def test_gradient_is_finite_where_the_focusing_weight_vanishes(gamma):
+    logits = torch.tensor([[1e4, 103, 90, 50, -50, -1e4]], requires_grad=True)
+    for targets in (torch.zeros(1, 6), torch.ones(1, 6)):
+        logits.grad = None
+        focal_loss(logits, targets, gamma=gamma).backward()
+        assert logits.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("gamma_neg", [0, 0.01, 0.5, 4])
 @pytest.mark.parametrize("margin", [0.0, 0.05, 0.5])
 def test_gradient_is_finite_where_the_shifted_probability_vanishes(gamma_neg, margin):

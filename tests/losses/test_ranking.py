@@ -89,8 +89,15 @@ def test_two_way_groups_without_a_positive_are_not_counted():
     torch.testing.assert_close(two_way_loss(logits, targets), expected)
 
 
-def test_two_way_without_any_positive_is_zero_with_zero_gradient():
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 50.0])
+@pytest.mark.parametrize("target", [0, 1])
+def test_two_way_with_nothing_to_rank_is_zero_with_zero_gradient(target, temperature):
     logits = torch.randn(3, 2, requires_grad=True)
-    loss = two_way_loss(logits, torch.zeros(3, 2))
+    loss = two_way_loss(
+        logits,
+        torch.full((3, 2), target),
+        temperature_pos=temperature,
+        temperature_neg=temperature,
+    )
     loss.backward()
     assert loss == 0 and (logits.grad == 0).all()
