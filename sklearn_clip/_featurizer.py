@@ -60,7 +60,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     device : str, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
-        Arithmetic of the model; ``"auto"`` is fp32.
+        Arithmetic of the model. ``"auto"`` is bf16 (or fp16) on GPUs that have units
+        for it, bf16 for images on CPUs that do, and fp32 elsewhere and wherever the
+        cosine to fp32 would fall under 0.999.
     batch_size : int or "auto", default="auto"
         Items of one forward pass. It is halved when the device runs out of memory.
     num_workers : int or "auto", default="auto"

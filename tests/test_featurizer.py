@@ -1,6 +1,5 @@
 """CLIPFeaturizer: what it takes, what it gives, what it remembers."""
 
-import copy
 import io
 import json
 import os
@@ -769,16 +768,20 @@ def test_other_weights_or_preprocessing_at_load_are_a_mismatch(
     np.testing.assert_allclose(again.transform(pictures), expected, atol=1e-6)
 
 
-def test_pickle_of_a_session_that_is_over_is_ignored(make_featurizer, pictures):
-    clip = make_featurizer(cache="auto", text=None)
-    expected = clip.transform(pictures)
-    state = clip.__getstate__()
-    assert os.path.isdir(state["_session"])
-    again = CLIPFeaturizer()
-    again.__setstate__(state | {"_session": "/gone/sklearn-clip-session-1-x"})
-    np.testing.assert_array_equal(again.transform(pictures), expected)
-    assert "_session" not in vars(again)
-    np.testing.assert_array_equal(copy.deepcopy(clip).transform(pictures), expected)
+HASH = """
+import sys, joblib
+from sklearn_clip import CLIPFeaturizer
+print(joblib.hash(CLIPFeaturizer(sys.argv[1]).set_params(text=None)))
+"""
+
+
+def test_hash_for_joblib_memory_is_the_same_in_every_session(model_folder):
+    command = [sys.executable, "-c", HASH, model_folder]
+    hashes = {
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    }
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("fusion", ["concat", MeanFusion(0.3)])

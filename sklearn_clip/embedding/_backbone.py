@@ -8,8 +8,14 @@ import open_clip
 import torch
 from PIL import Image
 
+from sklearn_clip.embedding._towers import DTYPES, ImageTower, TextTower
+
 _PROBE_TEXT = "a photo of a cat"
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Part of every key in the store: raised when pictures come to be decoded otherwise.
+_DECODING = "draft-1"
+_BF16_UNITS = ("avx512_bf16", "amx_tile")
+# How near to fp32 a lower precision must be for "auto" to use it.
+_AUTO_COSINE = 0.999
 
 
 class Backbone:
@@ -27,67 +33,121 @@ class Backbone:
         The architecture; part of the fingerprint.
     device : torch.device
         Where the model runs.
-    precision : {"fp32", "bf16", "fp16"}
-        Arithmetic of the towers.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Arithmetic of the towers. ``"auto"`` is what `fast_precision` names for the
+        device, wherever that agrees with fp32.
 
     Attributes
     ----------
     fingerprint : str
         Digest of the weights and the architecture, in hexadecimal.
+    precisions : dict of str to str
+        The arithmetic of each tower, ``"image"`` and ``"text"``.
     preprocessing : str
-        Everything the image transform depends on.
+        Everything a prepared image depends on.
     embedding_dim : int
         Length of an embedding.
+    draft_side : int or None
+        Side in pixels, below which no JPEG need be decoded.
     """
 
     def __init__(self, model, preprocess, tokenizer, config, device, precision):
         # Hashed before the cast: a fingerprint knows no device and no precision.
         self.fingerprint = _fingerprint(model, config)
-        self.model = model.to(device=device, dtype=_DTYPES[precision])
-        self.preprocess = preprocess
-        self.tokenizer = tokenizer
         self.device = device
-        self.precision = precision
+        self.tokenizer = tokenizer
         self.embedding_dim = config["embed_dim"]
         self.context_length = model.context_length
+        resizing = open_clip.get_model_preprocess_cfg(model)
         self.preprocessing = json.dumps(
-            open_clip.get_model_preprocess_cfg(model), sort_keys=True, default=str
+            {"decoding": _DECODING, **resizing}, sort_keys=True, default=str
         )
-        self._probe = None
+        # Convolutions are up to 1.4 times as fast with the channels last.
+        self.model = model.to(device=device, memory_format=torch.channels_last)
+        self._preprocess = preprocess
+        self._cast({"image": "fp32", "text": "fp32"})
+        if precision == "auto":
+            self._go_fast()
+        else:
+            self._cast(dict.fromkeys(self.precisions, precision))
 
-    @torch.inference_mode()
-    def encode_images(self, tensors):
-        """Encode preprocessed images.
+    def _cast(self, precisions):
+        """Give each tower its arithmetic."""
+        self.precisions = precisions
+        self._probe = None
+        text = DTYPES[precisions["text"]]
+        for name, part in self.model.named_children():
+            part.to(DTYPES[precisions["image"]] if name == "visual" else text)
+        for own in (self.model._parameters, self.model._buffers):
+            for tensor in own.values():
+                if tensor is not None and tensor.is_floating_point():
+                    tensor.data = tensor.data.to(text)
+        parts = (self.model, self._preprocess, self.device, precisions["image"])
+        self._images = ImageTower(*parts)
+        parts = (self.model, self.tokenizer, self.device, precisions["text"])
+        self._texts = TextTower(*parts)
+        self.draft_side = self._images.draft_side
+
+    def _go_fast(self):
+        """Lower the precision of the towers that stay true to fp32 with it."""
+        exact, wanted = self.precisions, fast_precision(self.device)
+        if wanted == exact:
+            return
+        probe = self.probe()
+        weights = {
+            name: value.to("cpu", copy=True)
+            for name, value in self.model.state_dict().items()
+        }
+        self._cast(wanted)
+        cosines = (self.probe() * probe).sum(axis=1)
+        agreed = {
+            tower: wanted[tower] if cosine >= _AUTO_COSINE else exact[tower]
+            for tower, cosine in zip(("image", "text"), cosines, strict=True)
+        }
+        if agreed != wanted:
+            self._cast(exact)
+            self.model.load_state_dict(weights)
+            self._cast(agreed)
+
+    def prepare_image(self, picture):
+        """Resize and crop one picture; see `encode_images`."""
+        return self._images.prepare(picture)
+
+    def collate_images(self, prepared):
+        """Stack prepared pictures to one batch; see `encode_images`."""
+        return self._images.collate(prepared)
+
+    def encode_images(self, batch):
+        """Encode prepared images.
 
         Parameters
         ----------
-        tensors : list of Tensor of shape (3, h, w)
-            What `preprocess` returned.
+        batch : Tensor or list of Tensor
+            What `collate_images` returned, or `prepare_image` for each image.
 
         Returns
         -------
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        batch = torch.stack(tensors).to(self.device, dtype=_DTYPES[self.precision])
-        return self.model.encode_image(batch).float().cpu().numpy()
+        if isinstance(batch, list):
+            batch = self.collate_images(batch)
+        return self._images.encode(batch)
 
-    @torch.inference_mode()
     def encode_texts(self, texts):
         """Encode texts; one that is too long is cut and keeps its end token.
 
         Parameters
         ----------
         texts : list of str
-            The texts.
+            The texts; those of one batch are best of similar lengths.
 
         Returns
         -------
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        tokens = self.tokenizer(list(texts)).to(self.device)
-        return self.model.encode_text(tokens).float().cpu().numpy()
+        return self._texts.encode(texts)
 
     def chunk_text(self, text):
         """Split a text that exceeds the context length into pieces that fit.
@@ -129,7 +189,7 @@ class Backbone:
             preprocessing, on this device, is the one that was there before.
         """
         if self._probe is None:
-            picture = self.preprocess(_probe_picture())
+            picture = self.prepare_image(_probe_picture())
             rows = np.concatenate(
                 [self.encode_images([picture]), self.encode_texts([_PROBE_TEXT])]
             )
@@ -149,6 +209,38 @@ class Backbone:
         longer = self.tokenizer([text, "a"], context_length=length + 1)
         padding = longer[1, -1]
         return bool((longer[0, :-1] == tokens[0]).all() and longer[0, -1] == padding)
+
+
+def fast_precision(device):
+    """Choose the arithmetic that was measured to be fastest on a kind of device.
+
+    It is a rule and not a race: a race would end otherwise on another day, and the
+    store would hold nothing of what was encoded before. On CPUs with bf16 units bf16
+    doubled the speed of the image tower and halved that of the text tower.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the model runs.
+
+    Returns
+    -------
+    dict of str to str
+        Precision of the ``"image"`` and the ``"text"`` tower.
+    """
+    both = {"image": "fp32", "text": "fp32"}
+    if device.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(device)
+        if major >= 7:
+            both = dict.fromkeys(both, "bf16" if major >= 8 else "fp16")
+    elif device.type == "cpu" and _has_bf16_units():
+        both["image"] = "bf16"
+    return both
+
+
+def _has_bf16_units():
+    known = (getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _BF16_UNITS)
+    return any(test is not None and test() for test in known)
 
 
 def _fingerprint(model, config):

@@ -1,8 +1,14 @@
 """The engine: look up, decode, encode and fill in, every distinct item once."""
 
+import contextlib
 import hashlib
 import os
+import sqlite3
+import time
+import warnings
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,8 +16,18 @@ from tqdm import tqdm
 
 from sklearn_clip.embedding import _images
 
-_BATCH_SIZES = {"cpu": 32, "mps": 64, "cuda": 256}
+_DIGEST_BYTES = 16
 _MAX_WORKERS = 8
+# Items that are looked up at once, and texts that are sorted by length at once.
+_BLOCK = 8192
+# Batches that are decoded while one is encoded.
+_AHEAD = 2
+_CPU_BATCH = 32
+# Bytes of GPU memory that one more item of a batch may take.
+_ITEM_MEMORY = 2**25
+_BATCH_RANGE = (16, 512)
+# Seconds between two looks at what other processes are encoding.
+_POLL = 0.05
 
 
 def embed(
@@ -56,133 +72,359 @@ def embed(
         Embeddings, not normalised; NaN where an item failed.
     failures : dict of int to str
         Position of every item that could not be read, and why.
+
+    Raises
+    ------
+    FloatingPointError
+        If the model gives NaN or infinity.
     """
     if batch_size == "auto":
-        batch_size = _BATCH_SIZES.get(backbone.device.type, 32)
+        batch_size = _auto_batch_size(backbone.device)
     if num_workers == "auto":
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
     steps = _ImageSteps(backbone, root) if kind == "image" else _TextSteps(backbone)
-    space = _space(kind, backbone)
-    run = _Run(steps, store, batch_size, max(num_workers, 1), stop_on_failure)
-    with tqdm(
-        total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
-    ) as progress:
-        return run(items, space, backbone.embedding_dim, progress)
+    with (
+        tqdm(
+            total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
+        ) as progress,
+        ThreadPoolExecutor(max(num_workers, 1)) as pool,
+    ):
+        digests, failures = _digest_all(steps, items, pool)
+        vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
+        if failures and stop_on_failure:
+            return vectors, failures
+        places = _Places(digests, failures, _space(kind, backbone))
+        run = _Run(steps, _Shelf(store), items, places, batch_size, pool)
+        cached = 0
+        with contextlib.closing(run(stop_on_failure)) as done:
+            for numbers, rows, from_store in done:
+                if not numbers:
+                    continue  # a batch of broken items
+                positions, counts = places.of(numbers)
+                vectors[positions] = np.repeat(rows, counts, axis=0)
+                cached += len(positions) if from_store else 0
+                progress.set_postfix(cached=cached, refresh=False)
+                progress.update(len(positions))
+        for number, reason in run.broken.items():
+            failures.update(dict.fromkeys(places.of([number])[0].tolist(), reason))
+    return vectors, dict(sorted(failures.items()))
 
 
 class _ImageSteps:
     """How an image is hashed, prepared and encoded."""
 
+    in_threads = True
+
     def __init__(self, backbone, root):
         self._backbone = backbone
         self._root = root
+        self.collate = backbone.collate_images
         self.encode = backbone.encode_images
 
     def digest(self, item):
         return _images.image_digest(item, self._root)
 
     def prepare(self, item):
-        picture = _images.decode_image(item, self._root)
-        return self._backbone.preprocess(picture)
+        side = self._backbone.draft_side
+        picture = _images.decode_image(item, self._root, draft_side=side)
+        return self._backbone.prepare_image(picture)
+
+    def order(self, numbers, item):
+        return numbers
 
 
 class _TextSteps:
     """How a text is hashed and encoded; nothing is left to prepare."""
 
+    in_threads = False
+
     def __init__(self, backbone):
         self.encode = backbone.encode_texts
 
     def digest(self, item):
-        return hashlib.blake2b(item.encode(), digest_size=16).digest()
+        return hashlib.blake2b(item.encode(), digest_size=_DIGEST_BYTES).digest()
 
     def prepare(self, item):
         return item
 
+    def collate(self, prepared):
+        return prepared
+
+    def order(self, numbers, item):
+        """Longest first: texts of one length share a batch."""
+        return sorted(numbers, key=lambda number: -len(item(number)))
+
+
+class _Places:
+    """Which distinct item, by number, stands at which positions of the call.
+
+    Arrays, not a dict of lists: of ten million items it takes 400 megabytes.
+
+    Parameters
+    ----------
+    digests : ndarray of shape (n, 16), dtype uint8
+        Digest of each item.
+    failures : collection of int
+        Positions without a digest.
+    space : bytes
+        What the keys begin with.
+    """
+
+    def __init__(self, digests, failures, space):
+        self._digests = digests
+        self._space = space
+        good = np.ones(len(digests), dtype=bool)
+        good[list(failures)] = False
+        self._good = np.flatnonzero(good)
+        voids = digests[self._good].view(f"V{_DIGEST_BYTES}").ravel()
+        _, first, inverse = np.unique(voids, return_index=True, return_inverse=True)
+        # Numbered in the order of their first positions, not in that of the digests.
+        order = np.argsort(first)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        self.first = self._good[first[order]]
+        owner = rank[inverse.ravel()]
+        self._sorted = self._good[np.argsort(owner, kind="stable")]
+        self._counts = np.bincount(owner, minlength=len(order))
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def __len__(self):
+        return len(self.first)
+
+    def key(self, number):
+        return self._space + self._digests[self.first[number]].tobytes()
+
+    def of(self, numbers):
+        """Return all positions of some items, and how many each has."""
+        parts = [
+            self._sorted[self._starts[n] : self._starts[n] + self._counts[n]]
+            for n in numbers
+        ]
+        return np.concatenate(parts), self._counts[list(numbers)]
+
+
+class _Shelf:
+    """The store as a run sees it, or nothing; one that fails is done without.
+
+    Parameters
+    ----------
+    store : EmbeddingStore or None
+        The store.
+    """
+
+    def __init__(self, store):
+        self._store = store
+        self._owner = store.new_owner() if store is not None else None
+
+    def look_up(self, keys):
+        return {} if self._store is None else self._store.get_many(keys)
+
+    def claim(self, keys):
+        """Return what is there by now, and the keys that are this run's to encode."""
+        if self._store is None:
+            return {}, keys
+        with self._going_on():
+            return self._store.claim(keys, self._owner)
+        return {}, keys
+
+    def put(self, keys, rows):
+        if self._store is not None and keys:
+            with self._going_on():
+                self._store.put_many(keys, rows)
+
+    def release(self):
+        if self._store is not None:
+            with self._going_on():
+                self._store.release(self._owner)
+
+    @contextlib.contextmanager
+    def _going_on(self):
+        """Let a full or read-only disk cost the embeddings' storage, not the run."""
+        try:
+            yield
+        except sqlite3.OperationalError as exc:
+            folder = self._store.folder
+            self._store = None
+            warnings.warn(
+                f"Embeddings cannot be kept in {str(folder)!r} ({exc}); this call goes "
+                "on without it.",
+                stacklevel=2,
+            )
+
+
+@dataclass
+class _Batch:
+    """What the feeder hands to the encoder.
+
+    Parameters
+    ----------
+    written : dict of int to ndarray
+        Vectors by item, which another process has written in the meantime.
+    numbers : list of int
+        Items that are ours to encode.
+    content : Tensor or list of str
+        These items, prepared.
+    broken : dict of int to str
+        Items that could not be decoded, and why.
+    """
+
+    written: dict
+    numbers: list
+    content: object
+    broken: dict
+
 
 class _Run:
-    """One call of `embed`: its threads, its failures, its shrinking batch."""
+    """The items of one call on their way to the model and the store.
 
-    def __init__(self, steps, store, batch_size, workers, stop_on_failure):
+    Parameters
+    ----------
+    steps : _ImageSteps or _TextSteps
+        How items are prepared and encoded.
+    shelf : _Shelf
+        The store.
+    items : list
+        Items of the call.
+    places : _Places
+        The distinct ones among them.
+    batch_size : int
+        Items of one forward pass.
+    pool : Executor
+        Threads that decode.
+
+    Attributes
+    ----------
+    broken : dict of int to str
+        Items that could not be decoded, and why.
+    """
+
+    def __init__(self, steps, shelf, items, places, batch_size, pool):
         self._steps = steps
-        self._store = store
+        self._shelf = shelf
+        self._items = items
+        self._places = places
         self._batch_size = batch_size
-        self._workers = workers
-        self._stop_on_failure = stop_on_failure
+        self._fitting = batch_size
+        self._pool = pool
+        self._waiting = []
+        self.broken = {}
 
-    def __call__(self, items, space, dim, progress):
-        places, failures = {}, {}
-        with ThreadPoolExecutor(self._workers) as pool:
-            digests = pool.map(lambda item: _attempt(self._steps.digest, item), items)
-            for place, (digest, reason) in enumerate(digests):
-                if reason is None:
-                    places.setdefault(space + digest, []).append(place)
-                else:
-                    failures[place] = reason
-            vectors = np.full((len(items), dim), np.nan, dtype=np.float32)
-            found = {} if self._store is None else self._store.get_many(list(places))
-            for key, vector in found.items():
-                vectors[places[key]] = vector
-            progress.update(sum(len(places[key]) for key in found))
-            todo = [key for key in places if key not in found]
-            if failures and self._stop_on_failure:
-                todo = []
-            for keys, rows, broken in self._encode_all(todo, items, places, pool):
-                for key, row in zip(keys, rows, strict=True):
-                    vectors[places[key]] = row
-                for key, reason in broken.items():
-                    failures.update(dict.fromkeys(places[key], reason))
-                progress.update(sum(len(places[k]) for k in (*keys, *broken)))
-                if broken and self._stop_on_failure:
-                    break
-        return vectors, dict(sorted(failures.items()))
+    def __call__(self, stop_on_failure):
+        """Yield (item numbers, their vectors, whether from the store) as they come."""
+        try:
+            for start in range(0, len(self._places), _BLOCK):
+                numbers = range(start, min(start + _BLOCK, len(self._places)))
+                keys = {self._places.key(number): number for number in numbers}
+                found = self._shelf.look_up(list(keys))
+                if found:
+                    yield [keys[k] for k in found], np.stack(list(found.values())), True
+                todo = [number for key, number in keys.items() if key not in found]
+                todo = self._steps.order(todo, self._item)
+                for done in self._encode_all(todo):
+                    yield done
+                    if self.broken and stop_on_failure:
+                        return
+            while self._waiting:
+                # Other processes encode these; should one die, its items become ours.
+                time.sleep(_POLL)
+                again, self._waiting = self._waiting, []
+                yield from self._encode_all(again)
+        finally:
+            self._shelf.release()
 
-    def _encode_all(self, todo, items, places, pool):
-        """Yield encoded batches; the next one is decoded while one is encoded."""
-        batches = [
-            todo[start : start + self._batch_size]
-            for start in range(0, len(todo), self._batch_size)
-        ]
+    def _item(self, number):
+        return self._items[self._places.first[number]]
 
-        def submit(keys):
-            return [
-                pool.submit(_attempt, self._steps.prepare, items[places[key][0]])
-                for key in keys
-            ]
+    def _encode_all(self, todo):
+        """Encode what nobody else does; some batches are prepared ahead."""
+        size = self._batch_size
+        batches = deque(todo[i : i + size] for i in range(0, len(todo), size))
+        ahead = deque()
+        with ThreadPoolExecutor(1) as feeder:
+            while batches or ahead:
+                while batches and len(ahead) < _AHEAD:
+                    ahead.append(feeder.submit(self._feed, batches.popleft()))
+                batch = ahead.popleft().result()
+                self.broken |= batch.broken
+                if batch.written:
+                    yield (
+                        list(batch.written),
+                        np.stack(list(batch.written.values())),
+                        True,
+                    )
+                rows = self._encode(batch.content)
+                self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
+                yield batch.numbers, rows, False
 
-        pending = submit(batches[0]) if batches else []
-        for number, batch in enumerate(batches):
-            prepared = [future.result() for future in pending]
-            pending = submit(batches[number + 1]) if number + 1 < len(batches) else []
-            keys = [
-                k for k, (_, why) in zip(batch, prepared, strict=True) if why is None
-            ]
-            ready = [item for item, why in prepared if why is None]
-            broken = {
-                k: why
-                for k, (_, why) in zip(batch, prepared, strict=True)
-                if why is not None
-            }
-            rows = self._encode(ready)
-            if keys and self._store is not None:
-                self._store.put_many(keys, rows)
-            yield keys, rows, broken
+    def _feed(self, numbers):
+        """Claim items; read and prepare those that are ours."""
+        keys = {self._places.key(number): number for number in numbers}
+        written, claimed = self._shelf.claim(list(keys))
+        taken = keys.keys() - written.keys() - set(claimed)
+        self._waiting += [keys[key] for key in taken]
+        mine = [keys[key] for key in claimed]
+        prepared = _attempt_all(
+            self._steps.prepare,
+            [self._item(number) for number in mine],
+            self._pool if self._steps.in_threads else None,
+        )
+        ready, broken = {}, {}
+        for number, (item, reason) in zip(mine, prepared, strict=True):
+            if reason is None:
+                ready[number] = item
+            else:
+                broken[number] = reason
+        content = list(ready.values())
+        return _Batch(
+            written={keys[key]: vector for key, vector in written.items()},
+            numbers=list(ready),
+            content=self._steps.collate(content) if ready else content,
+            broken=broken,
+        )
 
-    def _encode(self, ready):
+    def _encode(self, content):
         """Encode one batch, in halves for as long as the device lacks memory."""
-        rows = []
-        while ready:
-            step = min(self._batch_size, len(ready))
+        rows = [np.empty((0, 0), dtype=np.float32)]
+        while len(content):
+            step = min(self._fitting, len(content))
             try:
-                rows.append(self._steps.encode(ready[:step]))
-            except torch.cuda.OutOfMemoryError:
-                if step == 1:
+                encoded = self._steps.encode(content[:step])
+            except RuntimeError as exc:
+                if step == 1 or not _is_out_of_memory(exc):
                     raise
-                self._batch_size = step // 2
+                self._fitting = step // 2
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
+                continue
+            if not np.isfinite(encoded).all():
+                raise FloatingPointError(
+                    "The model gave NaN or infinity. Use precision='fp32', and check "
+                    "its weights if it does so there too."
+                )
+            rows.append(encoded)
+            content = content[step:]
+        return np.concatenate(rows[1:]) if len(rows) > 1 else rows[0]
+
+
+def _digest_all(steps, items, pool):
+    """Hash every item: an array of digests, and what could not be read, and why."""
+    digests = np.zeros((len(items), _DIGEST_BYTES), dtype=np.uint8)
+    failures = {}
+    for start in range(0, len(items), _BLOCK):
+        block = items[start : start + _BLOCK]
+        done = _attempt_all(steps.digest, block, pool if steps.in_threads else None)
+        for place, (digest, reason) in enumerate(done, start=start):
+            if reason is None:
+                digests[place] = np.frombuffer(digest, dtype=np.uint8)
             else:
-                ready = ready[step:]
-        return np.concatenate(rows) if rows else []
+                failures[place] = reason
+    return digests, failures
+
+
+def _attempt_all(function, items, pool):
+    """Call for each item, in threads if there is a pool."""
+    apply = map if pool is None else pool.map
+    return apply(lambda item: _attempt(function, item), items)
 
 
 def _attempt(function, item):
@@ -195,9 +437,28 @@ def _attempt(function, item):
         return None, _images.explain_failure(exc)
 
 
+def _is_out_of_memory(exc):
+    """Whether a device ran out of memory; only CUDA has an exception for it."""
+    text = str(exc)
+    return (
+        isinstance(exc, torch.cuda.OutOfMemoryError)
+        or "out of memory" in text  # MPS
+        or "can't allocate memory" in text  # the CPU
+    )
+
+
+def _auto_batch_size(device):
+    """Items of one forward pass: what fits into a GPU's free memory, in powers of 2."""
+    if device.type != "cuda":
+        return _CPU_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    low, high = _BATCH_RANGE
+    return int(min(max(1 << (free // _ITEM_MEMORY).bit_length() - 1, low), high))
+
+
 def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
-    parts = [kind, backbone.fingerprint, backbone.precision]
+    parts = [kind, backbone.fingerprint, backbone.precisions[kind]]
     if kind == "image":
         parts.append(backbone.preprocessing)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

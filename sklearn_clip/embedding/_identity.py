@@ -58,5 +58,5 @@ def check_same_model(record, backbone):
             f"{cosines[0]:.4f} (image) and {cosines[1]:.4f} (text), "
             f"{1 - _TOLERANCE:.2f} is needed. Look for other preprocessing, or a "
             f"device that computes wrongly (now {str(backbone.device)!r}, "
-            f"{backbone.precision})."
+            f"{backbone.precisions})."
         )

@@ -15,7 +15,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip._shared import WeightsUnavailableError
-from sklearn_clip.embedding._backbone import Backbone
+from sklearn_clip.embedding._backbone import Backbone, fast_precision
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
 _CONFIG_NAME = "open_clip_config.json"
@@ -36,7 +36,7 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
     device : str, default="auto"
         A torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
-        Arithmetic; ``"auto"`` is fp32.
+        Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
 
     Returns
     -------
@@ -52,7 +52,8 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
     """
     location, tag = _locate(model_name, pretrained)
     device = resolve_device(device)
-    precision = "fp32" if precision == "auto" else precision
+    if precision == "auto" and set(fast_precision(device).values()) == {"fp32"}:
+        precision = "fp32"  # one and the same model
     key = (location, tag, str(device), precision)
     state = _state_on_disk(location, tag)
     with _load_lock:

@@ -141,7 +141,7 @@ class EmbeddingStore:
             self._database.run(lambda sql: self._insert(sql, keys, vectors), write=True)
 
     def claim(self, keys, owner):
-        """Look up vectors, and claim those that are neither there nor claimed.
+        """Look up missing vectors again, and claim those that nobody has claimed.
 
         Whoever claims an item encodes it; everybody else goes on with other items and
         looks again later. So processes that want the same items share the work.
@@ -149,7 +149,7 @@ class EmbeddingStore:
         Parameters
         ----------
         keys : list of bytes
-            Distinct keys.
+            Distinct keys that :meth:`get_many` did not find.
         owner : str
             From :meth:`new_owner`. A claim ends when its vector is written, when it is
             released, when its process dies, or after two minutes.
@@ -164,7 +164,7 @@ class EmbeddingStore:
         found, claimed = self._database.run(
             lambda sql: self._claim(sql, keys, owner), write=True
         )
-        self._count(len(found), len(claimed))
+        self._count(len(found), -len(found))
         return found, claimed
 
     def release(self, owner):
@@ -406,7 +406,9 @@ class _Database:
             mine = self._identity == _identity(self.file)
             self.close()
             if mine:
-                aside = self.file.with_name(f"{self.file.name}.damaged-{time.time_ns()}")
+                aside = self.file.with_name(
+                    f"{self.file.name}.damaged-{time.time_ns()}"
+                )
                 os.replace(self.file, aside)
                 for suffix in ("-wal", "-shm"):
                     Path(f"{self.file}{suffix}").unlink(missing_ok=True)
@@ -479,16 +481,17 @@ def _connect(file):
 
 def _is_new(sql, file):
     """Whether the file holds nothing yet; a file of something else is refused."""
+    sql.execute("BEGIN")  # so that all answers are of one moment
     (application,) = sql.execute("PRAGMA application_id").fetchone()
-    if application == _APPLICATION_ID:
-        (version,) = sql.execute("PRAGMA user_version").fetchone()
-        if version == _FORMAT:
-            return False
-        reason = f"it has format {version}, this version of sklearn-clip reads {_FORMAT}"
+    (version,) = sql.execute("PRAGMA user_version").fetchone()
+    tables = sql.execute("SELECT name FROM sqlite_master").fetchone()
+    sql.execute("COMMIT")
+    if application == _APPLICATION_ID and version != _FORMAT:
+        reason = f"it has format {version}, not {_FORMAT}: another version wrote it"
         raise ValueError(_not_a_store(file, reason))
-    if sql.execute("SELECT name FROM sqlite_master").fetchone():
+    if application != _APPLICATION_ID and tables:
         raise ValueError(_not_a_store(file, "it is the database of something else"))
-    return True
+    return application != _APPLICATION_ID
 
 
 def _make_tables(sql):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 
-from sklearn_clip.embedding import load_backbone
+from sklearn_clip.embedding import _backbone, _loading, load_backbone
+from sklearn_clip.embedding._backbone import fast_precision
 
 LONG = " ".join(f"word{i} in a long description," for i in range(60))
 
@@ -16,7 +17,7 @@ def backbone(model_folder):
 
 
 def test_vectors_do_not_depend_on_the_batch(backbone, make_pictures):
-    tensors = [backbone.preprocess(picture) for picture in make_pictures(7)]
+    tensors = [backbone.prepare_image(picture) for picture in make_pictures(7)]
     together = backbone.encode_images(tensors)
     alone = np.concatenate([backbone.encode_images([tensor]) for tensor in tensors])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -105,6 +106,53 @@ def test_precision_changes_vectors_a_little_and_no_fingerprint(
     assert (cosines > 0.99).all()
     assert not np.array_equal(half.probe(), backbone.probe())
     assert half.probe().dtype == np.float32
+
+
+BF16 = {"image": "bf16", "text": "bf16"}
+
+
+def test_fast_precision_is_used_where_it_agrees_with_fp32(
+    model_folder, backbone, monkeypatch, tmp_path, write_model
+):
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
+    fast = load_backbone(write_model(tmp_path / "same"), precision="auto")
+    cosines = (fast.probe() * backbone.probe()).sum(axis=1)
+    assert fast.precisions == BF16 and (cosines >= 0.999).all()
+    assert fast.fingerprint == backbone.fingerprint
+    dtypes = {p.dtype for p in fast.model.parameters()}
+    assert dtypes == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_tower_that_disagrees_stays_exact(monkeypatch, tmp_path, write_model, tower):
+    wanted = dict.fromkeys(BF16, "fp32") | {tower: "bf16"}
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    name = write_model(tmp_path / "same")
+    exact = load_backbone(name, precision="fp32")
+    auto = load_backbone(name, precision="auto")
+    assert auto.precisions == dict.fromkeys(BF16, "fp32")
+    np.testing.assert_array_equal(auto.probe(), exact.probe())
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((9, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
+)
+def test_fast_precision_follows_the_gpu(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    both = fast_precision(torch.device("cuda"))
+    assert both == {"image": expected, "text": expected}
+
+
+@pytest.mark.parametrize(("units", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_fast_precision_of_a_cpu_is_of_images_alone(monkeypatch, units, expected):
+    for unit in _backbone._BF16_UNITS:
+        name = f"_is_{unit}_supported"
+        monkeypatch.setattr(torch.cpu, name, lambda: units, raising=False)
+    both = fast_precision(torch.device("cpu"))
+    assert both == {"image": expected, "text": "fp32"}
 
 
 def test_probe_is_of_unit_length_and_repeats(backbone):

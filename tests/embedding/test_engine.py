@@ -19,7 +19,8 @@ def backbone(model_folder):
 class SmallMemory:
     """An encoder of texts whose device takes only so many at once."""
 
-    fingerprint = precision = "x"
+    fingerprint = "x"
+    precisions = {"text": "fp32"}
     embedding_dim = 2
     device = torch.device("cpu")
 
@@ -145,7 +146,7 @@ def test_lack_of_host_memory_is_no_broken_image(backbone, monkeypatch):
     def exhausted(picture):
         raise MemoryError("on purpose")
 
-    monkeypatch.setattr(backbone, "preprocess", exhausted)
+    monkeypatch.setattr(backbone, "prepare_image", exhausted)
     with pytest.raises(MemoryError, match="on purpose"):
         embed([Image.new("RGB", (4, 4))], "image", backbone)
 
