@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FLOOR ?= .venv-floor
 
-.PHONY: demo test lint format test-floor train-clipart rebuild-clipart bench wheel
+.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Ten thousand mutated picture files and two thousand senseless rows.
+fuzz: $(INSTALLED)
+	SKLEARN_CLIP_FUZZ=10000 $(BIN)/python -m pytest tests/embedding/test_fuzz.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -15,6 +15,10 @@ _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
 _file_digests = {}
 _file_digests_lock = threading.Lock()
+# Pictures of so many pixels are decoded one at a time: a hundred megapixels are most of
+# a gigabyte with their copies, and there may be eight threads.
+_LARGE = 2**25
+_large_lock = threading.Lock()
 # Pillow reads an opened picture at first use, which two threads must not do at once.
 _picture_locks = [threading.Lock() for _ in range(64)]
 
@@ -278,6 +282,13 @@ def _draft(picture, side):
 
 
 def _to_rgb(picture):
+    if picture.width * picture.height < _LARGE:
+        return _compose(picture)
+    with _large_lock:
+        return _compose(picture)
+
+
+def _compose(picture):
     if 0 in picture.size:
         raise ValueError(f"it has no pixels, its size is {picture.size}")
     picture = ImageOps.exif_transpose(picture)
@@ -294,6 +305,7 @@ def _to_rgb(picture):
         picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        page = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(page, picture).convert("RGB")
+        page = Image.new("RGB", picture.size, "white")
+        page.paste(picture, mask=picture.getchannel("A"))
+        return page
     return picture.convert("RGB")

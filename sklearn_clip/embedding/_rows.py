@@ -5,7 +5,7 @@ where a product has several photos, none where the item is missing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -105,6 +105,13 @@ def split_rows(X, *, image, text, modalities):
 
 def _columns(X, names, modalities):
     """Raw columns of the needed modalities, and the index labels if X has any."""
+    if hasattr(X, "collect"):  # a LazyFrame
+        raise TypeError(f"{_FORMS} Got a {type(X).__name__}: give X.collect().")
+    if hasattr(X, "__next__") or isinstance(X, Set):
+        raise TypeError(
+            f"{_FORMS} Got a {type(X).__name__}, whose rows have no positions: give "
+            "list(X)."
+        )
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
     if sparse.issparse(X) or getattr(X, "ndim", 1) == 0:

@@ -3,13 +3,15 @@
 import io
 import os
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from sklearn_clip.embedding import decode_image, describe_image
+from sklearn_clip.embedding import _images, decode_image, describe_image
 from sklearn_clip.embedding._images import image_digest, resolve_path, why_unreadable
 
 GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
@@ -93,6 +95,38 @@ def test_sixteen_bit_grey_equals_its_eight_bit_twin():
     assert np.array_equal(pixels(encoded(Image.fromarray(deep), "TIFF")), expected)
     whole = Image.fromarray(deep.astype(np.int32))
     assert np.array_equal(pixels(whole), expected)
+
+
+def test_thirty_two_bit_grey_of_eight_bit_values_is_not_black():
+    source = Image.fromarray(GREYS.astype(np.int32))
+    assert source.mode == "I"
+    assert np.array_equal(pixels(source), pixels(Image.fromarray(GREYS)))
+
+
+@pytest.mark.parametrize(("mode", "premultiplied"), [("RGBA", "RGBa"), ("LA", "La")])
+def test_premultiplied_pictures_equal_their_plain_twins(mode, premultiplied):
+    alpha = np.where(GREYS > 128, 255, 100).astype(np.uint8)
+    plain = Image.fromarray(np.dstack([COLOURS, alpha])).convert(mode)
+    found = pixels(plain.convert(premultiplied)).astype(int)
+    assert np.abs(found - pixels(plain)).max() <= 3
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(_images, "_LARGE", 100)
+    at_once, most = [], []
+    compose = _images._compose
+
+    def watched(picture):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.01)
+        at_once.pop()
+        return compose(picture)
+
+    monkeypatch.setattr(_images, "_compose", watched)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(decode_image, [COLOURS] * 16))
+    assert len(most) == 16 and max(most) == 1
 
 
 def test_grey_and_one_bit_pictures_repeat_the_channel():
