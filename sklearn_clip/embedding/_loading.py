@@ -1,6 +1,7 @@
 """open_clip models: found by name, fetched, loaded once per process and device."""
 
 import difflib
+import json
 import os
 import socket
 import threading
@@ -202,6 +203,8 @@ def _state_on_disk(location, tag):
 
 def _load(model_name, location, tag, device, precision):
     weights = _fetch_weights(model_name, location, tag)
+    if location.startswith("hf-hub:"):
+        location = _cached_folder(location)
     # open_clip applies what a tag says of preprocessing and activation only when it
     # downloads by that tag; here it gets a file.
     tag_cfg = (open_clip.get_pretrained_cfg(location, tag) if tag else None) or {}
@@ -286,6 +289,25 @@ def _cached_file(repository, filename):
         if isinstance(path, str):
             return path
     return None
+
+
+def _cached_folder(location):
+    """Name a repository in the cache as a folder, if all of it is there.
+
+    From a folder open_clip reads without a word to the hub, which it otherwise asks
+    whether each file is the newest, also where there is no network.
+    """
+    repository = location.removeprefix("hf-hub:")
+    path = huggingface_hub.try_to_load_from_cache(repository, _CONFIG_NAME)
+    if not isinstance(path, str) or not _has_weights(os.path.dirname(path)):
+        return location
+    folder = Path(path).parent
+    text = json.loads(Path(path).read_text())["model_cfg"].get("text_cfg", {})
+    tokenizers = ("tokenizer.json", "tokenizer_config.json")
+    own = not text.get("hf_tokenizer_name")
+    if own or any((folder / name).is_file() for name in tokenizers):
+        return f"local-dir:{folder}"
+    return location
 
 
 def _check_network():

@@ -160,12 +160,22 @@ def test_cached_tag_is_loaded_without_network_as_the_tag_says(
     assert not np.allclose(backbone.probe(), plain.probe(), atol=1e-3)
 
 
-def test_cached_hub_model_is_loaded_without_network(no_network, write_model, tmp_path):
+def test_cached_hub_model_is_loaded_without_asking_the_hub(
+    no_network, write_model, tmp_path, monkeypatch
+):
     name = write_model(tmp_path / "m", seed=4)
     files = {path.name: path for path in (tmp_path / "m").iterdir()}
     put_into_hub_cache(no_network, "someone/whole", files)
+    asked = []
+
+    def refuse(host, *_, **__):
+        asked.append(host)
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
     backbone = load_backbone("hf-hub:someone/whole")
     assert backbone.fingerprint == load_backbone(name).fingerprint
+    assert asked == []
 
 
 def test_device_that_is_none_is_refused():
