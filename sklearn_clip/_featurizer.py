@@ -21,9 +21,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     r"""Turn rows of images and texts into CLIP features.
 
     Every distinct image and text is encoded once per session, whatever happens around
-    this transformer: clones, folds, candidates of a grid search, other fusions. Before
-    a search with ``n_jobs > 1`` call `precompute`: workers share what is in the store,
-    but two that miss the same item at the same time both encode it.
+    this transformer: clones, folds, candidates of a grid search, other fusions, the
+    workers of ``n_jobs > 1``.
 
     Parameters
     ----------
@@ -79,7 +78,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     model_fingerprint_ : str
         Digest of the weights and the architecture.
     failed_rows_ : list of tuple (row, source, reason)
-        The images of the last call that could not be read.
+        The images of the last call that could not be read; where several threads use
+        one object, of the call that ended last.
 
     See Also
     --------
