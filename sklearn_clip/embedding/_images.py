@@ -13,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
+_ORIENTATION = 0x0112  # the EXIF tag
 _file_digests = {}
 _file_digests_lock = threading.Lock()
 # Pictures of so many pixels are decoded one at a time: a hundred megapixels are most of
@@ -77,8 +78,8 @@ def decode_image(source, root=None, *, draft_side=None):
     root : str, os.PathLike or None, default=None
         Folder put before a relative path.
     draft_side : int or None, default=None
-        A JPEG may be decoded at a half, a quarter or an eighth of its size, as long as
-        neither side becomes shorter than this. It is several times as fast.
+        A JPEG may be decoded at a half, a quarter or an eighth of its size, and a very
+        large picture be reduced, as long as neither side becomes shorter than this.
 
     Returns
     -------
@@ -97,16 +98,16 @@ def decode_image(source, root=None, *, draft_side=None):
         if path.is_dir():
             raise IsADirectoryError("it is a folder, not an image file")
         with Image.open(path) as picture:
-            return _to_rgb(_draft(picture, draft_side))
+            return _to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, bytes | bytearray | memoryview):
         with Image.open(io.BytesIO(source)) as picture:
-            return _to_rgb(_draft(picture, draft_side))
+            return _to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, Image.Image):
         with _lock_of(source):
-            return _to_rgb(source)
+            return _to_rgb(source, draft_side)
     if isinstance(source, np.ndarray):
         _check_array(source)
-        return _to_rgb(Image.fromarray(source))
+        return _to_rgb(Image.fromarray(source), draft_side)
     raise ValueError(_not_an_image(source))
 
 
@@ -242,7 +243,7 @@ def _picture_digest(picture):
         picture.size,
         palette,
         picture.info.get("transparency"),
-        picture.getexif().get(0x0112),  # the orientation
+        picture.getexif().get(_ORIENTATION),
     )
     return _digest(b"pil", repr(frame).encode(), pixels)
 
@@ -281,17 +282,21 @@ def _draft(picture, side):
     return picture
 
 
-def _to_rgb(picture):
+def _to_rgb(picture, side):
     if picture.width * picture.height < _LARGE:
         return _compose(picture)
     with _large_lock:
-        return _compose(picture)
+        composed = _compose(picture)
+        factor = 1 if side is None else min(composed.size) // side
+        return composed.reduce(factor) if factor > 1 else composed
 
 
 def _compose(picture):
     if 0 in picture.size:
         raise ValueError(f"it has no pixels, its size is {picture.size}")
-    picture = ImageOps.exif_transpose(picture)
+    picture.load()  # the orientation may stand behind the pixels
+    if picture.getexif().get(_ORIENTATION, 1) != 1:  # spares a copy
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F":
         raise ValueError("its pixels are floats, whose range is not known")
     if picture.mode.startswith("I"):
@@ -304,7 +309,7 @@ def _compose(picture):
     if picture.mode in ("La", "RGBa"):  # premultiplied
         picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         page = Image.new("RGB", picture.size, "white")
         page.paste(picture, mask=picture.getchannel("A"))
         return page

@@ -129,6 +129,15 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
     assert len(most) == 16 and max(most) == 1
 
 
+def test_large_picture_is_reduced_to_what_the_model_needs(monkeypatch):
+    monkeypatch.setattr(_images, "_LARGE", 100)
+    large = Image.fromarray(COLOURS).resize((200, 120))
+    small = decode_image(large, draft_side=30)
+    assert small.size == (50, 30) and decode_image(large).size == (200, 120)
+    means = [np.asarray(picture).mean((0, 1)) for picture in (small, large)]
+    np.testing.assert_allclose(*means, atol=1)
+
+
 def test_grey_and_one_bit_pictures_repeat_the_channel():
     expected = np.dstack([GREYS] * 3)
     assert np.array_equal(pixels(GREYS), expected)
