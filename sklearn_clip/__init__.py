@@ -3,7 +3,7 @@
 The way of the data, and the room each step lives in::
 
     rows -> images -> backbone <-> store -> fusion -> features   (embedding, fusion)
-    features -> any multi-label classifier -> scores             (losses)
+    features -> any multi-label classifier -> scores             (heads, losses)
     scores -> labels                                             (thresholds)
 """
 
@@ -15,13 +15,18 @@ __version__ = "0.1.0.dev0"
 # the package imports neither torch nor open_clip.
 _HOMES = {
     "CLIPFeaturizer": "_featurizer",
+    "ConstantSafeClassifier": "heads",
     "EmbeddingStore": "embedding",
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
     "ThresholdOptimizer": "thresholds",
+    "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
+    "labels_to_frame": "heads",
+    "predict_labels": "heads",
+    "top_labels": "heads",
 }
-_ROOMS = ("datasets", "embedding", "fusion", "losses", "thresholds")
+_ROOMS = ("datasets", "embedding", "fusion", "heads", "losses", "thresholds")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 

@@ -23,6 +23,7 @@ ALLOWED = {
     "datasets": set(),
     "embedding": set(),
     "fusion": set(),
+    "heads": {"losses"},
     "losses": set(),
     "thresholds": set(),
 }
@@ -90,7 +91,7 @@ def public_objects():
     """Public classes and functions of the package and its rooms, by name."""
     homes = [sklearn_clip] + [
         importlib.import_module(f"sklearn_clip.{room}")
-        for room in ("datasets", "embedding", "fusion", "losses", "thresholds")
+        for room in ("datasets", "embedding", "fusion", "heads", "losses", "thresholds")
     ]
     found = {}
     for home in homes:

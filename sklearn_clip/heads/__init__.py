@@ -1,0 +1,15 @@
+"""Heads: classifiers of many labels, and labels by name."""
+
+from sklearn_clip._lazy import lazy_names
+
+# Only the nets need torch: names are imported when they are used.
+_HOMES = {
+    "ConstantSafeClassifier": "_constant",
+    "TipAdapterClassifier": "_tip_adapter",
+    "labels_to_frame": "_labels",
+    "predict_labels": "_labels",
+    "top_labels": "_labels",
+}
+
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,209 @@
+"""A binary classifier that survives a label with one class."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
+
+from sklearn_clip._shared import HasMethods, _fit_context
+
+
+def _inner_has(method):
+    """Whether the wrapped classifier has a method; its error if not."""
+
+    def check(self):
+        getattr(getattr(self, "estimator_", None) or self.estimator, method)
+        return True
+
+    return check
+
+
+class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Let a binary classifier be fitted where only one of two classes is present.
+
+    In a fold, a rare label may have no positive. `OneVsRestClassifier` copes with that;
+    the members of `MultiOutputClassifier` and `ClassifierChain` raise, or give
+    probabilities of one column where everybody expects two. Wrapped in this, they
+    predict the class they have seen, and always tell of both.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A binary classifier, cloned and fitted where both classes are present.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Both classes: those of y, or 0 and 1 where y has only one of them.
+    estimator_ : classifier or None
+        The fitted classifier; None where y was constant.
+    constant_ : object or None
+        The one class of y; None where both are present.
+
+    See Also
+    --------
+    sklearn_clip.MultiLabelLogisticRegression : Copes with constant labels by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multioutput import ClassifierChain
+    >>> from sklearn_clip import ConstantSafeClassifier
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> Y = np.array([[0, 0], [0, 0], [1, 0], [1, 0]])  # nobody has the second label
+    >>> chain = ClassifierChain(ConstantSafeClassifier(LogisticRegression()))
+    >>> chain.fit(X, Y).predict(X)[:, 1]
+    array([0., 0., 0., 0.])
+    """
+
+    _parameter_constraints: dict = {"estimator": [HasMethods(["fit", "predict"])]}
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, **fit_params):
+        """Fit the classifier, if there are two classes to tell apart.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, in any form the classifier takes.
+        y : array-like of shape (n_samples,)
+            One or two classes. One class must be 0 or 1 (False or True), so that the
+            other one is known.
+        **fit_params : dict
+            Handed on to the classifier's `fit`; `sample_weight` only if it takes it.
+
+        Returns
+        -------
+        ConstantSafeClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If y has more than two classes, or one that is neither 0 nor 1.
+        """
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        classes = np.unique(y)
+        if len(classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(y)}. y must hold two classes. Got {len(classes)}."
+            )
+        if len(classes) == 0 or (len(classes) == 1 and classes[0] not in (0, 1)):
+            raise ValueError(
+                f"y must hold two classes, or 0 or 1 alone. Got {classes.tolist()}."
+            )
+        if len(classes) == 2:
+            self.classes_, self.constant_ = classes, None
+            params = self._inner_params(fit_params)
+            self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        else:
+            self.classes_ = np.array([0, 1]).astype(classes.dtype)
+            self.constant_, self.estimator_ = classes[0], None
+        return self
+
+    def predict(self, X):
+        """Predict the class of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Classes.
+        """
+        check_is_fitted(self, "classes_")
+        if self.constant_ is None:
+            return self.estimator_.predict(X)
+        return np.full(_rows(X), self.constant_, dtype=self.classes_.dtype)
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_proba(self, X):
+        """Give the probability of both classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities in the order of `classes_`; 0 and 1 where y was constant.
+        """
+        check_is_fitted(self, "classes_")
+        if self.constant_ is None:
+            return self.estimator_.predict_proba(X)
+        seen = (self.classes_ == self.constant_).astype(float)
+        return np.tile(seen, (_rows(X), 1))
+
+    @available_if(_inner_has("decision_function"))
+    def decision_function(self, X):
+        """Give the decision value of the second class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Above 0 for the second class; 1 or -1 where y was constant.
+        """
+        check_is_fitted(self, "classes_")
+        if self.constant_ is None:
+            return self.estimator_.decision_function(X)
+        return np.full(_rows(X), 1.0 if self.constant_ == self.classes_[1] else -1.0)
+
+    @property
+    def n_features_in_(self):
+        """Number of features, as the fitted classifier tells it."""
+        check_is_fitted(self, "classes_")
+        return self.estimator_.n_features_in_
+
+    def _inner_params(self, fit_params):
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        if not has_fit_parameter(self.estimator, "sample_weight"):
+            fit_params = {k: v for k, v in fit_params.items() if k != "sample_weight"}
+        return fit_params
+
+    def get_metadata_routing(self):
+        """Say that the classifier's `fit` takes the metadata.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Requests of `estimator`.
+        """
+        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=fit_to_fit
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _rows(X):
+    return X.shape[0] if hasattr(X, "shape") else len(X)

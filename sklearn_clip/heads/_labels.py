@@ -1,0 +1,205 @@
+"""Labels by name: tag lists in, names out."""
+
+import numpy as np
+from sklearn.preprocessing import MultiLabelBinarizer
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_clip._shared import import_optional, positive_scores
+
+
+def labels_to_frame(tags, classes=None):
+    """Make the indicator table of lists of tags.
+
+    Parameters
+    ----------
+    tags : iterable of iterable of str
+        The labels of each row; None or NaN for a row about which nothing is known. A
+        Series keeps its index.
+    classes : list of str or None, default=None
+        The labels and their order; None takes all that occur, sorted.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_labels)
+        0 and 1, one column per label; float with NaN if rows are unknown.
+
+    Raises
+    ------
+    TypeError
+        If a row is a str: it would be split into letters.
+    ValueError
+        If a tag is not among `classes`.
+
+    Examples
+    --------
+    >>> from sklearn_clip import labels_to_frame
+    >>> labels_to_frame([["dog", "red"], [], ["red"]])
+       dog  red
+    0    1    1
+    1    0    0
+    2    0    1
+    """
+    pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
+    rows = list(tags)
+    unknown = np.array([_is_missing(row) for row in rows], dtype=bool)
+    for number, row in enumerate(rows):
+        if isinstance(row, str | bytes):
+            raise TypeError(
+                f"The tags of a row must be a list. Got the text {row!r:.80} "
+                f"(row {number}). Split it first, for example row.split(',')."
+            )
+    rows = [() if lost else tuple(row) for row, lost in zip(rows, unknown, strict=True)]
+    known = None if classes is None else set(classes)
+    for number, row in enumerate(rows if known is not None else ()):
+        strange = [tag for tag in row if tag not in known]
+        if strange:
+            raise ValueError(
+                f"Tags must be among classes. Got {strange[0]!r} (row {number})."
+            )
+    binarizer = MultiLabelBinarizer(classes=classes)
+    values = binarizer.fit_transform(rows)
+    if unknown.any():
+        values = values.astype(float)
+        values[unknown] = np.nan
+    index = tags.index if isinstance(tags, pandas.Series) else None
+    return pandas.DataFrame(values, columns=binarizer.classes_, index=index)
+
+
+def predict_labels(estimator, X, label_names=None):
+    """Predict the names of the labels of each row.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Any fitted multi-label classifier, search or Pipeline.
+    X : array-like of length n_samples
+        Rows.
+    label_names : sequence of str or None, default=None
+        Names of the labels; None takes those the estimator has seen in the columns of
+        its targets.
+
+    Returns
+    -------
+    list of list of str
+        Names by row, in the order of the columns.
+
+    Raises
+    ------
+    ValueError
+        If the estimator knows no names and none are given.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_clip import MultiLabelLogisticRegression, predict_labels
+    >>> Y = pd.DataFrame({"small": [1, 1, 0, 0], "large": [0, 0, 1, 1]})
+    >>> model = MultiLabelLogisticRegression(C=100).fit([[0], [1], [8], [9]], Y)
+    >>> predict_labels(model, [[0.5], [8.5]])
+    [['small'], ['large']]
+    """
+    predicted = estimator.predict(X)
+    if hasattr(predicted, "toarray"):
+        predicted = predicted.toarray()
+    predicted = np.asarray(predicted)
+    names = _names_of(estimator, label_names, predicted.shape[1])
+    return [[str(name) for name in names[row != 0]] for row in predicted]
+
+
+def top_labels(estimator, X, k=5, label_names=None):
+    """Rank the labels of each row and name the first.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Any fitted multi-label classifier, search or Pipeline with `predict_proba` or
+        `decision_function`.
+    X : array-like of length n_samples
+        Rows.
+    k : int, default=5
+        How many labels of a row are named, at most all.
+    label_names : sequence of str or None, default=None
+        Names of the labels; None takes those the estimator has seen in the columns of
+        its targets.
+
+    Returns
+    -------
+    list of list of tuple (str, float)
+        Names by row with their probabilities (or decision values), highest first.
+
+    Raises
+    ------
+    ValueError
+        If `k` is no positive integer, or there are no names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_clip import MultiLabelLogisticRegression, top_labels
+    >>> Y = pd.DataFrame({"small": [1, 1, 0, 0], "large": [0, 0, 1, 1]})
+    >>> model = MultiLabelLogisticRegression(C=100).fit([[0], [1], [8], [9]], Y)
+    >>> [name for name, _ in top_labels(model, [[0.5]], k=2)[0]]
+    ['small', 'large']
+    """
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a positive integer. Got {k!r}.")
+    n_labels = _count_labels(estimator)
+    names = _names_of(estimator, label_names, n_labels)
+    scores, _ = positive_scores(estimator, X, n_labels)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return [
+        [(str(names[label]), float(row[label])) for label in best]
+        for row, best in zip(scores, order, strict=True)
+    ]
+
+
+def _is_missing(row):
+    return row is None or (isinstance(row, float) and row != row)
+
+
+def _steps(estimator):
+    """Yield the estimator and those inside it that saw the targets, outermost first."""
+    while estimator is not None:
+        yield estimator
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            inner = (
+                getattr(estimator, n, None) for n in ("best_estimator_", "estimator_")
+            )
+            estimator = next((e for e in inner if e is not None), None)
+
+
+def _count_labels(estimator):
+    """Count the labels of a fitted estimator."""
+    check_is_fitted(estimator)
+    for step in _steps(estimator):
+        classes = getattr(step, "classes_", None)
+        if isinstance(classes, list):
+            return len(classes)
+        count = getattr(step, "n_labels_", getattr(step, "n_outputs_", None))
+        if count is None and getattr(step, "multilabel_", False):  # OneVsRestClassifier
+            count = len(classes)
+        if count is not None:
+            return count
+    raise ValueError(
+        "The estimator must be a fitted multi-label classifier. Got "
+        f"{type(estimator).__name__}, which does not tell its number of labels."
+    )
+
+
+def _names_of(estimator, label_names, n_labels):
+    """Names of the labels, given or learnt."""
+    if label_names is None:
+        learnt = (getattr(step, "label_names_", None) for step in _steps(estimator))
+        label_names = next((names for names in learnt if names is not None), None)
+    if label_names is None:
+        raise ValueError(
+            "The names of the labels are not known: fit on a DataFrame of targets "
+            "(labels_to_frame makes one), or give label_names."
+        )
+    if len(label_names) != n_labels:
+        raise ValueError(
+            f"label_names must have one name for each of the {n_labels} labels. Got "
+            f"{len(label_names)}."
+        )
+    return np.asarray(label_names, dtype=object)

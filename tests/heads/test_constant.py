@@ -1,0 +1,112 @@
+"""Members of MultiOutputClassifier and ClassifierChain on labels of one class."""
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_clip import ConstantSafeClassifier, ThresholdOptimizer
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    Y = (X[:, :3] > [0, 0.5, 9]).astype(int)  # nobody has the last label
+    Y[0, 1:] = 0
+    return X, Y
+
+
+def test_scikit_learn_still_needs_the_wrapper(data):
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        MultiOutputClassifier(LogisticRegression()).fit(*data)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        ClassifierChain(LogisticRegression()).fit(*data)
+
+
+@pytest.mark.parametrize("meta", [MultiOutputClassifier, ClassifierChain])
+def test_label_without_positives_is_never_predicted(meta, data):
+    X, Y = data
+    model = meta(ConstantSafeClassifier(LogisticRegression())).fit(X, Y)
+    predicted = model.predict(X)
+    assert predicted.shape == Y.shape and not predicted[:, 2].any()
+    assert (predicted[:, 0] == Y[:, 0]).mean() > 0.9
+    probabilities = model.predict_proba(X)
+    if meta is MultiOutputClassifier:
+        assert [p.shape for p in probabilities] == [(60, 2)] * 3
+        assert [c.tolist() for c in model.classes_] == [[0, 1]] * 3
+        probabilities = np.column_stack([p[:, 1] for p in probabilities])
+    assert (probabilities[:, 2] == 0).all()
+
+
+@pytest.mark.parametrize("meta", [MultiOutputClassifier, ClassifierChain])
+def test_folds_without_a_label_are_scored(meta, data):
+    X, Y = data
+    Y[5, 2] = 1  # in one fold only
+    model = meta(ConstantSafeClassifier(LogisticRegression()))
+    scores = cross_val_score(model, X, Y, cv=KFold(5), scoring="f1_micro")
+    assert np.isfinite(scores).all()
+    tuned = ThresholdOptimizer(model, cv=KFold(5)).fit(X, Y)
+    assert tuned.predict(X).shape == Y.shape
+
+
+@pytest.mark.parametrize("value", [0, 1, True, False, 1.0])
+def test_one_class_is_told_apart_from_the_other(value):
+    y = np.full(3, value)
+    model = ConstantSafeClassifier(LogisticRegression()).fit(np.zeros((3, 1)), y)
+    assert model.classes_.dtype == y.dtype and model.estimator_ is None
+    assert (model.predict([[1.0]]) == value).all()
+    assert (
+        model.predict_proba(np.zeros((2, 1))).tolist()
+        == [[1 - int(value), int(value)]] * 2
+    )
+    assert (model.decision_function([[0.0]]) > 0) == bool(value)
+
+
+def test_two_classes_are_the_classifiers_own(data):
+    X, Y = data
+    names = np.array(["no", "yes"])[Y[:, 0]]
+    plain = LogisticRegression().fit(X, names)
+    model = ConstantSafeClassifier(LogisticRegression()).fit(X, names)
+    assert model.classes_.tolist() == ["no", "yes"]
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("y", [["a", "a"], [2, 2], [0, 1, 2]])
+def test_classes_that_are_not_two_are_refused(y):
+    with pytest.raises(ValueError, match="y must hold two classes"):
+        ConstantSafeClassifier(LogisticRegression()).fit(np.zeros((len(y), 1)), y)
+
+
+def test_methods_are_those_of_the_classifier():
+    assert not hasattr(ConstantSafeClassifier(Perceptron()), "predict_proba")
+    assert not hasattr(
+        ConstantSafeClassifier(KNeighborsClassifier()), "decision_function"
+    )
+
+
+def test_weights_reach_a_classifier_that_takes_them(data):
+    X, Y = data
+    weight = np.arange(60) % 2
+    weighted = ConstantSafeClassifier(LogisticRegression())
+    weighted.fit(X, Y[:, 0], sample_weight=weight)
+    expected = LogisticRegression().fit(X, Y[:, 0], sample_weight=weight)
+    np.testing.assert_array_equal(weighted.estimator_.coef_, expected.coef_)
+    ignored = ConstantSafeClassifier(KNeighborsClassifier())
+    ignored.fit(X, Y[:, 0], sample_weight=weight)
+    with config_context(enable_metadata_routing=True):
+        routed = ConstantSafeClassifier(
+            LogisticRegression().set_fit_request(sample_weight=True)
+        )
+        routed.fit(X, Y[:, 0], sample_weight=weight)
+        np.testing.assert_array_equal(routed.estimator_.coef_, expected.coef_)
+
+
+@parametrize_with_checks([ConstantSafeClassifier(LogisticRegression())])
+def test_scikit_learn_check_passes(estimator, check):
+    check(estimator)

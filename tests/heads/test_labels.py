@@ -1,0 +1,109 @@
+"""Tag lists in, names out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_clip import (
+    ThresholdOptimizer,
+    labels_to_frame,
+    predict_labels,
+    top_labels,
+)
+
+TAGS = [["dog", "red"], [], ["red"], ["dog"]] * 6
+NAMES = ["dog", "red"]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    Y = labels_to_frame(TAGS)
+    return Y.to_numpy() * 3.0 + rng.normal(size=Y.shape) * 0.1, Y
+
+
+def test_frame_has_a_column_per_label_and_keeps_the_index():
+    frame = labels_to_frame(pd.Series(TAGS[:4], index=list("abcd")))
+    assert list(frame.columns) == NAMES and list(frame.index) == list("abcd")
+    assert frame.to_numpy().tolist() == [[1, 1], [0, 0], [0, 1], [1, 0]]
+    chosen = labels_to_frame(TAGS[:2], classes=["red", "blue", "dog"])
+    assert list(chosen.columns) == ["red", "blue", "dog"]
+    assert chosen.to_numpy().tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("hole", [None, float("nan")])
+def test_rows_about_which_nothing_is_known_are_nan(hole):
+    frame = labels_to_frame([["dog"], hole, []])
+    assert np.isnan(frame.to_numpy()[1]).all()
+    assert frame.to_numpy()[[0, 2], 0].tolist() == [1, 0]
+
+
+def test_text_is_not_split_into_letters():
+    with pytest.raises(TypeError, match=r"Got the text 'dog,red' \(row 1\). Split it"):
+        labels_to_frame([["a"], "dog,red"])
+
+
+def test_tag_that_is_no_class_is_named():
+    with pytest.raises(ValueError, match=r"among classes. Got 'cat' \(row 1\)"):
+        labels_to_frame([["dog"], ["cat"]], classes=["dog"])
+
+
+HEADS = [
+    OneVsRestClassifier(LogisticRegression()),
+    MultiOutputClassifier(LogisticRegression()),
+    ClassifierChain(LogisticRegression()),
+    KNeighborsClassifier(1),
+    RandomForestClassifier(10, random_state=0),
+    MLPClassifier(max_iter=600, random_state=0),
+    ThresholdOptimizer(OneVsRestClassifier(LogisticRegression()), cv=3),
+    make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())),
+    GridSearchCV(
+        OneVsRestClassifier(LogisticRegression()),
+        {"estimator__C": [1, 10]},
+        scoring="f1_micro",
+        cv=3,
+    ),
+]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+def test_every_head_of_scikit_learn_names_its_labels(head, data):
+    X, Y = data
+    head.fit(X, Y.to_numpy())
+    assert predict_labels(head, X[:4], NAMES) == TAGS[:4]
+    top = top_labels(head, X[:4], k=9, label_names=NAMES)
+    assert [len(row) for row in top] == [2] * 4
+    assert top[3][0][0] == "dog" and top[3][0][1] > top[3][1][1]
+    assert isinstance(top[0][0][1], float)
+
+
+def test_names_are_learnt_from_a_frame(data):
+    X, Y = data
+    head = ThresholdOptimizer(OneVsRestClassifier(LogisticRegression()), cv=3)
+    for model in (head, make_pipeline(StandardScaler(), head)):
+        model.fit(X, Y)
+        assert predict_labels(model, X[:4]) == TAGS[:4]
+        assert top_labels(model, X[2:3], k=1)[0][0][0] == "red"
+
+
+def test_unknown_names_and_wrong_numbers_are_refused(data):
+    X, Y = data
+    head = OneVsRestClassifier(LogisticRegression()).fit(X, Y.to_numpy())
+    with pytest.raises(ValueError, match="names of the labels are not known"):
+        predict_labels(head, X)
+    with pytest.raises(ValueError, match="for each of the 2 labels. Got 3"):
+        top_labels(head, X, label_names=["a", "b", "c"])
+    with pytest.raises(ValueError, match="k must be a positive integer. Got 0"):
+        top_labels(head, X, k=0, label_names=NAMES)
+    single = LogisticRegression().fit(X, Y.to_numpy()[:, 0])
+    with pytest.raises(ValueError, match="must be a fitted multi-label classifier"):
+        top_labels(single, X, label_names=NAMES)

@@ -1,0 +1,155 @@
+"""Tip-Adapter: the formula, what is chosen, and what few rows add on clip art."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.metrics import average_precision_score
+
+from sklearn_clip import CLIPFeaturizer, ThresholdOptimizer, TipAdapterClassifier
+from sklearn_clip.datasets import load_clipart
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def data():
+    """Rows near the sum of their labels' directions, and prompts that are a bit off."""
+    rng = np.random.default_rng(0)
+    directions = unit(rng.normal(size=(5, 16)))
+    Y = (rng.random((80, 5)) < [0.4, 0.3, 0.2, 0.1, 0.05]).astype(int)
+    Y[:4, 4] = 1
+    X = unit(Y @ directions + rng.normal(size=(80, 16)) * 0.15)
+    return X, Y, unit(directions + rng.normal(size=(5, 16)) * 0.25)
+
+
+def test_score_is_the_formula(data):
+    X, Y, prompts = data
+    model = TipAdapterClassifier(prompts, alpha=0.7, beta=3.0).fit(X, Y)
+    new = unit(np.random.default_rng(1).normal(size=(6, 16)))
+    expected = np.zeros((6, 5))
+    for i, f in enumerate(new):
+        for label in range(5):
+            positives = X[Y[:, label] == 1]
+            affinity = np.exp(-3.0 * (1 - positives @ f)).mean()
+            expected[i, label] = prompts[label] @ f + 0.7 * affinity
+    np.testing.assert_allclose(model.decision_function(new), expected, rtol=1e-10)
+    np.testing.assert_allclose(
+        model.decision_function(5 * new), expected, rtol=1e-10
+    )  # of any length
+
+
+def test_without_the_memory_it_is_zero_shot(data):
+    X, Y, prompts = data
+    model = TipAdapterClassifier(prompts, alpha=0, beta=1.0).fit(X, Y)
+    np.testing.assert_allclose(model.decision_function(X), X @ prompts.T)
+
+
+def test_memory_is_weighed_without_a_rows_own_entry(data):
+    X, Y, prompts = data
+    rng = np.random.default_rng(2)
+    model = TipAdapterClassifier(prompts).fit(X, Y)
+    assert model.alpha_ > 0
+    # Labels that have nothing to do with the rows: the memory is of no use, though
+    # every row would find itself in it.
+    noise = (rng.random((80, 5)) < 0.3).astype(int)
+    model = TipAdapterClassifier(prompts).fit(X, noise)
+    order = model.decision_function(X)
+    assert average_precision_score(noise, order, average="macro") < 0.75
+
+
+def test_probabilities_are_calibrated_and_keep_the_order(data):
+    X, Y, prompts = data
+    model = TipAdapterClassifier(prompts).fit(X, Y)
+    probabilities = model.predict_proba(X)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    scores = model.decision_function(X)
+    for label in range(5):
+        order = np.argsort(scores[:, label])
+        assert (np.diff(probabilities[order, label]) >= 0).all()
+    assert np.abs(probabilities.mean(axis=0) - Y.mean(axis=0)).max() < 0.12
+    np.testing.assert_array_equal(model.predict(X), (probabilities > 0.5).astype(int))
+    assert [c.tolist() for c in model.classes_] == [[0, 1]] * 5
+
+
+def test_unknown_labels_are_left_out_of_the_memory_and_the_choice(data):
+    X, Y, prompts = data
+    hidden = Y.astype(float)
+    hidden[::3, 0] = np.nan
+    model = TipAdapterClassifier(prompts, alpha=1.0, beta=2.0).fit(X, hidden)
+    rows = np.arange(80) % 3 != 0
+    part = TipAdapterClassifier(prompts, alpha=1.0, beta=2.0).fit(X[rows], Y[rows])
+    np.testing.assert_allclose(
+        model.decision_function(X)[:, 0], part.decision_function(X)[:, 0]
+    )
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_label_without_positives_is_scored_by_its_prompt(data):
+    X, Y, prompts = data
+    Y[:, 3] = 0
+    model = TipAdapterClassifier(prompts, alpha=1.0, beta=1.0).fit(X, Y)
+    np.testing.assert_allclose(model.decision_function(X)[:, 3], X @ prompts[3])
+    assert np.isfinite(model.intercept_).all()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_a_few_rows_are_enough_to_fit(data, n_rows):
+    X, Y, prompts = data
+    model = TipAdapterClassifier(prompts).fit(X[:n_rows], Y[:n_rows])
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_forms_of_targets_agree_and_names_are_kept(data):
+    X, Y, prompts = data
+    frame = pd.DataFrame(Y, columns=list("abcde"))
+    expected = TipAdapterClassifier(prompts).fit(X, Y).predict_proba(X)
+    for form in (frame, sparse.csr_matrix(Y), Y.astype(bool), Y.astype(float)):
+        model = TipAdapterClassifier(prompts).fit(X, form)
+        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
+        assert hasattr(model, "label_names_") == (form is frame)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_wrong_shapes_are_refused(data):
+    X, Y, prompts = data
+    with pytest.raises(ValueError, match=r"must have shape \(5, 16\).*Got \(4, 16\)"):
+        TipAdapterClassifier(prompts[:4]).fit(X, Y)
+    with pytest.raises(ValueError, match=r"must have shape \(5, 32\).*one modality"):
+        TipAdapterClassifier(prompts).fit(np.hstack([X, X]), Y)
+    with pytest.raises(ValueError, match="same number of rows. Got 79 and 80"):
+        TipAdapterClassifier(prompts).fit(X[1:], Y)
+    with pytest.raises(ValueError, match="y must have 2 dimensions.*reshape"):
+        TipAdapterClassifier(prompts[:1]).fit(X, Y[:, 0])
+
+
+def test_thresholds_are_tuned_on_it(data):
+    X, Y, prompts = data
+    tuned = ThresholdOptimizer(TipAdapterClassifier(prompts), cv=4).fit(X, Y)
+    assert tuned.predict(X).shape == Y.shape
+
+
+def test_four_rows_a_label_beat_the_prompts_alone_on_clip_art():
+    data = load_clipart(split="train")
+    clip = CLIPFeaturizer("clipart-tiny", text=None)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(data.target))
+    chosen = set()
+    for label in data.target.T:
+        chosen.update(order[label[order] == 1][:4])
+    shots = np.array(sorted(chosen))
+    rest = np.setdiff1d(order, shots)[:500]
+    names = [f"clip art of {name}" for name in data.target_names]
+    prompts = clip.encode_texts(names)
+    X, new = (clip.encode_images(list(data.data[r, 0])) for r in (shots, rest))
+    model = TipAdapterClassifier(prompts).fit(X, data.target[shots])
+    found = average_precision_score(
+        data.target[rest], model.decision_function(new), average="macro"
+    )
+    alone = average_precision_score(data.target[rest], new @ prompts.T, average="macro")
+    assert found > alone + 0.02
