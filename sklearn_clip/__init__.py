@@ -19,6 +19,7 @@ _HOMES = {
     "EmbeddingStore": "embedding",
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
+    "MultiLabelLogisticRegression": "heads",
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",

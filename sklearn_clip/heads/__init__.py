@@ -5,6 +5,7 @@ from sklearn_clip._lazy import lazy_names
 # Only the nets need torch: names are imported when they are used.
 _HOMES = {
     "ConstantSafeClassifier": "_constant",
+    "MultiLabelLogisticRegression": "_logistic",
     "TipAdapterClassifier": "_tip_adapter",
     "labels_to_frame": "_labels",
     "predict_labels": "_labels",

@@ -1,0 +1,103 @@
+"""A low-rank picture of X.T @ X that all labels share, to precondition with."""
+
+import numpy as np
+
+
+class NystromSketch:
+    """Leading eigenpairs of ``X.T @ X``, and the preconditioner made of them.
+
+    Around its minimum the loss of a label has the Hessian ``X.T D X + rho I`` with D
+    the diagonal of the weights ``s p (1 - p)``. With D replaced by its mean ``a`` the
+    eigenvectors ``U`` are those of ``X.T X`` for every label, so that one randomised
+    Nystrom approximation [1]_ serves them all:
+
+        M^-1 = U diag((a l_k + rho) / (a l + rho)) U.T + (I - U U.T),
+
+    scaled so that it is the identity beyond the `rank` largest eigenvalues ``l``. Its
+    cost is about one product pair (X and X.T times one column per label), and it
+    halves their number or better: on unit-norm embeddings at n = 4,000, d = 1,024,
+    11 pairs instead of 25 at C = 1, 60 instead of 161 at C = 100. A Cholesky factor
+    of the whole matrix gives 11 and 35, for which the factor itself eats the profit.
+
+    Parameters
+    ----------
+    products : NumpyProducts or TorchProducts
+        Products with X.
+    rank : int
+        Number of eigenpairs, at most ``min(n_samples, n_features)``.
+    centre : bool
+        Whether the column means are taken from X, as an intercept does.
+
+    References
+    ----------
+    .. [1] Z. Frangella, J. A. Tropp, M. Udell, "Randomized Nystrom preconditioning",
+       SIAM J. Matrix Anal. Appl. 44(2), 2023. :arxiv:`2110.02820`
+    """
+
+    def __init__(self, products, rank, *, centre):
+        self.products = products
+        full = rank == products.n_features
+        # Any full-rank test matrix serves; this one is nearly orthogonal. What the
+        # fit returns depends on its seed by less than the tolerance.
+        noise = np.random.default_rng(0).standard_normal((products.n_features, rank))
+        test = np.eye(rank) if full else noise / np.sqrt(products.n_features)
+        scores = products.forward(products.put(test))
+        if centre:
+            mean = products.total(scores) / products.n_samples
+            scores -= products.put(mean)
+        image = products.host(products.backward(scores)) / products.n_samples
+        values, vectors = _eigenpairs(image) if full else _nystrom(image, test)
+        self.values, self.vectors = values, products.put(vectors)
+        # Where all directions are known there is nothing beyond.
+        self.beyond = 0.0 if rank == min(products.X.shape) else values.min()
+
+    def precondition(self, R, weight, rho):
+        """Multiply by the inverse of the preconditioner.
+
+        Parameters
+        ----------
+        R : device array of shape (n_features, n_columns)
+            Residuals.
+        weight : ndarray of shape (n_columns,)
+            Sum over rows of the Hessian weights D of each label.
+        rho : ndarray of shape (n_columns,)
+            Weight of the penalty.
+
+        Returns
+        -------
+        device array of shape (n_features, n_columns)
+            The product.
+        """
+        least = weight * self.beyond + rho
+        scale = least / (weight * self.values[:, None] + rho) - 1
+        inner = self.vectors.T @ R
+        return R + self.vectors @ (inner * self.products.put(scale))
+
+
+def _eigenpairs(matrix):
+    """Eigenvalues, not below 0, and eigenvectors of a symmetric matrix."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.maximum(values, 0), vectors
+
+
+def _nystrom(image, test):
+    """Eigenpairs of ``A test (test.T A test)^-1 (A test).T``, given ``A test``."""
+    # A shift of A keeps the small matrix positive definite. It bounds how far the
+    # squared condition numbers below spoil the orthogonality of the vectors.
+    shift = 1e-7 * np.linalg.norm(image) + np.finfo(np.float32).tiny
+    image = image + shift * test
+    values, vectors = _eigenpairs(test.T @ image)
+    factor = image @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
+    values, vectors = _eigenpairs(factor.T @ factor)
+    vectors = factor @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
+    return np.maximum(values - shift, 0), vectors
+
+
+def sketch_rank(n_samples, n_features, n_columns):
+    """Rank of the sketch: all of few features, else as many columns as are solved.
+
+    So it costs about one product pair of the solve, which never needs fewer than
+    several. Ranks beyond 128 gain little: the weights D are not constant.
+    """
+    small = min(n_samples, n_features)
+    return small if small <= 128 else int(np.clip(n_columns, 16, 128))

@@ -1,0 +1,37 @@
+"""scikit-learn's own checks of the linear heads."""
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from sklearn_clip.heads import MultiLabelLogisticRegression
+
+EXPECTED = {
+    "check_classifier_multioutput": (
+        "indexes classes_ by predictions; it is the list of one array per label that "
+        "scikit-learn's scorers take"
+    )
+}
+
+
+def check_id(value):
+    """Name of an estimator or of a check, with its arguments."""
+    if not callable(value):
+        return type(value).__name__
+    arguments = "-".join(map(str, getattr(value, "keywords", {}).values()))
+    return f"{getattr(value, 'func', value).__name__}-{arguments}".rstrip("-")
+
+
+# A list, where `parametrize_with_checks` of scikit-learn 1.6 hands pytest a generator.
+CHECKS = [
+    pair
+    # Weights and repetitions are compared to seven digits.
+    for estimator in [MultiLabelLogisticRegression(tol=1e-9)]
+    for pair in estimator_checks_generator(
+        estimator, expected_failed_checks=EXPECTED, mark="xfail"
+    )
+]
+
+
+@pytest.mark.parametrize("estimator, check", CHECKS, ids=check_id)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
