@@ -5,6 +5,7 @@ The way of the data, and the room each step lives in::
     rows -> images -> backbone <-> store -> fusion -> features   (embedding, fusion)
     features -> any multi-label classifier -> scores             (heads, losses)
     scores -> labels                                             (thresholds)
+    scores, labels -> how good they are                          (metrics)
 """
 
 from sklearn_clip._lazy import lazy_names
@@ -27,7 +28,7 @@ _HOMES = {
     "predict_labels": "heads",
     "top_labels": "heads",
 }
-_ROOMS = ("datasets", "embedding", "fusion", "heads", "losses", "thresholds")
+_ROOMS = ("datasets", "embedding", "fusion", "heads", "losses", "metrics", "thresholds")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 

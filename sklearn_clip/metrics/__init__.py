@@ -1,0 +1,64 @@
+"""How good scores and labels are, where some of the true labels may be unknown.
+
+NaN in `y_true` marks an unknown label, which every metric leaves out.
+"""
+
+from sklearn_clip.metrics._masked import (
+    masked_f1_score,
+    masked_fbeta_score,
+    masked_hamming_loss,
+    masked_jaccard_score,
+    masked_precision_score,
+    masked_recall_score,
+    masked_subset_accuracy_score,
+)
+from sklearn_clip.metrics._ranking import (
+    average_precision_per_label,
+    global_average_precision_score,
+    macro_average_precision_score,
+)
+from sklearn_clip.metrics._report import multilabel_report
+from sklearn_clip.metrics._scorers import (
+    MultiLabelScorer,
+    gap_at_k_scorer,
+    gap_scorer,
+    make_multilabel_scorer,
+    map_scorer,
+    masked_f1_macro_scorer,
+    masked_f1_micro_scorer,
+    masked_f1_samples_scorer,
+    masked_f1_weighted_scorer,
+    masked_jaccard_samples_scorer,
+    masked_neg_hamming_loss_scorer,
+    masked_precision_macro_scorer,
+    masked_recall_macro_scorer,
+    masked_subset_accuracy_scorer,
+)
+
+__all__ = [
+    "MultiLabelScorer",
+    "average_precision_per_label",
+    "gap_at_k_scorer",
+    "gap_scorer",
+    "global_average_precision_score",
+    "macro_average_precision_score",
+    "make_multilabel_scorer",
+    "map_scorer",
+    "masked_f1_macro_scorer",
+    "masked_f1_micro_scorer",
+    "masked_f1_samples_scorer",
+    "masked_f1_score",
+    "masked_f1_weighted_scorer",
+    "masked_fbeta_score",
+    "masked_hamming_loss",
+    "masked_jaccard_samples_scorer",
+    "masked_jaccard_score",
+    "masked_neg_hamming_loss_scorer",
+    "masked_precision_macro_scorer",
+    "masked_precision_score",
+    "masked_recall_macro_scorer",
+    "masked_recall_score",
+    "masked_subset_accuracy_score",
+    "masked_subset_accuracy_scorer",
+    "multilabel_report",
+]

@@ -1,0 +1,223 @@
+"""Counts of right and wrong entries, unknown ones left out, and their averages."""
+
+import warnings
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+
+from sklearn_clip.metrics._entries import row_blocks
+
+AVERAGES = ("macro", "micro", "weighted", "samples", None)
+
+
+class Counts(NamedTuple):
+    """Counts of known entries, by label, by row, or over all.
+
+    Attributes
+    ----------
+    tp, fp, fn, known : ndarray of shape (n_groups,), dtype=int64
+        True positives, false positives, false negatives, and known entries.
+    """
+
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    known: np.ndarray
+
+
+def count_entries(entries, predicted, *, axis):
+    """Count right and wrong predictions of known entries.
+
+    Parameters
+    ----------
+    entries : Entries
+        Checked targets.
+    predicted : ndarray of shape (n_samples, n_labels), dtype=bool
+        Checked predictions.
+    axis : {0, 1}
+        0 counts by label, 1 by row.
+
+    Returns
+    -------
+    Counts
+        The counts.
+    """
+    parts = []
+    for rows in row_blocks(*predicted.shape):
+        positive, guess = entries.positive[rows], predicted[rows]
+        known = None
+        if entries.known is not None:
+            known = entries.known[rows]
+            guess = guess & known
+        tp = np.count_nonzero(positive & guess, axis=axis)
+        all_of_them = np.full_like(tp, positive.shape[axis])
+        parts.append(
+            (
+                tp,
+                np.count_nonzero(guess, axis=axis) - tp,
+                np.count_nonzero(positive, axis=axis) - tp,
+                all_of_them if known is None else np.count_nonzero(known, axis=axis),
+            )
+        )
+    join = np.sum if axis == 0 else np.concatenate
+    return Counts(*(join(part, axis=0) for part in zip(*parts, strict=True)))
+
+
+def fraction(counts, metric, *, beta=1.0):
+    """Numerator and denominator of a metric.
+
+    Parameters
+    ----------
+    counts : Counts
+        The counts.
+    metric : {"precision", "recall", "fbeta", "jaccard"}
+        The metric.
+    beta : float, default=1.0
+        Weight of recall in ``"fbeta"``.
+
+    Returns
+    -------
+    above, below : ndarray of shape (n_groups,)
+        The metric is ``above / below``.
+    """
+    tp, fp, fn, _ = counts
+    if metric == "fbeta" and np.isinf(beta):
+        metric = "recall"
+    if metric == "precision":
+        return tp, tp + fp
+    if metric == "recall":
+        return tp, tp + fn
+    if metric == "jaccard":
+        return tp, tp + fp + fn
+    weight = beta**2
+    return (1 + weight) * tp, weight * (tp + fn) + tp + fp
+
+
+def divide(above, below, known, zero_division):
+    """Divide, with `zero_division` for 0 / 0 and NaN where nothing is known.
+
+    Parameters
+    ----------
+    above, below, known : ndarray of shape (n_groups,)
+        Numerator, denominator and the number of known entries.
+    zero_division : float
+        Value of 0 / 0.
+
+    Returns
+    -------
+    ndarray of shape (n_groups,)
+        The ratios.
+    """
+    ratio = np.full(len(above), float(zero_division))
+    np.divide(above, below, out=ratio, where=below > 0)
+    ratio[known == 0] = np.nan
+    return ratio
+
+
+def average_counts(counts, metric, *, average, beta=1.0, zero_division=0.0):
+    """Compute a metric of counts and average it.
+
+    Parameters
+    ----------
+    counts : Counts
+        By row for ``average="samples"``, else by label.
+    metric, beta
+        As in :func:`fraction`.
+    average : {"macro", "micro", "weighted", "samples"} or None
+        None returns one value per group.
+    zero_division : float, default=0.0
+        Value of 0 / 0; NaN leaves it out of the mean.
+
+    Returns
+    -------
+    float or ndarray of shape (n_groups,)
+        The mean; NaN where there is nothing to average.
+    """
+    if average == "micro":
+        counts = Counts(*(np.array([part.sum()]) for part in counts))
+    above, below = fraction(counts, metric, beta=beta)
+    values = divide(above, below, counts.known, zero_division)
+    if average is None:
+        return values
+    weights = counts.tp + counts.fn if average == "weighted" else None
+    return mean_of_defined(values, weights)
+
+
+def mean_of_defined(values, weights=None):
+    """Mean of what is not NaN.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_groups,)
+        Values.
+    weights : ndarray of shape (n_groups,) or None, default=None
+        Their weights; if all are 0 the values weigh the same, as in scikit-learn.
+
+    Returns
+    -------
+    float
+        The mean; NaN if there is none.
+    """
+    defined = ~np.isnan(values)
+    if not defined.any():
+        return float("nan")
+    if weights is not None:
+        weights = weights[defined] if weights[defined].any() else None
+    return float(np.average(values[defined], weights=weights))
+
+
+def check_average(average):
+    """Check the name of an average.
+
+    Parameters
+    ----------
+    average : object
+        What was given.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of `AVERAGES`.
+    """
+    if not (average is None or isinstance(average, str)) or average not in AVERAGES:
+        names = ", ".join(repr(name) for name in AVERAGES)
+        raise ValueError(f"average must be one of {names}. Got {average!r}.")
+
+
+def check_zero_division(zero_division):
+    """Check the value of 0 / 0.
+
+    Parameters
+    ----------
+    zero_division : object
+        What was given.
+
+    Raises
+    ------
+    ValueError
+        If it is neither 0, 1 nor NaN.
+    """
+    real = isinstance(zero_division, Real)
+    if not real or not (zero_division in (0, 1) or np.isnan(zero_division)):
+        raise ValueError(f"zero_division must be 0, 1 or NaN. Got {zero_division!r}.")
+
+
+def warn_if_nothing_is_known(known, *, depth):
+    """Warn that a metric is not defined.
+
+    Parameters
+    ----------
+    known : ndarray of int
+        Known entries by group.
+    depth : int
+        Calls between the user's line, which the warning names, and this one.
+    """
+    if not known.any():
+        warnings.warn(
+            "The metric is not defined where no entry of y_true is known. NaN is "
+            "returned.",
+            UndefinedMetricWarning,
+            stacklevel=depth + 1,
+        )

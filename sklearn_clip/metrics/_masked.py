@@ -1,0 +1,314 @@
+"""scikit-learn's metrics of predicted labels, for targets with unknown entries."""
+
+from numbers import Real
+
+import numpy as np
+
+from sklearn_clip.metrics._counts import (
+    average_counts,
+    check_average,
+    check_zero_division,
+    count_entries,
+    warn_if_nothing_is_known,
+)
+from sklearn_clip.metrics._entries import check_predictions, check_targets
+
+
+def masked_precision_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+    """Precision over known entries: right ones among those predicted.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+    average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
+        As in :func:`masked_fbeta_score`.
+    zero_division : {0.0, 1.0, np.nan}, default=0.0
+        Value where nothing is predicted; NaN leaves it out of the mean.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        Precision in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    masked_fbeta_score : Says how unknown entries are left out of each average.
+    sklearn.metrics.precision_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_precision_score
+    >>> masked_precision_score([[1, float("nan")], [0, 1]], [[1, 1], [1, 1]])
+    0.75
+    """
+    return _score(y_true, y_pred, "precision", average, zero_division)
+
+
+def masked_recall_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+    """Recall over known entries: those found among the true ones.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+    average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
+        As in :func:`masked_fbeta_score`.
+    zero_division : {0.0, 1.0, np.nan}, default=0.0
+        Value where there is no positive; NaN leaves it out of the mean.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        Recall in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    masked_fbeta_score : Says how unknown entries are left out of each average.
+    sklearn.metrics.recall_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_recall_score
+    >>> masked_recall_score([[1, float("nan")], [1, 1]], [[1, 0], [0, 1]])
+    0.75
+    """
+    return _score(y_true, y_pred, "recall", average, zero_division)
+
+
+def masked_f1_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+    """F1 over known entries: the harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+    average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
+        As in :func:`masked_fbeta_score`.
+    zero_division : {0.0, 1.0, np.nan}, default=0.0
+        Value where there is no positive, true or predicted; NaN leaves it out of the
+        mean.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        F1 in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    masked_fbeta_score : Says how unknown entries are left out of each average.
+    sklearn.metrics.f1_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_f1_score
+    >>> Y = [[1, float("nan")], [0, 1], [1, 0]]
+    >>> masked_f1_score(Y, [[1, 1], [0, 1], [1, 0]])
+    1.0
+    """
+    return _score(y_true, y_pred, "fbeta", average, zero_division)
+
+
+def masked_fbeta_score(y_true, y_pred, *, beta, average="macro", zero_division=0.0):
+    """F-beta over known entries: precision and recall, the latter `beta` times as much.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+    beta : float
+        Weight of recall against precision, at least 0; infinity is recall.
+    average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
+        - "macro": mean over labels; those without a known entry are left out;
+        - "weighted": the same, weighted by the number of known positives;
+        - "micro": the metric of the counts of all known entries;
+        - "samples": mean over rows; those without a known entry are left out;
+        - None: one value per label, NaN for one without a known entry.
+    zero_division : {0.0, 1.0, np.nan}, default=0.0
+        Value of 0 / 0; NaN leaves it out of the mean. There is no warning.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        F-beta in [0, 1]; NaN, with a warning, where nothing is known.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    masked_f1_score : For ``beta=1``.
+    sklearn.metrics.fbeta_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_fbeta_score
+    >>> Y = [[1, float("nan")], [0, 1], [1, 0]]
+    >>> P = [[1, 1], [1, 1], [1, 0]]
+    >>> round(masked_fbeta_score(Y, P, beta=0.5), 4)
+    0.8571
+    """
+    if not isinstance(beta, Real) or not beta >= 0:
+        raise ValueError(f"beta must be a number of at least 0. Got {beta!r}.")
+    return _score(y_true, y_pred, "fbeta", average, zero_division, beta=float(beta))
+
+
+def masked_jaccard_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+    """Jaccard index over known entries: intersection of true and predicted by union.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+    average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
+        As in :func:`masked_fbeta_score`. ``"samples"`` is what the literature calls
+        the accuracy of a multi-label classifier.
+    zero_division : {0.0, 1.0, np.nan}, default=0.0
+        Value where there is no positive, true or predicted; NaN leaves it out of the
+        mean.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        Jaccard index in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    masked_fbeta_score : Says how unknown entries are left out of each average.
+    sklearn.metrics.jaccard_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_jaccard_score
+    >>> Y = [[1, float("nan")], [1, 1]]
+    >>> masked_jaccard_score(Y, [[1, 1], [1, 0]], average="samples")
+    0.75
+    """
+    return _score(y_true, y_pred, "jaccard", average, zero_division)
+
+
+def masked_hamming_loss(y_true, y_pred):
+    """Share of wrong entries among the known ones.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+
+    Returns
+    -------
+    float
+        Loss in [0, 1]; NaN, with a warning, where nothing is known.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    sklearn.metrics.hamming_loss : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_hamming_loss
+    >>> masked_hamming_loss([[1, float("nan")], [0, 1], [1, 0]], [[1, 1]] * 3)
+    0.4
+    """
+    counts = _count(y_true, y_pred, axis=0)
+    n_known = counts.known.sum()
+    if n_known == 0:
+        return float("nan")
+    return float((counts.fp.sum() + counts.fn.sum()) / n_known)
+
+
+def masked_subset_accuracy_score(y_true, y_pred):
+    """Share of rows whose known entries are all right.
+
+    Rows without a known entry are left out.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Predictions of 0 and 1.
+
+    Returns
+    -------
+    float
+        Accuracy in [0, 1]; NaN, with a warning, where nothing is known.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not among those named above.
+
+    See Also
+    --------
+    sklearn.metrics.accuracy_score : The same if all entries are known.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import masked_subset_accuracy_score
+    >>> masked_subset_accuracy_score([[1, float("nan")], [0, 1]], [[1, 1], [1, 1]])
+    0.5
+    """
+    counts = _count(y_true, y_pred, axis=1)
+    judged = counts.known > 0
+    if not judged.any():
+        return float("nan")
+    return float(np.mean((counts.fp + counts.fn)[judged] == 0))
+
+
+def _score(y_true, y_pred, metric, average, zero_division, beta=1.0):
+    """Check everything, count and average."""
+    check_average(average)
+    check_zero_division(zero_division)
+    counts = _count(y_true, y_pred, axis=1 if average == "samples" else 0, depth=4)
+    return average_counts(
+        counts, metric, average=average, beta=beta, zero_division=zero_division
+    )
+
+
+def _count(y_true, y_pred, *, axis, depth=3):
+    """Check targets and predictions and count."""
+    entries = check_targets(y_true)
+    predicted = check_predictions(y_pred, y_true, entries)
+    counts = count_entries(entries, predicted, axis=axis)
+    warn_if_nothing_is_known(counts.known, depth=depth)
+    return counts

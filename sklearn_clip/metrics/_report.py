@@ -1,0 +1,283 @@
+"""A table of how well every label is predicted."""
+
+from numbers import Integral
+
+import numpy as np
+
+from sklearn_clip._shared import import_optional
+from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
+from sklearn_clip.metrics._entries import (
+    check_predictions,
+    check_scores,
+    check_targets,
+    column_names,
+)
+from sklearn_clip.metrics._ranking import (
+    label_average_precision,
+    pooled_average_precision,
+)
+
+# Column of the table, metric of the counts.
+_METRICS = {"precision": "precision", "recall": "recall", "f1": "fbeta"}
+_AVERAGES = ("macro", "micro", "weighted", "samples")
+_COUNTED = ("support", "known")
+
+
+def multilabel_report(
+    y_true,
+    y_pred=None,
+    y_score=None,
+    *,
+    thresholds=None,
+    label_names=None,
+    sort_by=None,
+    ascending=False,
+    output="frame",
+    digits=3,
+):
+    """Table of support, threshold, precision, recall, F1 and AP of every label.
+
+    Four rows of averages stand below the labels. Unknown labels are left out of every
+    figure.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
+            None, default=None
+        Predictions of 0 and 1. None cuts `y_score` at `thresholds`.
+    y_score : {array-like, DataFrame} of shape (n_samples, n_labels) or None, \
+            default=None
+        Probabilities or decision values. None leaves the AP out.
+    thresholds : float, array-like of shape (n_labels,) or None, default=None
+        A label is predicted where its score is at least this; infinity is never. Shown
+        in the table. None cuts probabilities at 0.5, and shows no threshold if `y_pred`
+        is given, which is never cut.
+    label_names : sequence of length n_labels or None, default=None
+        Names of the labels. None takes the columns of `y_true`, else those of `y_score`
+        or `y_pred`, else numbers.
+    sort_by : str or None, default=None
+        The column to sort the labels by, or ``"label"`` for their names; None keeps
+        their order. Labels whose value is not defined come last.
+    ascending : bool, default=False
+        True puts the smallest value first.
+    output : {"frame", "text"}, default="frame"
+        A pandas DataFrame, or a text of all rows, which needs no pandas.
+    digits : int, default=3
+        Decimals in the text. The DataFrame is not rounded.
+
+    Returns
+    -------
+    DataFrame of shape (n_labels + 4, n_columns) or str
+        The index holds the label names, then ``"macro avg"``, ``"micro avg"``,
+        ``"weighted avg"`` and ``"samples avg"``. Columns:
+
+        - "support": positives;
+        - "known": rows where the label is known, if some are not;
+        - "threshold": if there is one;
+        - "precision", "recall", "f1": with 0 / 0 read as 0, NaN for a label that is
+          known nowhere;
+        - "ap": average precision, NaN for a label without positives. Its macro average
+          leaves these out, its micro average is GAP, and it has none over samples.
+
+    Raises
+    ------
+    ValueError
+        If neither predictions nor scores are given, shapes differ, values are not
+        among those named above, or thresholds are needed for scores outside [0, 1].
+    ImportError
+        If ``output="frame"`` and pandas is not installed.
+
+    See Also
+    --------
+    sklearn.metrics.classification_report : Without thresholds, AP and unknown labels.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import multilabel_report
+    >>> Y = [[1, 0], [0, 1], [1, 1], [1, 0]]
+    >>> P = [[0.9, 0.8], [0.7, 0.6], [0.3, 0.5], [0.8, 0.1]]
+    >>> names = ["cat", "dog"]
+    >>> report = multilabel_report(Y, y_score=P, label_names=names)
+    >>> float(report.loc["dog", "recall"])
+    1.0
+    >>> print(multilabel_report(Y, y_score=P, label_names=names, output="text"))
+                  support  threshold  precision  recall     f1     ap
+    cat                 3      0.500      0.667   0.667  0.667  0.917
+    dog                 2      0.500      0.667   1.000  0.800  0.583
+    <BLANKLINE>
+    macro avg           5                 0.667   0.833  0.733  0.750
+    micro avg           5                 0.667   0.800  0.727  0.730
+    weighted avg        5                 0.667   0.800  0.720  0.783
+    samples avg         5                 0.750   0.875  0.750
+    """
+    _check_options(sort_by, output, digits)
+    entries = check_targets(y_true)
+    n_labels = entries.positive.shape[1]
+    scores = None if y_score is None else check_scores(y_score, y_true, entries)
+    names = _choose_names(label_names, (y_true, y_score, y_pred), n_labels)
+    if thresholds is not None or y_pred is None:
+        thresholds = _check_thresholds(thresholds, y_pred, scores, n_labels)
+    if y_pred is None:
+        # float32 scores are compared in float64, as ThresholdOptimizer does.
+        predicted = scores >= thresholds
+    else:
+        predicted = check_predictions(y_pred, y_true, entries)
+    labels, averages = _fill_table(entries, predicted, scores, thresholds)
+    order = _sort_labels(labels, names, sort_by, ascending)
+    names = [names[label] for label in order]
+    labels = {column: values[order] for column, values in labels.items()}
+    if output == "text":
+        return _write_text(names, labels, averages, digits)
+    pandas = import_optional("pandas", extra="pandas", purpose="multilabel_report")
+    return pandas.DataFrame(
+        {column: np.append(labels[column], averages[column]) for column in labels},
+        index=pandas.Index([*names, *_average_names()], dtype=object),
+    )
+
+
+def _average_names():
+    return [f"{average} avg" for average in _AVERAGES]
+
+
+def _check_options(sort_by, output, digits):
+    sortable = ("label", "support", "known", "threshold", *_METRICS, "ap")
+    if sort_by is not None and sort_by not in sortable:
+        raise ValueError(
+            f"sort_by must be None or one of {', '.join(map(repr, sortable))}. "
+            f"Got {sort_by!r}."
+        )
+    if output not in ("frame", "text"):
+        raise ValueError(f"output must be 'frame' or 'text'. Got {output!r}.")
+    if not isinstance(digits, Integral) or digits < 0:
+        raise ValueError(f"digits must be an integer of at least 0. Got {digits!r}.")
+
+
+def _choose_names(label_names, tables, n_labels):
+    """Take the given names of the labels, else those of a table, else numbers."""
+    if label_names is None:
+        found = (column_names(table) for table in tables)
+        names = next((names for names in found if names is not None), range(n_labels))
+        return list(names)
+    names = list(label_names)
+    if len(names) != n_labels:
+        raise ValueError(
+            f"label_names must have one name for each of the {n_labels} labels. "
+            f"Got {len(names)}."
+        )
+    return names
+
+
+def _check_thresholds(thresholds, y_pred, scores, n_labels):
+    """One cut per label."""
+    if y_pred is None and scores is None:
+        raise ValueError("y_pred or y_score must be given. Got None for both.")
+    if thresholds is None:
+        low, high = scores.min(), scores.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                "thresholds must be given where y_score is no probability in [0, 1]. "
+                f"Got scores from {low:.4g} to {high:.4g}. For decision values pass "
+                "thresholds=0."
+            )
+        thresholds = 0.5
+    cuts = np.asarray(thresholds, dtype=np.float64)
+    if cuts.shape not in ((), (n_labels,)):
+        raise ValueError(
+            f"thresholds must be a number or one for each of the {n_labels} labels. "
+            f"Got shape {cuts.shape}."
+        )
+    cuts = np.broadcast_to(cuts, (n_labels,))
+    if np.isnan(cuts).any():
+        label = np.flatnonzero(np.isnan(cuts))[0]
+        raise ValueError(
+            f"thresholds must not be NaN. Got NaN (label {label}). Infinity is never."
+        )
+    return cuts
+
+
+def _fill_table(entries, predicted, scores, thresholds):
+    """Columns of the labels and of the averages."""
+    by_label = count_entries(entries, predicted, axis=0)
+    by_row = count_entries(entries, predicted, axis=1)
+    support = by_label.tp + by_label.fn
+    labels = {"support": support}
+    averages = {"support": np.full(len(_AVERAGES), support.sum())}
+    if entries.known is not None:
+        labels["known"] = by_label.known
+        averages["known"] = np.full(len(_AVERAGES), by_label.known.sum())
+    if thresholds is not None:
+        labels["threshold"] = thresholds
+        averages["threshold"] = np.full(len(_AVERAGES), np.nan)
+    for column, metric in _METRICS.items():
+        labels[column] = average_counts(by_label, metric, average=None)
+        averages[column] = np.array(
+            [
+                average_counts(
+                    by_row if average == "samples" else by_label,
+                    metric,
+                    average=average,
+                )
+                for average in _AVERAGES
+            ]
+        )
+    if scores is not None:
+        ap = label_average_precision(entries, scores, support > 0)
+        labels["ap"] = ap
+        averages["ap"] = np.array(
+            [
+                mean_of_defined(ap),
+                pooled_average_precision(entries, scores),
+                mean_of_defined(ap, support),
+                np.nan,
+            ]
+        )
+    return labels, averages
+
+
+def _sort_labels(labels, names, sort_by, ascending):
+    """Order of the labels; those without a value come last."""
+    if sort_by is None:
+        return np.arange(len(names))
+    if sort_by == "label":
+        order = sorted(
+            range(len(names)),
+            key=lambda label: str(names[label]),
+            reverse=not ascending,
+        )
+        return np.array(order)
+    if sort_by not in labels:
+        raise ValueError(
+            f"sort_by must be a column of this report, {', '.join(labels)}. "
+            f"Got {sort_by!r}."
+        )
+    values = labels[sort_by].astype(np.float64)
+    # NaN is sorted last, whatever the sign.
+    return np.argsort(values if ascending else -values, kind="stable")
+
+
+def _write_text(names, labels, averages, digits):
+    """Aligned text, with nothing where a value is not defined."""
+    heads = [*map(str, names), *_average_names()]
+    left = max(map(len, heads))
+    columns = []
+    for column in labels:
+        cells = [
+            _write_cell(value, column, digits)
+            for value in (*labels[column], *averages[column])
+        ]
+        width = max(len(column), *map(len, cells))
+        columns.append([cell.rjust(width) for cell in (column, *cells)])
+    lines = [
+        "  ".join([head.ljust(left), *cells]).rstrip()
+        for head, *cells in zip(["", *heads], *columns, strict=True)
+    ]
+    lines.insert(len(names) + 1, "")
+    return "\n".join(lines)
+
+
+def _write_cell(value, column, digits):
+    if np.isnan(value):
+        return ""
+    return str(int(value)) if column in _COUNTED else f"{value:.{digits}f}"
