@@ -149,7 +149,6 @@ def ours(folder, images, texts):
     from sklearn_clip import CLIPFeaturizer
 
     clip = CLIPFeaturizer(f"local-dir:{folder / 'open_clip'}", cache=None)
-    clip.encode_texts(["load the model"])
     return (lambda: clip.encode_images(images)), (lambda: clip.encode_texts(texts))
 
 
@@ -182,9 +181,16 @@ def forward(folder, images, texts):
     import torch
     from PIL import Image
 
-    model, preprocess, tokenizer = load_open_clip(folder)
+    from sklearn_clip.embedding import load_backbone
+
+    _, preprocess, tokenizer = load_open_clip(folder)
+    # On the device and in the precision that sklearn-clip uses.
+    backbone = load_backbone(f"local-dir:{folder / 'open_clip'}")
+    model = backbone.model
+    dtype = next(model.visual.parameters()).dtype
     tensors = torch.stack([preprocess(Image.open(path)) for path in images])
-    tokens = tokenizer(texts)
+    tensors = tensors.to(backbone.device, dtype)
+    tokens = tokenizer(texts).to(backbone.device)
     return (
         lambda: in_batches(model.encode_image, tensors),
         lambda: in_batches(model.encode_text, tokens),
@@ -248,6 +254,8 @@ def measure(name, folder, n_texts):
     """Time one contender in this process and print a line of JSON."""
     images = sorted(str(path) for path in (folder / "pictures").iterdir())
     texts = make_captions(n_texts)
+    for encode in CONTENDERS[name](folder, images[:2], texts[:2]):
+        encode()  # load the model, warm up
     encode_images, encode_texts = CONTENDERS[name](folder, images, texts)
     found = {}
     for kind, encode, items in (

@@ -381,10 +381,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         self._validate_params()
         names = {"image": None, "text": None, kind: getattr(self, kind) or kind}
         cells = embedding.split_rows(items, modalities=(kind,), **names)
-        vectors, _ = self._embed_cells(cells, (kind,))
+        vectors, _ = self._embed_cells(cells, (kind,), of_rows=False)
         return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
 
-    def _embed_cells(self, cells, modalities):
+    def _embed_cells(self, cells, modalities, of_rows=True):
         """Embed the needed columns: vectors and presence, by modality."""
         self.failed_rows_ = []
         present = {
@@ -414,23 +414,23 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 verbose=self.verbose,
             )
             if failures:
-                self._report_failures(failures, cells)
+                self._report_failures(failures, cells, of_rows)
             if self.on_error == "nan":
                 vectors[modality][unread] = np.nan
             else:
                 present[modality] &= ~unread
         return vectors, present
 
-    def _report_failures(self, failed, cells):
+    def _report_failures(self, failed, cells, of_rows):
         self.failed_rows_ = failed
         row, source, reason = failed[0]
         first = f"{cells.name_row(row)}, {embedding.describe_image(source)}: {reason}"
         count = f"{len(failed)} image{'s' if len(failed) > 1 else ''}"
         if self.on_error == "raise":
+            find = "List every broken image with check_images(X), or g" * of_rows
             raise ImageDecodeError(
-                f"An image could not be read: {first}. List every broken image with "
-                "check_images(X), or go on without them with on_error='zero' or "
-                "'nan'.",
+                f"An image could not be read: {first}. {find or 'G'}o on without them "
+                "with on_error='zero' or 'nan'.",
                 failed,
             )
         warnings.warn(
@@ -474,7 +474,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state.pop("_checked", None)
         state.pop("failed_rows_", None)
-        embedding.open_store(self.cache)
+        if isinstance(self.cache, str) and self.cache == "auto":
+            embedding.session_store()
         return state
 
     def __sklearn_is_fitted__(self):

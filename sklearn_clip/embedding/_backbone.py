@@ -1,14 +1,21 @@
 """A CLIP model at work: fingerprint, preprocessing, encoding, probe."""
 
 import hashlib
+import itertools
 import json
+import threading
 
 import numpy as np
 import open_clip
 import torch
 from PIL import Image
 
-from sklearn_clip.embedding._towers import DTYPES, ImageTower, TextTower
+from sklearn_clip.embedding._towers import (
+    DTYPES,
+    TRIAL_TEXTS,
+    ImageTower,
+    TextTower,
+)
 
 _PROBE_TEXT = "a photo of a cat"
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
@@ -43,8 +50,8 @@ class Backbone:
         Digest of the weights and the architecture, in hexadecimal.
     precisions : dict of str to str
         The arithmetic of each tower, ``"image"`` and ``"text"``.
-    preprocessing : str
-        Everything a prepared image depends on.
+    preprocessing, tokenization : str
+        Everything a prepared image, and a tokenized text, depends on.
     embedding_dim : int
         Length of an embedding.
     draft_side : int or None
@@ -55,7 +62,8 @@ class Backbone:
         # Hashed before the cast: a fingerprint knows no device and no precision.
         self.fingerprint = _fingerprint(model, config)
         self.device = device
-        self.tokenizer = tokenizer
+        self.tokenizer = _one_at_a_time(tokenizer)
+        self.tokenization = _digest_tokens(tokenizer)
         self.embedding_dim = config["embed_dim"]
         self.context_length = model.context_length
         resizing = open_clip.get_model_preprocess_cfg(model)
@@ -94,10 +102,7 @@ class Backbone:
         if wanted == exact:
             return
         probe = self.probe()
-        weights = {
-            name: value.to("cpu", copy=True)
-            for name, value in self.model.state_dict().items()
-        }
+        weights = {name: value.to("cpu", copy=True) for name, value in self._tensors()}
         self._cast(wanted)
         cosines = (self.probe() * probe).sum(axis=1)
         agreed = {
@@ -106,8 +111,15 @@ class Backbone:
         }
         if agreed != wanted:
             self._cast(exact)
-            self.model.load_state_dict(weights)
+            for name, value in self._tensors():
+                value.data.copy_(weights[name])
             self._cast(agreed)
+
+    def _tensors(self):
+        """Name all weights and buffers, of which a state dict may leave some out."""
+        return itertools.chain(
+            self.model.named_parameters(), self.model.named_buffers()
+        )
 
     def prepare_image(self, picture):
         """Resize and crop one picture; see `encode_images`."""
@@ -209,6 +221,23 @@ class Backbone:
         longer = self.tokenizer([text, "a"], context_length=length + 1)
         padding = longer[1, -1]
         return bool((longer[0, :-1] == tokens[0]).all() and longer[0, -1] == padding)
+
+
+def _one_at_a_time(tokenizer):
+    """Guard a tokenizer: those of Hugging Face are changed by each call's options."""
+    lock = threading.Lock()
+
+    def tokenize(texts, **options):
+        with lock:
+            return tokenizer(texts, **options)
+
+    return tokenize
+
+
+def _digest_tokens(tokenizer):
+    """Hash what a tokenizer makes of some texts; its files are none of the weights."""
+    tokens = np.ascontiguousarray(tokenizer(list(TRIAL_TEXTS)).numpy())
+    return hashlib.blake2b(tokens.tobytes(), digest_size=16).hexdigest()
 
 
 def fast_precision(device):

@@ -8,6 +8,8 @@ import numpy as np
 from sklearn_clip.embedding._engine import embed
 from sklearn_clip.embedding._images import why_unreadable
 
+_BLOCK = 8192  # images that wait for a thread at once
+
 
 def embed_column(column, kind, backbone, *, normalize, **options):
     """Embed a column of cells.
@@ -59,13 +61,17 @@ def find_unreadable(column, root=None):
         Those that cannot be read.
     """
     items = [(row, item) for row, cell in enumerate(column) for item in cell]
+    found = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        reasons = pool.map(lambda pair: why_unreadable(pair[1], root), items)
-        return [
-            (row, item, reason)
-            for (row, item), reason in zip(items, reasons, strict=True)
-            if reason is not None
-        ]
+        for start in range(0, len(items), _BLOCK):
+            block = items[start : start + _BLOCK]
+            reasons = pool.map(lambda pair: why_unreadable(pair[1], root), block)
+            found += [
+                (row, item, reason)
+                for (row, item), reason in zip(block, reasons, strict=True)
+                if reason is not None
+            ]
+    return found
 
 
 def unit_rows(vectors):

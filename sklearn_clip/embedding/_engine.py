@@ -124,9 +124,12 @@ class _ImageSteps:
     def digest(self, item):
         return _images.image_digest(item, self._root)
 
-    def prepare(self, item):
+    def prepare(self, item, digest):
         side = self._backbone.draft_side
         picture = _images.decode_image(item, self._root, draft_side=side)
+        # Between the look at a file's content and its decoding lie hours, maybe.
+        if isinstance(item, str | os.PathLike) and self.digest(item) != digest:
+            raise OSError("the file was changed while it was read")
         return self._backbone.prepare_image(picture)
 
     def order(self, numbers, item):
@@ -144,7 +147,7 @@ class _TextSteps:
     def digest(self, item):
         return hashlib.blake2b(item.encode(), digest_size=_DIGEST_BYTES).digest()
 
-    def prepare(self, item):
+    def prepare(self, item, digest):
         return item
 
     def collate(self, prepared):
@@ -191,8 +194,11 @@ class _Places:
     def __len__(self):
         return len(self.first)
 
+    def digest(self, number):
+        return self._digests[self.first[number]].tobytes()
+
     def key(self, number):
-        return self._space + self._digests[self.first[number]].tobytes()
+        return self._space + self.digest(number)
 
     def of(self, numbers):
         """Return all positions of some items, and how many each has."""
@@ -214,42 +220,49 @@ class _Shelf:
 
     def __init__(self, store):
         self._store = store
+        self._works = store is not None
+        self._claimed = False
         self._owner = store.new_owner() if store is not None else None
 
     def look_up(self, keys):
-        return {} if self._store is None else self._store.get_many(keys)
+        """Return the vectors that are there."""
+        return self._try({}, lambda store: store.get_many(keys))
 
     def claim(self, keys):
         """Return what is there by now, and the keys that are this run's to encode."""
-        if self._store is None:
-            return {}, keys
-        with self._going_on():
-            return self._store.claim(keys, self._owner)
-        return {}, keys
+        self._claimed = True
+        return self._try(({}, keys), lambda store: store.claim(keys, self._owner))
 
     def put(self, keys, rows):
-        if self._store is not None and keys:
-            with self._going_on():
-                self._store.put_many(keys, rows)
+        """Write vectors, which ends the claims on them."""
+        if keys:
+            self._try(None, lambda store: store.put_many(keys, rows))
 
-    def release(self):
-        if self._store is not None:
-            with self._going_on():
+    def release(self, keys):
+        """Give up the claims on items that could not be read."""
+        if keys:
+            self._try(None, lambda store: store.release(self._owner, keys))
+
+    def release_all(self):
+        """Give up all claims, also of a store that failed in between."""
+        if self._claimed and self._store is not None:
+            with contextlib.suppress(sqlite3.OperationalError):
                 self._store.release(self._owner)
 
-    @contextlib.contextmanager
-    def _going_on(self):
-        """Let a full or read-only disk cost the embeddings' storage, not the run."""
+    def _try(self, otherwise, work):
+        """Let a full or read-only disk cost the storage of embeddings, not the run."""
+        if not self._works:
+            return otherwise
         try:
-            yield
+            return work(self._store)
         except sqlite3.OperationalError as exc:
-            folder = self._store.folder
-            self._store = None
+            self._works = False
             warnings.warn(
-                f"Embeddings cannot be kept in {str(folder)!r} ({exc}); this call goes "
-                "on without it.",
+                f"The embedding store in {str(self._store.folder)!r} fails ({exc}): "
+                "this call goes on without it, and what it encodes is not kept.",
                 stacklevel=2,
             )
+            return otherwise
 
 
 @dataclass
@@ -330,7 +343,7 @@ class _Run:
                 again, self._waiting = self._waiting, []
                 yield from self._encode_all(again)
         finally:
-            self._shelf.release()
+            self._shelf.release_all()
 
     def _item(self, number):
         return self._items[self._places.first[number]]
@@ -354,6 +367,7 @@ class _Run:
                     )
                 rows = self._encode(batch.content)
                 self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
+                self._shelf.release([self._places.key(n) for n in batch.broken])
                 yield batch.numbers, rows, False
 
     def _feed(self, numbers):
@@ -364,8 +378,10 @@ class _Run:
         self._waiting += [keys[key] for key in taken]
         mine = [keys[key] for key in claimed]
         prepared = _attempt_all(
-            self._steps.prepare,
-            [self._item(number) for number in mine],
+            lambda number: self._steps.prepare(
+                self._item(number), self._places.digest(number)
+            ),
+            mine,
             self._pool if self._steps.in_threads else None,
         )
         ready, broken = {}, {}
@@ -452,13 +468,15 @@ def _auto_batch_size(device):
     if device.type != "cuda":
         return _CPU_BATCH
     free, _ = torch.cuda.mem_get_info(device)
+    # What torch has set aside and does not use is free for a batch.
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     low, high = _BATCH_RANGE
-    return int(min(max(1 << (free // _ITEM_MEMORY).bit_length() - 1, low), high))
+    fitting = max(free // _ITEM_MEMORY, 1)
+    return int(min(max(1 << (fitting.bit_length() - 1), low), high))
 
 
 def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
     parts = [kind, backbone.fingerprint, backbone.precisions[kind]]
-    if kind == "image":
-        parts.append(backbone.preprocessing)
+    parts.append(backbone.preprocessing if kind == "image" else backbone.tokenization)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

@@ -14,7 +14,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
 _ORIENTATION = 0x0112  # the EXIF tag
+# Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests = {}
+_MOST_DIGESTS = 10**6
 _file_digests_lock = threading.Lock()
 # Pictures of so many pixels are decoded one at a time: a hundred megapixels are most of
 # a gigabyte with their copies, and there may be eight threads.
@@ -221,14 +223,27 @@ def _file_digest(path):
     # The time of the last change of status cannot be set back as that of the content
     # can, by a copy that keeps times.
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
-    identity = (os.path.abspath(path), stat.st_size, *times, stat.st_ino)
+    name, identity = os.path.abspath(path), (stat.st_size, *times, stat.st_ino)
     with _file_digests_lock:
-        known = _file_digests.get(identity)
-    if known is None:
-        known = _digest(b"file", path.read_bytes())
+        seen, digest = _file_digests.get(name, (None, None))
+    if seen != identity:
+        digest = _digest(b"file", path.read_bytes())
         with _file_digests_lock:
-            _file_digests[identity] = known
-    return known
+            if len(_file_digests) >= _MOST_DIGESTS:
+                _file_digests.clear()
+            _file_digests[name] = identity, digest
+    return digest
+
+
+def _renew_locks():
+    """Give a forked child locks that nobody holds: their holders are not there."""
+    global _file_digests_lock, _large_lock, _picture_locks
+    _file_digests_lock, _large_lock = threading.Lock(), threading.Lock()
+    _picture_locks = [threading.Lock() for _ in _picture_locks]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _lock_of(picture):

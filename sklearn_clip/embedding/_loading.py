@@ -20,6 +20,8 @@ from sklearn_clip.embedding._backbone import Backbone, fast_precision
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
 _CONFIG_NAME = "open_clip_config.json"
+_WEIGHT_FILES = (".safetensors", ".bin", ".pth", ".pt")
+_MODEL_FILES = (*_WEIGHT_FILES, ".json", ".txt", ".model")
 _loaded = {}
 _load_lock = threading.RLock()
 
@@ -192,7 +194,8 @@ def _locate(model_name, pretrained):
 def _state_on_disk(location, tag):
     """Sizes and times of the user's own files; what was written anew is loaded anew."""
     if location.startswith("local-dir:"):
-        files = sorted(Path(location.removeprefix("local-dir:")).iterdir())
+        folder = Path(location.removeprefix("local-dir:"))
+        files = sorted(p for p in folder.iterdir() if p.suffix in _MODEL_FILES)
     elif tag is not None and os.path.isfile(tag):
         files = [Path(tag)]
     else:
@@ -323,6 +326,14 @@ def _check_network():
 
 def _has_weights(location):
     folder = Path(location.removeprefix("local-dir:"))
-    return any(
-        p.suffix in (".safetensors", ".bin", ".pth", ".pt") for p in folder.iterdir()
-    )
+    return any(path.suffix in _WEIGHT_FILES for path in folder.iterdir())
+
+
+def _renew_lock():
+    """Give a forked child a lock that nobody holds."""
+    global _load_lock
+    _load_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -55,9 +55,16 @@ def session_store():
     global _session
     with _lock:
         if _session is None or _session[0] != os.getpid():
-            folder = _folder_of(os.getppid()) or _make_folder()
+            folder = _inherited() or _folder_of(os.getppid()) or _make_folder()
             _session = os.getpid(), EmbeddingStore(folder)
         return _session[1]
+
+
+def _inherited():
+    """Folder of the parent, which a forked child remembers; None in other processes."""
+    if _session is None or _session[0] != os.getppid():
+        return None
+    return _session[1].folder if _session[1].folder.is_dir() else None
 
 
 def _make_folder():
@@ -68,8 +75,9 @@ def _make_folder():
     # Held until the process is gone, however it ends: the folder is in use.
     alive = FileLock(os.path.join(folder, _ALIVE))
     alive.acquire()
-    # Unlike atexit, this runs in the forked children of multiprocessing too.
-    Finalize(None, _remove_session, (folder, os.getpid(), alive), exitpriority=0)
+    # Unlike atexit, this runs in the forked children of multiprocessing too; at this
+    # priority it runs after a parent has waited for its children.
+    Finalize(None, _remove_session, (folder, os.getpid(), alive), exitpriority=-100)
     return folder
 
 
@@ -84,15 +92,26 @@ def _remove_session(folder, pid, alive):
 def _folder_of(pid):
     """Newest session folder of a process that runs and is ours, or None."""
     found = [
-        path
-        for path in _folders(f"{pid}-")
-        if os.path.exists(path / _ALIVE) and _is_private(path)
+        path for path in _folders(f"{pid}-") if _is_private(path) and _is_held(path)
     ]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def _folders(start=""):
     return Path(tempfile.gettempdir()).glob(f"{_PREFIX}{start}*")
+
+
+def _is_held(folder):
+    """Whether the process that made a folder still holds its lock."""
+    from filelock import FileLock, Timeout
+
+    if not os.path.exists(folder / _ALIVE):
+        return False
+    try:
+        with FileLock(folder / _ALIVE, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def _is_private(folder):
@@ -110,15 +129,21 @@ def _sweep():
     A process that seems to be gone may run in another container that shares the folder
     of temporary files; its lock tells.
     """
-    from filelock import FileLock, Timeout
-
     for folder in _folders():
         owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not owner.isdigit() or (os.name != "nt" and is_running(int(owner))):
+        if not owner.isdigit() or _is_held(folder):
             continue
-        try:
-            with FileLock(folder / _ALIVE, timeout=0):
-                pass
+        # This process has no session yet: a folder of its number is another's.
+        mine = int(owner) == os.getpid()
+        if mine or os.name == "nt" or not is_running(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
+
+
+def _renew_lock():
+    """Give a forked child a lock that nobody holds."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

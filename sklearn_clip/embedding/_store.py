@@ -30,6 +30,10 @@ _LEASE = 120
 _ITEM_OVERHEAD = 512
 # Eviction goes a little below the bound, so that it does not happen at every write.
 _EVICT_TO = 0.9
+# A bounded file that is larger than this many times its bound is made smaller.
+_SLACK = 1.3
+# Pages of the log after which it is copied into the file.
+_LOG_PAGES = 64
 # One page holds several vectors of the usual 1.5 to 4 kB; SQLite's 4096 would hold one.
 _PAGE_SIZE = 16384
 _SCHEMA = """
@@ -57,8 +61,9 @@ class EmbeddingStore:
         may use one folder at once. It must be on a local disk: SQLite's log does not
         work over network file systems.
     max_bytes : int or None, default=None
-        Bound of the file's size. Vectors that were not used for longest are removed
-        first. None sets no bound.
+        Bound of the file's size; SQLite's log beside it takes up to a megabyte or two
+        while it is open. Vectors that were not used for longest are removed first.
+        None sets no bound.
 
     Attributes
     ----------
@@ -70,13 +75,16 @@ class EmbeddingStore:
     ValueError
         If `max_bytes` is no positive integer, or, at first use, if the folder holds a
         file ``embeddings.sqlite`` that is no embedding store.
+    OSError
+        At first use, if the folder cannot be made or the file not be opened.
 
     Notes
     -----
     A key is made from the content of an item and from everything its vector depends on
     (weights, preprocessing, precision), so an entry is never out of date. Every vector
-    carries a checksum; one that does not agree is encoded again, and a file that SQLite
-    finds damaged is set aside with a warning and begun anew.
+    carries a checksum; one that does not agree is encoded again, and a file whose inner
+    structure SQLite finds damaged is set aside with a warning and begun anew. A file
+    that does not begin like a store is refused: it may be something else.
 
     Items are counted with some bookkeeping, so that the file stays under `max_bytes`.
     Only a store with a bound notes when a vector was used.
@@ -103,6 +111,7 @@ class EmbeddingStore:
         self.hits = 0
         self.misses = 0
         self._database = _Database(self.folder / _FILE_NAME)
+        self._void_owners = set()
 
     def get_many(self, keys):
         """Look up vectors.
@@ -139,6 +148,10 @@ class EmbeddingStore:
             )
         if len(keys):
             self._database.run(lambda sql: self._insert(sql, keys, vectors), write=True)
+            if self.max_bytes is not None and self._database.size() > (
+                _SLACK * self.max_bytes + 2**20
+            ):
+                self._database.shrink()  # it had a larger bound, or none
 
     def claim(self, keys, owner):
         """Look up missing vectors again, and claim those that nobody has claimed.
@@ -167,16 +180,30 @@ class EmbeddingStore:
         self._count(len(found), -len(found))
         return found, claimed
 
-    def release(self, owner):
-        """Give up every claim of an owner, for items that could not be encoded.
+    def release(self, owner, keys=None):
+        """Give up claims on items that could not be encoded.
 
         Parameters
         ----------
         owner : str
             Who claimed them.
+        keys : list of bytes or None, default=None
+            Their keys; None gives up all claims of the owner.
         """
-        statement = "DELETE FROM claims WHERE owner = ?"
-        self._database.run(lambda sql: sql.execute(statement, (owner,)), write=True)
+
+        def drop(sql):
+            if keys is None:
+                sql.execute("DELETE FROM claims WHERE owner = ?", (owner,))
+            else:
+                pairs = [(owner, key) for key in keys]
+                sql.executemany("DELETE FROM claims WHERE owner = ? AND key = ?", pairs)
+
+        try:
+            self._database.run(drop, write=True)
+        except sqlite3.OperationalError:
+            if keys is None:  # so that this process does not wait for itself
+                self._void_owners.add(owner)
+            raise
 
     @staticmethod
     def new_owner():
@@ -247,9 +274,11 @@ class EmbeddingStore:
                 else:
                     damaged.append(number)
         if damaged or (ids and self.max_bytes is not None):
-            self._database.upgrade(sql)
-            _remove(sql, damaged)
-            _touch(sql, ids)
+            # A file that cannot be written now can be read all the same.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._database.upgrade(sql)
+                _remove(sql, damaged)
+                _touch(sql, ids)
         return found
 
     def _insert(self, sql, keys, vectors):
@@ -302,10 +331,13 @@ class EmbeddingStore:
                 f"SELECT key, owner, until FROM claims WHERE key IN ({marks})", batch
             ):
                 if other not in alive:
-                    alive[other] = _may_be_alive(other)
+                    void = other in self._void_owners
+                    alive[other] = not void and _may_be_alive(other)
                 if other != owner and until > now and alive[other]:
                     taken.add(key)
         claimed = [key for key in missing if key not in taken]
+        lease = (now + _LEASE, owner)
+        sql.execute("UPDATE claims SET until = ? WHERE owner = ?", lease)
         sql.executemany(
             "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
             [(key, owner, now + _LEASE) for key in claimed],
@@ -364,6 +396,10 @@ class _Database:
             sql.execute("BEGIN IMMEDIATE")
             self._writing = True
 
+    def size(self):
+        """Return the size of the file in bytes."""
+        return self.file.stat().st_size
+
     def shrink(self):
         """Give free pages back to the disk, if nobody is at work on the file."""
         with self.lock, contextlib.suppress(sqlite3.OperationalError):
@@ -383,7 +419,8 @@ class _Database:
             try:
                 sql.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 result = work(sql)
-                sql.execute("COMMIT")
+                if sql.in_transaction:
+                    sql.execute("COMMIT")
             finally:
                 if sql.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
@@ -395,8 +432,16 @@ class _Database:
         if self._connection is not None and self._identity != _identity(self.file):
             self.close()
         if self._connection is None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = _connect(self.file)
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = _connect(self.file)
+            except (OSError, sqlite3.OperationalError) as exc:
+                if isinstance(exc, sqlite3.Error) and "unable to open" not in str(exc):
+                    raise
+                raise OSError(
+                    f"The embedding store {str(self.file)!r} cannot be opened ({exc}). "
+                    "Choose a folder that can be written to, or cache=None."
+                ) from exc
             self._identity = _identity(self.file)
         return self._connection
 
@@ -464,6 +509,8 @@ def _connect(file):
             # SQLite does not wait for others where it changes the journal's mode.
             sql.execute("PRAGMA journal_mode=WAL")
             sql.execute("PRAGMA synchronous=NORMAL")
+            sql.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            sql.execute(f"PRAGMA journal_size_limit={_LOG_PAGES * _PAGE_SIZE}")
             if new:
                 _make_tables(sql)
             return sql

@@ -10,8 +10,9 @@ from torch import nn
 from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# Texts of several lengths, on which a tower shows whether it needs its padding.
-_TRIAL_TEXTS = (
+# Texts of several lengths: a tower shows on them whether it needs its padding, and a
+# tokenizer which one it is.
+TRIAL_TEXTS = (
     "a",
     "a photo of a cat",
     "two red bicycles and a small dog in front of a house by the sea",
@@ -188,7 +189,7 @@ class TextTower:
         return int(used[-1]) + 1 if len(used) else 1
 
     def _can_trim(self):
-        tokens = self._tokenizer(list(_TRIAL_TEXTS))
+        tokens = self._tokenizer(list(TRIAL_TEXTS))
         self._padding = tokens[0, -1]
         whole = self._encode(tokens).float()
         try:

@@ -1,6 +1,10 @@
 """The model at work: batches, long texts, fingerprint, probe."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import open_clip
 import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
@@ -135,6 +139,58 @@ def test_tower_that_disagrees_stays_exact(monkeypatch, tmp_path, write_model, to
     auto = load_backbone(name, precision="auto")
     assert auto.precisions == dict.fromkeys(BF16, "fp32")
     np.testing.assert_array_equal(auto.probe(), exact.probe())
+
+
+def test_tower_that_disagrees_gets_back_buffers_that_no_state_dict_holds(
+    monkeypatch, tmp_path, write_model
+):
+    name = write_model(tmp_path / "same")
+    table = torch.linspace(0, 1, 7)
+    create = open_clip.create_model
+
+    def create_with_table(*args, **options):
+        model = create(*args, **options)
+        model.visual.register_buffer("table", table.clone(), persistent=False)
+        return model
+
+    monkeypatch.setattr(open_clip, "create_model", create_with_table)
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    auto = load_backbone(name, precision="auto")
+    assert auto.precisions == dict.fromkeys(BF16, "fp32")
+    assert torch.equal(auto.model.visual.table, table)
+
+
+def test_tokenizer_is_used_by_one_thread_at_a_time(backbone):
+    inside, most = [], []
+
+    def tokenize(texts, **options):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)
+        inside.pop()
+        return torch.zeros(len(texts), 4)
+
+    guarded = _backbone._one_at_a_time(tokenize)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: guarded(["a"]), range(24)))
+    assert len(most) == 24 and max(most) == 1
+
+
+def test_texts_depend_on_the_tokenizer(
+    model_folder, write_model, monkeypatch, tmp_path
+):
+    plain = load_backbone(model_folder)
+    tokenizer = open_clip.get_tokenizer(model_folder)
+
+    def changed(texts, **options):
+        return tokenizer(texts, **options) + 1
+
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda _: changed)
+    other = load_backbone(write_model(tmp_path / "same"))
+    assert other.fingerprint == plain.fingerprint
+    assert other.tokenization != plain.tokenization
 
 
 @pytest.mark.parametrize(

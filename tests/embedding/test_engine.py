@@ -1,14 +1,23 @@
 """The engine and the columns: order, duplicates, failures, memory, averages."""
 
+import copy
+import sqlite3
+import time
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding import embed_column, find_unreadable, load_backbone
+from sklearn_clip.embedding import (
+    _images,
+    embed_column,
+    find_unreadable,
+    load_backbone,
+)
 from sklearn_clip.embedding import unit_rows as unit
-from sklearn_clip.embedding._engine import embed
+from sklearn_clip.embedding._engine import _auto_batch_size, embed
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +29,7 @@ class SmallMemory:
     """An encoder of texts whose device takes only so many at once."""
 
     fingerprint = "x"
+    tokenization = "y"
     precisions = {"text": "fp32"}
     embedding_dim = 2
     device = torch.device("cpu")
@@ -202,3 +212,162 @@ def test_row_of_zeros_stays_when_rows_get_unit_length():
 def test_verbose_shows_a_bar(backbone, capsys, verbose, shown):
     embed(["a", "b"], "text", backbone, verbose=verbose)
     assert ("texts: 100%" in capsys.readouterr().err) is shown
+
+
+def test_file_that_changes_under_way_is_a_failure_not_a_wrong_vector(
+    backbone, make_pictures, tmp_path, monkeypatch
+):
+    store = EmbeddingStore(tmp_path / "cache")
+    first, second = make_pictures(2)
+    path = tmp_path / "a.png"
+    first.save(path)
+    content = path.read_bytes()
+    decode = _images.decode_image
+
+    def change_then_decode(source, *args, **options):
+        second.save(path)
+        return decode(source, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_images, "decode_image", change_then_decode)
+        vectors, failures = embed([str(path)], "image", backbone, store=store)
+    assert failures == {0: "the file was changed while it was read"}
+    assert np.isnan(vectors).all() and store.info()["items"] == 0
+    expected, _ = embed([content], "image", backbone)
+    found, _ = embed([content], "image", backbone, store=store)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_broken_item_is_not_kept_claimed_while_the_run_goes_on(
+    backbone, make_pictures, tmp_path
+):
+    store = EmbeddingStore(tmp_path)
+    items = [b"no image", *make_pictures(6)]
+    run_ahead = []
+    encode = backbone.encode_images
+
+    def encode_and_ask(batch):
+        if not run_ahead:
+            run_ahead.append(1)
+        else:
+            run_ahead.append(embed([b"no image"], "image", backbone, store=store)[1])
+        return encode(batch)
+
+    encoder = copy.copy(backbone)
+    encoder.encode_images = encode_and_ask
+    begin = time.monotonic()
+    embed(items, "image", encoder, store=store, batch_size=2)
+    assert run_ahead[1:] == [{0: "it is not an image of a known format"}] * 3
+    assert time.monotonic() - begin < 20
+
+
+class FailingStore(EmbeddingStore):
+    """A store whose disk is full from some write on."""
+
+    fails = frozenset()
+
+    def _refuse(self, what):
+        if what in self.fails:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def put_many(self, keys, vectors):
+        self._refuse("put")
+        super().put_many(keys, vectors)
+
+    def get_many(self, keys):
+        self._refuse("get")
+        return super().get_many(keys)
+
+    def claim(self, keys, owner):
+        self._refuse("claim")
+        return super().claim(keys, owner)
+
+
+@pytest.mark.parametrize("fails", [{"put"}, {"get"}, {"claim"}, {"get", "put"}])
+def test_store_that_fails_costs_a_warning_and_no_run(fails, tmp_path):
+    store = FailingStore(tmp_path)
+    store.fails = fails
+    texts = [str(i) for i in range(20)]
+    encoder = SmallMemory(100)
+    with pytest.warns(UserWarning, match="disk is full.: this call goes on without"):
+        vectors, failures = embed(texts, "text", encoder, store=store, batch_size=4)
+    assert vectors[:, 0].tolist() == list(range(20)) and failures == {}
+    # No claim is left behind that the next call would wait for.
+    store.fails = frozenset()
+    begin = time.monotonic()
+    embed(texts, "text", encoder, store=store)
+    assert time.monotonic() - begin < 20 and store.info()["items"] == 20
+
+
+def test_claims_that_cannot_be_given_up_do_not_stop_this_process(tmp_path, monkeypatch):
+    store = EmbeddingStore(tmp_path)
+    owner = store.new_owner()
+    store.claim([b"k"], owner)
+
+    def locked(*_, **__):
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._database, "run", locked)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.release(owner)
+    assert store.claim([b"k"], store.new_owner()) == ({}, [b"k"])
+
+
+def test_model_that_gives_nan_is_an_error(tmp_path):
+    encoder = SmallMemory(100)
+    encoder.encode_texts = lambda texts: np.full((len(texts), 2), np.nan, np.float32)
+    store = EmbeddingStore(tmp_path)
+    with pytest.raises(FloatingPointError, match="NaN or infinity. Use precision="):
+        embed(["1"], "text", encoder, store=store)
+    assert store.info()["items"] == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "halved"),
+    [
+        ("MPS backend out of memory (MPS allocated: 9 GB)", True),
+        ("DefaultCPUAllocator: can't allocate memory: you tried", True),
+        ("shape mismatch", False),
+    ],
+)
+def test_every_device_that_lacks_memory_gets_smaller_batches(message, halved):
+    encoder = SmallMemory(2)
+    encode = encoder.encode_texts
+
+    def encode_texts(texts):
+        try:
+            return encode(texts)
+        except torch.cuda.OutOfMemoryError as exc:
+            raise RuntimeError(message) from exc
+
+    encoder.encode_texts = encode_texts
+    texts = [str(i) for i in range(9)]
+    if halved:
+        assert embed(texts, "text", encoder)[0][:, 0].tolist() == list(range(9))
+    else:
+        with pytest.raises(RuntimeError, match=message):
+            embed(texts, "text", encoder)
+
+
+@pytest.mark.parametrize(
+    ("free", "reserved", "expected"),
+    [(20, 0, 16), (20, 4_000, 64), (3_000, 0, 64), (140_000, 0, 512)],
+)
+def test_batch_follows_the_free_memory_of_the_gpu(
+    monkeypatch, free, reserved, expected
+):
+    mega = 2**20
+    gpu = {"mem_get_info": (free * mega, 0), "memory_reserved": reserved * mega}
+    for name, value in {**gpu, "memory_allocated": 0}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    assert _auto_batch_size(torch.device("cuda")) == expected
+    assert _auto_batch_size(torch.device("cpu")) == 32
+
+
+def test_bar_counts_what_came_from_the_store(backbone, capsys, tmp_path):
+    store = EmbeddingStore(tmp_path)
+    texts = [f"text {i}" for i in range(5)]
+    embed(texts[:3], "text", backbone, store=store)
+    embed(texts, "text", backbone, store=store, verbose=1)
+    assert "cached=3" in capsys.readouterr().err

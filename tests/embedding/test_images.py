@@ -1,10 +1,12 @@
 """Every kind of picture equals its plain RGB twin; broken ones are explained."""
 
+import contextlib
 import io
 import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,18 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(decode_image, [COLOURS] * 16))
     assert len(most) == 16 and max(most) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_child_forked_while_a_picture_is_read_can_read_pictures():
+    picture = Image.fromarray(COLOURS)
+    with contextlib.ExitStack() as held:
+        for lock in [*_images._picture_locks, _images._large_lock]:
+            held.enter_context(lock)
+        child = get_context("fork").Process(target=image_digest, args=(picture,))
+        child.start()
+        child.join(20)
+    assert child.exitcode == 0
 
 
 def test_large_picture_is_reduced_to_what_the_model_needs(monkeypatch):

@@ -178,6 +178,14 @@ def test_cached_hub_model_is_loaded_without_asking_the_hub(
     assert asked == []
 
 
+def test_other_files_in_the_folder_do_not_reload_the_model(write_model, tmp_path):
+    name = write_model(tmp_path / "m")
+    first = load_backbone(name)
+    (tmp_path / "m" / "embeddings.sqlite").write_bytes(b"grows")
+    (tmp_path / "m" / "notes.log").write_text("of yesterday")
+    assert load_backbone(name) is first
+
+
 def test_device_that_is_none_is_refused():
     with pytest.raises(ValueError, match="device must be 'auto' or .*Got 'gpu'"):
         _loading.resolve_device("gpu")

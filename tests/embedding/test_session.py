@@ -75,8 +75,10 @@ def test_folder_of_a_killed_session_is_swept_by_the_next(own_temporary_folder):
     (stale,) = own_temporary_folder.iterdir()
     assert done.stdout.strip() == str(stale)
     stranger = own_temporary_folder / f"{PREFIX}not-a-number"
-    running = own_temporary_folder / f"{PREFIX}{os.getpid()}-x"
-    for folder in (stranger, running):
+    running = own_temporary_folder / f"{PREFIX}{os.getppid()}-x"
+    # Left by another process that had this one's number, as in a restarted container.
+    namesake = own_temporary_folder / f"{PREFIX}{os.getpid()}-x"
+    for folder in (stranger, running, namesake):
         folder.mkdir()
     _session._sweep()
     assert set(own_temporary_folder.iterdir()) == {stranger, running}
@@ -128,9 +130,30 @@ def test_forked_child_without_a_parent_session_removes_its_own(
 def test_folder_that_others_can_write_to_is_not_used(own_temporary_folder):
     folder = own_temporary_folder / f"{PREFIX}77-x"
     folder.mkdir(mode=0o700)
-    assert _session._folder_of(77) is None  # nobody holds it
     (folder / "alive.lock").touch()
-    assert _session._folder_of(77) == folder
-    if os.name != "nt":
-        folder.chmod(0o777)
-        assert _session._folder_of(77) is None
+    assert _session._folder_of(77) is None  # nobody holds it
+    with FileLock(folder / "alive.lock"):
+        assert _session._folder_of(77) == folder
+        if os.name != "nt":
+            folder.chmod(0o777)
+            assert _session._folder_of(77) is None
+
+
+LEAVE_CHILD = """
+import multiprocessing, time, sys
+from sklearn_clip.embedding import session_store
+def work(folder, path):
+    time.sleep(1)
+    open(path, "w").write(f"{session_store().folder == folder} {folder.is_dir()}")
+folder = session_store().folder
+context = multiprocessing.get_context("fork")
+context.Process(target=work, args=(folder, sys.argv[1])).start()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_folder_stays_until_the_last_child_is_done(own_temporary_folder, tmp_path):
+    command = [sys.executable, "-c", LEAVE_CHILD, str(tmp_path / "seen")]
+    subprocess.run(command, check=True, timeout=60)
+    assert (tmp_path / "seen").read_text() == "True True"
+    assert list(own_temporary_folder.iterdir()) == []

@@ -201,6 +201,39 @@ def test_file_stays_under_its_bound_and_keeps_what_was_used_last(tmp_path):
     assert store.info()["bytes"] == sum(kept) * 512 * 4
 
 
+def test_log_of_an_open_store_stays_small(tmp_path):
+    store = EmbeddingStore(tmp_path, max_bytes=10**6)
+    keys, vectors = make_entries(3_000, dim=512)
+    for start in range(0, len(keys), 100):
+        store.put_many(keys[start : start + 100], vectors[start : start + 100])
+    assert sum(f.stat().st_size for f in tmp_path.iterdir()) <= 10**6 + 3 * 2**20
+
+
+def test_file_of_a_larger_store_is_made_smaller(tmp_path):
+    keys, vectors = make_entries(3_000, dim=512)
+    store = EmbeddingStore(tmp_path)
+    store.put_many(keys, vectors)
+    store.close()
+    bounded = EmbeddingStore(tmp_path, max_bytes=10**6)
+    bounded.put_many([b"new"], vectors[:1])
+    bounded.close()
+    assert (tmp_path / "embeddings.sqlite").stat().st_size <= 10**6
+    assert bounded.get_many([b"new"])
+
+
+def test_bounded_store_is_read_while_another_process_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(_store, "_TIMEOUT", 0.1)
+    store = EmbeddingStore(tmp_path, max_bytes=10**6)
+    keys, vectors = make_entries(5)
+    store.put_many(keys, vectors)
+    with sqlite3.connect(tmp_path / "embeddings.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert set(store.get_many(keys)) == set(keys)
+        other.execute("ROLLBACK")
+    other.close()
+    assert set(store.get_many(keys)) == set(keys)
+
+
 def test_bound_smaller_than_one_batch_keeps_nothing_and_breaks_nothing(tmp_path):
     store = EmbeddingStore(tmp_path, max_bytes=10)
     keys, vectors = make_entries(5)
@@ -286,7 +319,7 @@ def test_foreign_file_is_refused_and_left_as_it_is(tmp_path, write, reason):
 def test_store_that_cannot_be_opened_raises_at_once(tmp_path):
     (tmp_path / "embeddings.sqlite").mkdir()
     begin = time.monotonic()
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+    with pytest.raises(OSError, match="cannot be opened .unable to open.*Choose"):
         EmbeddingStore(tmp_path).info()
     assert time.monotonic() - begin < 10
 
