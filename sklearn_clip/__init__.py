@@ -5,6 +5,7 @@ The way of the data, and the room each step lives in::
     rows -> images -> backbone <-> store -> fusion -> features   (embedding, fusion)
     features -> any multi-label classifier -> scores             (heads, losses)
     scores -> labels                                             (thresholds)
+    labels -> folds with every label, near copies on one side    (model_selection)
     scores, labels -> how good they are                          (metrics)
 """
 
@@ -21,14 +22,27 @@ _HOMES = {
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
     "MultiLabelLogisticRegression": "heads",
+    "MultiLabelStratifiedGroupKFold": "model_selection",
+    "MultiLabelStratifiedKFold": "model_selection",
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
     "labels_to_frame": "heads",
+    "multilabel_train_test_split": "model_selection",
+    "near_duplicate_groups": "model_selection",
     "predict_labels": "heads",
     "top_labels": "heads",
 }
-_ROOMS = ("datasets", "embedding", "fusion", "heads", "losses", "metrics", "thresholds")
+_ROOMS = (
+    "datasets",
+    "embedding",
+    "fusion",
+    "heads",
+    "losses",
+    "metrics",
+    "model_selection",
+    "thresholds",
+)
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 

@@ -23,10 +23,11 @@ ALLOWED = {
     "datasets": set(),
     "embedding": set(),
     "fusion": set(),
-    "heads": {"losses", "metrics"},
+    "heads": {"losses", "metrics", "model_selection"},
     "losses": set(),
     "metrics": set(),
-    "thresholds": {"metrics"},
+    "model_selection": set(),
+    "thresholds": {"metrics", "model_selection"},
 }
 
 

@@ -1,0 +1,105 @@
+"""Deal rows, or whole groups of rows, out to parts so that every label is spread."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_clip.model_selection._repair import cover_parts
+
+
+def deal(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
+    """Assign every unit to a part.
+
+    Parameters
+    ----------
+    columns : LabelColumns
+        What each unit carries.
+    sizes : ndarray of shape (n_units,)
+        Rows of each unit.
+    shares : ndarray of shape (n_parts,)
+        Share of the rows that each part is to have; they sum to 1.
+    rng : RandomState
+        Breaks ties and chooses among exchanges.
+    capacity : ndarray of shape (n_parts,), default=None
+        Rows that each part must have, for units of one row. None: as near to `shares`
+        as the labels and the sizes of the units allow.
+    shuffle : bool, default=True
+        Whether units that are alike are dealt in random order.
+
+    Returns
+    -------
+    part : ndarray of shape (n_units,), dtype=int64
+        Part of every unit.
+    """
+    # The number of rows is shared out like one more label.
+    counts = sparse.csr_array(
+        sparse.hstack([columns.counts, sizes[:, None].astype(float)], format="csr")
+    )
+    total = np.asarray(counts.sum(axis=0)).ravel()
+    part = _deal_greedily(counts, total, shares, rng, capacity, shuffle)
+    cost = np.append(columns.cost, 0.0)
+    part, missing = cover_parts(
+        part, counts, total, shares, cost, rng, moves=capacity is None
+    )
+    _warn_of_missing(columns, missing[:, :-1])
+    return part
+
+
+def _warn_of_missing(columns, missing):
+    """Say which labels have enough positives and yet are missing in a part."""
+    short = np.flatnonzero(missing.any(axis=0) & (columns.cost == 1))
+    if len(short):
+        labels = columns.labels[short[:10]].tolist()
+        warnings.warn(
+            f"{len(short)} label(s) (columns {labels} of y) have a positive for every "
+            "part of the split, yet no split was found in which each part has one: the "
+            "labels share too few rows or groups. Ask for fewer parts.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _deal_greedily(counts, total, shares, rng, capacity, shuffle):
+    """Deal units one by one, those that are hardest to place first.
+
+    With targets ``t = share * total`` and what a part has got ``c``, each unit goes
+    where it adds least to ``sum (c - t)^2 / t`` over all columns.
+    """
+    n_units, n_parts = counts.shape[0], len(shares)
+    weight = 1 / total
+    # What the parts still lack: column by column, relative to the part's target.
+    lack = np.ones((len(total), n_parts))
+    difficulty = counts.power(2) @ weight
+    order = rng.permutation(n_units) if shuffle else np.arange(n_units)
+    order = order[np.argsort(-difficulty[order], kind="stable")]
+    part = np.empty(n_units, np.int64)
+    room = None if capacity is None else capacity.copy()
+    if room is not None:  # rows without a label come last and fill up
+        bare = np.diff(counts.indptr)[order] == 1
+        order, fill = order[~bare], order[bare]
+    closed = np.zeros(n_parts)
+    untouched = n_parts
+    indptr, indices = counts.indptr.tolist(), counts.indices
+    amounts = counts.data * weight[indices]
+    half = difficulty / 2
+    started = np.zeros(n_parts, bool)
+    for place, unit in enumerate(order.tolist()):
+        span = slice(indptr[unit], indptr[unit + 1])
+        at = indices[span]
+        score = counts.data[span] @ lack[at] - half[unit] / shares + closed
+        if room is None and untouched and n_units - place <= untouched:
+            score[started] = -np.inf  # no part may stay empty
+        chosen = int(score.argmax())
+        part[unit] = chosen
+        lack[at, chosen] -= amounts[span] / shares[chosen]
+        if room is not None:
+            room[chosen] -= 1
+            if room[chosen] == 0:
+                closed[chosen] = -np.inf
+        elif not started[chosen]:
+            started[chosen] = True
+            untouched -= 1
+    if room is not None:
+        part[fill] = np.repeat(np.arange(n_parts), room)
+    return part

@@ -1,0 +1,168 @@
+"""Exchange units between parts until every part has a positive of every label."""
+
+import numpy as np
+
+# Units of each side that are tried per exchange, and exchanges per missing cell.
+_CANDIDATES = 128
+_STEPS = 300
+_STEPS_PER_CELL = 10
+# In few units a search goes round in circles: of n units, two are exchanged whatever it
+# costs in this many of n steps.
+_NOISE = 2
+# A moved unit stays where it is for fewer steps than this.
+_REST = 4
+
+
+class _State:
+    """Parts of the units, and what each part has, kept up to date.
+
+    `units` counts the units of a part that carry a column, `rows` what they carry.
+    """
+
+    def __init__(self, part, counts, total, shares):
+        self.part = part.copy()
+        self.counts = counts
+        self.by_column = counts.tocsc()
+        n_parts = len(shares)
+        self.rows = np.zeros((n_parts, counts.shape[1]))
+        self.units = np.zeros((n_parts, counts.shape[1]), np.int64)
+        for f in range(n_parts):
+            own = counts[np.flatnonzero(part == f)]
+            self.rows[f] = own.sum(axis=0)
+            self.units[f] = np.bincount(own.indices, minlength=counts.shape[1])
+        self.targets = shares[:, None] * total
+
+    def holders(self, column):
+        """Units that carry a column."""
+        span = slice(*self.by_column.indptr[column : column + 2])
+        return self.by_column.indices[span]
+
+    def move(self, unit, to):
+        """Put a unit into another part."""
+        span = slice(*self.counts.indptr[unit : unit + 2])
+        at, amount = self.counts.indices[span], self.counts.data[span]
+        self.rows[self.part[unit], at] -= amount
+        self.units[self.part[unit], at] -= 1
+        self.rows[to, at] += amount
+        self.units[to, at] += 1
+        self.part[unit] = to
+
+
+def _sample(units, rng):
+    """Choose some units at random, all of them where they are few."""
+    if len(units) <= _CANDIDATES:
+        return units
+    return units[rng.permutation(len(units))[:_CANDIDATES]]
+
+
+def _missing_costs(state, giver, to, cost, given, taken):
+    """Cost of the missing cells of two parts after each exchange, less a constant.
+
+    A column changes by ``x = a - b`` units in `to` and by ``-x`` in `giver`, with a and
+    b in {0, 1}. Its cost K(x) summed over columns is linear in a, b and their product.
+    """
+    to_units, giver_units = state.units[to], state.units[giver]
+    same, up, down = (
+        cost * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
+        for x in (0, 1, -1)
+    )
+    a, b = (given > 0).astype(float), (taken > 0).astype(float)
+    only_a, only_b = up - same, down - same
+    return (a @ only_a)[:, None] + b @ only_b - (a * (only_a + only_b)) @ b.T
+
+
+def _imbalances(state, giver, to, weight, shares, given, taken):
+    """Change of ``sum (c - t)^2 / t`` over all columns by each exchange."""
+    excess = (state.rows - state.targets) / shares[:, None]
+    slope = 2 * weight * (excess[to] - excess[giver])
+    curve = weight * (1 / shares[to] + 1 / shares[giver])
+    return (
+        (given @ slope + given**2 @ curve)[:, None]
+        + (taken**2 @ curve - taken @ slope)
+        - 2 * (given * curve) @ taken.T
+    )
+
+
+def _choose_exchange(state, to, column, cost, weight, shares, rng, resting, moves):
+    """Choose (unit, unit in exchange or -1) that brings a column to a part, or None."""
+    n_units = len(resting)
+    if rng.random_sample() * n_units < _NOISE:
+        return tuple(rng.randint(n_units, size=2))
+    givers = np.flatnonzero(state.units[:, column] >= 2)
+    giver = givers[rng.randint(len(givers))]
+    given = state.holders(column)
+    given = _sample(given[(state.part[given] == giver) & ~resting[given]], rng)
+    taken = _sample(np.flatnonzero((state.part == to) & ~resting), rng)
+    if len(given) == 0 or (len(taken) == 0 and not moves):
+        return None
+    a, b = state.counts[given].toarray(), state.counts[taken].toarray()
+    if moves:  # nothing in exchange
+        taken = np.append(taken, -1)
+        b = np.vstack([b, np.zeros(b.shape[1])])
+    costs = _missing_costs(state, giver, to, cost, a, b)
+    imbalance = _imbalances(state, giver, to, weight, shares, a, b)
+    imbalance[costs > costs.min() + 1e-9] = np.inf
+    i, j = np.unravel_index(imbalance.argmin(), imbalance.shape)
+    return int(given[i]), int(taken[j])
+
+
+def cover_parts(part, counts, total, shares, cost, rng, *, moves):
+    """Repair a split whose parts lack columns that have a unit for each of them.
+
+    A missing cell (part, column) is filled by exchanging a unit that carries the
+    column, taken from a part with two of them, for a unit of the part. Of the exchanges
+    tried the one that leaves the lowest cost of missing cells is made, of those the one
+    that keeps shares best. To leave dead ends a moved unit rests for some steps, and
+    now and then any two units are exchanged; the best split seen is returned.
+
+    Parameters
+    ----------
+    part : ndarray of shape (n_units,)
+        The split.
+    counts : csr_array of shape (n_units, n_columns)
+        What each unit carries.
+    total : ndarray of shape (n_columns,)
+        Sums of `counts`.
+    shares : ndarray of shape (n_parts,)
+        Share of each part.
+    cost : ndarray of shape (n_columns,)
+        What a part without the column costs.
+    rng : RandomState
+        Chooses cells and candidates.
+    moves : bool
+        Whether a unit may also be moved without one in exchange.
+
+    Returns
+    -------
+    part : ndarray of shape (n_units,)
+        The repaired split.
+    missing : ndarray of shape (n_parts, n_columns), dtype=bool
+        Parts that still lack a column of some cost with a unit for each of them.
+    """
+    state = _State(part, counts, total, shares)
+    enough = state.units.sum(axis=0) >= len(shares)
+    cost = np.where(enough, cost, 0.0)
+    missing = (state.units == 0) & (cost > 0)
+    lowest, best = (missing @ cost).sum(), part
+    resting = np.zeros(len(part), np.int64)
+    weight = 1 / total
+    for step in range(_STEPS + _STEPS_PER_CELL * int(missing.sum())):
+        if lowest == 0:
+            break
+        cells = np.argwhere((state.units == 0) & (cost > 0))
+        worst = cells[cost[cells[:, 1]] == cost[cells[:, 1]].max()]
+        to, column = worst[rng.randint(len(worst))]
+        pair = _choose_exchange(
+            state, to, column, cost, weight, shares, rng, resting > step, moves
+        )
+        if pair is None:
+            continue
+        giver = state.part[pair[0]]
+        state.move(pair[0], to if pair[1] < 0 else state.part[pair[1]])
+        if pair[1] >= 0:
+            state.move(pair[1], giver)
+        resting[[u for u in pair if u >= 0]] = step + rng.randint(2, _REST)
+        left = (state.units == 0) & (cost > 0)
+        if (left @ cost).sum() < lowest:
+            lowest, best, missing = (left @ cost).sum(), state.part.copy(), left
+    return best, missing

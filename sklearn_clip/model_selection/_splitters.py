@@ -1,0 +1,271 @@
+"""Cross-validation splitters that keep the share of every label."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+
+from sklearn_clip.model_selection._dealing import deal
+from sklearn_clip.model_selection._targets import read_targets
+
+
+def group_numbers(groups, n_rows):
+    """Give groups numbers from 0, in sorted order.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        Group of every row, numbers or texts.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    group_of : ndarray of shape (n_rows,), dtype=int64
+        Number of the group of every row.
+    n_groups : int
+        Number of groups.
+
+    Raises
+    ------
+    ValueError
+        If `groups` is None, has another length, or holds NaN.
+    """
+    if groups is None:
+        raise ValueError(
+            "groups must say which rows belong together. Got None. "
+            "near_duplicate_groups makes them of embeddings."
+        )
+    groups = check_array(groups, input_name="groups", ensure_2d=False, dtype=None)
+    if groups.shape != (n_rows,):
+        raise ValueError(
+            f"groups must have shape ({n_rows},), one entry per row of y. "
+            f"Got {groups.shape}."
+        )
+    names, group_of = np.unique(groups, return_inverse=True)
+    return group_of.astype(np.int64), len(names)
+
+
+class _MultiLabelKFold(BaseCrossValidator):
+    """Parameters and splits of both splitters."""
+
+    def __init__(self, n_splits=5, *, shuffle=True, random_state=None):
+        if not isinstance(n_splits, Integral) or n_splits < 2:
+            raise ValueError(
+                f"n_splits must be an integer of at least 2. Got {n_splits!r}."
+            )
+        if not isinstance(shuffle, bool | np.bool_):
+            raise TypeError(f"shuffle must be True or False. Got {shuffle!r}.")
+        if not shuffle and random_state is not None:
+            raise ValueError(
+                "random_state must be None where shuffle is False: it would have no "
+                f"effect. Got {random_state!r}. Leave shuffle=True to use it."
+            )
+        self.n_splits = int(n_splits)
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X : object, default=None
+            Ignored.
+        y : object, default=None
+            Ignored.
+        groups : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        n_splits : int
+            Number of folds.
+        """
+        return self.n_splits
+
+    def split(self, X, y, groups=None):
+        """Yield row numbers of the training and the test part of every fold.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples or None
+            Rows; only their number is looked at.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
+                (n_samples,)
+            Targets of 0 and 1 (or False and True); NaN, None and NA are unknown. 1-D
+            for one label, then of any two classes.
+        groups : array-like of shape (n_samples,), default=None
+            Group of every row, for the splitter with groups.
+
+        Yields
+        ------
+        train : ndarray of int
+            Rows of the other folds, ascending.
+        test : ndarray of int
+            Rows of the fold, ascending.
+
+        Raises
+        ------
+        ValueError
+            If `y` has another shape or holds other values, or if there are fewer rows
+            (or groups) than folds.
+        """
+        columns = read_targets(y)
+        n_rows = columns.counts.shape[0]
+        if X is not None:
+            check_consistent_length(X, y)
+        rng = check_random_state(self.random_state if self.shuffle else 0)
+        fold_of = self._assign(columns, n_rows, groups, rng)
+        for fold in range(self.n_splits):
+            test = fold_of == fold
+            yield np.flatnonzero(~test), np.flatnonzero(test)
+
+    def _check_enough(self, number, what):
+        if number < self.n_splits:
+            raise ValueError(
+                f"n_splits must be at most the number of {what}. Got {self.n_splits} "
+                f"for {number} {what}."
+            )
+
+
+class MultiLabelStratifiedKFold(_MultiLabelKFold):
+    """K folds in which every label has about the same share of positives.
+
+    scikit-learn's :class:`~sklearn.model_selection.StratifiedKFold` refuses several
+    labels a row, and plain :class:`~sklearn.model_selection.KFold` leaves folds without
+    a positive of a rare label, whose score is then undefined.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    shuffle : bool, default=True
+        Whether rows that carry the same labels are dealt out in random order. False
+        deals them in the order of `y`, the same at every call.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With an int every call of `split` gives the same folds.
+
+    See Also
+    --------
+    MultiLabelStratifiedGroupKFold : The same for rows that must not be torn apart.
+    multilabel_train_test_split : One split.
+
+    Notes
+    -----
+    Fold sizes differ by at most one row, always. A label with at least `n_splits`
+    positives has one in every fold, wherever a search finds such folds. There need not
+    be any: three rows that carry two of three labels each cannot be halved so. A
+    warning names the labels that are left. A label with fewer positives than folds is
+    spread over as many folds as other labels allow; in the rest it has none, and its
+    scores there are undefined. The known negatives of a label are treated like
+    positives, after those, where they are rarer; unknown entries are spread evenly.
+
+    The folds are dealt as in iterative stratification [1]_: rare labels first, each row
+    to the fold that lacks its labels most. Here all labels of the row count, each by
+    the inverse of its frequency, so that the chi-square distance of the folds' label
+    counts from equal shares grows least. A repair step then exchanges rows between
+    folds for the positives that are missing.
+
+    References
+    ----------
+    .. [1] K. Sechidis, G. Tsoumakas, I. Vlahavas, "On the stratification of multi-label
+       data", ECML PKDD 2011. :doi:`10.1007/978-3-642-23808-6_10`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+    >>> Y = np.array([[1, 0], [1, 1], [0, 1], [1, 0], [0, 0], [1, 0]])
+    >>> folds = MultiLabelStratifiedKFold(2, random_state=0)
+    >>> for train, test in folds.split(Y, Y):
+    ...     print(Y[test].sum(axis=0))
+    [2 1]
+    [2 1]
+    """
+
+    def _assign(self, columns, n_rows, groups, rng):
+        """Fold of every row."""
+        if groups is not None:
+            warnings.warn(
+                "The groups are ignored by MultiLabelStratifiedKFold. "
+                "MultiLabelStratifiedGroupKFold keeps them together.",
+                UserWarning,
+                stacklevel=3,
+            )
+        self._check_enough(n_rows, "rows")
+        capacity = np.full(self.n_splits, n_rows // self.n_splits)
+        capacity[: n_rows % self.n_splits] += 1
+        return deal(
+            columns,
+            np.ones(n_rows),
+            np.full(self.n_splits, 1 / self.n_splits),
+            rng,
+            capacity=capacity,
+            shuffle=self.shuffle,
+        )
+
+
+class MultiLabelStratifiedGroupKFold(_MultiLabelKFold):
+    """K folds that tear no group apart and keep the share of every label.
+
+    For rows that must stay on one side of a split: photos of one product, pages of one
+    author, near copies as :func:`near_duplicate_groups` finds them.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    shuffle : bool, default=True
+        Whether groups that carry the same labels are dealt out in random order. False
+        deals them in sorted order, the same at every call.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With an int every call of `split` gives the same folds.
+
+    See Also
+    --------
+    MultiLabelStratifiedKFold : The same without groups.
+    near_duplicate_groups : Groups from embeddings.
+
+    Notes
+    -----
+    No group is ever split and no fold is empty. The number of rows is shared out like
+    one more label, so that folds are about as even as groups and labels allow; a group
+    larger than a fold makes a larger fold. A label with positives in at least
+    `n_splits` groups has one in every fold, wherever a search finds such folds; a
+    warning names the labels that are left. :class:`MultiLabelStratifiedKFold` says how
+    folds are dealt; here groups that are large, or hold much of a label, come first.
+
+    `split` requests `groups` by default, so that with metadata routing enabled they
+    reach it through ``cross_validate(..., params={"groups": groups})``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_clip.model_selection import MultiLabelStratifiedGroupKFold
+    >>> Y = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1], [0, 0]])
+    >>> groups = ["a", "a", "b", "b", "c", "d"]
+    >>> folds = MultiLabelStratifiedGroupKFold(2, random_state=0)
+    >>> for train, test in folds.split(Y, Y, groups):
+    ...     print(sorted({groups[row] for row in test}))
+    ['c', 'd']
+    ['a', 'b']
+    """
+
+    # scikit-learn's way of saying that `split` takes groups without being asked to.
+    __metadata_request__split = {"groups": True}
+
+    def _assign(self, columns, n_rows, groups, rng):
+        """Fold of every row."""
+        group_of, n_groups = group_numbers(groups, n_rows)
+        self._check_enough(n_groups, "groups")
+        fold_of_group = deal(
+            columns.by_group(group_of, n_groups),
+            np.bincount(group_of),
+            np.full(self.n_splits, 1 / self.n_splits),
+            rng,
+            shuffle=self.shuffle,
+        )
+        return fold_of_group[group_of]

@@ -1,0 +1,106 @@
+"""One split of multi-label data into a training and a test part."""
+
+from math import ceil
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state, indexable
+
+from sklearn_clip._shared import _safe_indexing
+from sklearn_clip.model_selection._dealing import deal
+from sklearn_clip.model_selection._splitters import group_numbers
+from sklearn_clip.model_selection._targets import read_targets
+
+
+def _number_of_test_rows(test_size, n_rows):
+    """Read `test_size` as a number of rows that leaves both parts one."""
+    is_number = isinstance(test_size, Real) and not isinstance(test_size, bool)
+    if isinstance(test_size, Integral) and is_number:
+        number = int(test_size)
+    elif is_number and 0 < test_size < 1:
+        number = ceil(test_size * n_rows)
+    else:
+        number = 0
+    if not 0 < number < n_rows:
+        raise ValueError(
+            "test_size must be a share in (0, 1) or a number of rows, and leave both "
+            f"parts at least one row. Got {test_size!r} for {n_rows} rows."
+        )
+    return number
+
+
+def multilabel_train_test_split(
+    *arrays, y, test_size=0.25, random_state=None, groups=None
+):
+    """Split rows into a training and a test part with equal shares of every label.
+
+    Parameters
+    ----------
+    *arrays : sequence of array-like of length n_samples
+        What is to be split: arrays, sparse matrices, DataFrames (which keep their
+        index), lists.
+    y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
+            (n_samples,)
+        Targets of 0 and 1 (or False and True), NaN for unknown; 1-D for one label. They
+        are split as well.
+    test_size : float or int, default=0.25
+        Share of the rows in the test part, in (0, 1), or their number.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choice among rows that carry the same labels.
+    groups : array-like of shape (n_samples,), default=None
+        Group of every row; no group is torn apart. `test_size` is then met as nearly as
+        groups and labels allow.
+
+    Returns
+    -------
+    splits : list of length 2 * (len(arrays) + 1)
+        Training and test part of each of `arrays`, then those of `y`. Rows keep their
+        order.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, `y` has another shape or holds other values, `test_size`
+        leaves a part empty, or there is but one group.
+
+    See Also
+    --------
+    MultiLabelStratifiedKFold : Several folds; says how rows are dealt.
+
+    Notes
+    -----
+    A label with two positives (with groups: in two groups) has one in both parts
+    wherever the search for such a split succeeds; a warning names the labels where it
+    does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_clip.model_selection import multilabel_train_test_split
+    >>> X = np.arange(8)
+    >>> Y = np.array([[1, 0], [1, 1], [0, 1], [1, 0], [0, 0], [1, 0], [0, 1], [0, 1]])
+    >>> X_train, X_test, Y_train, Y_test = multilabel_train_test_split(
+    ...     X, y=Y, test_size=0.5, random_state=0
+    ... )
+    >>> print(Y_train.sum(axis=0), Y_test.sum(axis=0))
+    [2 2] [2 2]
+    """
+    *arrays, y = indexable(*arrays, y)
+    columns = read_targets(y)
+    n_rows = columns.counts.shape[0]
+    n_test = _number_of_test_rows(test_size, n_rows)
+    rng = check_random_state(random_state)
+    capacity = np.array([n_rows - n_test, n_test])
+    if groups is None:
+        part = deal(columns, np.ones(n_rows), capacity / n_rows, rng, capacity=capacity)
+    else:
+        group_of, n_groups = group_numbers(groups, n_rows)
+        if n_groups < 2:
+            raise ValueError("groups must name at least two groups. Got one.")
+        columns = columns.by_group(group_of, n_groups)
+        sizes = np.bincount(group_of)
+        part = deal(columns, sizes, capacity / n_rows, rng)[group_of]
+    train, test = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+    return [
+        _safe_indexing(array, rows) for array in (*arrays, y) for rows in (train, test)
+    ]

@@ -1,0 +1,412 @@
+"""The two splitters: shares, sizes, coverage, groups, and scikit-learn's tools."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    cross_validate,
+)
+from sklearn.multiclass import OneVsRestClassifier
+
+from sklearn_clip.model_selection import (
+    MultiLabelStratifiedGroupKFold,
+    MultiLabelStratifiedKFold,
+)
+from sklearn_clip.thresholds import ThresholdOptimizer
+
+SPLITTERS = [MultiLabelStratifiedKFold, MultiLabelStratifiedGroupKFold]
+
+
+def folds_of(splitter, y, groups=None):
+    """Fold of every row, having checked that the folds are a partition."""
+    n = y.shape[0]
+    fold = np.full(n, -1)
+    for number, (train, test) in enumerate(splitter.split(np.zeros(n), y, groups)):
+        assert (fold[test] == -1).all()
+        fold[test] = number
+        np.testing.assert_array_equal(np.sort(np.append(train, test)), np.arange(n))
+        assert (np.diff(train) > 0).all() and (np.diff(test) > 0).all()
+    assert number == splitter.get_n_splits() - 1
+    assert (fold >= 0).all()
+    return fold
+
+
+def table(fold, Y):
+    """Sum of the columns of Y over each fold."""
+    return np.array([Y[fold == f].sum(axis=0) for f in range(fold.max() + 1)])
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    """3,000 rows of 20 labels, correlated, from 8 positives to a third of the rows."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(3000, 3)) @ rng.normal(size=(3, 20))
+    scores += rng.normal(size=scores.shape)
+    numbers = np.geomspace(8, 1000, 20).astype(int)
+    cuts = [np.sort(s)[-n] for s, n in zip(scores.T, numbers, strict=True)]
+    return (scores >= cuts).astype(int)
+
+
+targets = st.integers(2, 4).flatmap(
+    lambda k: st.tuples(
+        st.just(k),
+        arrays(
+            np.int8,
+            st.tuples(st.integers(k, 40), st.integers(1, 8)),
+            elements=st.integers(0, 1),
+        ),
+        st.integers(0, 10),
+    )
+)
+
+
+@given(targets)
+@settings(max_examples=60, deadline=None)
+def test_fold_sizes_differ_by_at_most_one(case):
+    k, Y, seed = case
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        fold = folds_of(MultiLabelStratifiedKFold(k, random_state=seed), Y)
+    assert np.ptp(np.bincount(fold, minlength=k)) <= 1
+
+
+def exists(Y, k, *, even):
+    """Whether some split into k folds covers every column of Y: all are tried."""
+    n = len(Y)
+    for rest in itertools.product(range(k), repeat=n - 1):
+        fold = np.array((0, *rest))
+        sizes = np.bincount(fold, minlength=k)
+        if sizes.min() > 0 and (not even or np.ptp(sizes) <= 1):
+            covered = [Y[fold == f].any(axis=0).all() for f in range(k)]
+            if all(covered):
+                return True
+    return False
+
+
+small = st.tuples(
+    arrays(
+        np.int8,
+        st.tuples(st.integers(4, 8), st.integers(1, 6)),
+        elements=st.integers(0, 1),
+    ),
+    st.integers(2, 3),
+)
+
+
+@given(small, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_every_fold_has_every_label_exactly_where_such_folds_exist(case, grouped):
+    Y, k = case
+    enough = Y[:, Y.sum(axis=0) >= k]
+    groups = np.arange(len(Y)) if grouped else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fold = folds_of(SPLITTERS[grouped](k, random_state=0), Y, groups)
+    covered = bool((table(fold, enough) > 0).all())
+    assert covered == (not caught)
+    assert covered or not exists(enough, k, even=not grouped)
+
+
+def test_labels_that_cannot_be_in_every_fold_are_named():
+    triangle = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0]])
+    with pytest.warns(UserWarning, match=r"1 label\(s\) \(columns \[\d\] of y\)"):
+        folds_of(MultiLabelStratifiedKFold(2, random_state=0), triangle)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_of_correlated_labels_are_kept(correlated, seed):
+    counts = table(
+        folds_of(MultiLabelStratifiedKFold(5, random_state=seed), correlated),
+        correlated,
+    )
+    assert abs(counts - correlated.sum(axis=0) / 5).max() < 3
+    random = KFold(5, shuffle=True, random_state=seed)
+    plain = table(folds_of(random, correlated), correlated)
+    assert abs(plain - correlated.sum(axis=0) / 5).max() > 10
+
+
+def test_exchanges_mend_what_dealing_leaves_out():
+    # Ten labels of four rows each in few rows: dealing alone misses some of them.
+    rng = np.random.default_rng(5)
+    for seed in range(20):
+        Y = np.zeros((24, 10), int)
+        for label in range(10):
+            Y[rng.choice(24, 4, replace=False), label] = 1
+        fold = folds_of(MultiLabelStratifiedKFold(3, random_state=seed), Y)
+        assert (table(fold, Y) > 0).all()
+
+
+@pytest.mark.parametrize("n_positives", [3, 7, 17])
+def test_one_dimensional_target_is_split_as_stratified_k_fold_does(n_positives):
+    y = np.zeros(20, int)
+    y[:n_positives] = 1
+    ours = folds_of(MultiLabelStratifiedKFold(3, random_state=0), y)
+    theirs = folds_of(StratifiedKFold(3), y)
+    for values in (y, 1 - y):
+        assert sorted(table(ours, values)) == sorted(table(theirs, values))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(["no", "yes"] * 6),
+        np.array(["no", "yes"] * 6, dtype=object),
+        np.array([-1, 1] * 6),
+        np.array([False, True] * 6),
+        pd.Series([0, 1] * 6),
+    ],
+)
+def test_one_dimensional_target_may_hold_any_two_classes(y):
+    fold = folds_of(MultiLabelStratifiedKFold(3, random_state=0), y)
+    np.testing.assert_array_equal(table(fold, np.array([0, 1] * 6)), [2, 2, 2])
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS)
+def test_every_form_of_the_target_gives_the_same_folds(correlated, splitter):
+    Y = correlated[:200]
+    frame = pd.DataFrame(Y).add_prefix("label_")
+    forms = [
+        Y.astype(bool),
+        Y.astype(float),
+        Y.tolist(),
+        sparse.csr_matrix(Y),
+        sparse.coo_array(Y),
+        sparse.csc_array(Y.astype(bool)),
+        frame,
+        frame.astype("Int64"),
+        Y.astype(object),
+    ]
+    folds = splitter(4, random_state=0)
+    groups = np.arange(200) // 2 if splitter is SPLITTERS[1] else None
+    expected = folds_of(folds, Y, groups)
+    for form in forms:
+        tests = [test for _, test in folds.split(np.zeros(200), form, groups)]
+        for fold, test in enumerate(tests):
+            np.testing.assert_array_equal(test, np.flatnonzero(expected == fold))
+
+
+@pytest.mark.parametrize("unknown", [0.05, 0.5, 0.9])
+def test_known_entries_are_spread_evenly(correlated, unknown):
+    rng = np.random.default_rng(0)
+    Y = correlated[:, 8:].astype(float)
+    Y[rng.random(Y.shape) < unknown] = np.nan
+    fold = folds_of(MultiLabelStratifiedKFold(5, random_state=0), Y)
+    for values in (Y == 1, Y == 0):
+        counts = table(fold, values)
+        assert abs(counts - values.sum(axis=0) / 5).max() < 4
+    frame = pd.DataFrame(Y).astype("Int64")
+    holed = np.where(np.isnan(Y), None, Y.astype(object))
+    stored = sparse.csr_array(Y)
+    for same in (frame, holed, stored):
+        np.testing.assert_array_equal(
+            fold, folds_of(MultiLabelStratifiedKFold(5, random_state=0), same)
+        )
+
+
+def test_label_without_a_known_entry_changes_nothing(correlated):
+    Y = correlated[:100].astype(float)
+    unknown = np.column_stack([Y, np.full(100, np.nan), np.zeros(100)])
+    splitter = MultiLabelStratifiedKFold(5, random_state=0)
+    np.testing.assert_array_equal(folds_of(splitter, Y), folds_of(splitter, unknown))
+
+
+def test_negatives_of_a_frequent_label_are_in_every_fold():
+    Y = np.ones((40, 3), int)
+    Y[:4, 0] = Y[2:6, 1] = Y[3:7, 2] = 0
+    fold = folds_of(MultiLabelStratifiedKFold(4, random_state=0), Y)
+    assert (table(fold, 1 - Y) == 1).all()
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS)
+def test_same_seed_gives_the_same_folds_at_every_call(correlated, splitter):
+    groups = np.arange(3000) // 2 if splitter is SPLITTERS[1] else None
+
+    def folds(**options):
+        return folds_of(splitter(5, **options), correlated, groups)
+
+    seeded = splitter(5, random_state=3)
+    first = folds_of(seeded, correlated, groups)
+    np.testing.assert_array_equal(first, folds_of(seeded, correlated, groups))
+    assert (first != folds(random_state=4)).any()
+    assert (folds() != folds()).any()
+    np.testing.assert_array_equal(folds(shuffle=False), folds(shuffle=False))
+
+
+group_cases = st.integers(2, 4).flatmap(
+    lambda k: st.integers(k, 40).flatmap(
+        lambda n: st.tuples(
+            st.just(k),
+            arrays(np.int8, (n, 4), elements=st.integers(0, 1)),
+            arrays(np.int64, n, elements=st.integers(0, 12)),
+        )
+    )
+)
+
+
+@given(group_cases)
+@settings(max_examples=60, deadline=None)
+def test_groups_are_never_split_and_no_fold_is_empty(case):
+    k, Y, groups = case
+    groups[:k] = np.arange(k) + 100
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        folds = MultiLabelStratifiedGroupKFold(k, random_state=0)
+        fold = folds_of(folds, Y, groups)
+    assert all(len(set(fold[groups == g])) == 1 for g in set(groups))
+    assert np.bincount(fold, minlength=k).min() > 0
+    in_groups = np.array([Y[groups == g].any(axis=0) for g in set(groups)]).sum(axis=0)
+    covered = table(fold, Y) > 0
+    assert covered[:, in_groups >= k].all() or caught
+
+
+def test_grouped_folds_are_even_and_keep_shares(correlated):
+    rng = np.random.default_rng(0)
+    groups = np.sort(rng.integers(0, 900, 3000)).astype(str)
+    folds = MultiLabelStratifiedGroupKFold(5, random_state=0)
+    fold = folds_of(folds, correlated, groups)
+    assert np.ptp(np.bincount(fold)) <= 12
+    counts = table(fold, correlated)
+    assert abs(counts - correlated.sum(axis=0) / 5).max() < 6
+
+
+def test_groups_given_to_the_plain_splitter_warn(correlated):
+    with pytest.warns(UserWarning, match="ignored by MultiLabelStratifiedKFold"):
+        folds_of(MultiLabelStratifiedKFold(2), correlated, np.arange(3000))
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS)
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"n_splits": 1}, ValueError, "n_splits must be an integer of at least 2"),
+        ({"n_splits": 2.5}, ValueError, "n_splits must be an integer.* Got 2.5"),
+        ({"shuffle": 1}, TypeError, "shuffle must be True or False. Got 1"),
+        ({"shuffle": False, "random_state": 0}, ValueError, "random_state must be"),
+    ],
+)
+def test_bad_parameters_are_refused(splitter, options, error, message):
+    with pytest.raises(error, match=message):
+        splitter(**options)
+
+
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (None, "y must be the targets.* Got None"),
+        (np.zeros((4, 2, 1)), r"y must have shape .* Got shape \(4, 2, 1\)"),
+        (np.zeros((4, 0)), r"at least one row and one label.* Got shape \(4, 0\)"),
+        (sparse.csr_array((0, 3)), "at least one row"),
+        ([[0, 1], [2, 0]], r"y must hold only 0 and 1.*\(row 1, column 0\)"),
+        ([[0, np.inf], [1, 0]], r"y must hold only 0 and 1.*\(row 0, column 1\)"),
+        ([["a", "b"], ["c", "d"]], "labels_to_frame"),
+        (sparse.csr_array([[0, 3]]), r"\(row 0, column 1\)"),
+        ([0, 1, 2], "at most two classes. Got 3.*StratifiedKFold"),
+        (["a", "b", "c"], "at most two classes"),
+    ],
+)
+def test_bad_targets_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        next(MultiLabelStratifiedKFold(2).split(None, y))
+
+
+@pytest.mark.parametrize(
+    "groups, message",
+    [
+        (None, "groups must say which rows belong together.*near_duplicate_groups"),
+        ([0, 1], r"groups must have shape \(4,\), one entry per row.* Got \(2,\)"),
+        ([0, 0, 0, 0], "n_splits must be at most the number of groups. Got 2 for 1"),
+        ([0, 1, np.nan, 2], "NaN"),
+    ],
+)
+def test_bad_groups_are_refused(groups, message):
+    folds = MultiLabelStratifiedGroupKFold(2)
+    with pytest.raises(ValueError, match=message):
+        next(folds.split(None, np.eye(4), groups))
+
+
+def test_fewer_rows_than_folds_and_other_lengths_are_refused():
+    with pytest.raises(ValueError, match="n_splits must be at most the number of rows"):
+        next(MultiLabelStratifiedKFold(5).split(None, np.eye(4)))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        next(MultiLabelStratifiedKFold(2).split(np.zeros(5), np.eye(4)))
+
+
+class KnownShare(ClassifierMixin, BaseEstimator):
+    """Predicts each label's share of the known rows; takes NaN in y."""
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def fit(self, X, y):
+        self.share_ = np.nanmean(y, axis=0)
+        return self
+
+    def error(self, y):
+        return float(np.nanmean((y - self.share_ - self.shift) ** 2))
+
+
+def negative_error(estimator, X, y):
+    return -estimator.error(y)
+
+
+def test_grid_search_takes_nan_in_the_target(correlated):
+    Y = correlated.astype(float)
+    Y[::7, 3] = np.nan
+    search = GridSearchCV(
+        KnownShare(),
+        {"shift": [0.0, 0.5]},
+        scoring=negative_error,
+        cv=MultiLabelStratifiedKFold(3, random_state=0),
+        error_score="raise",
+    ).fit(np.zeros((3000, 1)), Y)
+    assert search.best_params_ == {"shift": 0.0}
+
+
+@pytest.fixture(scope="module")
+def features(correlated):
+    noise = np.random.default_rng(1).normal(size=(600, 20))
+    return 2 * correlated[:600] + noise, correlated[:600, 8:]
+
+
+def test_cross_validate_and_threshold_optimizer_take_the_splitters(features):
+    X, Y = features
+    head = OneVsRestClassifier(LogisticRegression())
+    groups = np.arange(600) // 3
+    plain, grouped = (splitter(3, random_state=0) for splitter in SPLITTERS)
+    assert ThresholdOptimizer(head, cv=plain).fit(X, Y).best_score_ > 0.5
+    tuned = ThresholdOptimizer(head, cv=grouped).fit(X, Y, groups=groups)
+    assert tuned.best_score_ > 0.5
+    scores = cross_validate(head, X, Y, cv=plain, scoring="f1_macro")
+    assert scores["test_score"].min() > 0.4
+
+
+def test_routed_groups_reach_the_splitter(features):
+    X, Y = features
+    head = OneVsRestClassifier(LogisticRegression())
+    groups = np.arange(600) // 3
+    cv = MultiLabelStratifiedGroupKFold(3, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        done = cross_validate(
+            head, X, Y, cv=cv, params={"groups": groups}, return_indices=True
+        )
+    for train, test in zip(*done["indices"].values(), strict=True):
+        assert not set(groups[train]) & set(groups[test])
+
+
+def test_repr_shows_the_parameters():
+    text = repr(MultiLabelStratifiedKFold(3, random_state=0))
+    expected = "MultiLabelStratifiedKFold(n_splits=3, random_state=0, shuffle=True)"
+    assert text == expected
