@@ -22,6 +22,7 @@ _HOMES = {
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
     "MultiLabelLogisticRegression": "heads",
+    "MultiLabelLogisticRegressionCV": "heads",
     "MultiLabelStratifiedGroupKFold": "model_selection",
     "MultiLabelStratifiedKFold": "model_selection",
     "ThresholdOptimizer": "thresholds",

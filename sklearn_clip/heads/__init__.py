@@ -6,6 +6,7 @@ from sklearn_clip._lazy import lazy_names
 _HOMES = {
     "ConstantSafeClassifier": "_constant",
     "MultiLabelLogisticRegression": "_logistic",
+    "MultiLabelLogisticRegressionCV": "_logistic_cv",
     "TipAdapterClassifier": "_tip_adapter",
     "labels_to_frame": "_labels",
     "predict_labels": "_labels",

@@ -22,8 +22,10 @@ from sklearn_clip.heads._products import make_products
 from sklearn_clip.heads._targets import LabelData, check_targets
 
 
-def fit_columns(products, data, C, start, *, sketch, fit_intercept, tol, max_iter):
-    """Minimise every column of `data`, those of constant labels in closed form.
+def fit_columns(
+    products, data, columns, C, start, *, sketch, fit_intercept, tol, max_iter
+):
+    """Minimise some columns of `data`, those of constant labels in closed form.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def fit_columns(products, data, C, start, *, sketch, fit_intercept, tol, max_ite
         Products with X.
     data : LabelData
         Targets and weights.
+    columns : ndarray of shape (n_columns,), dtype=int
+        Which columns.
     C : ndarray of shape (n_columns,)
         Inverse strength of the penalty.
     start : Solution or None
@@ -51,40 +55,33 @@ def fit_columns(products, data, C, start, *, sketch, fit_intercept, tol, max_ite
         coefficients are 0 and its probability is that of both classes counted once
         more than they were seen.
     """
-    n_columns = len(C)
-    constant = data.constant & fit_intercept
-    intercept = np.zeros(n_columns)
+    n_columns = len(columns)
+    constant = data.constant[columns] & fit_intercept
+    coef, intercept = np.zeros((products.n_features, n_columns)), np.zeros(n_columns)
     if start is not None:
         coef, intercept = start.coef.copy(), start.intercept.copy()
-    else:
-        coef = np.zeros((products.n_features, n_columns))
-        if fit_intercept:
-            intercept[~constant] = data.prior_logit()[~constant]
+    elif fit_intercept:
+        intercept = data.prior_logit()[columns]
     coef[:, constant] = 0
-    intercept[constant] = data.prior_logit(smoothing=1.0)[constant]
-    result = Solution(
-        coef,
-        intercept,
-        np.zeros(n_columns, dtype=np.int32),
-        np.ones(n_columns, dtype=bool),
-    )
-    columns = np.flatnonzero(~constant)
-    if len(columns):
+    intercept[constant] = data.prior_logit(smoothing=1.0)[columns[constant]]
+    n_iter, converged = np.zeros(n_columns, np.int32), np.ones(n_columns, dtype=bool)
+    result = Solution(coef, intercept, n_iter, converged)
+    varied = np.flatnonzero(~constant)
+    if len(varied):
         found = solve(
             products,
             data,
-            columns,
-            C[columns],
+            columns[varied],
+            C[varied],
             sketch=sketch,
-            coef=coef[:, columns],
-            intercept=intercept[columns],
+            coef=coef[:, varied],
+            intercept=intercept[varied],
             fit_intercept=fit_intercept,
             tol=tol,
             max_iter=max_iter,
         )
-        coef[:, columns] = found.coef
-        for name in ("intercept", "n_iter", "converged"):
-            getattr(result, name)[columns] = getattr(found, name)
+        for mine, its in zip(result, found, strict=True):
+            mine[..., varied] = its
     return result
 
 
@@ -208,7 +205,7 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     ----------
     C : float, default=1.0
         Inverse strength of the penalty, as in scikit-learn. Unit-norm features such
-        as CLIP's want more than the default: 10 to 300 is usual.
+        as CLIP's are often best at more than the default, between 1 and 100.
     class_weight : "balanced", dict, list of dict or None, default=None
         Weights of the classes. ``"balanced"`` gives the zeros and the ones of each
         label the same total weight; a dict from class to weight holds for every
@@ -360,6 +357,7 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         solution = fit_columns(
             products,
             data,
+            np.arange(n_labels),
             np.full(n_labels, float(self.C)),
             start,
             sketch=NystromSketch(

@@ -316,6 +316,10 @@ def _direction(settings, at, system, goal):
         intercept = -system.offset - total(system.D * scores) / system.curvature
         scores += products.put(intercept)
     decrement = np.sqrt(np.maximum(slope, 0))
+    broken = np.flatnonzero(~np.isfinite(decrement))
+    if len(broken):  # overflow: no step, so that the column counts as stalled
+        coef[:, broken], scores[:, broken] = 0, 0
+        intercept[broken], decrement[broken] = 0, np.inf
     return _Step(coef, intercept, scores, decrement, residual)
 
 
@@ -353,7 +357,10 @@ def _conjugate_gradients(settings, system, rho, goal):
             T -= D * put(total(T) / curvature[live])
         Sq = products.backward(T)
         Sq += put(rho[live]) * q
-        size = put(norm[live] / np.maximum(total(q * Sq), 1e-300))
+        bend = total(q * Sq)
+        # Not positive: q has shrunk to rounding errors.
+        sound = bend > norm[live] * 1e-30
+        size = put(np.divide(norm[live], bend, out=np.zeros(len(live)), where=sound))
         v += size * q
         Xq *= size
         Xv += Xq
@@ -361,18 +368,20 @@ def _conjugate_gradients(settings, system, rho, goal):
         r -= Sq
         z = sketch.precondition(r, curvature[live], rho[live])
         new = np.maximum(total(r * z), 0)
-        q = z + put(new / np.maximum(norm[live], 1e-300)) * q
+        keep = sound & (new > forcing[live] ** 2 * first[live])
+        ratio = new / np.maximum(norm[live], 1e-300)
         norm[live] = new
-        keep = new > forcing[live] ** 2 * first[live]
         if not keep.all():
             done, index = np.flatnonzero(~keep), np.flatnonzero(keep)
             if v is not solution:
                 solution[:, live[done]] = v[:, done]
                 product[:, live[done]] = Xv[:, done]
-            v, Xv, q, r, D = (part[:, index] for part in (v, Xv, q, r, D))
-            live = live[index]
+            v, Xv, q, r, D, z = (part[:, index] for part in (v, Xv, q, r, D, z))
+            live, ratio = live[index], ratio[index]
             if not len(live):
                 break
+        q *= put(ratio)
+        q += z
     if len(live) and v is not solution:
         solution[:, live], product[:, live] = v, Xv
     return solution, product, np.sqrt(norm / np.maximum(first, 1e-300))

@@ -57,6 +57,10 @@ class NumpyProducts:
             rows = slice(start, start + _ROWS_IN_DOUBLE)
             yield rows, self.X[rows].astype(np.float64)
 
+    def score_rows(self, rows, V):
+        """Compute ``X[rows] @ V``, on the host."""
+        return self.X[rows] @ self.put(V)
+
     def put(self, array, *, double=False):
         """Bring an array to the device, in the precision of X or in float64."""
         return np.asarray(array, dtype=np.float64 if double else self.dtype)
@@ -126,6 +130,10 @@ class TorchProducts:
             self.X.split(_ROWS_IN_DOUBLE), U.split(_ROWS_IN_DOUBLE), strict=True
         )
         return sum(block.double().T @ part for block, part in pairs)
+
+    def score_rows(self, rows, V):
+        """Compute ``X[rows] @ V``, on the host."""
+        return (self.X[rows] @ self.put(V)).cpu().numpy()
 
     def put(self, array, *, double=False):
         """Bring an array to the device, in the precision of X or in float64."""

@@ -3,7 +3,10 @@
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sklearn_clip.heads import MultiLabelLogisticRegression
+from sklearn_clip.heads import (
+    MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
+)
 
 EXPECTED = {
     "check_classifier_multioutput": (
@@ -25,7 +28,10 @@ def check_id(value):
 CHECKS = [
     pair
     # Weights and repetitions are compared to seven digits.
-    for estimator in [MultiLabelLogisticRegression(tol=1e-9)]
+    for estimator in [
+        MultiLabelLogisticRegression(tol=1e-9),
+        MultiLabelLogisticRegressionCV(3, cv=3, tol=1e-9, random_state=0),
+    ]
     for pair in estimator_checks_generator(
         estimator, expected_failed_checks=EXPECTED, mark="xfail"
     )

@@ -1,0 +1,97 @@
+"""Scores of held-out rows, for the choice of C."""
+
+import numpy as np
+
+from sklearn_clip.heads._logistic import MultiLabelLogisticRegression
+
+
+def log_loss_scores(products, targets, splits, row_weight, labels, coef, intercept):
+    """Negative log loss of the held-out rows, over known entries, per fold and label.
+
+    Parameters
+    ----------
+    products : NumpyProducts or TorchProducts
+        Products with X.
+    targets : Targets
+        Labels of all rows.
+    splits : list of (train, test)
+        Rows of every fold.
+    row_weight : ndarray of shape (n_samples,) or None
+        Sample weights.
+    labels : ndarray of int
+        Labels to score.
+    coef : ndarray of shape (n_folds, n_features, len(labels))
+        Coefficients.
+    intercept : ndarray of shape (n_folds, len(labels))
+        Intercepts.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_folds, len(labels))
+        NaN where no held-out entry is known.
+    """
+    scores = np.full(intercept.shape, np.nan)
+    for fold, (_, test) in enumerate(splits):
+        Z = products.score_rows(test, coef[fold]) + intercept[fold]
+        loss = np.logaddexp(0, np.where(targets.positive[test][:, labels], -Z, Z))
+        weight = (
+            np.ones((len(test), 1)) if row_weight is None else row_weight[test, None]
+        )
+        if targets.known is not None:
+            weight = weight * targets.known[test][:, labels]
+        total = np.broadcast_to(weight.sum(axis=0), (len(labels),))
+        known = total > 0
+        scores[fold, known] = -(loss * weight).sum(axis=0)[known] / total[known]
+    return scores
+
+
+def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercept):
+    """Scores of any scorer: of the whole classifier, or of each label as a binary one.
+
+    Parameters
+    ----------
+    scorer : callable
+        ``scorer(estimator, X, y)``.
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+        Features.
+    y : ndarray of shape (n_samples,) or None
+        The original targets if they were 1-D.
+    targets, splits, labels, coef, intercept
+        As for `log_loss_scores`.
+    jointly : bool
+        Whether to score all labels together.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_folds, len(labels)) or (n_folds, 1)
+        NaN where a label has one value only among the known held-out rows.
+    """
+    scores = np.full((len(splits), 1 if jointly else len(labels)), np.nan)
+    for fold, (_, test) in enumerate(splits):
+        weights = coef[fold].T.astype(X.dtype), intercept[fold].astype(X.dtype)
+        features, truth = X[test], targets.positive[test].astype(np.int64)
+        known = None if targets.known is None else targets.known[test]
+        if y is not None:
+            head = _fitted_head(targets.classes, *weights)
+            scores[fold, 0] = scorer(head, features, y[test])
+        elif jointly:
+            head = _fitted_head([np.array([0, 1]) for _ in labels], *weights)
+            seen = truth if known is None else np.where(known, truth, np.nan)
+            scores[fold, 0] = scorer(head, features, seen)
+        else:
+            for number, label in enumerate(labels):
+                one = (part[[number]] for part in weights)
+                head = _fitted_head(np.array([0, 1]), *one)
+                rows = slice(None) if known is None else known[:, label]
+                seen = truth[rows, label]
+                if seen.any() and not seen.all():
+                    scores[fold, number] = scorer(head, features[rows], seen)
+    return scores
+
+
+def _fitted_head(classes, coef, intercept):
+    """Classifier of given coefficients."""
+    head = MultiLabelLogisticRegression()
+    head.classes_, head.coef_, head.intercept_ = classes, coef, intercept
+    head.n_features_in_ = coef.shape[1]
+    return head
