@@ -14,8 +14,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
+import open_clip
 import torch
-from clipart_model import build, export
+from clipart_model import VOCABULARY, config, export
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -174,7 +175,8 @@ def evaluate(model, twin):
     (a, s), (b, t) = embed(model, train), embed(model, test)
     zero_shot(b, t, prompts(model, test.target_names), test)
     torch.manual_seed(0)
-    export(build().state_dict(), list(range(49408)), twin)
+    untrained = open_clip.CLIP(**config()["model_cfg"])
+    export(untrained.state_dict(), list(range(VOCABULARY)), twin)
     random, random_test = _join(*embed(twin, train)), _join(*embed(twin, test))
     words = make_union(
         TfidfVectorizer(sublinear_tf=True),
