@@ -126,8 +126,9 @@ class _MultiLabelKFold(BaseCrossValidator):
     def _check_enough(self, number, what):
         if number < self.n_splits:
             raise ValueError(
-                f"n_splits must be at most the number of {what}. Got {self.n_splits} "
-                f"for {number} {what}."
+                f"n_splits must be at most the number of {what}. "
+                f"Got n_splits={self.n_splits} and n_{what}={number}. "
+                "Ask for fewer folds."
             )
 
 
@@ -195,7 +196,7 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
                 UserWarning,
                 stacklevel=3,
             )
-        self._check_enough(n_rows, "rows")
+        self._check_enough(n_rows, "samples")
         capacity = np.full(self.n_splits, n_rows // self.n_splits)
         capacity[: n_rows % self.n_splits] += 1
         return deal(

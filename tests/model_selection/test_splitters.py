@@ -4,19 +4,16 @@ import itertools
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
-    StratifiedKFold,
     cross_validate,
 )
 from sklearn.multiclass import OneVsRestClassifier
@@ -28,36 +25,6 @@ from sklearn_clip.model_selection import (
 from sklearn_clip.thresholds import ThresholdOptimizer
 
 SPLITTERS = [MultiLabelStratifiedKFold, MultiLabelStratifiedGroupKFold]
-
-
-def folds_of(splitter, y, groups=None):
-    """Fold of every row, having checked that the folds are a partition."""
-    n = y.shape[0]
-    fold = np.full(n, -1)
-    for number, (train, test) in enumerate(splitter.split(np.zeros(n), y, groups)):
-        assert (fold[test] == -1).all()
-        fold[test] = number
-        np.testing.assert_array_equal(np.sort(np.append(train, test)), np.arange(n))
-        assert (np.diff(train) > 0).all() and (np.diff(test) > 0).all()
-    assert number == splitter.get_n_splits() - 1
-    assert (fold >= 0).all()
-    return fold
-
-
-def table(fold, Y):
-    """Sum of the columns of Y over each fold."""
-    return np.array([Y[fold == f].sum(axis=0) for f in range(fold.max() + 1)])
-
-
-@pytest.fixture(scope="module")
-def correlated():
-    """3,000 rows of 20 labels, correlated, from 8 positives to a third of the rows."""
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(3000, 3)) @ rng.normal(size=(3, 20))
-    scores += rng.normal(size=scores.shape)
-    numbers = np.geomspace(8, 1000, 20).astype(int)
-    cuts = [np.sort(s)[-n] for s, n in zip(scores.T, numbers, strict=True)]
-    return (scores >= cuts).astype(int)
 
 
 targets = st.integers(2, 4).flatmap(
@@ -75,7 +42,7 @@ targets = st.integers(2, 4).flatmap(
 
 @given(targets)
 @settings(max_examples=60, deadline=None)
-def test_fold_sizes_differ_by_at_most_one(case):
+def test_fold_sizes_differ_by_at_most_one(folds_of, case):
     k, Y, seed = case
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -108,7 +75,9 @@ small = st.tuples(
 
 @given(small, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_every_fold_has_every_label_exactly_where_such_folds_exist(case, grouped):
+def test_every_fold_has_every_label_exactly_where_such_folds_exist(
+    folds_of, table, case, grouped
+):
     Y, k = case
     enough = Y[:, Y.sum(axis=0) >= k]
     groups = np.arange(len(Y)) if grouped else None
@@ -120,14 +89,14 @@ def test_every_fold_has_every_label_exactly_where_such_folds_exist(case, grouped
     assert covered or not exists(enough, k, even=not grouped)
 
 
-def test_labels_that_cannot_be_in_every_fold_are_named():
+def test_labels_that_cannot_be_in_every_fold_are_named(folds_of):
     triangle = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0]])
     with pytest.warns(UserWarning, match=r"1 label\(s\) \(columns \[\d\] of y\)"):
         folds_of(MultiLabelStratifiedKFold(2, random_state=0), triangle)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_shares_of_correlated_labels_are_kept(correlated, seed):
+def test_shares_of_correlated_labels_are_kept(folds_of, table, correlated, seed):
     counts = table(
         folds_of(MultiLabelStratifiedKFold(5, random_state=seed), correlated),
         correlated,
@@ -138,7 +107,7 @@ def test_shares_of_correlated_labels_are_kept(correlated, seed):
     assert abs(plain - correlated.sum(axis=0) / 5).max() > 10
 
 
-def test_exchanges_mend_what_dealing_leaves_out():
+def test_exchanges_mend_what_dealing_leaves_out(folds_of, table):
     # Ten labels of four rows each in few rows: dealing alone misses some of them.
     rng = np.random.default_rng(5)
     for seed in range(20):
@@ -149,81 +118,7 @@ def test_exchanges_mend_what_dealing_leaves_out():
         assert (table(fold, Y) > 0).all()
 
 
-@pytest.mark.parametrize("n_positives", [3, 7, 17])
-def test_one_dimensional_target_is_split_as_stratified_k_fold_does(n_positives):
-    y = np.zeros(20, int)
-    y[:n_positives] = 1
-    ours = folds_of(MultiLabelStratifiedKFold(3, random_state=0), y)
-    theirs = folds_of(StratifiedKFold(3), y)
-    for values in (y, 1 - y):
-        assert sorted(table(ours, values)) == sorted(table(theirs, values))
-
-
-@pytest.mark.parametrize(
-    "y",
-    [
-        np.array(["no", "yes"] * 6),
-        np.array(["no", "yes"] * 6, dtype=object),
-        np.array([-1, 1] * 6),
-        np.array([False, True] * 6),
-        pd.Series([0, 1] * 6),
-    ],
-)
-def test_one_dimensional_target_may_hold_any_two_classes(y):
-    fold = folds_of(MultiLabelStratifiedKFold(3, random_state=0), y)
-    np.testing.assert_array_equal(table(fold, np.array([0, 1] * 6)), [2, 2, 2])
-
-
-@pytest.mark.parametrize("splitter", SPLITTERS)
-def test_every_form_of_the_target_gives_the_same_folds(correlated, splitter):
-    Y = correlated[:200]
-    frame = pd.DataFrame(Y).add_prefix("label_")
-    forms = [
-        Y.astype(bool),
-        Y.astype(float),
-        Y.tolist(),
-        sparse.csr_matrix(Y),
-        sparse.coo_array(Y),
-        sparse.csc_array(Y.astype(bool)),
-        frame,
-        frame.astype("Int64"),
-        Y.astype(object),
-    ]
-    folds = splitter(4, random_state=0)
-    groups = np.arange(200) // 2 if splitter is SPLITTERS[1] else None
-    expected = folds_of(folds, Y, groups)
-    for form in forms:
-        tests = [test for _, test in folds.split(np.zeros(200), form, groups)]
-        for fold, test in enumerate(tests):
-            np.testing.assert_array_equal(test, np.flatnonzero(expected == fold))
-
-
-@pytest.mark.parametrize("unknown", [0.05, 0.5, 0.9])
-def test_known_entries_are_spread_evenly(correlated, unknown):
-    rng = np.random.default_rng(0)
-    Y = correlated[:, 8:].astype(float)
-    Y[rng.random(Y.shape) < unknown] = np.nan
-    fold = folds_of(MultiLabelStratifiedKFold(5, random_state=0), Y)
-    for values in (Y == 1, Y == 0):
-        counts = table(fold, values)
-        assert abs(counts - values.sum(axis=0) / 5).max() < 4
-    frame = pd.DataFrame(Y).astype("Int64")
-    holed = np.where(np.isnan(Y), None, Y.astype(object))
-    stored = sparse.csr_array(Y)
-    for same in (frame, holed, stored):
-        np.testing.assert_array_equal(
-            fold, folds_of(MultiLabelStratifiedKFold(5, random_state=0), same)
-        )
-
-
-def test_label_without_a_known_entry_changes_nothing(correlated):
-    Y = correlated[:100].astype(float)
-    unknown = np.column_stack([Y, np.full(100, np.nan), np.zeros(100)])
-    splitter = MultiLabelStratifiedKFold(5, random_state=0)
-    np.testing.assert_array_equal(folds_of(splitter, Y), folds_of(splitter, unknown))
-
-
-def test_negatives_of_a_frequent_label_are_in_every_fold():
+def test_negatives_of_a_frequent_label_are_in_every_fold(folds_of, table):
     Y = np.ones((40, 3), int)
     Y[:4, 0] = Y[2:6, 1] = Y[3:7, 2] = 0
     fold = folds_of(MultiLabelStratifiedKFold(4, random_state=0), Y)
@@ -231,7 +126,7 @@ def test_negatives_of_a_frequent_label_are_in_every_fold():
 
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
-def test_same_seed_gives_the_same_folds_at_every_call(correlated, splitter):
+def test_same_seed_gives_the_same_folds_at_every_call(folds_of, correlated, splitter):
     groups = np.arange(3000) // 2 if splitter is SPLITTERS[1] else None
 
     def folds(**options):
@@ -258,7 +153,7 @@ group_cases = st.integers(2, 4).flatmap(
 
 @given(group_cases)
 @settings(max_examples=60, deadline=None)
-def test_groups_are_never_split_and_no_fold_is_empty(case):
+def test_groups_are_never_split_and_no_fold_is_empty(folds_of, table, case):
     k, Y, groups = case
     groups[:k] = np.arange(k) + 100
     with warnings.catch_warnings(record=True) as caught:
@@ -272,7 +167,7 @@ def test_groups_are_never_split_and_no_fold_is_empty(case):
     assert covered[:, in_groups >= k].all() or caught
 
 
-def test_grouped_folds_are_even_and_keep_shares(correlated):
+def test_grouped_folds_are_even_and_keep_shares(folds_of, table, correlated):
     rng = np.random.default_rng(0)
     groups = np.sort(rng.integers(0, 900, 3000)).astype(str)
     folds = MultiLabelStratifiedGroupKFold(5, random_state=0)
@@ -282,7 +177,7 @@ def test_grouped_folds_are_even_and_keep_shares(correlated):
     assert abs(counts - correlated.sum(axis=0) / 5).max() < 6
 
 
-def test_groups_given_to_the_plain_splitter_warn(correlated):
+def test_groups_given_to_the_plain_splitter_warn(folds_of, correlated):
     with pytest.warns(UserWarning, match="ignored by MultiLabelStratifiedKFold"):
         folds_of(MultiLabelStratifiedKFold(2), correlated, np.arange(3000))
 
@@ -303,31 +198,11 @@ def test_bad_parameters_are_refused(splitter, options, error, message):
 
 
 @pytest.mark.parametrize(
-    "y, message",
-    [
-        (None, "y must be the targets.* Got None"),
-        (np.zeros((4, 2, 1)), r"y must have shape .* Got shape \(4, 2, 1\)"),
-        (np.zeros((4, 0)), r"at least one row and one label.* Got shape \(4, 0\)"),
-        (sparse.csr_array((0, 3)), "at least one row"),
-        ([[0, 1], [2, 0]], r"y must hold only 0 and 1.*\(row 1, column 0\)"),
-        ([[0, np.inf], [1, 0]], r"y must hold only 0 and 1.*\(row 0, column 1\)"),
-        ([["a", "b"], ["c", "d"]], "labels_to_frame"),
-        (sparse.csr_array([[0, 3]]), r"\(row 0, column 1\)"),
-        ([0, 1, 2], "at most two classes. Got 3.*StratifiedKFold"),
-        (["a", "b", "c"], "at most two classes"),
-    ],
-)
-def test_bad_targets_are_refused(y, message):
-    with pytest.raises(ValueError, match=message):
-        next(MultiLabelStratifiedKFold(2).split(None, y))
-
-
-@pytest.mark.parametrize(
     "groups, message",
     [
         (None, "groups must say which rows belong together.*near_duplicate_groups"),
         ([0, 1], r"groups must have shape \(4,\), one entry per row.* Got \(2,\)"),
-        ([0, 0, 0, 0], "n_splits must be at most the number of groups. Got 2 for 1"),
+        ([0, 0, 0, 0], "n_splits must be at most the number of groups.* n_groups=1"),
         ([0, 1, np.nan, 2], "NaN"),
     ],
 )
@@ -338,7 +213,7 @@ def test_bad_groups_are_refused(groups, message):
 
 
 def test_fewer_rows_than_folds_and_other_lengths_are_refused():
-    with pytest.raises(ValueError, match="n_splits must be at most the number of rows"):
+    with pytest.raises(ValueError, match="at most the number of samples.*n_samples=4"):
         next(MultiLabelStratifiedKFold(5).split(None, np.eye(4)))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         next(MultiLabelStratifiedKFold(2).split(np.zeros(5), np.eye(4)))
