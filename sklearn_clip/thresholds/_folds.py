@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import KFold, ShuffleSplit, check_cv
+from sklearn.model_selection import ShuffleSplit, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import has_fit_parameter
@@ -18,6 +18,7 @@ from sklearn_clip._shared import (
     _safe_indexing,
     positive_scores,
 )
+from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
 
 class FoldScores(NamedTuple):
@@ -51,7 +52,7 @@ def make_splits(cv, X, Y, *, random_state, split_params):
     """
     if cv is None or isinstance(cv, Integral):
         n_splits = 5 if cv is None else cv
-        splitter = KFold(n_splits, shuffle=True, random_state=random_state)
+        splitter = MultiLabelStratifiedKFold(n_splits, random_state=random_state)
     elif isinstance(cv, float):
         splitter = ShuffleSplit(1, test_size=cv, random_state=random_state)
     else:
@@ -151,7 +152,8 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
             exc.add_note(
                 f"In this fold's training rows {len(constant)} label(s) hold one value "
                 f"only (columns {constant[:10].tolist()}), which some classifiers "
-                "cannot fit. OneVsRestClassifier can; so does a stratified cv avoid it."
+                "cannot fit. OneVsRestClassifier can; an integer cv, which is "
+                "stratified, avoids it for labels with more than one positive."
             )
         raise
     held_out = _safe_indexing(X, test)

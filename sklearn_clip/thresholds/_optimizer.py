@@ -84,7 +84,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     cv : int, float, "prefit", splitter or iterable, default=5
         Where the scores for the search come from:
 
-        - int: that many shuffled folds, seeded by `random_state`; None means 5;
+        - int: that many folds of :class:`MultiLabelStratifiedKFold`, shuffled and
+          seeded by `random_state`; None means 5;
         - float in (0, 1): one held-out part of that size;
         - "prefit": `estimator` is fitted already, and all rows given to `fit` must
           be new to it;
@@ -130,6 +131,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     --------
     sklearn.model_selection.TunedThresholdClassifierCV : One cut for a binary target.
     sklearn.frozen.FrozenEstimator : Keep a fitted estimator as it is.
+    MultiLabelStratifiedGroupKFold : A `cv` for rows that must not be torn apart.
 
     Notes
     -----

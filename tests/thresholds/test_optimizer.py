@@ -29,7 +29,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
+from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds._folds import make_splits
 from sklearn_clip.thresholds._search import metric_score
 
 HEADS = {
@@ -97,7 +99,8 @@ class RowsToArray(TransformerMixin, BaseEstimator):
 def held_out_scores(head, X, Y, n_splits=5, seed=0):
     """Out-of-fold probabilities the long way round."""
     scores = np.zeros(Y.shape)
-    for train, test in KFold(n_splits, shuffle=True, random_state=seed).split(X):
+    folds = MultiLabelStratifiedKFold(n_splits, random_state=seed)
+    for train, test in folds.split(X, Y):
         scores[test] = clone(head).fit(X[train], Y[train]).predict_proba(X[test])
     return scores
 
@@ -262,6 +265,21 @@ def test_refit_false_with_several_splits_is_refused(data, logistic):
 )
 def test_cv_may_be_anything_that_splits(data, logistic, cv):
     assert ThresholdOptimizer(logistic, cv=cv).fit(*data).best_score_ > 0.6
+
+
+def test_integer_cv_is_the_seeded_stratified_splitter(data, logistic):
+    X, Y = data
+    by_number = ThresholdOptimizer(logistic, cv=3, random_state=4).fit(X, Y)
+    splitter = MultiLabelStratifiedKFold(3, random_state=4)
+    by_splitter = ThresholdOptimizer(logistic, cv=splitter).fit(X, Y)
+    np.testing.assert_array_equal(by_number.thresholds_, by_splitter.thresholds_)
+
+
+def test_integer_cv_puts_rare_labels_into_every_fold():
+    X, Y = np.zeros((150, 1)), np.zeros((150, 2), dtype=int)
+    Y[:75, 0] = Y[70:75, 1] = 1
+    splits = make_splits(5, X, Y, random_state=0, split_params={})
+    assert [Y[test].sum(axis=0).tolist() for _, test in splits] == [[15, 1]] * 5
 
 
 def test_cv_may_be_a_generator_of_masks(data, logistic):
