@@ -23,6 +23,7 @@ _HOMES = {
     "ModelMismatchError": "_shared",
     "MultiLabelLogisticRegression": "heads",
     "MultiLabelLogisticRegressionCV": "heads",
+    "MultiLabelNet": "heads",
     "MultiLabelStratifiedGroupKFold": "model_selection",
     "MultiLabelStratifiedKFold": "model_selection",
     "ThresholdOptimizer": "thresholds",

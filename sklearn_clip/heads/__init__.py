@@ -4,9 +4,16 @@ from sklearn_clip._lazy import lazy_names
 
 # Only the nets need torch: names are imported when they are used.
 _HOMES = {
+    "AttentionHead": "_tokens",
     "ConstantSafeClassifier": "_constant",
+    "CosineHead": "_modules",
+    "GMLPHead": "_tokens",
+    "GatedHead": "_tokens",
+    "LinearHead": "_modules",
+    "MLPHead": "_modules",
     "MultiLabelLogisticRegression": "_logistic",
     "MultiLabelLogisticRegressionCV": "_logistic_cv",
+    "MultiLabelNet": "_neural",
     "TipAdapterClassifier": "_tip_adapter",
     "labels_to_frame": "_labels",
     "predict_labels": "_labels",

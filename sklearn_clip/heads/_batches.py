@@ -1,0 +1,102 @@
+"""Rows and targets as a net sees them, and the batches they are cut into."""
+
+import numpy as np
+import torch
+from skorch.dataset import Dataset
+from torch.utils.data import DataLoader, Subset
+
+from sklearn_clip.heads._targets import check_targets
+
+
+class RowDataset(Dataset):
+    """Rows and targets as float32 arrays, of which a batch is one slice.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples, n_labels), default=None
+        Targets.
+    """
+
+    def __init__(self, X, y=None):
+        X = np.asarray(X, dtype=np.float32)
+        super().__init__(X, None if y is None else np.asarray(y, dtype=np.float32))
+
+    def __getitems__(self, rows):
+        """Return a whole batch, which `DataLoader` asks for at once."""
+        y = np.zeros(len(rows), np.float32) if self.y is None else self.y[rows]
+        return torch.from_numpy(self.X[rows]), torch.from_numpy(y)
+
+
+def _as_it_is(batch):
+    """Collate what `RowDataset.__getitems__` has made a batch already."""
+    return batch
+
+
+def make_loader(dataset, params, *, training):
+    """Make a `DataLoader`, shuffled in training, which slices where it can.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows and targets; of a `RowDataset`, or a part of one, batches are slices.
+    params : dict
+        Parameters of the loader, which go before ours; -1 for a `batch_size` of all.
+    training : bool
+        Whether the rows are to be trained on.
+
+    Returns
+    -------
+    DataLoader
+        The loader.
+    """
+    whole = dataset.dataset if isinstance(dataset, Subset) else dataset
+    defaults = {"shuffle": True} if training and "sampler" not in params else {}
+    if isinstance(whole, RowDataset):
+        defaults["collate_fn"] = _as_it_is
+    params = defaults | params
+    if params["batch_size"] == -1:
+        params["batch_size"] = len(dataset)
+    return DataLoader(dataset, **params)
+
+
+def encode_targets(y, classes=None):
+    """Turn targets of any accepted form into numbers.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
+            (n_samples,)
+        Targets, as `check_targets` takes them.
+    classes : array-like of shape (2,), default=None
+        Both classes of a 1-D `y`, which then need not hold both.
+
+    Returns
+    -------
+    targets : ndarray of shape (n_samples, n_labels), dtype=float32
+        0, 1 and NaN where unknown; one column for a 1-D `y`.
+    classes : ndarray of shape (2,) or None
+        The classes of a 1-D `y`.
+    names : ndarray of shape (n_labels,) or None
+        Column names of a DataFrame.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds something else, by `check_targets` or here.
+    """
+    if classes is not None and y is not None and np.ndim(y) == 1:
+        classes, y = np.unique(classes), np.asarray(y)
+        unseen = np.setdiff1d(y, classes)
+        if len(classes) != 2 or len(unseen):
+            raise ValueError(
+                "A 1-D y must hold two classes, known from the first call on. Got "
+                f"{unseen.tolist()} besides {classes.tolist()}."
+            )
+        return np.float32(y == classes[1])[:, None], classes, None
+    checked = check_targets(y)
+    targets = checked.positive.astype(np.float32)
+    if checked.known is not None:
+        targets[~checked.known] = np.nan
+    return targets, checked.classes, checked.names

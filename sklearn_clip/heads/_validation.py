@@ -1,0 +1,112 @@
+"""Validation of a net while it trains: which rows, which metric, which epoch."""
+
+import math
+from copy import deepcopy
+
+import numpy as np
+from skorch.callbacks import EarlyStopping
+
+from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
+
+
+def choose_validation_rows(targets, fraction, rng):
+    """Draw validation rows that leave every label in the training rows if they can.
+
+    Rows are taken in random order, first where no label would have more than its share
+    of positives in validation, then where at least one positive would stay, then any.
+    Training thus comes first, where `multilabel_train_test_split` serves both parts: a
+    label's only positive is to be trained on.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_samples, n_labels)
+        Targets of 0, 1 and NaN for unknown.
+    fraction : float
+        Share of the rows, in (0, 1).
+    rng : numpy.random.Generator
+        Source of the order.
+
+    Returns
+    -------
+    train, valid : ndarray of int
+        Row numbers, sorted.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows.
+    """
+    n_samples = len(targets)
+    if n_samples < 2:
+        raise ValueError(
+            "The training data must have at least two rows to hold some out for "
+            f"validation. Got {n_samples}. Pass early_stopping=None."
+        )
+    wanted = min(max(1, round(fraction * n_samples)), n_samples - 1)
+    positive = targets == 1
+    n_positive = positive.sum(axis=0)
+    all_but_one = np.maximum(n_positive - 1, 0)
+    share = np.minimum(np.floor(fraction * n_positive + 0.5), all_but_one)
+    taken, held_out = np.zeros(len(n_positive)), []
+    waiting = rng.permutation(n_samples)
+    for quota in (share, all_but_one, n_positive):
+        passed_over = []
+        for row in waiting:
+            labels = positive[row]
+            if len(held_out) < wanted and (taken + labels <= quota)[labels].all():
+                taken += labels
+                held_out.append(row)
+            else:
+                passed_over.append(row)
+        waiting = passed_over
+    valid = np.sort(held_out)
+    return np.setdiff1d(np.arange(n_samples), valid), valid
+
+
+def mean_average_precision(targets, probabilities):
+    """Macro mAP of what is known; labels without a positive do not count, silently."""
+    values = average_precision_per_label(targets, probabilities)
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def macro_f1(targets, probabilities):
+    """Macro F1 at 0.5 of what is known; 0 / 0 does not count."""
+    return masked_f1_score(targets, probabilities > 0.5, zero_division=math.nan)
+
+
+METRICS = {"average_precision": mean_average_precision, "f1": macro_f1}
+
+
+class BestEpoch(EarlyStopping):
+    """Stop when a metric no longer improves, and go back to the epoch of its best.
+
+    Unlike its base with ``load_best=True`` it restores a loss that learns as well,
+    without which the probabilities would not be those that were judged, and does not
+    count epochs without a value (NaN), such as those of a validation part that has no
+    positive.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget earlier training."""
+        super().on_train_begin(net, **kwargs)
+        self.best_state_ = None
+        self.best_epoch_ = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights if this epoch is the best so far, stop if it is enough."""
+        if math.isnan(net.history[-1, self.monitor]):
+            return
+        super().on_epoch_end(net, **kwargs)
+        if self.best_epoch_ == net.history[-1, "epoch"]:
+            parts = (net.module_, net.criterion_)
+            self.best_state_ = deepcopy([part.state_dict() for part in parts])
+
+    def on_train_end(self, net, **kwargs):
+        """Put the best weights back."""
+        if self.best_state_ is not None:
+            parts = (net.module_, net.criterion_)
+            for part, state in zip(parts, self.best_state_, strict=True):
+                part.load_state_dict(state)
+        net.best_epoch_ = self.best_epoch_ or len(net.history)
+        self.best_state_ = None
