@@ -206,7 +206,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             mask[train] = True
         jointly = not self.per_label
         n_labels = targets.positive.shape[1]
-        products = make_products(X, self.device, n_labels * len(splits))
+        n_columns = n_labels * len(splits)
+        products = make_products(X, self.device, n_columns)
         score = partial(log_loss_scores, products, targets, splits, sample_weight)
         if self.scoring is not None:
             scorer = get_scorer(self.scoring)
@@ -215,7 +216,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             )
         settings = {
             "sketch": NystromSketch(
-                products, sketch_rank(*X.shape, n_labels), centre=self.fit_intercept
+                products, sketch_rank(*X.shape, n_columns), centre=self.fit_intercept
             ),
             "fit_intercept": self.fit_intercept,
             "max_iter": self.max_iter,

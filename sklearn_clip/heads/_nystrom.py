@@ -98,10 +98,10 @@ def _nystrom(image, test):
 
 
 def sketch_rank(n_samples, n_features, n_columns):
-    """Rank of the sketch: all of few features, else as many columns as are solved.
+    """Rank of the sketch: all of few features, else 64 to 128.
 
-    So it costs about one product pair of the solve, which never needs fewer than
-    several. Ranks beyond 128 gain little: the weights D are not constant.
+    Over that range the time of a fit is flat at C = 1 and, for few labels, falls by a
+    third at C = 300, where more rank would still help a little.
     """
     small = min(n_samples, n_features)
-    return small if small <= 128 else int(np.clip(n_columns, 16, 128))
+    return small if small <= 128 else int(np.clip(n_columns, 64, 128))
