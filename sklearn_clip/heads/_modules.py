@@ -71,7 +71,7 @@ class MLPHead(nn.Module):
         Width of the rows.
     n_labels : int
         Number of labels.
-    hidden : int or sequence of int, default=512
+    hidden : int or sequence of int, default=256
         Width of the hidden layer, or of every one; an empty sequence for none.
     norm : {"layer", "batch"} or None, default="layer"
         Normalisation before the activation (GELU) of each hidden layer. With
@@ -92,7 +92,7 @@ class MLPHead(nn.Module):
     torch.Size([2, 3])
     """
 
-    def __init__(self, n_features, n_labels, hidden=512, norm="layer", dropout=0.5):
+    def __init__(self, n_features, n_labels, hidden=256, norm="layer", dropout=0.5):
         super().__init__()
         if norm not in _NORMS:
             raise ValueError(f"norm must be 'layer', 'batch' or None. Got {norm!r}.")
