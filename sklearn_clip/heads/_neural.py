@@ -566,6 +566,10 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
         if wanted == "auto":
             self.device = wanted
 
+    def __sklearn_is_fitted__(self):
+        # Before 1.4, skorch lets scikit-learn guess from its attributes.
+        return hasattr(self, "module_")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
