@@ -2,7 +2,6 @@
 
 import pickle
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -178,19 +177,6 @@ def test_labels_are_solved_alike_in_blocks(monkeypatch):
     monkeypatch.setattr(newton, "_BLOCK_ENTRIES", 2 * len(X))
     blocks = MultiLabelLogisticRegression(**parameters).fit(X, Y, weight)
     np.testing.assert_allclose(blocks.coef_, whole.coef_, rtol=1e-6, atol=1e-8)
-
-
-def test_labels_are_solved_alike_in_threads(monkeypatch):
-    X, Y = make_data(n_labels=9)
-    parameters = {"C": 10, "tol": 1e-8}
-    whole = MultiLabelLogisticRegression(**parameters).fit(X, Y)
-    monkeypatch.setattr(newton, "_COLUMNS_PER_THREAD", 2)
-    monkeypatch.setattr(products.NumpyProducts, "n_threads", 3)
-    with ThreadPoolExecutor(3) as pool:  # only one of them may limit BLAS
-        heads = [MultiLabelLogisticRegression(**parameters) for _ in range(6)]
-        heads = list(pool.map(lambda head: head.fit(X, Y), heads))
-    for head in heads:
-        np.testing.assert_allclose(head.coef_, whole.coef_, rtol=1e-6, atol=1e-8)
 
 
 def test_labels_too_hard_for_float32_go_on_in_float64(monkeypatch):
