@@ -35,6 +35,7 @@ from sklearn_clip.thresholds._search import (
     METRICS,
     STRATEGIES,
     find_cuts,
+    label_curves,
     metric_score,
 )
 
@@ -101,6 +102,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Folds fitted in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling for an int or float `cv`.
+    store_curves : bool, default=False
+        Keep the metric of every label at every cut in `curves_`.
 
     Attributes
     ----------
@@ -114,6 +117,10 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     best_score_ : float
         The metric of the scores used in the search, cut at `thresholds_`. It is
         somewhat optimistic: cuts and score come from the same rows.
+    curves_ : list of n_labels dicts
+        Of every label, on the scores used in the search: ``"thresholds"``, its finite
+        cuts in ascending order, and ``"scores"``, the `metric` of that label alone at
+        each of them. Defined if `store_curves` is True.
     response_method_ : {"predict_proba", "decision_function"}
         Where the scores come from.
     n_labels_ : int
@@ -192,6 +199,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "store_curves": ["boolean"],
     }
 
     def __init__(
@@ -206,6 +214,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         refit=True,
         n_jobs=None,
         random_state=None,
+        store_curves=False,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -216,6 +225,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.refit = refit
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.store_curves = store_curves
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
@@ -447,6 +457,17 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.thresholds_ = self._find_cuts(*pooled, targets, sample_weight)
         rows, scores = pooled
         weight = None if sample_weight is None else sample_weight[rows]
+        if self.store_curves:
+            self.curves_ = label_curves(
+                scores,
+                targets[rows],
+                metric=self.metric,
+                beta=self.beta,
+                sample_weight=weight,
+                probability=self.response_method_ == "predict_proba",
+            )
+        elif hasattr(self, "curves_"):
+            del self.curves_
         self.best_score_ = self._metric(
             targets[rows], scores >= self.thresholds_, weight
         )

@@ -277,6 +277,32 @@ def _cuts_without_positives(scores, shared, *, probability):
     return np.where(top[:, 0] < shared, shared, never)
 
 
+def label_curves(scores, targets, *, metric, beta=1.0, sample_weight=None, probability):
+    """Compute the metric of every label at every one of its cuts.
+
+    Parameters
+    ----------
+    scores, targets, metric, beta, sample_weight, probability
+        As in :func:`find_cuts`.
+
+    Returns
+    -------
+    curves : list of n_labels dicts
+        ``"thresholds"``, the finite cuts in ascending order, and ``"scores"``, the
+        label's metric at each.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    found = []
+    for _, curves in _blocks(scores, targets, sample_weight, probability):
+        values = _ratio(*metric_fraction(metric, *curves[:4], beta=beta))
+        kept = curves.valid & np.isfinite(curves.cuts)
+        found += [
+            {"thresholds": cuts[keep][::-1].copy(), "scores": value[keep][::-1].copy()}
+            for cuts, value, keep in zip(curves.cuts, values, kept, strict=True)
+        ]
+    return found
+
+
 def find_cuts(
     scores,
     targets,

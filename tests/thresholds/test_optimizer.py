@@ -681,3 +681,18 @@ def test_float32_scores_are_cut_as_they_were_counted():
     prefit = RecordingClassifier().fit(X, Y)
     tuned = ThresholdOptimizer(prefit, cv="prefit").fit(X, Y)
     assert tuned.score(X, Y) == tuned.best_score_
+
+
+def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
+    X, Y = data
+    tuned = ThresholdOptimizer(logistic, random_state=0, store_curves=True).fit(X, Y)
+    scores = held_out_scores(logistic, X, Y)
+    assert len(tuned.curves_) == 4
+    for label, curve in enumerate(tuned.curves_):
+        cuts, values = curve["thresholds"], curve["scores"]
+        assert (np.diff(cuts) > 0).all()
+        assert len(cuts) == len(values) == len(np.unique(scores[:, label])) + 1
+        expected = [f1_score(Y[:, label], scores[:, label] >= cut) for cut in cuts]
+        np.testing.assert_allclose(values, expected)
+        assert tuned.thresholds_[label] in cuts[values == values.max()]
+    assert not hasattr(tuned.set_params(store_curves=False).fit(X, Y), "curves_")
