@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import sys
 import time
 import warnings
 from collections import deque
@@ -15,14 +16,19 @@ import torch
 from tqdm import tqdm
 
 from sklearn_clip.embedding import _images
+from sklearn_clip.embedding._streams import open_pool, open_streams
 
 _DIGEST_BYTES = 16
 _MAX_WORKERS = 8
 # Items that are looked up at once, and texts that are sorted by length at once.
 _BLOCK = 8192
-# Batches that are decoded while one is encoded.
+# Batches that are decoded while others are encoded.
 _AHEAD = 2
-_CPU_BATCH = 32
+# On a CPU: pictures of one forward pass, and tokens, since a short text costs little.
+_CPU_BATCH = 16
+_CPU_TOKENS = 2048
+# Characters that a token stands for, at the least, in most languages.
+_TOKEN_CHARACTERS = 3
 # Bytes of GPU memory that one more item of a batch may take.
 _ITEM_MEMORY = 2**25
 _BATCH_RANGE = (16, 512)
@@ -78,11 +84,12 @@ def embed(
     FloatingPointError
         If the model gives NaN or infinity.
     """
-    if batch_size == "auto":
-        batch_size = _auto_batch_size(backbone.device)
     if num_workers == "auto":
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
-    steps = _ImageSteps(backbone, root) if kind == "image" else _TextSteps(backbone)
+    if kind == "image":
+        steps = _ImageSteps(backbone, batch_size, root)
+    else:
+        steps = _TextSteps(backbone, batch_size)
     with (
         tqdm(
             total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
@@ -94,7 +101,7 @@ def embed(
         if failures and stop_on_failure:
             return vectors, failures
         places = _Places(digests, failures, _space(kind, backbone))
-        run = _Run(steps, _Shelf(store), items, places, batch_size, pool)
+        run = _Run(steps, _Shelf(store), items, places, backbone.device, pool)
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
@@ -115,8 +122,9 @@ class _ImageSteps:
 
     in_threads = True
 
-    def __init__(self, backbone, root):
+    def __init__(self, backbone, batch_size, root):
         self._backbone = backbone
+        self._batch_size = batch_size
         self._root = root
         self.collate = backbone.collate_images
         self.encode = backbone.encode_images
@@ -132,8 +140,12 @@ class _ImageSteps:
             raise OSError("the file was changed while it was read")
         return self._backbone.prepare_image(picture)
 
-    def order(self, numbers, item):
-        return numbers
+    def batches(self, numbers, item):
+        """Cut into batches of one size."""
+        size = self._batch_size
+        if size == "auto":
+            size = _auto_batch_size(self._backbone.device)
+        return _slices(numbers, [size])
 
 
 class _TextSteps:
@@ -141,7 +153,9 @@ class _TextSteps:
 
     in_threads = False
 
-    def __init__(self, backbone):
+    def __init__(self, backbone, batch_size):
+        self._backbone = backbone
+        self._batch_size = batch_size
         self.encode = backbone.encode_texts
 
     def digest(self, item):
@@ -153,9 +167,29 @@ class _TextSteps:
     def collate(self, prepared):
         return prepared
 
-    def order(self, numbers, item):
-        """Longest first: texts of one length share a batch."""
-        return sorted(numbers, key=lambda number: -len(item(number)))
+    def batches(self, numbers, item):
+        """Put the longest first: texts of about one length share a batch."""
+        lengths = {number: len(item(number)) for number in numbers}
+        numbers = sorted(numbers, key=lengths.get, reverse=True)
+        size = self._batch_size
+        if size != "auto":
+            return _slices(numbers, [size])
+        if self._backbone.device.type != "cpu":
+            return _slices(numbers, [_auto_batch_size(self._backbone.device)])
+        whole = self._backbone.context_length
+        tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
+        most = _BATCH_RANGE[1]  # should the tower need its padding
+        return _slices(numbers, [max(min(_CPU_TOKENS // t, most), 1) for t in tokens])
+
+
+def _slices(numbers, sizes):
+    """Cut a list, each slice as long as `sizes` says where it begins."""
+    slices, start = deque(), 0
+    while start < len(numbers):
+        stop = start + sizes[min(start, len(sizes) - 1)]
+        slices.append(numbers[start:stop])
+        start = stop
+    return slices
 
 
 class _Places:
@@ -300,8 +334,8 @@ class _Run:
         Items of the call.
     places : _Places
         The distinct ones among them.
-    batch_size : int
-        Items of one forward pass.
+    device : torch.device
+        Where the model is.
     pool : Executor
         Threads that decode.
 
@@ -311,13 +345,13 @@ class _Run:
         Items that could not be decoded, and why.
     """
 
-    def __init__(self, steps, shelf, items, places, batch_size, pool):
+    def __init__(self, steps, shelf, items, places, device, pool):
         self._steps = steps
         self._shelf = shelf
         self._items = items
         self._places = places
-        self._batch_size = batch_size
-        self._fitting = batch_size
+        self._device = device
+        self._fitting = sys.maxsize
         self._pool = pool
         self._waiting = []
         self.broken = {}
@@ -332,7 +366,6 @@ class _Run:
                 if found:
                     yield [keys[k] for k in found], np.stack(list(found.values())), True
                 todo = [number for key, number in keys.items() if key not in found]
-                todo = self._steps.order(todo, self._item)
                 for done in self._encode_all(todo):
                     yield done
                     if self.broken and stop_on_failure:
@@ -350,14 +383,17 @@ class _Run:
 
     def _encode_all(self, todo):
         """Encode what nobody else does; some batches are prepared ahead."""
-        size = self._batch_size
-        batches = deque(todo[i : i + size] for i in range(0, len(todo), size))
-        ahead = deque()
-        with ThreadPoolExecutor(1) as feeder:
-            while batches or ahead:
-                while batches and len(ahead) < _AHEAD:
-                    ahead.append(feeder.submit(self._feed, batches.popleft()))
-                batch = ahead.popleft().result()
+        batches = self._steps.batches(todo, self._item)
+        under_way = deque()
+        with (
+            open_streams(self._device, len(batches)) as streams,
+            open_pool(1) as feeder,
+        ):
+            while batches or under_way:
+                while batches and len(under_way) < streams.count + _AHEAD:
+                    feed = feeder.submit(self._feed, batches.popleft())
+                    under_way.append(streams.submit(self._encode_fed, feed))
+                batch, rows = under_way.popleft()()
                 self.broken |= batch.broken
                 if batch.written:
                     yield (
@@ -365,10 +401,15 @@ class _Run:
                         np.stack(list(batch.written.values())),
                         True,
                     )
-                rows = self._encode(batch.content)
-                self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
-                self._shelf.release([self._places.key(n) for n in batch.broken])
                 yield batch.numbers, rows, False
+
+    def _encode_fed(self, feed):
+        """Encode and write at once: nothing encoded is lost when the run ends early."""
+        batch = feed.result()
+        rows = self._encode(batch.content)
+        self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
+        self._shelf.release([self._places.key(n) for n in batch.broken])
+        return batch, rows
 
     def _feed(self, numbers):
         """Claim items; read and prepare those that are ours."""

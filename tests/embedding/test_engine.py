@@ -32,6 +32,7 @@ class SmallMemory:
     tokenization = "y"
     precisions = {"text": "fp32"}
     embedding_dim = 2
+    context_length = 77
     device = torch.device("cpu")
 
     def __init__(self, limit):
@@ -72,7 +73,7 @@ def test_items_before_the_memory_ran_out_stay_in_the_store(tmp_path):
     encoder.encode_texts = encode
     with pytest.raises(torch.cuda.OutOfMemoryError, match="out of memory"):
         embed(list("12345678"), "text", encoder, store=store, batch_size=2)
-    assert store.info()["items"] == 4
+    assert store.info()["items"] in (4, 6)  # the fourth batch may have been on its way
 
 
 def test_duplicates_of_one_call_are_encoded_once(
@@ -137,11 +138,12 @@ def test_stop_at_a_failure_keeps_what_was_encoded(
     backbone, make_pictures, tmp_path, count_encoded
 ):
     store = EmbeddingStore(tmp_path)
-    items = [*make_pictures(4), b"no image", *make_pictures(8, seed=1)]
+    items = [*make_pictures(4), b"no image", *make_pictures(24, seed=1)]
     options = {"store": store, "batch_size": 2, "stop_on_failure": True}
     _, failures = embed(items, "image", backbone, **options)
     assert list(failures) == [4]
-    assert store.info()["items"] == count_encoded["image"] == 5
+    assert store.info()["items"] == count_encoded["image"]
+    assert 5 <= count_encoded["image"] < 20
 
 
 def test_missing_file_stops_before_anything_is_encoded(
@@ -362,7 +364,15 @@ def test_batch_follows_the_free_memory_of_the_gpu(
     for name, value in {**gpu, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
     assert _auto_batch_size(torch.device("cuda")) == expected
-    assert _auto_batch_size(torch.device("cpu")) == 32
+    assert _auto_batch_size(torch.device("cpu")) == 16
+
+
+def test_batches_of_texts_on_a_cpu_hold_about_as_many_tokens():
+    encoder = SmallMemory(10**6)
+    short, long = [f"{i:03}" for i in range(1000)], [f"{i:0900}" for i in range(50)]
+    embed(short + long, "text", encoder)
+    # 50 long texts of 77 tokens, of which the last batch is filled up with short ones.
+    assert sorted(encoder.sizes) == [26, 26, 486, 512]
 
 
 def test_bar_counts_what_came_from_the_store(backbone, capsys, tmp_path):
