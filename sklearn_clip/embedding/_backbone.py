@@ -56,6 +56,9 @@ class Backbone:
         Length of an embedding.
     draft_side : int or None
         Side in pixels, below which no JPEG need be decoded.
+    logit_scale, logit_bias : float
+        What the model was trained to multiply a cosine by and to add to it; the bias is
+        None where there is none (all but models of SigLIP's kind).
     """
 
     def __init__(self, model, preprocess, tokenizer, config, device, precision):
@@ -66,6 +69,9 @@ class Backbone:
         self.tokenization = _digest_tokens(tokenizer)
         self.embedding_dim = config["embed_dim"]
         self.context_length = model.context_length
+        self.logit_scale = float(model.logit_scale.detach().float().exp())
+        bias = getattr(model, "logit_bias", None)
+        self.logit_bias = None if bias is None else float(bias.detach())
         resizing = open_clip.get_model_preprocess_cfg(model)
         self.preprocessing = json.dumps(
             {"decoding": _DECODING, **resizing}, sort_keys=True, default=str
