@@ -7,6 +7,7 @@ The way of the data, and the room each step lives in::
     scores -> labels                                             (thresholds)
     labels -> folds with every label, near copies on one side    (model_selection)
     scores, labels -> how good they are                          (metrics)
+    labels, scores, pictures -> drawings of them                 (plotting)
 """
 
 from sklearn_clip._lazy import lazy_names
@@ -29,6 +30,7 @@ _HOMES = {
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
+    "ZeroShotClassifier": "zero_shot",
     "labels_to_frame": "heads",
     "multilabel_train_test_split": "model_selection",
     "near_duplicate_groups": "model_selection",
@@ -43,7 +45,9 @@ _ROOMS = (
     "losses",
     "metrics",
     "model_selection",
+    "plotting",
     "thresholds",
+    "zero_shot",
 )
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]

@@ -27,7 +27,9 @@ ALLOWED = {
     "losses": set(),
     "metrics": set(),
     "model_selection": set(),
+    "plotting": {"embedding", "metrics"},
     "thresholds": {"metrics", "model_selection"},
+    "zero_shot": {"_featurizer", "embedding", "fusion", "metrics"},
 }
 
 
@@ -71,7 +73,13 @@ def test_module_uses_absolute_imports(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["sklearn_clip", "sklearn_clip.datasets", "sklearn_clip.metrics"]
+    "module",
+    [
+        "sklearn_clip",
+        "sklearn_clip.datasets",
+        "sklearn_clip.metrics",
+        "sklearn_clip.plotting",
+    ],
 )
 def test_import_brings_neither_torch_nor_open_clip(module):
     heavy = ["torch", "open_clip", "torchvision", "matplotlib", "skorch"]

@@ -1,0 +1,140 @@
+"""What the classifier is given: featurizer, model and labelled rows, checked."""
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_consistent_length
+
+from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip._shared import check_indicator
+from sklearn_clip.embedding import load_backbone
+from sklearn_clip.fusion import (
+    CallableFusion,
+    ImageFusion,
+    MeanFusion,
+    TextFusion,
+    make_fusion,
+)
+
+
+def check_featurizer(featurizer):
+    """Check, without a model, that the rows of a featurizer lie where prompts do.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer or FrozenEstimator
+        The parameter.
+
+    Raises
+    ------
+    TypeError
+        If something else is frozen.
+    ValueError
+        If its fusion makes something that cannot be compared with prompts.
+    """
+    clip = _unfrozen(featurizer)
+    if not isinstance(clip, CLIPFeaturizer):
+        raise TypeError(
+            "featurizer must be a CLIPFeaturizer, or a FrozenEstimator of one. Got a "
+            f"FrozenEstimator of {type(clip).__name__}."
+        )
+    available = tuple(m for m in ("image", "text") if getattr(clip, m) is not None)
+    fusion = make_fusion(clip.fusion, available)
+    comparable = (ImageFusion, TextFusion, MeanFusion, CallableFusion)
+    if not isinstance(fusion, comparable) or clip.add_missing_indicator:
+        raise ValueError(
+            "featurizer must give rows that can be compared with prompts, of image, "
+            "text or their mean, without indicators. Got "
+            f"fusion={clip.fusion!r}, image={clip.image!r}, text={clip.text!r}, "
+            f"add_missing_indicator={clip.add_missing_indicator}. For images alone set "
+            "text=None, for texts image=None, for both fusion='mean'."
+        )
+
+
+def read_logits(featurizer):
+    """Read what a model was trained to make of a cosine.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer or FrozenEstimator
+        Names the model.
+
+    Returns
+    -------
+    scale : float
+        Factor of the cosine.
+    bias : float or None
+        What is added; None where the model has none.
+    """
+    clip = _unfrozen(featurizer)
+    backbone = load_backbone(
+        clip.model_name,
+        clip.pretrained,
+        device=clip.device,
+        precision=clip.precision,
+    )
+    return backbone.logit_scale, backbone.logit_bias
+
+
+def check_rows(X, y, names):
+    """Check labelled rows as far as they can be checked without reading them.
+
+    Parameters
+    ----------
+    X : array-like of length n, or None
+        Rows; None if there are none to count.
+    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+        0 and 1, and NaN where a label is unknown.
+    names : sequence of str
+        The labels.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels)
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If y holds other values, or has another number of rows, or other labels or
+        another order of them.
+    """
+    targets, columns = check_indicator(y)
+    if targets.shape[1] != len(names):
+        raise ValueError(
+            f"y must have one column for each of the {len(names)} labels of classes. "
+            f"Got {targets.shape[1]}."
+        )
+    for position, (name, column) in enumerate(
+        zip(names, names if columns is None else columns, strict=True)
+    ):
+        if name != column:
+            raise ValueError(
+                "The columns of y must be the labels of classes, in their order. Got "
+                f"{column!r} for {name!r} (column {position}). Pass y[classes], or "
+                "classes=list(y.columns)."
+            )
+    if X is not None:
+        check_consistent_length(X, targets)
+    return targets
+
+
+def shows_nothing(features):
+    """Find rows in which there is nothing to see.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, d)
+        What the featurizer gave.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype bool
+        Rows of zeros, or with NaN.
+    """
+    return ~features.any(axis=1) | np.isnan(features).any(axis=1)
+
+
+def _unfrozen(featurizer):
+    return (
+        featurizer.estimator if isinstance(featurizer, FrozenEstimator) else featurizer
+    )

@@ -1,0 +1,553 @@
+"""The zero-shot classifier: rows through a featurizer against label prompts."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit, logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_clip import embedding
+from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
+from sklearn_clip.zero_shot._checks import (
+    check_featurizer,
+    check_rows,
+    read_logits,
+    shows_nothing,
+)
+from sklearn_clip.zero_shot._prompts import (
+    embed_prompts,
+    own_words,
+    read_background,
+    read_classes,
+    read_templates,
+)
+from sklearn_clip.zero_shot._report import rank_templates, show_report
+from sklearn_clip.zero_shot._scoring import (
+    SCORINGS,
+    Scorer,
+    decide,
+    read_cuts,
+    row_blocks,
+)
+
+# Of a probability. The best cut for F1 is half the best F1, which without training is
+# about 0.4; on the training rows of the clip art 0.15 to 0.2 was best.
+_AUTO_CUT = 0.2
+
+
+def _gives_probabilities(self):
+    """Check for `available_if`: cosines are no probabilities until calibrated."""
+    if self.scoring == "cosine" and not self.calibrate:
+        raise AttributeError(
+            "scoring='cosine' gives similarities and no probabilities: use "
+            "decision_function, another scoring, or calibrate=True."
+        )
+    return True
+
+
+class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
+    r"""Label rows by the words for the labels; no training rows are needed.
+
+    Every label is put into prompts, such as "a photo of a dog", and embedded once. A
+    row is scored by its cosine with each of them. Any number of labels may be true of a
+    row, so by default a label competes with general words, not with the other labels.
+
+    Parameters
+    ----------
+    classes : list of str, or dict of str to str or list of str
+        The labels in words: names, or names with descriptions that are used instead of
+        them, for example ``{"crane": ["crane, a bird", "wading bird"]}``.
+    featurizer : CLIPFeaturizer, FrozenEstimator of one, or None, default=None
+        What embeds rows and prompts; it is cloned, unless frozen. None is
+        ``CLIPFeaturizer(text=None)``: images alone count, and a column of texts beside
+        them is not read. For captions to count too give ``fusion="mean"``, for texts
+        alone ``image=None``.
+    templates : str or list of str, default="default"
+        Where the labels are put: ``"default"``, ``"photo"``, ``"product"``,
+        ``"drawing"`` or ``"none"`` of `sklearn_clip.zero_shot.TEMPLATES`, or your own,
+        with ``{}`` or ``{label}`` for the label. The embeddings of all prompts of a
+        label are averaged and scaled to length 1. Descriptions that are sentences want
+        ``"none"``.
+    background : "default" or list of str, default="default"
+        What else a row may show, for ``scoring="contrast"``; put into the same
+        templates. A text that is also a description of a label is no alternative to
+        that label.
+    scoring : {"contrast", "sigmoid", "softmax", "cosine"}, default="contrast"
+        How cosines become scores:
+
+        - "contrast": the share of the label in a softmax of this one label and all
+          background texts. Probabilities are independent of the other labels;
+        - "sigmoid": :math:`\sigma(\text{scale} \cdot \cos + \text{bias})` with the
+          scale and bias of the model, which only models of SigLIP's kind have; others
+          need ``calibrate=True``;
+        - "softmax": the labels compete, and the probabilities of a row add up to 1;
+        - "cosine": the similarity itself, which is no probability: there is no
+          `predict_proba`, and `threshold` has to be given.
+    logit_scale : float or "model", default="model"
+        Factor of the cosines in logits, the inverse of the temperature. ``"model"`` is
+        what the model was trained with.
+    threshold : "auto", float, array-like of shape (n_labels,), dict or None, \
+            default="auto"
+        A label is predicted from this score on: a probability, or for uncalibrated
+        ``"cosine"`` a cosine. A dict names labels and leaves the others at ``"auto"``,
+        infinity is never, and None leaves all to `top_k`. ``"auto"`` is 0.2, and with
+        ``calibrate=True`` a cut per label for the best expected F1. For cosines there
+        is none.
+    top_k : int or None, default=None
+        Labels of a row at most, those of the highest scores.
+    at_least_one : bool, default=False
+        Give a row without a label the one of the highest score.
+    calibrate : bool, default=False
+        Let ``fit(X, y)`` learn a scale and a bias per label. Labels share what they
+        have in common, so that few rows, of few labels, are enough.
+
+    Attributes
+    ----------
+    featurizer_ : CLIPFeaturizer or FrozenEstimator
+        The featurizer in use.
+    label_names_ : ndarray of shape (n_labels,), dtype object
+        The names.
+    label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
+        One unit vector per label, for example for :class:`TipAdapterClassifier`.
+    logit_scale_ : float
+        The factor in use.
+    logit_bias_ : float or None
+        The bias the model was trained with, None if without.
+    thresholds_ : ndarray of shape (n_labels,)
+        The cuts; minus infinity without, NaN where one has to be given first.
+    slope_, intercept_ : ndarray of shape (n_labels,)
+        The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``.
+    classes_ : list of ndarray
+        ``[array([0, 1])] * n_labels``.
+
+    See Also
+    --------
+    TipAdapterClassifier : Adds a memory of few labelled rows.
+    ThresholdOptimizer : Chooses the cuts on labelled rows.
+    CLIPFeaturizer : What X may be, and how broken images are dealt with.
+
+    Notes
+    -----
+    With unit embeddings f of a row, t of a label and b of the background, and the
+    model's scale s, contrast is
+
+    .. math:: p = \frac{e^{s f \cdot t}}{e^{s f \cdot t} + \sum_j e^{s f \cdot b_j}}.
+
+    A row that shows nothing (a missing item, or a broken image with
+    ``on_error="zero"``) has the probability 0, or cosine -1, for all labels; with
+    ``on_error="nan"`` its scores are NaN. It gets no label either way, not by `top_k`
+    or `at_least_one`, and a warning names it.
+
+    Scores are computed in blocks of rows, in the array that is returned.
+
+    References
+    ----------
+    .. [1] Radford et al., "Learning Transferable Visual Models From Natural Language
+       Supervision", 2021. :arxiv:`2103.00020`
+    .. [2] Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023.
+       :arxiv:`2303.15343`
+
+    Examples
+    --------
+    >>> from PIL import Image, ImageDraw
+    >>> from sklearn_clip import CLIPFeaturizer, ZeroShotClassifier, top_labels
+    >>> flag = Image.new("RGB", (90, 60), "white")
+    >>> ImageDraw.Draw(flag).rectangle((0, 0, 30, 60), fill="green")
+    >>> ImageDraw.Draw(flag).rectangle((60, 0, 90, 60), fill="red")
+    >>> clip = CLIPFeaturizer("clipart-tiny", text=None)
+    >>> model = ZeroShotClassifier(["bird", "flag", "fruit"], clip).fit()
+    >>> [name for name, probability in top_labels(model, [flag], k=1)[0]]
+    ['flag']
+    """
+
+    _parameter_constraints: dict = {
+        "classes": ["array-like", dict],
+        "featurizer": [CLIPFeaturizer, FrozenEstimator, None],
+        "templates": [str, "array-like"],
+        "background": [StrOptions({"default"}), "array-like"],
+        "scoring": [StrOptions(set(SCORINGS))],
+        "logit_scale": [
+            StrOptions({"model"}),
+            Interval(Real, 0, None, closed="neither"),
+        ],
+        "threshold": [StrOptions({"auto"}), Real, "array-like", dict, None],
+        "top_k": [Interval(Integral, 1, None, closed="left"), None],
+        "at_least_one": ["boolean"],
+        "calibrate": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        classes,
+        featurizer=None,
+        *,
+        templates="default",
+        background="default",
+        scoring="contrast",
+        logit_scale="model",
+        threshold="auto",
+        top_k=None,
+        at_least_one=False,
+        calibrate=False,
+    ):
+        self.classes = classes
+        self.featurizer = featurizer
+        self.templates = templates
+        self.background = background
+        self.scoring = scoring
+        self.logit_scale = logit_scale
+        self.threshold = threshold
+        self.top_k = top_k
+        self.at_least_one = at_least_one
+        self.calibrate = calibrate
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X=None, y=None):
+        """Embed the prompts, and with ``calibrate=True`` learn from labelled rows.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows, or None, default=None
+            Rows as the featurizer takes them. Read only with ``calibrate=True``.
+        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels) or None, \
+                default=None
+            0 and 1, and NaN where a label is unknown, in the order of `classes`. Used
+            only with ``calibrate=True``, but checked always.
+
+        Returns
+        -------
+        ZeroShotClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If parameters contradict each other or the data, ``scoring="sigmoid"`` has
+            neither a model with a bias nor ``calibrate=True``, or calibration has no
+            rows.
+        WeightsUnavailableError
+            If the model is neither on this machine nor to be fetched.
+        """
+        names, descriptions = read_classes(self.classes)
+        templates = read_templates(self.templates)
+        background = read_background(self.background)
+        own = self._own_words(descriptions, background)
+        targets = self._check(X, y, names)
+        clip = CLIPFeaturizer(text=None) if self.featurizer is None else self.featurizer
+        clip = clone(clip)
+        scale, bias = read_logits(clip)
+        if self.scoring == "sigmoid" and bias is None and not self.calibrate:
+            raise ValueError(
+                "scoring='sigmoid' needs a model that was trained with a bias, as "
+                "those of SigLIP's kind were. This one was not: its cosines have no "
+                "zero. Learn one from labelled rows with calibrate=True, or use "
+                "scoring='contrast'."
+            )
+        self.featurizer_ = clip
+        given = self.logit_scale
+        self.logit_scale_ = float(scale if given == "model" else given)
+        self.logit_bias_ = bias
+        self._templates, self._background, self._own = templates, background, own
+        self._descriptions = descriptions
+        self.label_names_ = np.array(names, dtype=object)
+        self.label_embeddings_ = embed_prompts(clip, descriptions, templates)
+        self._background_embeddings = self._embed_background(templates)
+        for name in ("slope_", "intercept_", "_common"):
+            self.__dict__.pop(name, None)
+        self.thresholds_ = self._read_cuts(names, self.threshold)
+        if self.calibrate:
+            self._calibrate(X, targets)
+        return self
+
+    def add_classes(self, classes):
+        """Add labels to the fitted ones, which keep their embeddings and cuts.
+
+        `classes` itself stays: a clone, or fitting again, forgets them. Under
+        ``scoring="softmax"`` the new labels compete with the others from now on. With
+        ``calibrate=True`` they get the scale and bias that all labels have in common.
+
+        Parameters
+        ----------
+        classes : list of str, or dict of str to str or list of str
+            New labels, in the form of the parameter `classes`.
+
+        Returns
+        -------
+        ZeroShotClassifier
+            This classifier.
+
+        Raises
+        ------
+        ValueError
+            If a label is there already.
+        """
+        check_is_fitted(self)
+        names, descriptions = read_classes(classes)
+        known = set(self.label_names_)
+        for name in names:
+            if name in known:
+                raise ValueError(
+                    f"classes must be new. Got {name!r}, which is there already."
+                )
+        own = self._own_words(descriptions, self._background)
+        vectors = embed_prompts(self.featurizer_, descriptions, self._templates)
+        count = len(known)
+        self._own = self._own | {count + label: at for label, at in own.items()}
+        self._descriptions = self._descriptions + descriptions
+        self.label_names_ = np.append(self.label_names_, np.array(names, object))
+        self.label_embeddings_ = np.concatenate([self.label_embeddings_, vectors])
+        if hasattr(self, "slope_"):
+            slope, intercept = self._common
+            self.slope_ = np.append(self.slope_, np.full(len(names), slope, np.float32))
+            self.intercept_ = np.append(
+                self.intercept_, np.full(len(names), intercept, np.float32)
+            )
+        one_for_all = self.threshold is None or isinstance(self.threshold, str | Real)
+        cuts = self._read_cuts(names, self.threshold if one_for_all else "auto")
+        self.thresholds_ = np.append(self.thresholds_, cuts)
+        return self
+
+    def decision_function(self, X):
+        """Score every label.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows as the featurizer takes them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype float32
+            Log-odds of the probabilities, which unlike these never round to 1; cosines
+            for ``scoring="cosine"`` without calibration.
+        """
+        check_is_fitted(self)
+        return self._scorer().score(self._features(X))
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X):
+        """Give the probability of every label.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows as the featurizer takes them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype float32
+            P(label = 1), in [0, 1].
+        """
+        scores = self.decision_function(X)
+        return expit(scores, out=scores)
+
+    def predict(self, X):
+        """Predict every label.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows as the featurizer takes them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype=int64
+            0 and 1, by `threshold`, `top_k` and `at_least_one`.
+
+        Raises
+        ------
+        ValueError
+            If a cosine has no threshold.
+        """
+        check_is_fitted(self)
+        if np.isnan(self.thresholds_).any():
+            raise ValueError(
+                "threshold must be given for scoring='cosine': what a high cosine is "
+                "depends on the model (0.2 to 0.3 for many). Got 'auto'. Pass a "
+                "number, top_k, or calibrate=True, or wrap this in ThresholdOptimizer."
+            )
+        cuts = self.thresholds_
+        if self._has_logits():
+            cuts = np.where(np.isinf(cuts), cuts, logit(np.clip(cuts, 0, 1)))
+        features = self._features(X)
+        scorer = self._scorer()
+        predicted = np.empty((len(features), len(cuts)), dtype=np.int64)
+        for rows in row_blocks(*predicted.shape):
+            predicted[rows] = decide(
+                scorer.score(features[rows]),
+                cuts,
+                top_k=self.top_k,
+                at_least_one=self.at_least_one,
+            )
+        predicted[shows_nothing(features)] = 0
+        return predicted
+
+    def prompt_report(self, X, y, *, templates=None, output="frame", digits=3):
+        """Rank templates by how well each alone ranks the rows of each label.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows as the featurizer takes them.
+        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+            0 and 1, and NaN where a label is unknown.
+        templates : str, list of str or None, default=None
+            As the parameter `templates`; None takes those that were fitted.
+        output : {"frame", "text"}, default="frame"
+            A pandas DataFrame, or a text, which needs no pandas.
+        digits : int, default=3
+            Decimals in the text. The DataFrame is not rounded.
+
+        Returns
+        -------
+        DataFrame of shape ((n_labels + 1) * (n_templates + 1), 4) or str
+            Columns "label", "rank" (1 is best), "template" and "average_precision",
+            best first for each label. The first label is ``"macro avg"``, the mean over
+            labels; the template ``"(all)"`` is all of them together. A label without
+            positives has NaN. Calibration is left out, which changes no order.
+
+        Raises
+        ------
+        ValueError
+            If y has another shape, or holds other values.
+        ImportError
+            If ``output="frame"`` and pandas is not installed.
+        """
+        check_is_fitted(self)
+        if output not in ("frame", "text"):
+            raise ValueError(f"output must be 'frame' or 'text'. Got {output!r}.")
+        targets = check_rows(X, y, self.label_names_)
+        chosen = self._templates if templates is None else read_templates(templates)
+        features = self._features(X)
+        visible = ~shows_nothing(features)
+
+        def score(some):
+            labels = embed_prompts(self.featurizer_, self._descriptions, some)
+            scorer = self._scorer(labels, self._embed_background(some))
+            return scorer.score(features[visible])
+
+        table = rank_templates(score, targets[visible], self.label_names_, chosen)
+        return show_report(table, output=output, digits=digits)
+
+    @property
+    def classes_(self):
+        """One array [0, 1] per label."""
+        check_is_fitted(self, "label_names_")
+        return [np.array([0, 1]) for _ in self.label_names_]
+
+    def _check(self, X, y, names):
+        """Check what can be checked without a model; return the targets."""
+        if self.scoring == "softmax" and len(names) < 2:
+            raise ValueError(
+                "scoring='softmax' needs at least two labels that compete. Got "
+                f"{names}. Use scoring='contrast'."
+            )
+        self._read_cuts(names, self.threshold)
+        if self.featurizer is not None:
+            check_featurizer(self.featurizer)
+        if self.calibrate and (X is None or y is None):
+            raise ValueError(
+                "calibrate=True learns from labelled rows: X and y must be given to "
+                "fit. Got None."
+            )
+        return None if y is None else check_rows(X, y, names)
+
+    def _has_logits(self):
+        """Tell log-odds from cosines."""
+        return self.scoring != "cosine" or self.calibrate
+
+    def _own_words(self, descriptions, background):
+        """Background texts that are no alternative to a label, by label."""
+        return own_words(descriptions, background) if self.scoring == "contrast" else {}
+
+    def _embed_background(self, templates):
+        """Background vectors, where they are needed."""
+        if self.scoring != "contrast":
+            return None
+        texts = [[text] for text in self._background]
+        return embed_prompts(self.featurizer_, texts, templates)
+
+    def _read_cuts(self, names, threshold, auto=_AUTO_CUT):
+        """One cut per label, on the scale of the parameter."""
+        if not self._has_logits():
+            auto = np.nan if self.top_k is None else -np.inf
+        return read_cuts(threshold, names, auto, probability=self._has_logits())
+
+    def _calibrate(self, X, targets):
+        """Learn scale and bias of every label, and where to cut."""
+        features = self._features(X)
+        visible = ~shows_nothing(features)
+        targets = targets[visible]
+        if np.isnan(targets).all():
+            raise ValueError(
+                "calibrate=True needs rows that show something and of which a label "
+                "is known. Got none."
+            )
+        scores = self._scorer().score(features[visible])
+        biased = self.scoring == "sigmoid" and self.logit_bias_ is not None
+        learnt = fit_calibration(
+            scores, targets, is_logit=biased or self.scoring in ("contrast", "softmax")
+        )
+        self.slope_, self.intercept_ = learnt.slope, learnt.intercept
+        self._common = learnt.common_slope, learnt.common_intercept
+        scores *= self.slope_
+        scores += self.intercept_
+        auto = expected_f1_cuts(expit(scores, out=scores), _AUTO_CUT)
+        self.thresholds_ = self._read_cuts(self.label_names_, self.threshold, auto)
+
+    def _scorer(self, labels=None, background=None):
+        """Put together what scores rows; other vectors are for uncalibrated scores."""
+        alone = labels is not None
+        scoring, bias = self.scoring, self.logit_bias_ or 0.0
+        if scoring == "cosine" and self.calibrate:
+            scoring, bias = "sigmoid", 0.0  # what calibration takes: scale * cosine
+        calibrated = hasattr(self, "slope_") and not alone
+        return Scorer(
+            scoring,
+            labels if alone else self.label_embeddings_,
+            scale=self.logit_scale_,
+            bias=bias,
+            background=background if alone else self._background_embeddings,
+            own=self._own,
+            slope=self.slope_ if calibrated else None,
+            intercept=self.intercept_ if calibrated else None,
+        )
+
+    def _features(self, X):
+        """Embed rows, scale them to length 1, and warn of those that show nothing."""
+        features = np.asarray(self.featurizer_.transform(X), dtype=np.float32)
+        width = self.label_embeddings_.shape[1]
+        if features.ndim != 2 or features.shape[1] != width:
+            raise ValueError(
+                f"The featurizer must give rows of the {width} columns that prompts "
+                f"have. Got shape {features.shape}. Use fusion='image', 'text' or "
+                "'mean'."
+            )
+        blank = np.flatnonzero(shows_nothing(features))
+        if len(blank):
+            warnings.warn(
+                f"{len(blank)} of {len(features)} rows show nothing (first: row "
+                f"{blank[0]}): their items are missing or could not be read. They get "
+                "no label.",
+                stacklevel=3,
+            )
+        return embedding.unit_rows(features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.target_tags.required = False
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,302 @@
+"""Labels in words: names, templates, background, and the embeddings of all of them."""
+
+from collections.abc import Mapping, Set
+
+import numpy as np
+
+from sklearn_clip.embedding import unit_rows
+
+TEMPLATES = {
+    "default": (
+        "{}",
+        "a photo of a {}",
+        "a picture of a {}",
+        "a drawing of a {}",
+    ),
+    "photo": (
+        "a photo of a {}.",
+        "a photo of the {}.",
+        "a photo of many {}.",
+        "a photo of a small {}.",
+        "a photo of a large {}.",
+        "a close-up photo of a {}.",
+    ),
+    "product": (
+        "{}",
+        "a product photo of a {}.",
+        "a photo of a {} on a white background.",
+        "a photo of a {} for sale.",
+    ),
+    "drawing": (
+        "{}",
+        "a drawing of {}",
+        "clip art of {}",
+        "an illustration of {}",
+        "a cartoon of {}",
+    ),
+    "none": ("{}",),
+}
+
+# What else a picture may show: the alternatives that a label has to stand out from.
+BACKGROUND = (
+    *("something", "object", "thing", "nothing", "background", "anything", "image"),
+    *("picture", "photo", "scene", "person", "man", "woman", "child", "animal"),
+    *("plant", "food", "drink", "building", "house", "room", "street", "vehicle"),
+    *("machine", "tool", "furniture", "clothing", "toy", "landscape", "sky", "water"),
+    *("sign", "text", "symbol", "pattern", "music", "sport", "work", "nature"),
+)
+
+_PLACES = ("{}", "{label}")
+# Prompts that are embedded at once; only the label vectors are kept.
+_BLOCK = 4096
+
+
+def read_classes(classes):
+    """Check the labels and return their names and descriptions.
+
+    Parameters
+    ----------
+    classes : array-like of str, or dict of str to str or list of str
+        Names, or names with one or several descriptions each.
+
+    Returns
+    -------
+    names : list of str
+        One name per label.
+    descriptions : list of list of str
+        What is put into the templates; the name itself where none is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no label, a name is empty or comes twice, or a label has no
+        description.
+    TypeError
+        If a name or description is no str, or the labels have no order.
+    """
+    if isinstance(classes, str | Set) or not hasattr(classes, "__iter__"):
+        raise TypeError(
+            "classes must be a list of names, or a dict of names and descriptions. "
+            f"Got {classes!r:.80}."
+        )
+    names = [_plain(name) for name in classes]
+    if not names:
+        raise ValueError("classes must hold at least one label. Got none.")
+    for position, name in enumerate(names):
+        _check_text(name, f"a name in classes (position {position})")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"classes must be distinct. Got {twice!r} more than once.")
+    if not isinstance(classes, Mapping):
+        return names, [[name] for name in names]
+    descriptions = []
+    for name, texts in zip(names, classes.values(), strict=True):
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if not texts:
+            raise ValueError(
+                f"classes must give every label a description. Got none for {name!r}."
+            )
+        for text in texts:
+            _check_text(text, f"a description of {name!r} in classes")
+        descriptions.append([str(text) for text in texts])
+    return names, descriptions
+
+
+def read_templates(templates):
+    """Check the templates.
+
+    Parameters
+    ----------
+    templates : str or array-like of str
+        A name of `TEMPLATES`, one template, or several.
+
+    Returns
+    -------
+    list of str
+        Templates with a ``{}`` (or ``{label}``) each.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one has no place for the label.
+    TypeError
+        If one is no str.
+    """
+    if isinstance(templates, str):
+        if templates in TEMPLATES:
+            return list(TEMPLATES[templates])
+        if not _has_place(templates):
+            raise ValueError(
+                f"templates must be one of {', '.join(map(repr, TEMPLATES))}, or have "
+                f"{{}} where the label goes. Got {templates!r}."
+            )
+        return [templates]
+    found = [_plain(template) for template in templates]
+    if not found:
+        raise ValueError(
+            "templates must hold at least one template; 'none' takes the labels as "
+            "they are. Got none."
+        )
+    for template in found:
+        _check_text(template, "a template")
+        if not _has_place(template):
+            raise ValueError(
+                f"A template must have {{}} where the label goes. Got {template!r}."
+            )
+    return found
+
+
+def read_background(background):
+    """Check the background texts.
+
+    Parameters
+    ----------
+    background : "default" or array-like of str
+        Texts; ``"default"`` is `BACKGROUND`.
+
+    Returns
+    -------
+    list of str
+        The distinct texts.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    TypeError
+        If they are no list of str.
+    """
+    if isinstance(background, str):
+        if background == "default":
+            return list(BACKGROUND)
+        raise ValueError(
+            f"background must be 'default' or a list of texts. Got {background!r}."
+        )
+    texts = [_plain(text) for text in background]
+    for text in texts:
+        _check_text(text, "a text in background")
+    if not texts:
+        raise ValueError("background must hold at least one text. Got none.")
+    return list(dict.fromkeys(texts))
+
+
+def own_words(descriptions, background):
+    """Find the background texts that are a description of a label.
+
+    Parameters
+    ----------
+    descriptions : list of list of str
+        The descriptions of each label.
+    background : list of str
+        The background texts.
+
+    Returns
+    -------
+    dict of int to list of int
+        For the labels concerned the positions of their texts in the background, which
+        are no alternative to them; case and outer blanks make no difference.
+
+    Raises
+    ------
+    ValueError
+        If no text is left for a label.
+    """
+    place = {}
+    for position, text in enumerate(background):
+        place.setdefault(_fold(text), []).append(position)
+    found = {}
+    for label, texts in enumerate(descriptions):
+        own = {p for text in texts for p in place.get(_fold(text), ())}
+        if len(own) == len(background):
+            raise ValueError(
+                "background must hold a text that is none of the label's own. Got "
+                f"{background} for the label described by {texts}."
+            )
+        if own:
+            found[label] = sorted(own)
+    return found
+
+
+def embed_prompts(featurizer, descriptions, templates):
+    """Embed labels: the mean over all prompts of a label, of length 1.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer
+        Encodes the prompts; its store keeps each by its text.
+    descriptions : list of list of str
+        The descriptions of each label.
+    templates : list of str
+        Each is filled with each description.
+
+    Returns
+    -------
+    ndarray of shape (n_labels, embedding_dim), dtype float32
+        Unit rows.
+    """
+    blocks, start = [], 0
+    while start < len(descriptions):
+        stop, size = start, 0
+        while stop < len(descriptions) and (stop == start or size < _BLOCK):
+            size += len(descriptions[stop]) * len(templates)
+            stop += 1
+        blocks.append(_embed_block(featurizer, descriptions[start:stop], templates))
+        start = stop
+    return np.concatenate(blocks)
+
+
+def _embed_block(featurizer, descriptions, templates):
+    prompts = [
+        fill_template(template, text)
+        for texts in descriptions
+        for text in texts
+        for template in templates
+    ]
+    vectors = unit_rows(featurizer.encode_texts(prompts))
+    counts = [len(texts) * len(templates) for texts in descriptions]
+    starts = np.cumsum([0, *counts[:-1]])
+    # The mean and the sum point the same way.
+    sums = np.add.reduceat(vectors, starts, axis=0)
+    return np.ascontiguousarray(unit_rows(sums), dtype=np.float32)
+
+
+def fill_template(template, text):
+    """Put a label into a template; other braces in either stay as they are.
+
+    Parameters
+    ----------
+    template : str
+        With ``{}`` or ``{label}``.
+    text : str
+        What is put there.
+
+    Returns
+    -------
+    str
+        The prompt.
+    """
+    place = next(place for place in _PLACES if place in template)
+    return text.join(template.split(place))
+
+
+def _has_place(template):
+    return any(place in template for place in _PLACES)
+
+
+def _plain(value):
+    """Strip NumPy's type of a text."""
+    return str(value) if isinstance(value, str) else value
+
+
+def _fold(text):
+    return text.strip().casefold()
+
+
+def _check_text(value, what):
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{what[0].upper()}{what[1:]} must be a str. Got {value!r:.80} of type "
+            f"{type(value).__name__}."
+        )
+    if not value.strip():
+        raise ValueError(f"{what[0].upper()}{what[1:]} must not be empty.")

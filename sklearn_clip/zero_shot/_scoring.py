@@ -1,0 +1,220 @@
+"""Cosines to scores to labels, in blocks of rows: plain functions of arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import logsumexp
+
+SCORINGS = ("contrast", "sigmoid", "softmax", "cosine")
+# Entries of a block of scores: 16 MB of float32.
+_BLOCK_SIZE = 1 << 22
+# Scores of a row that shows nothing: the log-odds of about the smallest float32, and
+# the smallest cosine.
+_NOTHING = {"logit": np.float32(-87.0), "cosine": np.float32(-1.0)}
+
+
+@dataclass
+class Scorer:
+    """What turns unit feature rows into one score per label.
+
+    Parameters
+    ----------
+    scoring : {"contrast", "sigmoid", "softmax", "cosine"}
+        The rule.
+    labels : ndarray of shape (n_labels, d), dtype float32
+        Unit rows.
+    scale, bias : float
+        Of the logits; the bias is for ``"sigmoid"``.
+    background : ndarray of shape (n_background, d), dtype float32
+        Unit rows, for ``"contrast"``.
+    own : dict of int to list of int
+        Background rows that are no alternative to a label.
+    slope, intercept : ndarray of shape (n_labels,), dtype float32, or None
+        Calibration, applied last.
+    """
+
+    scoring: str
+    labels: np.ndarray
+    scale: float = 1.0
+    bias: float = 0.0
+    background: np.ndarray | None = None
+    own: dict = field(default_factory=dict)
+    slope: np.ndarray | None = None
+    intercept: np.ndarray | None = None
+
+    def score(self, features):
+        """Score rows in place of one array.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d), dtype float32
+            Unit rows; zeros where there is nothing to see, NaN where that is unknown.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype float32
+            Log-odds of the labels; cosines for ``"cosine"`` without calibration.
+        """
+        scores = np.empty((len(features), len(self.labels)), dtype=np.float32)
+        for rows in row_blocks(*scores.shape):
+            self.score_block(features[rows], scores[rows])
+        return scores
+
+    def score_block(self, features, out):
+        """Write the scores of some rows into `out`; see `score`."""
+        np.matmul(features, self.labels.T, out=out)
+        if self.scoring == "cosine":
+            nothing = _NOTHING["cosine"]
+        else:
+            nothing = _NOTHING["logit"]
+            out *= self.scale
+        if self.scoring == "contrast":
+            self._contrast(features, out)
+        elif self.scoring == "sigmoid":
+            out += np.float32(self.bias)
+        elif self.scoring == "softmax":
+            out -= _rivals(out)
+        if self.slope is not None:
+            nothing = _NOTHING["logit"]
+            out *= self.slope
+            out += self.intercept
+        out[~features.any(axis=1)] = nothing  # NaN counts as something
+
+    def _contrast(self, features, out):
+        """Log-odds of each label alone against all of the background."""
+        logits = self.scale * (features @ self.background.T)
+        out -= logsumexp(logits, axis=1, keepdims=True)
+        if self.own:
+            whole = logsumexp(logits, axis=1)
+            for label, own in self.own.items():
+                others = np.delete(logits, own, axis=1)
+                out[:, label] += whole - logsumexp(others, axis=1)
+
+
+def row_blocks(n_rows, n_columns):
+    """Cut rows into slices of about 4 million entries.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Shape of what is cut.
+
+    Yields
+    ------
+    slice
+        Consecutive rows.
+    """
+    step = max(1, _BLOCK_SIZE // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def _rivals(logits):
+    """Log of the sum of exp over the other labels of the row, for every label."""
+    top = logits.argmax(axis=1)
+    rows = np.arange(len(logits))
+    highest = logits[rows, top][:, None]
+    masses = np.exp(logits - highest)
+    rest = masses.sum(axis=1, keepdims=True) - masses
+    # The largest mass may be nearly the whole sum: its rest is summed by itself.
+    masses[rows, top] = 0
+    rest[rows, top] = masses.sum(axis=1)
+    smallest = np.finfo(np.float32).tiny
+    return highest + np.log(np.maximum(rest, smallest))
+
+
+def read_cuts(threshold, names, default, *, probability):
+    """Turn the ``threshold`` parameter into one cut per label.
+
+    Parameters
+    ----------
+    threshold : "auto", None, float, array-like of shape (n_labels,) or dict
+        The parameter; a dict names labels and leaves the others at `default`.
+    names : list of str
+        The labels.
+    default : float or ndarray of shape (n_labels,)
+        What ``"auto"`` is.
+    probability : bool
+        Whether cuts are probabilities or cosines.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,), dtype float64
+        The cuts; minus infinity for None.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of cuts than labels, a name is unknown, or a cut is
+        NaN or out of range.
+    """
+    cuts = np.broadcast_to(np.asarray(default, np.float64), (len(names),)).copy()
+    if threshold is None:
+        cuts[:] = -np.inf
+    elif isinstance(threshold, Mapping):
+        place = {name: label for label, name in enumerate(names)}
+        for name, cut in threshold.items():
+            if name not in place:
+                raise ValueError(
+                    f"threshold must name labels of classes. Got {name!r}, which is "
+                    f"none of the {len(names)}."
+                )
+            cuts[place[name]] = _check_cut(cut, f"label {name!r}", probability)
+    elif not isinstance(threshold, str):  # "auto"
+        given = np.asarray(threshold, dtype=np.float64)
+        if given.shape not in ((), (len(names),)):
+            raise ValueError(
+                "threshold must be a number, or one for each of the "
+                f"{len(names)} labels. Got shape {given.shape}."
+            )
+        for label, cut in enumerate(np.broadcast_to(given, cuts.shape)):
+            where = "all labels" if given.ndim == 0 else f"label {names[label]!r}"
+            cuts[label] = _check_cut(cut, where, probability)
+    return cuts
+
+
+def _check_cut(cut, where, probability):
+    low = 0 if probability else -1
+    if cut == np.inf or low <= cut <= 1:
+        return float(cut)
+    what = "a probability" if probability else "a cosine"
+    raise ValueError(
+        f"threshold must be {what}, in [{low}, 1], or infinity for never. Got {cut} "
+        f"({where})."
+    )
+
+
+def decide(scores, cuts, *, top_k=None, at_least_one=False):
+    """Choose the labels of some rows.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_labels)
+        Scores; rows of NaN get no label.
+    cuts : ndarray of shape (n_labels,)
+        On the scale of the scores; a label needs at least this. Infinity: never.
+    top_k : int or None
+        Labels of a row at most, those of the highest scores.
+    at_least_one : bool
+        Give a row without a label the one of the highest score.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels), dtype bool
+        The labels.
+    """
+    chosen = scores >= cuts.astype(np.float64)
+    n_labels = scores.shape[1]
+    if top_k is not None and top_k < n_labels:
+        first = np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k]
+        among = np.zeros_like(chosen)
+        np.put_along_axis(among, first, True, axis=1)
+        chosen &= among
+    if at_least_one:
+        allowed = np.flatnonzero(cuts < np.inf)
+        without = np.flatnonzero(~chosen.any(axis=1) & ~np.isnan(scores[:, 0]))
+        if len(allowed) and len(without):
+            best = scores[np.ix_(without, allowed)].argmax(axis=1)
+            chosen[without, allowed[best]] = True
+    return chosen
