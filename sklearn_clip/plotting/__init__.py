@@ -1,0 +1,19 @@
+"""Pictures of multi-label data and of how well it is predicted, with matplotlib.
+
+The displays follow scikit-learn's: a ``from_...`` method computes and draws, ``plot``
+draws again. matplotlib is imported when the first one is made.
+"""
+
+from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
+from sklearn_clip.plotting._label_grid import LabelGridDisplay
+from sklearn_clip.plotting._label_score import LabelScoreDisplay
+from sklearn_clip.plotting._precision_recall import MultiLabelPrecisionRecallDisplay
+from sklearn_clip.plotting._threshold_curve import ThresholdCurveDisplay
+
+__all__ = [
+    "LabelCooccurrenceDisplay",
+    "LabelGridDisplay",
+    "LabelScoreDisplay",
+    "MultiLabelPrecisionRecallDisplay",
+    "ThresholdCurveDisplay",
+]

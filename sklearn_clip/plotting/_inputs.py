@@ -1,0 +1,222 @@
+"""What the displays are given: targets, scores, names, and a choice of labels."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_clip._shared import positive_scores
+from sklearn_clip.metrics._entries import check_targets, column_names
+
+
+def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
+    """Check targets and find the names of their labels.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    label_names : sequence of length n_labels or None, default=None
+        Names. None takes the columns of `y_true`, else those of `tables`, else those
+        `estimator` was fitted on, else numbers.
+    tables : iterable, default=()
+        Predictions or scores.
+    estimator : estimator instance or None, default=None
+        A fitted classifier, Pipeline or search.
+
+    Returns
+    -------
+    entries : Entries
+        The checked targets.
+    names : ndarray of shape (n_labels,), dtype=object
+        The names.
+    """
+    entries = check_targets(y_true)
+    n_labels = entries.positive.shape[1]
+    if label_names is None:
+        known = (entries.names, *map(column_names, tables))
+        label_names = next((names for names in known if names is not None), None)
+    if label_names is None:
+        label_names = learnt(estimator, "label_names_")
+    return entries, name_array(label_names, n_labels)
+
+
+def name_array(label_names, n_labels):
+    """Put the names of labels into an array; None numbers them.
+
+    Parameters
+    ----------
+    label_names : sequence of length n_labels or None
+        The names.
+    n_labels : int
+        How many there must be.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,), dtype=object
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of them.
+    """
+    label_names = range(n_labels) if label_names is None else list(label_names)
+    if len(label_names) != n_labels:
+        raise ValueError(
+            f"label_names must have one name for each of the {n_labels} labels. "
+            f"Got {len(label_names)}."
+        )
+    names = np.empty(n_labels, dtype=object)
+    names[:] = label_names
+    return names
+
+
+def learnt(estimator, attribute):
+    """Look for a learnt attribute in an estimator and in those inside it.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        A classifier, Pipeline, search or meta-estimator.
+    attribute : str
+        Name of the attribute.
+
+    Returns
+    -------
+    object
+        Its value in the outermost estimator that has it, None if there is none.
+    """
+    while estimator is not None:
+        value = getattr(estimator, attribute, None)
+        if value is not None:
+            return value
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            inner = getattr(estimator, "best_estimator_", None)
+            estimator = getattr(estimator, "estimator_", inner)
+    return None
+
+
+def score_rows(estimator, X, n_labels):
+    """Score rows as a fitted classifier does before it cuts.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier, Pipeline or search.
+    X : array-like of length n_samples
+        Rows, as the estimator takes them.
+    n_labels : int
+        Number of labels.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_labels)
+        Probabilities or decision values.
+    method : {"predict_proba", "decision_function"}
+        Which of them: the one that the cuts of a ThresholdOptimizer belong to.
+    """
+    check_is_fitted(estimator)
+    method = learnt(estimator, "response_method_")
+    return positive_scores(estimator, X, n_labels, method=method)
+
+
+def predict_rows(estimator, X, n_labels):
+    """Predict labels with a fitted classifier.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier, Pipeline or search.
+    X : array-like of length n_samples
+        Rows, as the estimator takes them.
+    n_labels : int or None
+        Number of labels, None if it is not known.
+
+    Returns
+    -------
+    {ndarray, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        What the estimator predicts.
+    """
+    check_is_fitted(estimator)
+    predicted = estimator.predict(X)
+    if n_labels == 1 and getattr(predicted, "ndim", 2) == 1:
+        predicted = np.reshape(predicted, (-1, 1))  # some drop the only column
+    return predicted
+
+
+def choose_labels(labels, names, *, support=None, max_labels=None):
+    """Choose the labels to draw.
+
+    Parameters
+    ----------
+    labels : sequence of label names or positions, or None
+        The labels, in this order; what is both a name and a position is a name. None
+        takes the `max_labels` most frequent ones.
+    names : ndarray of shape (n_labels,), dtype=object
+        Names of all labels.
+    support : ndarray of shape (n_labels,) or None, default=None
+        Positives of each label; None takes the first labels for the most frequent.
+    max_labels : int or None, default=None
+        How many at most where `labels` is None; None is all.
+
+    Returns
+    -------
+    ndarray of int
+        Positions of the labels, the most frequent first unless they were given.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is empty or holds something that is no label, or if `max_labels` is
+        not a positive integer.
+    """
+    check_count(max_labels, "max_labels")
+    if labels is None:
+        order = np.arange(len(names))
+        if support is not None:
+            order = np.argsort(-np.asarray(support), kind="stable")
+        return order[:max_labels]
+    if isinstance(labels, str | Integral):
+        labels = [labels]
+    place = {name: position for position, name in enumerate(names)}
+    chosen = []
+    for label in labels:
+        position = place.get(label, label)
+        if (
+            not isinstance(position, Integral)
+            or isinstance(position, bool | np.bool_)
+            or not 0 <= position < len(names)
+        ):
+            some = ", ".join(repr(name) for name in names[:5])
+            raise ValueError(
+                "labels must hold names of labels, or positions from 0 to "
+                f"{len(names) - 1}. Got {label!r}; the names are {some}"
+                f"{', ...' if len(names) > 5 else ''}."
+            )
+        chosen.append(int(position))
+    if not chosen:
+        raise ValueError("labels must hold at least one label. Got none.")
+    return np.array(chosen)
+
+
+def check_count(value, what):
+    """Check a number of things to draw.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    what : str
+        Name of the parameter.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor a positive integer.
+    """
+    good = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    if value is not None and not (good and value >= 1):
+        raise ValueError(f"{what} must be a positive integer or None. Got {value!r}.")

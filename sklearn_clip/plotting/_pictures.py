@@ -1,0 +1,249 @@
+"""Single pictures: found in rows of any form, drawn, and written above and below."""
+
+import textwrap
+from collections.abc import Mapping
+
+import numpy as np
+
+from sklearn_clip._shared import _safe_indexing
+from sklearn_clip.embedding import decode_image, split_rows
+from sklearn_clip.embedding._images import explain_failure
+from sklearn_clip.plotting._axes import GREY, short_name
+
+FONT = 8.5  # points
+LINE = FONT * 1.3 / 72  # inches from one line of text to the next
+_SIDE = 256  # pixels of a picture that is kept
+
+
+def check_rows(rows, n_samples):
+    """Check positions of rows.
+
+    Parameters
+    ----------
+    rows : array-like of int
+        The positions.
+    n_samples : int
+        Number of rows.
+
+    Returns
+    -------
+    ndarray of int
+        The positions.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they are no integers from 0 to n_samples - 1.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size:
+        raise ValueError(
+            "rows must hold at least one row, as integer positions. Got an array of "
+            f"shape {rows.shape} and dtype {rows.dtype}."
+        )
+    outside = rows[(rows < 0) | (rows >= n_samples)]
+    if outside.size:
+        raise ValueError(
+            f"rows must hold positions from 0 to {n_samples - 1}. Got {outside[0]}."
+        )
+    return rows
+
+
+def find_featurizer(estimator):
+    """Find the step of an estimator that reads images.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A Pipeline, search or meta-estimator.
+
+    Returns
+    -------
+    estimator instance or None
+        The first one that has the parameters `image`, `text` and `image_root`.
+    """
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    names = ("image", "text", "image_root")
+    parts = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    for part in (estimator, *parts.values()):
+        if all(hasattr(part, name) for name in names):
+            return part
+    return None
+
+
+def read_pictures(X, rows, image, text, image_root):
+    """Read the pictures of some rows.
+
+    Parameters
+    ----------
+    X : array-like of length n_samples
+        Rows in any form that CLIPFeaturizer takes.
+    rows : ndarray of int
+        Positions of the rows.
+    image, text : str or None
+        Names of the columns, or "auto".
+    image_root : str, path-like or None
+        Folder put before relative paths.
+
+    Returns
+    -------
+    pictures : list of PIL.Image.Image or str
+        The first picture of each row, at most `_SIDE` pixels wide and high; what is
+        wrong where there is none.
+    titles : list of str
+        Position, index label and text of each row.
+    """
+    part = _safe_indexing(X, rows)
+    image = "image" if image in ("auto", None) else image
+    text = _column_of_texts(part, "text" if text == "auto" else text)
+    modalities = ("image",) if text is None else ("image", "text")
+    cells = split_rows(part, image=image, text=text, modalities=modalities)
+    pictures = [_first_picture(cell, image_root) for cell in cells.image]
+    titles = []
+    for place, row in enumerate(rows):
+        title = f"row {row}"
+        if cells.index is not None and cells.index[place] != row:
+            title += f" ({cells.index[place]})"
+        if text is not None:
+            title = f"{' '.join(cells.text[place])}\n{title}"
+        titles.append(title)
+    return pictures, titles
+
+
+def _column_of_texts(X, text):
+    """Name of the column of texts, None if the rows have none."""
+    if text is None:
+        return None
+    if hasattr(X, "columns"):
+        return text if text in X.columns else None
+    rows = list(X)
+    if all(isinstance(row, Mapping) for row in rows):
+        return text if any(text in row for row in rows) else None
+    return text if all(map(_is_pair, rows)) else None
+
+
+def _is_pair(row):
+    """Tell (image, text) from an image."""
+    array = isinstance(row, np.ndarray) and row.ndim == 1
+    return (array or isinstance(row, tuple | list)) and len(row) == 2
+
+
+def _first_picture(cell, root):
+    """Decode the first picture of a row."""
+    if not cell:
+        return "(no image)"
+    try:
+        picture = decode_image(cell[0], root, draft_side=_SIDE)
+    except MemoryError:
+        raise
+    except Exception as exc:  # Pillow's readers raise nearly anything on broken files
+        return f"(cannot be read: {explain_failure(exc)})"
+    picture.thumbnail((_SIDE, _SIDE))
+    return picture
+
+
+def families():
+    """Fonts of a text: the user's, and one that has the marks.
+
+    Returns
+    -------
+    list of str
+        Names of font families.
+    """
+    from matplotlib import rcParams
+
+    return [*rcParams["font.family"], "DejaVu Sans"]
+
+
+def draw_picture(ax, image, width):
+    """Draw a picture in the middle of square axes, or say why there is none.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        The axes.
+    image : PIL.Image.Image or str
+        The picture, or what to say.
+    width : int
+        Characters in a line.
+    """
+    ax.set(xticks=[], yticks=[])
+    ax.set_anchor("NW")
+    for spine in ax.spines.values():
+        spine.set(color="#cccccc", linewidth=0.6)
+    if isinstance(image, str):
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        words = "\n".join(textwrap.wrap(image, width))
+        ax.text(
+            0.5,
+            0.5,
+            words,
+            ha="center",
+            va="center",
+            fontsize=FONT,
+            color=GREY,
+            parse_math=False,
+        )
+        return
+    ax.imshow(image)
+    side = max(image.size)
+    left, over = (side - image.width) / 2, (side - image.height) / 2
+    ax.set(xlim=(-0.5 - left, side - left - 0.5), ylim=(side - over - 0.5, -0.5 - over))
+
+
+def write_above(ax, title, width):
+    """Write the title of a picture.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        The axes.
+    title : str
+        Its lines; each is shortened.
+    width : int
+        Characters in a line of the names.
+    """
+    lines = [short_name(line, width + 2) for line in title.split("\n")]
+    ax.annotate(
+        "\n".join(lines),
+        (0, 1),
+        xytext=(0, 3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="bottom",
+        fontsize=FONT - 0.5,
+        color="#333333",
+        parse_math=False,
+    )
+
+
+def write_below(ax, lines):
+    """Write lines below a picture, each in its colour.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        The axes.
+    lines : list of tuple (text, colour)
+        The lines.
+
+    Returns
+    -------
+    list of matplotlib Text
+        The lines.
+    """
+    return [
+        ax.annotate(
+            text,
+            (0, 0),
+            xytext=(0, -3 - 72 * LINE * number),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="top",
+            fontsize=FONT,
+            color=colour,
+            family=families(),
+            parse_math=False,
+        )
+        for number, (text, colour) in enumerate(lines)
+    ]
