@@ -1,0 +1,92 @@
+"""What all displays have in common."""
+
+import inspect
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_clip import plotting
+from sklearn_clip.plotting._axes import short_name
+from sklearn_clip.plotting._inputs import choose_labels, learnt
+
+Y = np.array([[1, 0], [0, 1], [1, 1]])
+P = np.array([[0.9, 0.2], [0.3, 0.6], [0.4, 0.7]])
+CALLS = {
+    "LabelCooccurrenceDisplay": ("from_labels", (Y,)),
+    "LabelGridDisplay": (
+        "from_predictions",
+        ([Image.new("RGB", (8, 8), "red")] * 3, Y, P > 0.5),
+    ),
+    "LabelScoreDisplay": ("from_predictions", (Y, P > 0.5)),
+    "MultiLabelPrecisionRecallDisplay": ("from_predictions", (Y, P)),
+    "ThresholdCurveDisplay": ("from_predictions", (Y, P)),
+}
+
+
+def call(name, **options):
+    method, arguments = CALLS[name]
+    return getattr(getattr(plotting, name), method)(*arguments, **options)
+
+
+def test_every_display_is_tested():
+    assert sorted(CALLS) == plotting.__all__
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_display_keeps_its_parameters_and_redraws(name, pyplot):
+    display = call(name)
+    assert display.plot() is display
+    assert len(pyplot.get_fignums()) == 2
+    assert pyplot.figure(2) is display.figure_
+    for parameter in inspect.signature(type(display)).parameters:
+        assert hasattr(display, parameter)
+    axes = display.axes_ if hasattr(display, "axes_") else [display.ax_]
+    assert all(ax.figure is display.figure_ for ax in axes)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_missing_matplotlib_names_the_extra(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    match = rf"{name} needs matplotlib.*pip install 'sklearn-clip\[plot\]'"
+    with pytest.raises(ImportError, match=match):
+        call(name)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_dollars_in_names_are_no_formula(name):
+    display = call(name, label_names=["$x_", "$y^$"])
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_figure_can_be_written_as_vectors(name, tmp_path):
+    call(name).figure_.savefig(tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size > 1000
+
+
+def test_names_are_shortened_in_the_middle():
+    assert short_name("a  short\nname") == "a short name"
+    assert short_name("internationally known 17", 15) == "internatio…n 17"
+    assert short_name("one two 17", 9) == "one tw…17"
+
+
+def test_labels_are_names_first_and_positions_second():
+    names = np.array(["b", 0, "a"], dtype=object)
+    assert choose_labels(["a", 0], names).tolist() == [2, 1]
+    assert choose_labels("b", names).tolist() == [0]
+    assert choose_labels([2], names).tolist() == [2]
+    assert choose_labels(None, names, support=[1, 5, 3]).tolist() == [1, 2, 0]
+    with pytest.raises(ValueError, match="positions from 0 to 2. Got True"):
+        choose_labels([True], np.array(["x", "y", "z"], dtype=object))
+
+
+def test_learnt_attribute_is_found_through_search_and_pipeline(
+    make_problem, fitted_search
+):
+    data = make_problem()
+    search = fitted_search(data.X, data.Y.astype(int))
+    assert learnt(search, "n_classes_") == 4
+    assert learnt(search, "thresholds_") is None
+    assert learnt(None, "thresholds_") is None

@@ -1,0 +1,199 @@
+"""Bars and points: their values, order, names and gaps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.metrics import average_precision_score, f1_score, recall_score
+
+from sklearn_clip.metrics import masked_f1_score
+from sklearn_clip.plotting import LabelScoreDisplay
+
+
+def tick_names(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_bars_are_the_scores_of_the_labels_highest_first(make_problem):
+    data = make_problem(6)
+    predicted = (data.P >= 0.5).astype(int)
+    display = LabelScoreDisplay.from_predictions(
+        data.Y, predicted, label_names=data.names
+    )
+    f1 = f1_score(data.Y, predicted, average=None, zero_division=0)
+    widths = [bar.get_width() for bar in display.bars_]
+    np.testing.assert_allclose(widths, -np.sort(-f1))
+    np.testing.assert_allclose(f1[display.labels_], widths)
+    assert tick_names(display.ax_.yaxis) == [f"label {n}" for n in display.labels_]
+    top, bottom = display.ax_.transData.transform([(0, 0), (0, 5)])[:, 1]
+    assert top > bottom
+    values = [text.get_text() for text in display.ax_.texts]
+    assert values == [f"{width:.2f}" for width in widths]
+    (side,) = display.ax_.child_axes
+    support = data.Y.sum(axis=0)[display.labels_]
+    assert tick_names(side.yaxis) == [f"{n:.0f}" for n in support]
+
+
+def test_line_marks_the_mean_of_defined_scores(make_problem):
+    data = make_problem(5)
+    data.Y[:, 1] = 0
+    display = LabelScoreDisplay.from_predictions(data.Y, data.P, metric="ap")
+    kept = [0, 2, 3, 4]
+    mean = average_precision_score(data.Y[:, kept], data.P[:, kept], average="macro")
+    (line,) = display.ax_.lines
+    assert line.get_xdata()[0] == pytest.approx(mean)
+    assert line.get_label() == f"mean of 4 labels: {mean:.3f}"
+    assert display.labels_[-1] == 1
+    assert display.bars_[-1].get_width() == 0
+    assert display.ax_.texts[-1].get_text() == "not defined"
+
+
+@pytest.mark.parametrize(
+    "metric, expected", [("f1", f1_score), ("recall", recall_score)]
+)
+def test_metric_is_chosen_and_named(metric, expected, make_problem):
+    data = make_problem()
+    predicted = data.P >= 0.5
+    display = LabelScoreDisplay.from_predictions(data.Y, predicted, metric=metric)
+    scores = expected(data.Y, predicted, average=None, zero_division=0)
+    np.testing.assert_allclose(display.scores, scores)
+    assert display.ax_.get_xlabel().lower() == metric
+
+
+def test_bars_are_sorted_by_support_name_or_as_given(make_problem):
+    data = make_problem(5)
+    display = LabelScoreDisplay.from_predictions(
+        data.Y, data.P >= 0.5, label_names=list("cabed")
+    )
+    support = display.plot(sort_by="support").support[display.labels_]
+    assert (np.diff(support) <= 0).all()
+    display.plot(sort_by="label")
+    assert tick_names(display.ax_.yaxis) == list("abcde")
+    display.plot(sort_by=None, labels=["e", "c"])
+    np.testing.assert_array_equal(display.labels_, [3, 0])
+
+
+def test_unknown_labels_are_left_out(make_problem):
+    data = make_problem(3, unknown=0.3)
+    display = LabelScoreDisplay.from_predictions(data.Y, data.P >= 0.5)
+    expected = masked_f1_score(data.Y, data.P >= 0.5, average=None)
+    np.testing.assert_allclose(display.scores, expected)
+    np.testing.assert_array_equal(display.support, np.nansum(data.Y, axis=0))
+
+
+def test_frames_and_sparse_matrices_are_taken(make_problem):
+    data = make_problem()
+    frame = pd.DataFrame(data.Y, columns=data.names)
+    display = LabelScoreDisplay.from_predictions(frame, sparse.csr_matrix(data.P > 0.5))
+    assert set(tick_names(display.ax_.yaxis)) == set(data.names)
+    again = LabelScoreDisplay.from_predictions(sparse.csr_matrix(data.Y), data.P > 0.5)
+    np.testing.assert_array_equal(again.scores, display.scores)
+
+
+def test_estimator_is_asked_for_what_the_metric_needs(make_problem, fitted_search):
+    data = make_problem()
+    search = fitted_search(data.X, data.Y.astype(int))
+    display = LabelScoreDisplay.from_estimator(search, data.X, data.Y)
+    expected = f1_score(data.Y, search.predict(data.X), average=None)
+    np.testing.assert_allclose(display.scores, expected)
+    display = LabelScoreDisplay.from_estimator(search, data.X, data.Y, metric="ap")
+    P = search.predict_proba(data.X)
+    expected = average_precision_score(data.Y, P, average=None)
+    np.testing.assert_allclose(display.scores, expected)
+
+
+def test_too_many_bars_leave_a_gap_in_the_middle(make_problem):
+    data = make_problem(30)
+    display = LabelScoreDisplay.from_predictions(data.Y, data.P >= 0.5)
+    every = display.labels_
+    display.plot(kind="bars", max_labels=7)
+    np.testing.assert_array_equal(display.labels_, [*every[:4], *every[-3:]])
+    middles = [bar.get_y() + bar.get_height() / 2 for bar in display.bars_]
+    np.testing.assert_allclose(middles, [0, 1, 2, 3, 5, 6, 7])
+    (gap,) = [text for text in display.ax_.texts if "between" in text.get_text()]
+    assert gap.get_text() == "... 23 labels between ..."
+    assert gap.get_position()[1] == 4
+
+
+@pytest.mark.parametrize("n_labels", [3, 60])
+def test_texts_of_bars_do_not_overlap(n_labels, make_problem, overlaps):
+    data = make_problem(n_labels, n_samples=300)
+    names = [f"a label with quite a long name, {n}" for n in range(n_labels)]
+    display = LabelScoreDisplay.from_predictions(
+        data.Y, data.P >= 0.5, label_names=names
+    )
+    (side,) = display.ax_.child_axes
+    texts = [
+        *display.ax_.get_yticklabels(),
+        *side.get_yticklabels(),
+        *display.ax_.texts,
+    ]
+    assert len(texts) == 3 * n_labels
+    assert overlaps(display.figure_, texts) == ([], [])
+
+
+def test_hundreds_of_labels_become_points(make_problem, overlaps):
+    data = make_problem(300)
+    data.Y[:, 7] = 0
+    display = LabelScoreDisplay.from_predictions(
+        data.Y, data.P, metric="ap", label_names=data.names
+    )
+    assert display.bars_ is None
+    defined = np.flatnonzero(np.isfinite(display.scores))
+    assert len(defined) == 299
+    expected = np.column_stack([data.Y.sum(axis=0), display.scores])[defined]
+    np.testing.assert_allclose(display.points_.get_offsets(), expected)
+    assert 5 <= len(display.names_) <= 20
+    assert overlaps(display.figure_, display.names_) == ([], [])
+    dots = display.ax_.transData.transform(expected)
+    for name in display.names_:
+        assert not name.get_window_extent().count_contains(dots)
+
+
+def test_label_without_positives_has_room_on_the_scale(make_problem):
+    data = make_problem(4)
+    data.Y[:, 3] = 0
+    display = LabelScoreDisplay.from_predictions(data.Y, data.P >= 0.5)
+    display.plot(kind="scatter", n_names=1)
+    low, high = display.ax_.get_xlim()
+    assert -1 < low < 0
+    assert high > data.Y.sum(axis=0).max()
+    assert len(display.names_) == 1
+
+
+def test_worst_label_for_its_support_is_named_first():
+    scores = [0.9, 0.1, 0.15, 0.5]
+    display = LabelScoreDisplay(scores, [400, 3, 500, 30], label_names=list("abcd"))
+    display.plot(kind="scatter", n_names=1)
+    assert [name.get_text() for name in display.names_] == ["c"]
+
+
+def test_given_axes_are_used(pyplot, make_problem):
+    data = make_problem()
+    figure, ax = pyplot.subplots()
+    display = LabelScoreDisplay.from_predictions(data.Y, data.P >= 0.5, ax=ax)
+    assert (display.ax_, display.figure_) == (ax, figure)
+    assert display.plot() is display
+    assert display.ax_ is not ax
+
+
+@pytest.mark.parametrize(
+    "options, match",
+    [
+        ({"metric": "F1"}, "metric must be one of 'f1', 'precision'.*Got 'F1'"),
+        ({"kind": "pie"}, "kind must be one of 'auto', 'bars', 'scatter'. Got 'pie'"),
+        ({"sort_by": "f1"}, "sort_by must be one of 'score'.*Got 'f1'"),
+        ({"max_labels": -1}, "max_labels must be a positive integer or None. Got -1"),
+        ({"n_names": True}, "n_names must be a positive integer or None. Got True"),
+    ],
+)
+def test_bad_options_are_refused(options, match, make_problem):
+    data = make_problem()
+    with pytest.raises(ValueError, match=match):
+        LabelScoreDisplay.from_predictions(data.Y, data.P >= 0.5, **options)
+
+
+def test_scores_in_place_of_predictions_are_refused(make_problem):
+    data = make_problem()
+    with pytest.raises(ValueError, match="Scores are cut first"):
+        LabelScoreDisplay.from_predictions(data.Y, data.P)
