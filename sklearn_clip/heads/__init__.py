@@ -5,6 +5,8 @@ from sklearn_clip._lazy import lazy_names
 # Only the nets need torch: names are imported when they are used.
 _HOMES = {
     "AttentionHead": "_tokens",
+    "CLIPAdapterClassifier": "_clip_adapter",
+    "CLIPAdapterHead": "_modules",
     "ConstantSafeClassifier": "_constant",
     "CosineHead": "_modules",
     "GMLPHead": "_tokens",

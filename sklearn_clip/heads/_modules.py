@@ -133,7 +133,7 @@ class CosineHead(nn.Module):
         Start of the scale, in (0, 100]; its logarithm is learnt, and it is capped at
         100. None puts out plain cosines, without bias, for ``criterion=
         "tempered_bce"``, which has both.
-    bias : float, default=-3.0
+    bias : float or array-like of shape (n_labels,), default=-3.0
         Start of the bias, of which each label learns its own.
 
     Raises
@@ -172,7 +172,8 @@ class CosineHead(nn.Module):
         self.log_scale = self.bias = None
         if scale is not None:
             self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-            self.bias = nn.Parameter(torch.full((n_labels,), float(bias)))
+            bias = torch.as_tensor(bias, dtype=torch.float32)
+            self.bias = nn.Parameter(bias.expand(n_labels).clone())
 
     def forward(self, x):
         """Compute the logits, (n, n_features) -> (n, n_labels)."""
@@ -183,6 +184,80 @@ class CosineHead(nn.Module):
         with torch.no_grad():
             self.log_scale.clamp_(max=math.log(_MAX_SCALE))
         return self.log_scale.exp() * cosines + self.bias
+
+
+class CLIPAdapterHead(CosineHead):
+    """Cosine head over features that a small perceptron adapts.
+
+    A unit row f becomes (1 - alpha) f + alpha ReLU(W2 ReLU(W1 f)), a cosine of which
+    with the label vectors is scaled as in `CosineHead`. With prompt embeddings for
+    `init` it starts close to their zero-shot classifier.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the rows.
+    n_labels : int
+        Number of labels.
+    init : array-like of shape (n_labels, n_features), default=None
+        Label vectors to start from, as for `CosineHead`.
+    alpha : float, default=0.2
+        Share of the adapted features, in [0, 1].
+    reduction : int, default=4
+        How many times narrower than a row the hidden layer is.
+    scale : float or None, default=20.0
+        Start of the scale, as for `CosineHead`.
+    bias : float or array-like of shape (n_labels,), default=-3.0
+        Start of the bias, as for `CosineHead`.
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `reduction` is out of range, and where `CosineHead` raises.
+
+    References
+    ----------
+    Gao et al., "CLIP-Adapter: Better Vision-Language Models with Feature Adapters",
+    arXiv:2110.04544.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_clip.heads import CLIPAdapterHead
+    >>> prompts = torch.eye(3, 8)
+    >>> head = CLIPAdapterHead(n_features=8, n_labels=3, init=prompts)
+    >>> head(torch.zeros(2, 8)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_labels,
+        init=None,
+        alpha=0.2,
+        reduction=4,
+        scale=20.0,
+        bias=-3.0,
+    ):
+        super().__init__(n_features, n_labels, init=init, scale=scale, bias=bias)
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must be in [0, 1]. Got {alpha!r}.")
+        if reduction < 1:
+            raise ValueError(f"reduction must be at least 1. Got {reduction!r}.")
+        self.alpha = alpha
+        hidden = max(1, n_features // reduction)
+        self.down = nn.Linear(n_features, hidden, bias=False)
+        self.up = nn.Linear(hidden, n_features, bias=False)
+
+    def adapt(self, x):
+        """Adapt rows, scaled to length 1; (n, n_features) -> (n, n_features)."""
+        x = F.normalize(x, dim=1)
+        return (1 - self.alpha) * x + self.alpha * F.relu(self.up(F.relu(self.down(x))))
+
+    def forward(self, x):
+        """Compute the logits, (n, n_features) -> (n, n_labels)."""
+        return super().forward(self.adapt(x))
 
 
 def _label_vectors(init, shape):

@@ -18,7 +18,12 @@ from torch.utils.data import DataLoader, Subset
 
 from sklearn_clip._shared import Interval, StrOptions
 from sklearn_clip.heads._batches import RowDataset, encode_targets, make_loader
-from sklearn_clip.heads._modules import CosineHead, LinearHead, MLPHead
+from sklearn_clip.heads._modules import (
+    CLIPAdapterHead,
+    CosineHead,
+    LinearHead,
+    MLPHead,
+)
 from sklearn_clip.heads._tokens import AttentionHead, GatedHead, GMLPHead
 from sklearn_clip.heads._validation import (
     METRICS,
@@ -34,6 +39,7 @@ MODULES = {
     "gated": GatedHead,
     "attention": AttentionHead,
     "cosine": CosineHead,
+    "adapter": CLIPAdapterHead,
 }
 
 # With fewer rows, those held out are missed more than the stopping is worth.
@@ -66,7 +72,7 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
     ----------
     module : str, type or Module, default="mlp"
         ``"linear"``, ``"mlp"``, ``"gmlp"``, ``"gated"``, ``"attention"``,
-        ``"cosine"`` (their parameters are those of the classes in
+        ``"cosine"``, ``"adapter"`` (their parameters are those of the classes in
         `sklearn_clip.heads`, written ``module__hidden=256``), or any class of modules
         that turns (n, n_features) into logits (n, n_labels). It is given `n_features`
         and `n_labels` if its constructor has them.
