@@ -138,8 +138,11 @@ def _first_picture(cell, root):
         raise
     except Exception as exc:  # Pillow's readers raise nearly anything on broken files
         return f"(cannot be read: {explain_failure(exc)})"
-    picture.thumbnail((_SIDE, _SIDE))
-    return picture
+    if max(picture.size) <= _SIDE:
+        return picture
+    small = picture.copy()  # what was decoded may be the user's own picture
+    small.thumbnail((_SIDE, _SIDE))
+    return small
 
 
 def families():
