@@ -73,7 +73,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         ``"drawing"`` or ``"none"`` of `sklearn_clip.zero_shot.TEMPLATES`, or your own,
         with ``{}`` or ``{label}`` for the label. The embeddings of all prompts of a
         label are averaged and scaled to length 1. Descriptions that are sentences want
-        ``"none"``.
+        ``"none"``. Which words suit a model is seen with :meth:`prompt_report`.
     background : "default" or list of str, default="default"
         What else a row may show, for ``scoring="contrast"``; put into the same
         templates. A text that is also a description of a label is no alternative to

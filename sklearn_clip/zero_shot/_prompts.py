@@ -252,7 +252,7 @@ def _embed_block(featurizer, descriptions, templates):
         for text in texts
         for template in templates
     ]
-    vectors = unit_rows(featurizer.encode_texts(prompts))
+    vectors = featurizer.encode_texts(prompts)
     counts = [len(texts) * len(templates) for texts in descriptions]
     starts = np.cumsum([0, *counts[:-1]])
     # The mean and the sum point the same way.

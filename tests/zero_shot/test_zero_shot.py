@@ -314,6 +314,7 @@ def test_function_that_leaves_the_space_of_prompts_is_refused(
         model.predict([(picture, "a") for picture in pictures])
 
 
+@pytest.mark.filterwarnings("ignore:1 image could not be read")
 @pytest.mark.parametrize("scoring", SCORINGS)
 @pytest.mark.parametrize("on_error", ["zero", "nan"])
 def test_rows_that_show_nothing_get_no_label_and_a_warning(
@@ -373,6 +374,18 @@ def test_calibration_takes_every_form_of_targets(clip, pictures, targets):
     assert np.isfinite(model.predict_proba(pictures)).all()
     # A label of which nothing is known does what all do.
     assert model.slope_[1] == pytest.approx(model._common[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("scoring", ["contrast", "softmax", "cosine", "sigmoid"])
+def test_calibration_follows_what_the_rows_say(clip, pictures, targets, scoring):
+    def mean_of(y):
+        model = ZeroShotClassifier(NAMES, clip, scoring=scoring, calibrate=True)
+        return (
+            model.fit(pictures * 4, np.tile(y, (4, 1))).predict_proba(pictures).mean()
+        )
+
+    rare, common = np.zeros_like(targets), np.ones_like(targets)
+    assert mean_of(rare) + 0.1 < mean_of(targets) < mean_of(common) - 0.1
 
 
 def test_refit_without_calibration_forgets_it(clip, pictures, targets):
