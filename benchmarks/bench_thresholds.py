@@ -13,7 +13,8 @@ import time
 import numpy as np
 from sklearn.metrics import f1_score
 
-from sklearn_clip.thresholds._search import AVERAGES, STRATEGIES, find_cuts
+from sklearn_clip.thresholds._objective import AVERAGES
+from sklearn_clip.thresholds._search import STRATEGIES, find_cuts
 
 
 def make_scores(n_rows, n_labels, seed):

@@ -92,35 +92,38 @@ def import_optional(module, *, extra, purpose):
         ) from exc
 
 
-def _is_zero_or_one(value):
-    """Tell whether an object is 0 or 1; text, None and pandas' NA are not."""
+def _as_number(value):
+    """1.0, 0.0 or NaN of an object, infinity if it is none of them."""
     try:
-        return bool(value == 0 or value == 1)
-    except (TypeError, ValueError):
-        return False
+        if value is None or value != value:
+            return np.nan
+        return float(value) if value == 0 or value == 1 else np.inf
+    except (TypeError, ValueError):  # pandas' NA has no truth value
+        return np.nan if type(value).__name__ == "NAType" else np.inf
 
 
 def check_indicator(y, *, one_dimensional_hint=""):
-    """Check multi-label targets and return them as a dense array of 0 and 1.
+    """Check multi-label targets and return them as a dense array of 0, 1 and NaN.
 
     Parameters
     ----------
     y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Targets of 0 and 1 or False and True.
+        Targets of 0 and 1 or False and True; NaN, None or NA where they are unknown.
     one_dimensional_hint : str, default=""
         Sentence added to the error for a 1-D `y`: what to write instead.
 
     Returns
     -------
-    y : ndarray of shape (n_samples, n_labels), dtype=int64
-        The targets.
+    y : ndarray of shape (n_samples, n_labels), dtype=int64 or float64
+        The targets; float64 only if some are unknown, which are NaN.
     label_names : ndarray of shape (n_labels,), dtype=object, or None
         The column names of a DataFrame, else None.
 
     Raises
     ------
     ValueError
-        If `y` is None, is not 2-dimensional, is empty, or holds anything but 0 and 1.
+        If `y` is None, is not 2-dimensional, is empty, holds anything but 0, 1 and
+        unknown, or if nothing in it is known.
     """
     if y is None:
         raise ValueError(
@@ -141,17 +144,21 @@ def check_indicator(y, *, one_dimensional_hint=""):
             f"Got an array of shape {values.shape}."
         )
     if values.dtype.kind in "biuf":
-        good = (values == 0) | (values == 1)
+        numbers = values.astype(np.float64)
     else:
-        good = np.frompyfunc(_is_zero_or_one, 1, 1)(values).astype(bool)
+        numbers = np.frompyfunc(_as_number, 1, 1)(values).astype(np.float64)
+    unknown = np.isnan(numbers)
+    good = (numbers == 0) | (numbers == 1) | unknown
     if not good.all():
         row, column = np.argwhere(~good)[0]
         name = "" if names is None else f", label {names[column]!r}"
         raise ValueError(
-            "y must hold only 0 and 1 (or False and True). "
-            f"Got {values[row, column]} (row {row}, column {column}{name})."
+            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
+            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
         )
-    return values.astype(np.int64), names
+    if unknown.all():
+        raise ValueError("y must hold at least one known label. Got NaN only.")
+    return numbers if unknown.any() else numbers.astype(np.int64), names
 
 
 def _column_of_one(values, classes, *, absent):

@@ -5,6 +5,83 @@ from typing import NamedTuple
 import numpy as np
 
 
+class ScoredRows(NamedTuple):
+    """Scores of rows that the classifier has not seen, and what is known of them.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_rows, n_labels), dtype=float64
+        Finite scores.
+    targets : ndarray of shape (n_rows, n_labels), dtype=bool
+        True where the row is known to have the label.
+    known : ndarray of shape (n_rows, n_labels), dtype=bool, or None
+        False where the target is unknown; None where all are known.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Non-negative row weights.
+    probability : bool
+        Whether scores lie in [0, 1].
+    """
+
+    scores: np.ndarray
+    targets: np.ndarray
+    known: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    probability: bool = True
+
+    @property
+    def default(self):
+        """The usual cut: of equally good cuts the one nearest to it is taken."""
+        return 0.5 if self.probability else 0.0
+
+    @property
+    def weight(self):
+        """Weights of the entries, of a shape that broadcasts, or None if all are 1."""
+        if self.known is None:
+            row = self.sample_weight
+            return None if row is None else row[:, None]
+        if self.sample_weight is None:
+            return self.known.astype(np.float64)
+        return self.known * self.sample_weight[:, None]
+
+    def take(self, rows):
+        """Keep some of the rows."""
+        return self._replace(
+            scores=self.scores[rows],
+            targets=self.targets[rows],
+            known=None if self.known is None else self.known[rows],
+            sample_weight=None
+            if self.sample_weight is None
+            else self.sample_weight[rows],
+        )
+
+    def columns(self, labels):
+        """Keep some of the labels."""
+        return self._replace(
+            scores=self.scores[:, labels],
+            targets=self.targets[:, labels],
+            known=None if self.known is None else self.known[:, labels],
+        )
+
+    def support(self):
+        """Weighted number of known entries with and without each label."""
+        weight = self.sample_weight
+        weight = np.ones(len(self.scores)) if weight is None else weight
+        negatives = ~self.targets if self.known is None else self.known & ~self.targets
+        return weight @ self.targets, weight @ negatives
+
+    def without_unknown(self):
+        """Move scores of unknown entries onto the lowest known one of the label.
+
+        They have no weight, so that they then neither count nor make a cut of their
+        own. A label of which nothing is known takes the lowest score of all others.
+        """
+        if self.known is None:
+            return self
+        lowest = np.where(self.known, self.scores, np.inf).min(axis=0)
+        lowest = np.where(np.isinf(lowest), lowest.min(), lowest)
+        return self._replace(scores=np.where(self.known, self.scores, lowest))
+
+
 class CutCurves(NamedTuple):
     """Every cut of every label, from "predict nothing" to "predict everything".
 
@@ -105,6 +182,24 @@ def trace_curves(scores, targets, *, sample_weight=None, probability):
     np.not_equal(ranked[:, 1:], ranked[:, :-1], out=valid[:, 1:-1])
     cuts = place_cuts(ranked, probability=probability)
     return CutCurves(tp, fp, tp[:, -1:], fp[:, -1:], cuts, valid, order)
+
+
+def pick_cuts(values, cuts, valid, default, tolerance=0.0):
+    """Position of the best cut of each row; of equal ones the nearest to `default`.
+
+    Of two cuts as near, the first is taken, which predicts fewer rows.
+    """
+    values = np.where(valid, values, -np.inf)
+    best = values.max(axis=-1, keepdims=True)
+    distance = np.where(values >= best - tolerance, np.abs(cuts - default), np.inf)
+    # Where only an infinite cut is left every distance is infinite, and argmin gives
+    # position 0, "predict nothing": no other cut of finite scores can be infinite.
+    return distance.argmin(axis=-1)
+
+
+def take_positions(values, positions):
+    """Element of each row at its position."""
+    return np.take_along_axis(values, positions[:, None], axis=1)[:, 0]
 
 
 def override_cuts(cuts, new, *, label_names, probability):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import ShuffleSplit, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import has_fit_parameter
@@ -18,7 +18,10 @@ from sklearn_clip._shared import (
     _safe_indexing,
     positive_scores,
 )
-from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+from sklearn_clip.model_selection import (
+    MultiLabelStratifiedKFold,
+    multilabel_train_test_split,
+)
 
 
 class FoldScores(NamedTuple):
@@ -50,14 +53,17 @@ def make_splits(cv, X, Y, *, random_state, split_params):
     ValueError
         If an iterable yields no split, or by the splitter.
     """
+    rows = np.arange(_num_samples(X))
+    if isinstance(cv, float):
+        train, test, _, _ = multilabel_train_test_split(
+            rows, y=Y, test_size=cv, random_state=random_state, **split_params
+        )
+        return [(train, test)]
     if cv is None or isinstance(cv, Integral):
         n_splits = 5 if cv is None else cv
         splitter = MultiLabelStratifiedKFold(n_splits, random_state=random_state)
-    elif isinstance(cv, float):
-        splitter = ShuffleSplit(1, test_size=cv, random_state=random_state)
     else:
         splitter = check_cv(cv, Y, classifier=False)
-    rows = np.arange(_num_samples(X))
     # Indexing `rows` makes row numbers of boolean masks, which an iterable may hold.
     splits = [
         (rows[train], rows[test])
@@ -147,13 +153,19 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
     try:
         fitted.fit(_safe_indexing(X, train), Y[train], **params)
     except Exception as exc:
-        constant = np.flatnonzero(Y[train].min(axis=0) == Y[train].max(axis=0))
+        some = (Y[train] == 0).any(axis=0), (Y[train] == 1).any(axis=0)
+        constant = np.flatnonzero(~(some[0] & some[1]))
         if len(constant):
             exc.add_note(
                 f"In this fold's training rows {len(constant)} label(s) hold one value "
                 f"only (columns {constant[:10].tolist()}), which some classifiers "
                 "cannot fit. OneVsRestClassifier can; an integer cv, which is "
                 "stratified, avoids it for labels with more than one positive."
+            )
+        if np.isnan(Y).any():
+            exc.add_note(
+                "y holds unknown labels (NaN), which few classifiers take: "
+                "MultiLabelLogisticRegression and MultiLabelNet do."
             )
         raise
     held_out = _safe_indexing(X, test)

@@ -22,7 +22,8 @@ from sklearn_clip._shared import (
     check_indicator,
     positive_scores,
 )
-from sklearn_clip.thresholds._cuts import override_cuts
+from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
+from sklearn_clip.thresholds._cuts import ScoredRows, override_cuts
 from sklearn_clip.thresholds._folds import (
     FoldScores,
     make_splits,
@@ -30,14 +31,10 @@ from sklearn_clip.thresholds._folds import (
     score_fold,
     spread_of_cuts,
 )
-from sklearn_clip.thresholds._search import (
-    AVERAGES,
-    METRICS,
-    STRATEGIES,
-    find_cuts,
-    label_curves,
-    metric_score,
-)
+from sklearn_clip.thresholds._objective import AVERAGES, METRICS, Objective
+from sklearn_clip.thresholds._plan import CutPlan
+from sklearn_clip.thresholds._search import label_curves
+from sklearn_clip.thresholds._shrinkage import choose_count, split_rows
 
 _WRAP_OUTSIDE = (
     "To use a classifier that knows one label only, wrap it inside and the cuts "
@@ -57,6 +54,14 @@ def _inner_has(method):
     return check
 
 
+def _scored_rows(scores, Y, sample_weight, *, probability=True):
+    """Scores beside targets of 0, 1 and NaN."""
+    known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
+    if known is not None and known.all():
+        known = None
+    return ScoredRows(scores, Y == 1, known, sample_weight, probability)
+
+
 class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Choose the cut of every label so that a multi-label metric is maximal.
 
@@ -72,22 +77,52 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Multi-label classifier with `predict_proba` (preferred) or
         `decision_function`, in any of scikit-learn's output shapes; a Pipeline is
         fine. `X` reaches it as it was given, only indexed by rows.
-    metric : {"f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"}, default="f1"
+    metric : {"f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"} or callable, \
+            default="f1"
         What is maximised, with scikit-learn's ``zero_division=0``. Accuracy counts
-        entries (one row and label), as one minus the Hamming loss does.
-    average : {"macro", "weighted", "micro"}, default="macro"
-        Mean over labels, mean weighted by the number of positives, or the metric of
-        the counts summed over all labels.
-    strategy : {"per_label", "global"}, default="per_label"
-        One cut per label, or one for all.
+        entries (one row and label), as one minus the Hamming loss does. A callable
+        takes four float arrays of one shape, the (weighted) counts ``(tp, fp, fn,
+        tn)``, and returns the metric of each; NaN is read as 0. Give a named
+        function rather than a lambda, which cannot be pickled.
+    average : {"macro", "weighted", "micro", "samples"}, default="macro"
+        Mean over labels, mean weighted by the number of positives, the metric of
+        the counts summed over all labels, or the mean over rows.
+    strategy : {"per_label", "global", "top_k"}, default="per_label"
+        One cut per label, one for all, or the k labels of highest score in each row,
+        of which those below a cut for all are dropped; k and the cut are chosen.
     beta : float, default=1.0
         Weight of recall against precision, used by ``metric="fbeta"`` only.
+    min_precision : float in (0, 1] or None, default=None
+        Maximise each label's recall among cuts with at least this precision, instead
+        of `metric`. With ``strategy="global"`` both are those of all labels pooled. A
+        label that no cut brings there is never predicted.
+    min_recall : float in (0, 1] or None, default=None
+        The other way round: maximise precision under at least this recall.
+    confidence : float in (0, 1) or None, default=None
+        Probability with which a label's cut keeps `min_precision` or `min_recall` on
+        new rows of the same kind; None asks only that it be kept on the rows searched.
+        It needs a classifier that is not fitted again: a float `cv` with
+        ``refit=False``, "prefit" or a frozen one. It is for each label alone: for all
+        labels at once pass ``1 - (1 - confidence) / n_labels``.
+    at_least_one : bool, default=False
+        Give a row without any label the one of highest score. Labels with an infinite
+        cut are never given.
+    max_labels : int or None, default=None
+        Keep no more labels than this in a row, those of the highest scores. Both rules
+        are applied in the search as well.
+    shrinkage : "auto", float >= 0 or None, default="auto"
+        How far the cuts of labels with few positives are drawn towards the cut for
+        all labels: a number of positives `m` that the latter weighs as much as, in
+        ``(n * cut + m * cut_for_all) / (n + m)`` for a label with `n` positives. "auto"
+        chooses `m` by how the cuts do on rows they were not chosen on; None and 0 leave
+        cuts alone. Used by ``strategy="per_label"`` without a bound only.
     cv : int, float, "prefit", splitter or iterable, default=5
         Where the scores for the search come from:
 
         - int: that many folds of :class:`MultiLabelStratifiedKFold`, shuffled and
           seeded by `random_state`; None means 5;
-        - float in (0, 1): one held-out part of that size;
+        - float in (0, 1): one held-out part of that size, by
+          :func:`multilabel_train_test_split`;
         - "prefit": `estimator` is fitted already, and all rows given to `fit` must
           be new to it;
         - a scikit-learn splitter, or an iterable of (train, test) indices.
@@ -114,6 +149,14 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     threshold_std_ : ndarray of shape (n_labels,)
         Standard deviation of the cuts found on each fold alone. Folds without a
         positive of the label are left out; NaN where fewer than two remain.
+    top_k_ : int
+        Number of labels kept in a row. Defined if ``strategy="top_k"``.
+    shrinkage_ : float
+        The `m` that was used; 0 where cuts were left alone, infinite where they are
+        all the cut for all labels.
+    unmet_labels_ : list
+        Names (column numbers where `y` had none) of the labels that no cut could keep
+        `min_precision` or `min_recall` for, which are never predicted.
     best_score_ : float
         The metric of the scores used in the search, cut at `thresholds_`. It is
         somewhat optimistic: cuts and score come from the same rows.
@@ -149,13 +192,24 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Dinkelbach's iteration [1]_ maximises exactly: for a fixed ratio ``q`` the
     difference ``sum (A_l - q B_l)`` separates into labels, and ``q`` climbs until no
     choice of cuts exceeds it. That the best cut for F1 is half the best F1, and not
-    0.5, is shown in [2]_.
+    0.5, is shown in [2]_. The strategies "global" and "top_k" are exact under every
+    average and rule. The rest (a samples average, a micro average of a callable, or
+    rules, with cuts per label) is coordinate ascent from the best cuts without rules
+    and from the best cut for all: it never ends below either. Shrinkage is applied
+    last, and gives up some of the metric on the rows searched for that on new ones.
 
     A cut lies midway between the two neighbouring distinct scores; of cuts of equal
     value the one nearest to 0.5 is taken (0 for decision values). A label without a
     positive gets no cut of its own: it takes the best global one, or if one of its
     scores reaches that, a cut above all of them. The global cut applies to such
     labels unchanged under ``strategy="global"``.
+
+    Unknown targets (NaN) are left out entry by entry: of the search, of every metric
+    and of `threshold_std_`. The estimator has to take them itself.
+
+    With `confidence` each cut is tested by an exact binomial test, in an order fixed
+    beforehand, until one fails [3]_. For a precision that holds wherever precision
+    does not fall as the cut rises.
 
     Sample weights go to the estimator and to the metric. An estimator that takes no
     `sample_weight` is fitted without, with a warning.
@@ -166,6 +220,9 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
        13(7), 1967. :doi:`10.1287/mnsc.13.7.492`
     .. [2] Z. C. Lipton, C. Elkan, B. Narayanaswamy, "Optimal thresholding of
        classifiers to maximize F1 measure", ECML PKDD 2014. :arxiv:`1402.1892`
+    .. [3] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan, L. Lei, "Learn
+       then test: calibrating predictive algorithms to achieve risk control", Annals
+       of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
 
     Examples
     --------
@@ -187,10 +244,20 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             HasMethods(["fit", "predict_proba"]),
             HasMethods(["fit", "decision_function"]),
         ],
-        "metric": [StrOptions(set(METRICS))],
+        "metric": [StrOptions(set(METRICS)), callable],
         "average": [StrOptions(set(AVERAGES))],
-        "strategy": [StrOptions(set(STRATEGIES))],
+        "strategy": [StrOptions({"per_label", "global", "top_k"})],
         "beta": [Interval(Real, 0, None, closed="left")],
+        "min_precision": [Interval(Real, 0, 1, closed="right"), None],
+        "min_recall": [Interval(Real, 0, 1, closed="right"), None],
+        "confidence": [Interval(Real, 0, 1, closed="neither"), None],
+        "at_least_one": ["boolean"],
+        "max_labels": [Interval(Integral, 1, None, closed="left"), None],
+        "shrinkage": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="both"),
+            None,
+        ],
         "cv": [
             "cv_object",
             StrOptions({"prefit"}),
@@ -210,6 +277,12 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         average="macro",
         strategy="per_label",
         beta=1.0,
+        min_precision=None,
+        min_recall=None,
+        confidence=None,
+        at_least_one=False,
+        max_labels=None,
+        shrinkage="auto",
         cv=5,
         refit=True,
         n_jobs=None,
@@ -221,6 +294,12 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.average = average
         self.strategy = strategy
         self.beta = beta
+        self.min_precision = min_precision
+        self.min_recall = min_recall
+        self.confidence = confidence
+        self.at_least_one = at_least_one
+        self.max_labels = max_labels
+        self.shrinkage = shrinkage
         self.cv = cv
         self.refit = refit
         self.n_jobs = n_jobs
@@ -237,7 +316,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X : array-like of length n_samples
             Rows, in any form the estimator takes and scikit-learn can index.
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            Targets of 0 and 1. The estimator receives them as a dense integer array.
+            Targets of 0 and 1, NaN where they are unknown. The estimator receives
+            them as a dense integer array, or float with NaN if some are unknown.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights, for the estimator and the metric.
         **fit_params : dict
@@ -253,8 +333,9 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `y` is not 2-dimensional or holds anything but 0 and 1, or if `refit` is
-            False and `cv` has several splits.
+            If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if `refit`
+            is False and `cv` has several splits, or if a bound is given twice or
+            cannot be guaranteed.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
             `decision_function`.
@@ -269,6 +350,11 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 sample_weight, targets, ensure_non_negative=True
             )
             fit_params["sample_weight"] = sample_weight
+        bound = read_bound(
+            self,
+            held_out=self._is_prefit() or not self.refit,
+            weighted=sample_weight is not None,
+        )
         self.n_labels_ = targets.shape[1]
         if names is not None:
             self.label_names_ = names
@@ -276,7 +362,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             del self.label_names_
 
         folds = self._fit_and_score(X, targets, fit_params)
-        self._choose_cuts(folds, targets > 0, sample_weight)
+        self._choose_cuts(folds, targets, sample_weight, bound)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
@@ -284,6 +370,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def predict(self, X):
         """Predict labels: 1 where the score is at least the label's cut.
+
+        `top_k_`, `max_labels` and `at_least_one` are applied after the cuts.
 
         Parameters
         ----------
@@ -299,7 +387,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         scores, _ = positive_scores(
             self.estimator_, X, self.n_labels_, method=self.response_method_
         )
-        return (scores >= self.thresholds_).astype(np.int64)
+        return self._decide(scores).astype(np.int64)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
@@ -348,7 +436,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X : array-like of length n_samples
             Rows, as the estimator takes them.
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            True labels of 0 and 1.
+            True labels of 0 and 1; NaN where unknown, which is left out.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights.
 
@@ -360,7 +448,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `y` is not a 2-dimensional array of 0 and 1 with one column per label.
+            If `y` is not a 2-dimensional array of 0, 1 and NaN with one column per
+            label.
         """
         predicted = self.predict(X)
         targets, _ = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
@@ -373,7 +462,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             sample_weight = _check_sample_weight(
                 sample_weight, targets, ensure_non_negative=True
             )
-        return self._metric(targets > 0, predicted > 0, sample_weight)
+        rows = _scored_rows(predicted, targets, sample_weight)
+        return self._plan().score(rows, predicted > 0)
 
     def set_thresholds(self, thresholds):
         """Replace cuts by hand; `best_score_` and `threshold_std_` stay as they were.
@@ -400,7 +490,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.thresholds_ = override_cuts(
             self.thresholds_,
             thresholds,
-            label_names=list(getattr(self, "label_names_", range(self.n_labels_))),
+            label_names=self._names(),
             probability=self.response_method_ == "predict_proba",
         )
         return self
@@ -411,10 +501,26 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "n_labels_")
         return [np.array([0, 1]) for _ in range(self.n_labels_)]
 
+    def _is_prefit(self):
+        """Whether the estimator is never fitted here."""
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
+
+    def _plan(self, bound=None):
+        """Gather the settings of the search and the rules."""
+        objective = Objective(self.metric, self.average, self.beta)
+        return CutPlan(
+            objective, self.strategy, self.at_least_one, self.max_labels, bound
+        )
+
+    def _decide(self, scores):
+        """Labels of scores, as booleans."""
+        limit = getattr(self, "top_k_", self.max_labels)
+        return self._plan()._replace(limit=limit).predict(scores, self.thresholds_)
+
     def _fit_and_score(self, X, Y, params):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
-        prefit = isinstance(self.cv, str) and self.cv == "prefit"
-        if prefit or isinstance(self.estimator, FrozenEstimator):
+        if self._is_prefit():
             check_is_fitted(self.estimator)
             self.estimator_ = self.estimator
             scores, method = positive_scores(self.estimator, X, Y.shape[1])
@@ -447,62 +553,61 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.estimator_ = folds[0].estimator
         return folds
 
-    def _choose_cuts(self, folds, targets, sample_weight):
+    def _choose_cuts(self, folds, Y, sample_weight, bound):
         """Set the learned cuts and what is known about them."""
         self.response_method_ = folds[0].method
-        pooled = [
-            np.concatenate([getattr(fold, what) for fold in folds])
-            for what in ("rows", "scores")
-        ]
-        self.thresholds_ = self._find_cuts(*pooled, targets, sample_weight)
-        rows, scores = pooled
-        weight = None if sample_weight is None else sample_weight[rows]
+        probability = self.response_method_ == "predict_proba"
+        every = np.concatenate([fold.rows for fold in folds])
+        rows = _scored_rows(
+            np.concatenate([fold.scores for fold in folds]),
+            Y[every],
+            None if sample_weight is None else sample_weight[every],
+            probability=probability,
+        )
+        plan = self._plan(bound)
+        self.shrinkage_ = self._choose_shrinkage(plan, folds, rows, Y[every])
+        if hasattr(self, "top_k_"):
+            del self.top_k_
+        if self.strategy == "top_k":
+            self.top_k_, self.thresholds_ = plan.search_top_k(rows)
+        else:
+            self.thresholds_ = plan.search_shrunk(rows, self.shrinkage_)
+        self.best_score_ = plan.score(rows, self._decide(rows.scores))
+        unmet = np.flatnonzero((self.thresholds_ == np.inf) & (bound is not None))
+        names = self._names()
+        self.unmet_labels_ = [names[label] for label in unmet]
+        warn_of_unmet(self.unmet_labels_, bound)
         if self.store_curves:
-            self.curves_ = label_curves(
-                scores,
-                targets[rows],
-                metric=self.metric,
-                beta=self.beta,
-                sample_weight=weight,
-                probability=self.response_method_ == "predict_proba",
-            )
+            self.curves_ = label_curves(rows, plan.objective)
         elif hasattr(self, "curves_"):
             del self.curves_
-        self.best_score_ = self._metric(
-            targets[rows], scores >= self.thresholds_, weight
-        )
-        self.threshold_std_ = np.full(self.n_labels_, np.nan)
-        if len(folds) > 1:
-            cuts = [
-                self._find_cuts(fold.rows, fold.scores, targets, sample_weight)
-                for fold in folds
-            ]
-            counted = [targets[fold.rows].any(axis=0) for fold in folds]
-            self.threshold_std_ = spread_of_cuts(np.array(cuts), np.array(counted))
+        self.threshold_std_ = self._spread(plan, folds, rows)
 
-    def _find_cuts(self, rows, scores, targets, sample_weight):
-        """Cuts that are best on some rows."""
-        return find_cuts(
-            scores,
-            targets[rows],
-            metric=self.metric,
-            average=self.average,
-            strategy=self.strategy,
-            beta=self.beta,
-            sample_weight=None if sample_weight is None else sample_weight[rows],
-            probability=self.response_method_ == "predict_proba",
-        )
+    def _choose_shrinkage(self, plan, folds, rows, Y):
+        """Say how many positives the shared cut weighs as much as."""
+        if not plan.shrinks or not rows.targets.any() or self.shrinkage is None:
+            return 0.0
+        if self.shrinkage != "auto":
+            return float(self.shrinkage)
+        parts = split_rows([fold.rows for fold in folds], Y)
+        return choose_count(plan, rows, parts)
 
-    def _metric(self, targets, predictions, sample_weight):
-        """Compute the optimised metric."""
-        return metric_score(
-            targets,
-            predictions,
-            metric=self.metric,
-            average=self.average,
-            beta=self.beta,
-            sample_weight=sample_weight,
-        )
+    def _spread(self, plan, folds, rows):
+        """Compute the standard deviation of the cuts found on each fold alone."""
+        if len(folds) == 1:
+            return np.full(self.n_labels_, np.nan)
+        ends = np.cumsum([len(fold.rows) for fold in folds])
+        parts = [
+            rows.take(slice(end - len(fold.rows), end))
+            for fold, end in zip(folds, ends, strict=True)
+        ]
+        cuts = [plan.search_shrunk(part, self.shrinkage_) for part in parts]
+        counted = [part.targets.any(axis=0) for part in parts]
+        return spread_of_cuts(np.array(cuts), np.array(counted))
+
+    def _names(self):
+        """Names of the labels, column numbers where they have none."""
+        return list(getattr(self, "label_names_", range(self.n_labels_)))
 
     def get_metadata_routing(self):
         """Say who takes which metadata.

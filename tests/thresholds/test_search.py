@@ -14,14 +14,11 @@ from sklearn.metrics import (
     jaccard_score,
 )
 
-from sklearn_clip.thresholds._search import (
-    AVERAGES,
-    METRICS,
-    STRATEGIES,
-    find_cuts,
-    metric_score,
-)
+from sklearn_clip.thresholds._objective import METRICS, metric_score
+from sklearn_clip.thresholds._search import STRATEGIES, find_cuts
 
+# Averages that are maximised exactly by cuts per label.
+AVERAGES = ("macro", "weighted", "micro")
 TOLERANCE = 1e-10
 
 

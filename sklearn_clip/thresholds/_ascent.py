@@ -1,0 +1,223 @@
+"""Coordinate ascent: the best cut of one label after the other, the rest held."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_clip.thresholds._cuts import pick_cuts, place_cuts
+from sklearn_clip.thresholds._decoding import decode, rank_labels
+from sklearn_clip.thresholds._objective import metric_score
+
+_MAX_SWEEPS = 50
+# Gains of one step below this are rounding; a sweep that gains less than the second
+# is the last.
+_TOLERANCE = 1e-12
+_LEAST_GAIN = 1e-6
+
+
+def climb(rows, objective, starts, *, at_least_one=False, limit=None):
+    """Improve cuts label by label until a sweep over all labels gains nothing more.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What the cuts are chosen on.
+    objective : Objective
+        What is maximised.
+    starts : list of ndarray of shape (n_labels,)
+        Cuts to begin at; a label with an infinite cut is left as it is.
+    at_least_one, limit
+        The rules of :func:`decode`, under which every step is judged.
+
+    Returns
+    -------
+    cuts : ndarray of shape (n_labels,)
+        The best cuts reached, which are never worse than any of `starts`.
+    """
+    rules = {"at_least_one": at_least_one, "limit": limit}
+    if not at_least_one and limit is None:
+        # Unknown entries cannot matter, so that no cut need separate them.
+        rows = rows.without_unknown()
+
+    def value_of(cuts):
+        return metric_score(
+            rows.targets,
+            decode(rows.scores, cuts, **rules),
+            known=rows.known,
+            sample_weight=rows.sample_weight,
+            **objective._asdict(),
+        )
+
+    ends = [_Ascent(rows, objective, start, **rules).run() for start in starts]
+    return max([*ends, *starts], key=value_of)
+
+
+class _Events(NamedTuple):
+    """What changes in the predictions when one label is passed in each row.
+
+    Attributes
+    ----------
+    rows, labels : ndarray of shape (n_events,)
+        The entries that change.
+    signs : ndarray of shape (n_events,)
+        1 where the entry becomes predicted, -1 where it no longer is.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    signs: np.ndarray
+
+
+class _Ascent:
+    """State of one climb: which entries are above their cuts, and the counts.
+
+    Lowering the cut of one label passes its rows one by one. In each the rules decide
+    what else changes: the label may displace another (`limit`), or take the place of
+    the one that was given for want of any (`at_least_one`). The changes of the counts,
+    added up in the order of the rows, give the objective at every cut of the label.
+    """
+
+    def __init__(self, rows, objective, start, *, at_least_one, limit):
+        self.rows, self.objective = rows, objective
+        self.at_least_one, self.limit = at_least_one, limit
+        self.cuts = start.copy()
+        self.above = rows.scores >= start
+        self.n_above = self.above.sum(axis=1)
+        by_row = objective.average == "samples"
+        if by_row:
+            self.weight = rows._replace(sample_weight=None).weight
+        else:
+            self.weight = rows.weight
+        if self.weight is not None:
+            self.weight = np.broadcast_to(self.weight, rows.scores.shape)
+        every = np.ones(rows.scores.shape, dtype=bool)
+        self.n_groups = {"samples": len(rows.scores), "micro": 1}.get(
+            objective.average, rows.scores.shape[1]
+        )
+        positives, false_ones = self._count(every)
+        self.sizes = positives, false_ones
+        self.shares = objective.shares(
+            positives, false_ones, rows.sample_weight if by_row else None
+        )
+        self.ranks = self.fallback = None
+        if limit is not None or at_least_one:
+            allowed = np.where(start < np.inf, rows.scores, -np.inf)
+            self.ranks, self.fallback = rank_labels(allowed), allowed.argmax(axis=1)
+
+    def run(self):
+        """Climb and return the cuts."""
+        movable = self.cuts < np.inf
+        if self.ranks is None:
+            # Without rules a label that has no positive can only do harm.
+            movable &= self.rows.targets.any(axis=0)
+        for _ in range(_MAX_SWEEPS):
+            rules = {"at_least_one": self.at_least_one, "limit": self.limit}
+            self.counts = self._count(decode(self.rows.scores, self.cuts, **rules))
+            gains = [self._improve(label) for label in np.flatnonzero(movable)]
+            if sum(gains) < _LEAST_GAIN:
+                break
+        return self.cuts
+
+    def _groups(self, rows, labels):
+        """Group of the mean that each entry belongs to."""
+        if self.objective.average == "samples":
+            return rows
+        return np.zeros_like(labels) if self.n_groups == 1 else labels
+
+    def _tally(self, rows, labels, signs):
+        """Group of each entry, and what it adds to the true and false positives."""
+        weights = signs if self.weight is None else signs * self.weight[rows, labels]
+        hits = self.rows.targets[rows, labels]
+        return (
+            self._groups(rows, labels),
+            np.where(hits, weights, 0),
+            np.where(hits, 0, weights),
+        )
+
+    def _sum(self, groups, *parts):
+        return [np.bincount(groups, part, self.n_groups) for part in parts]
+
+    def _count(self, predicted):
+        """Count true and false positives of every group."""
+        rows, labels = np.nonzero(predicted)
+        return self._sum(*self._tally(rows, labels, np.ones(len(rows))))
+
+    def _improve(self, label):
+        """Move one label to its best cut and return what that gains."""
+        scores = self.rows.scores[:, label]
+        order = np.argsort(-scores, kind="stable")
+        ranked = scores[None, order]
+        cuts = place_cuts(ranked, probability=self.rows.probability)[0]
+        valid = np.isfinite(cuts)
+        valid[1:-1] &= ranked[0, 1:] != ranked[0, :-1]
+
+        events = self._events(label)
+        groups, true, false = self._tally(*events)
+        # The counts with this label above its cut in no row.
+        passed = self.above[events.rows, label]
+        now = self._sum(groups[passed], true[passed], false[passed])
+        base = [count - part for count, part in zip(self.counts, now, strict=True)]
+        position = np.empty(len(order), dtype=np.intp)
+        position[order] = np.arange(len(order))
+        gains = self._gains(groups, true, false, position[events.rows], base)
+        values = np.concatenate([[0.0], np.cumsum(gains)])
+        here = np.count_nonzero(self.above[:, label])
+        best = pick_cuts(values, cuts, valid, self.rows.default)
+        if not values[best] > values[here] + _TOLERANCE:
+            return 0.0
+        self.cuts[label] = cuts[best]
+        self.n_above -= self.above[:, label]
+        self.above[:, label] = position < best
+        self.n_above += self.above[:, label]
+        passed = self.above[events.rows, label]
+        now = self._sum(groups[passed], true[passed], false[passed])
+        self.counts = [count + part for count, part in zip(base, now, strict=True)]
+        return values[best] - values[here]
+
+    def _gains(self, groups, true, false, position, base):
+        """Change of the objective as each row is passed, from counts at the top."""
+        n_rows = len(self.rows.scores)
+        if not len(groups):
+            return np.zeros(n_rows)
+        order = np.lexsort((position, groups))
+        groups, position = groups[order], position[order]
+        first = np.concatenate([[True], groups[1:] != groups[:-1]])
+        run = np.cumsum(first) - 1
+        after = []
+        for part, start in zip((true[order], false[order]), base, strict=True):
+            total = np.cumsum(part)
+            before = (total - part)[first]
+            after.append(total - before[run] + start[groups])
+        sizes = [size[groups] for size in self.sizes]
+        values = self.objective.values(*after, *sizes)
+        at_base = self.objective.values(*base, *self.sizes)
+        earlier = np.concatenate([[0.0], values[:-1]])
+        steps = values - np.where(first, at_base[groups], earlier)
+        return np.bincount(position, steps * self.shares[groups], n_rows)
+
+    def _events(self, label):
+        """Entries that change in each row when the label rises above its cut."""
+        n_rows = len(self.above)
+        every = np.arange(n_rows)
+        kept = np.ones(n_rows, dtype=bool)
+        lost = np.full(n_rows, -1)
+        if self.ranks is not None:
+            n_others = self.n_above - self.above[:, label]
+        if self.limit is not None:
+            full = np.flatnonzero(n_others >= self.limit)
+            ranks = np.where(self.above[full], self.ranks[full], self.above.shape[1])
+            ranks[:, label] = self.above.shape[1]
+            # Of the others those before this place are kept whatever this label does.
+            last = np.partition(ranks, self.limit - 1, axis=1)[:, self.limit - 1]
+            kept[full] = self.ranks[full, label] < last
+            displaced = ranks == last[:, None]
+            lost[full] = np.where(kept[full], displaced.argmax(axis=1), -1)
+        if self.at_least_one:
+            alone = n_others == 0
+            kept &= ~(alone & (self.fallback == label))
+            lost = np.where(alone & (self.fallback != label), self.fallback, lost)
+        gone = np.flatnonzero(lost >= 0)
+        rows = np.concatenate([every[kept], gone])
+        labels = np.concatenate([np.full(np.count_nonzero(kept), label), lost[gone]])
+        signs = np.repeat([1.0, -1.0], [np.count_nonzero(kept), len(gone)])
+        return _Events(rows, labels, signs)

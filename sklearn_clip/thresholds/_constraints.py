@@ -1,0 +1,252 @@
+"""Cuts that keep a bound: precision at least p, or recall at least r, of each label."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binom
+
+from sklearn_clip.thresholds._cuts import pick_cuts, take_positions, trace_curves
+
+
+class Bound(NamedTuple):
+    """A bound on one of precision and recall; the other is maximised.
+
+    Attributes
+    ----------
+    quantity : {"precision", "recall"}
+        What is bounded.
+    value : float
+        Its least value, in (0, 1].
+    confidence : float or None
+        Probability with which the bound is to hold on new rows; None asks only that
+        it hold on the rows searched.
+    """
+
+    quantity: str
+    value: float
+    confidence: float | None = None
+
+
+def read_bound(optimizer, *, held_out, weighted):
+    """Turn the parameters of the estimator into a bound.
+
+    Parameters
+    ----------
+    optimizer : ThresholdOptimizer
+        The estimator.
+    held_out : bool
+        Whether `estimator_` will be the very classifier that gives the scores.
+    weighted : bool
+        Whether rows have weights.
+
+    Returns
+    -------
+    bound : Bound or None
+        None where neither minimum is set.
+
+    Raises
+    ------
+    ValueError
+        If parameters contradict each other.
+    """
+    given = {
+        "precision": optimizer.min_precision,
+        "recall": optimizer.min_recall,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    confidence = optimizer.confidence
+    if len(given) == 2:
+        raise ValueError(
+            "min_precision and min_recall exclude each other: under either the other "
+            f"is maximised. Got {given['precision']} and {given['recall']}."
+        )
+    if given and optimizer.strategy == "top_k":
+        raise ValueError(
+            "min_precision and min_recall must go with strategy='per_label' or "
+            "'global': they bound cuts, not a number of labels. Got 'top_k'."
+        )
+    if confidence is not None:
+        _check_confidence(optimizer, given, held_out=held_out, weighted=weighted)
+    for quantity, value in given.items():
+        return Bound(quantity, value, confidence)
+    return None
+
+
+def _check_confidence(optimizer, given, *, held_out, weighted):
+    """Refuse a confidence where no guarantee can be given."""
+    if not given:
+        raise ValueError(
+            "confidence must come with the bound it is for, min_precision or "
+            f"min_recall. Got confidence={optimizer.confidence} and neither."
+        )
+    if not held_out:
+        raise ValueError(
+            "confidence must go with scores of the very classifier that predicts, on "
+            "rows it was not fitted on: a float cv with refit=False, cv='prefit' or a "
+            "FrozenEstimator. Fitting it again on all rows voids the guarantee. Got "
+            f"cv={optimizer.cv!r} and refit={optimizer.refit}."
+        )
+    if optimizer.strategy != "per_label":
+        raise ValueError(
+            "confidence must go with strategy='per_label': the labels of one row are "
+            "not independent, so they cannot be pooled. "
+            f"Got {optimizer.strategy!r}."
+        )
+    if optimizer.at_least_one or optimizer.max_labels is not None:
+        raise ValueError(
+            "confidence must go without at_least_one and max_labels, which change "
+            "what the cuts predict. Got "
+            f"at_least_one={optimizer.at_least_one}, "
+            f"max_labels={optimizer.max_labels}."
+        )
+    if weighted:
+        raise ValueError(
+            "confidence must go without sample_weight: the guarantee counts rows."
+        )
+
+
+def find_bounded_cuts(rows, bound, *, strategy="per_label"):
+    """Cuts that keep a bound and are best in the other quantity.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What the cuts are chosen on. With a confidence, rows that neither the
+        classifier nor anything else was fitted on, without weights.
+    bound : Bound
+        The bound.
+    strategy : {"per_label", "global"}, default="per_label"
+        "global" bounds precision or recall of all labels pooled, under one cut.
+
+    Returns
+    -------
+    cuts : ndarray of shape (n_labels,)
+        Infinite where no cut keeps the bound.
+
+    Notes
+    -----
+    With a confidence, cuts are tested in an order fixed beforehand, each with an exact
+    binomial test of "the quantity is below the bound", until one fails: fixed-sequence
+    testing, which keeps the error of all tests together [1]_. A cut that passes has
+    the one-sided Clopper-Pearson lower limit at or above the bound.
+
+    Recall falls as the cut rises, so the order is upwards from the lowest cut.
+    Precision is tested downwards. The highest cuts predict too few rows to pass, so the
+    tests start where a perfect count passes, and again at 4, 16, ... times that number
+    of predicted rows, with the error shared equally among the starts. The bound is
+    exact if precision does not fall as the cut rises, as for scores that rank sensibly.
+
+    References
+    ----------
+    .. [1] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan, L. Lei, "Learn
+       then test: calibrating predictive algorithms to achieve risk control", Annals
+       of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
+    """
+    n_labels = rows.scores.shape[1]
+    filled, weight = rows.without_unknown(), rows.weight
+    parts = [filled.scores, filled.targets]
+    if weight is not None:
+        parts.append(np.broadcast_to(weight, rows.scores.shape))
+    if strategy == "global":
+        parts = [part.reshape(1, -1) for part in parts]
+    else:
+        parts = [np.ascontiguousarray(part.T) for part in parts]
+    curves = trace_curves(
+        *parts[:2],
+        sample_weight=parts[2] if weight is not None else None,
+        probability=rows.probability,
+    )
+    kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
+    cuts = curves.cuts
+    if bound.confidence is not None and bound.quantity == "precision":
+        # The lowest score predicted is the highest cut that predicts these rows.
+        ranked = np.take_along_axis(parts[0], curves.order, axis=1)
+        cuts = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
+    with np.errstate(invalid="ignore"):
+        precision = curves.tp / (curves.tp + curves.fp)
+    first, second = curves.tp, precision
+    if bound.quantity == "recall":
+        first, second = second, first
+    # Of cuts that are best in what is maximised, the best in what is bounded.
+    best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
+    ties = kept & (first >= best * (1 - 1e-12))
+    picked = pick_cuts(second, cuts, ties, rows.default)
+    found = np.where(kept.any(axis=1), take_positions(cuts, picked), np.inf)
+    return np.broadcast_to(found, n_labels).copy()
+
+
+def _keeps_bound(curves, bound):
+    """Which cuts keep the bound, on these rows or with the confidence asked for."""
+    hits = curves.tp
+    trials = curves.tp + curves.fp
+    if bound.quantity == "recall":
+        trials = np.broadcast_to(curves.positives, hits.shape)
+    if bound.confidence is None:
+        return hits >= bound.value * trials * (1 - 1e-12)
+    hits, trials = hits.astype(np.intp), trials.astype(np.intp)
+    error = 1 - bound.confidence
+    if bound.quantity == "recall":
+        return hits >= least_hits(trials.max(), bound.value, error)[trials]
+    return _pass_downwards(hits, trials, bound.value, error, curves.valid)
+
+
+def least_hits(n_trials, value, error):
+    """Least number of hits that shows a rate of at least `value`.
+
+    Parameters
+    ----------
+    n_trials : int
+        Largest number of trials.
+    value : float
+        The rate, in (0, 1].
+    error : float
+        Probability of so many hits at most, were the rate lower.
+
+    Returns
+    -------
+    hits : ndarray of shape (n_trials + 1,), dtype=int
+        For every number of trials; more than that where even all do not show it.
+    """
+    trials = np.arange(n_trials + 1)
+    # The smallest c with P(Binomial(n, value) >= c) <= error.
+    return binom.isf(error, trials, value).astype(np.intp) + 1
+
+
+def _pass_downwards(hits, trials, value, error, valid):
+    """Precision tests from several starts, each down to its first failure."""
+    n_trials = int(trials.max())
+    n_starts = max(1, int(np.log2(max(n_trials, 1)) / 2) - 1)
+    needed = least_hits(n_trials, value, error / n_starts)
+    possible = np.flatnonzero(needed <= np.arange(n_trials + 1))
+    passed = np.zeros(hits.shape, dtype=bool)
+    if not len(possible):
+        return passed
+    fails = valid & (hits < needed[trials])
+    for start in possible[0] * 4 ** np.arange(n_starts):
+        tested = trials >= start
+        passed |= tested & ~np.logical_or.accumulate(fails & tested, axis=1)
+    return passed & valid
+
+
+def warn_of_unmet(unmet, bound):
+    """Warn of the labels that no cut can be given under the bound.
+
+    Parameters
+    ----------
+    unmet : list
+        Names of the labels.
+    bound : Bound
+        The bound.
+    """
+    if not unmet:
+        return
+    sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
+    more = " ..." if len(unmet) > 10 else ""
+    warnings.warn(
+        f"No cut has a {bound.quantity} of at least {bound.value}{sure} for "
+        f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
+        "rows, a better classifier or a lower bound would help.",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,55 @@
+"""Scores and cuts to labels: the cuts themselves, and the rules after them."""
+
+import numpy as np
+
+
+def rank_labels(scores):
+    """Rank of every label in its row, 0 for the highest score.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_labels)
+        Scores; of equal ones the first column ranks first.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n_rows, n_labels), dtype=int32
+        A permutation of 0 to n_labels - 1 in each row.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranks = np.empty(scores.shape, dtype=np.int32)
+    np.put_along_axis(ranks, order, np.arange(scores.shape[1], dtype=np.int32), axis=1)
+    return ranks
+
+
+def decode(scores, cuts, *, at_least_one=False, limit=None):
+    """Predict labels from scores.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_labels)
+        Scores.
+    cuts : ndarray of shape (n_labels,)
+        A label is predicted where ``score >= cut``; infinite means never.
+    at_least_one : bool, default=False
+        Give a row that no cut gives a label the one of highest score, among labels
+        with a finite cut.
+    limit : int or None, default=None
+        Keep no more labels than this in a row, those of the highest scores.
+
+    Returns
+    -------
+    predictions : ndarray of shape (n_rows, n_labels), dtype=bool
+        The labels.
+    """
+    predicted = scores >= cuts
+    if limit is not None:
+        full = np.flatnonzero(predicted.sum(axis=1) > limit)
+        passed = np.where(predicted[full], scores[full], -np.inf)
+        predicted[full] &= rank_labels(passed) < limit
+    allowed = cuts < np.inf
+    if at_least_one and allowed.any():
+        empty = np.flatnonzero(~predicted.any(axis=1))
+        best = np.where(allowed, scores[empty], -np.inf).argmax(axis=1)
+        predicted[empty, best] = True
+    return predicted

@@ -1,0 +1,187 @@
+"""What is maximised: a metric of the confusion counts, and how it is averaged."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+METRICS = ("f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy")
+AVERAGES = ("macro", "weighted", "micro", "samples")
+
+
+class Objective(NamedTuple):
+    """A metric and its average.
+
+    Attributes
+    ----------
+    metric : {"f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"} or callable
+        The metric of one group of entries; a callable takes arrays (tp, fp, fn, tn).
+    average : {"macro", "weighted", "micro", "samples"}
+        What a group is: a label, all entries, or a row.
+    beta : float
+        Weight of recall in ``"fbeta"``.
+    """
+
+    metric: str | Callable = "f1"
+    average: str = "macro"
+    beta: float = 1.0
+
+    def values(self, tp, fp, positives, negatives):
+        """Metric of groups of entries, with 0 / 0 = 0.
+
+        Parameters
+        ----------
+        tp, fp, positives, negatives : array-like
+            Weighted counts, of shapes that broadcast.
+
+        Returns
+        -------
+        values : ndarray
+            The metric, of the broadcast shape.
+
+        Raises
+        ------
+        ValueError
+            If a callable metric returns another shape or an infinite value.
+        """
+        if callable(self.metric):
+            return _call_metric(self.metric, tp, fp, positives, negatives)
+        return ratio(
+            *metric_fraction(self.metric, tp, fp, positives, negatives, beta=self.beta)
+        )
+
+    def shares(self, positives, negatives, row_weight=None):
+        """Share of each group in the mean; groups without a known entry have none.
+
+        Parameters
+        ----------
+        positives, negatives : ndarray of shape (n_groups,)
+            Weighted number of known entries with and without the label.
+        row_weight : ndarray of shape (n_groups,) or None, default=None
+            Weights of the rows, if they are the groups.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_groups,)
+            Non-negative; they sum to 1 unless all are 0.
+        """
+        if self.average == "weighted":
+            return ratio(positives, np.sum(positives))
+        judged = (positives + negatives > 0).astype(np.float64)
+        if self.average == "samples" and row_weight is not None:
+            judged *= row_weight
+        return ratio(judged, judged.sum())
+
+
+def _call_metric(metric, tp, fp, positives, negatives):
+    """Values of a user's metric; NaN, as of 0 / 0, is read as 0."""
+    tp, fp, positives, negatives = np.broadcast_arrays(
+        *(np.asarray(part, dtype=np.float64) for part in (tp, fp, positives, negatives))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = metric(tp, fp, positives - tp, negatives - fp)
+    values = np.asarray(found, dtype=np.float64)
+    if values.shape != tp.shape:
+        raise ValueError(
+            "metric must be vectorised: given arrays tp, fp, fn and tn of one shape, "
+            f"here {tp.shape}, it must return one of that shape. Got {values.shape}."
+        )
+    if np.isinf(values).any():
+        raise ValueError(
+            "metric must return finite values, or NaN for 0 / 0, which is read as 0. "
+            "Got an infinite value."
+        )
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def metric_fraction(metric, tp, fp, positives, negatives, *, beta=1.0, totals=None):
+    """Numerator and denominator of a named metric, both linear in the counts.
+
+    Parameters
+    ----------
+    metric : {"f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"}
+        Name of the metric.
+    tp, fp, positives, negatives : array-like
+        Weighted counts, of shapes that broadcast.
+    beta : float, default=1.0
+        Weight of recall in F-beta.
+    totals : tuple of (positives, negatives) or None, default=None
+        The class sizes that balance accuracy: those of all labels together under
+        micro averaging. None takes `positives` and `negatives`.
+
+    Returns
+    -------
+    numerator, denominator : ndarray
+        Their ratio is the metric, 0 / 0 is to be read as 0.
+    """
+    tn = negatives - fp
+    if metric == "accuracy":
+        return tp + tn, positives + negatives + np.zeros_like(tp)
+    if metric == "jaccard":
+        return tp, positives + fp
+    if metric == "balanced_accuracy":
+        # (tp/P + tn/N) / 2 = (N tp + P tn) / (2 P N). With one class only it is the
+        # recall of that class, which the weights 1 and 1 give.
+        total_p, total_n = (positives, negatives) if totals is None else totals
+        both = (total_p > 0) & (total_n > 0)
+        weight_p = np.where(both, total_n, 1.0)
+        weight_n = np.where(both, total_p, 1.0)
+        whole = weight_p * positives + weight_n * negatives
+        return weight_p * tp + weight_n * tn, whole + np.zeros_like(tp)
+    # F-beta = (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp), and fn = positives - tp.
+    squared = beta * beta if metric == "fbeta" else 1.0
+    return (1.0 + squared) * tp, squared * positives + tp + fp
+
+
+def ratio(numerator, denominator):
+    """Divide, with 0 / 0 = 0."""
+    out = np.zeros(np.broadcast(numerator, denominator).shape)
+    return np.divide(numerator, denominator, out=out, where=np.asarray(denominator) > 0)
+
+
+def metric_score(
+    targets,
+    predictions,
+    *,
+    metric,
+    average,
+    beta=1.0,
+    known=None,
+    sample_weight=None,
+):
+    """Score 0/1 predictions with the convention 0 / 0 = 0.
+
+    Parameters
+    ----------
+    targets, predictions : ndarray of shape (n_rows, n_labels), dtype=bool
+        True and predicted labels; targets are False where they are unknown.
+    metric, average, beta
+        As in :class:`Objective`.
+    known : ndarray of shape (n_rows, n_labels), dtype=bool, or None, default=None
+        False where the target is unknown, which is left out.
+    sample_weight : ndarray of shape (n_rows,) or None, default=None
+        Row weights.
+
+    Returns
+    -------
+    score : float
+        The value of the metric, in [0, 1] if it is a named one.
+    """
+    objective = Objective(metric, average, beta)
+    negatives = ~targets if known is None else known & ~targets
+    entries = (
+        targets & predictions,
+        negatives & predictions,
+        targets,
+        negatives,
+    )
+    if average == "samples":
+        counts = np.stack([part.sum(axis=1, dtype=np.float64) for part in entries])
+    else:
+        weight = np.ones(len(targets)) if sample_weight is None else sample_weight
+        counts = np.stack([weight @ part for part in entries])
+    if average == "micro":
+        return float(objective.values(*counts.sum(axis=1)))
+    row_weight = sample_weight if average == "samples" else None
+    shares = objective.shares(counts[2], counts[3], row_weight)
+    return float(objective.values(*counts) @ shares)

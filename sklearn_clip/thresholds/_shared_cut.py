@@ -1,0 +1,167 @@
+"""One cut for all labels, lowered through all scores at once."""
+
+import numpy as np
+
+from sklearn_clip.thresholds._cuts import pick_cuts, place_cuts
+from sklearn_clip.thresholds._decoding import rank_labels
+
+# Groups are searched in blocks of about this many scores, to bound the memory.
+_BLOCK_SIZE = 2**20
+
+
+class SharedCutSearch:
+    """Search for the cut that all labels share, under any average.
+
+    An average is a mean over groups of entries: labels, rows, or all entries as one
+    group. Lower the cut through all scores, highest first: each score passed changes
+    the metric of its own group only. The sum of these changes, up to the last of each
+    run of equal scores, is the mean at that cut, so one sort of all scores finds the
+    maximum (to the rounding of that sum, about 1e-13).
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What the cut is chosen on.
+    objective : Objective
+        What is maximised.
+    """
+
+    def __init__(self, rows, objective):
+        self.rows, self.objective = rows.without_unknown(), objective
+        by_row = objective.average == "samples"
+        self.row_weight = rows.sample_weight if by_row else None
+        if by_row:
+            rows = rows._replace(sample_weight=None)
+        self.weight = rows.weight
+        self.scores = self._lay_out(self.rows.scores)
+        self.order = np.argsort(-self.scores, axis=1, kind="stable")
+        pooled = self.scores.reshape(1, -1)
+        self.pooled_order = np.argsort(-pooled[0], kind="stable")
+        ranked = pooled[:, self.pooled_order]
+        self.cuts = place_cuts(ranked, probability=rows.probability)[0]
+        self.valid = np.ones(len(self.cuts), dtype=bool)
+        self.valid[1:-1] = ranked[0, 1:] != ranked[0, :-1]
+
+    def _lay_out(self, entries):
+        """Entries of shape (n_rows, n_labels) as (n_groups, n_members)."""
+        entries = np.broadcast_to(entries, self.rows.scores.shape)
+        if self.objective.average == "samples":
+            return entries
+        if self.objective.average == "micro":
+            return entries.reshape(1, -1)
+        return np.ascontiguousarray(entries.T)
+
+    def best(self, allowed=None, forced=None):
+        """Find the best cut.
+
+        Parameters
+        ----------
+        allowed : ndarray of shape (n_rows, n_labels), dtype=bool, or None
+            False where an entry is not predicted whatever the cut.
+        forced : ndarray of shape (n_rows, n_labels), dtype=bool, or None
+            True where it is predicted whatever the cut.
+
+        Returns
+        -------
+        cut : float
+            The best cut.
+        value : float
+            The mean metric there.
+        """
+        free = np.ones(self.rows.scores.shape, bool) if allowed is None else allowed
+        valid = self.valid
+        if forced is not None:
+            free = free & ~forced
+            # No label could be forced if none were ever predicted.
+            valid = valid & np.isfinite(self.cuts)
+        changes, start = self._changes(free, forced)
+        steps = changes.reshape(-1)[self.pooled_order]
+        values = start + np.concatenate([[0.0], np.cumsum(steps)])
+        default = self.rows.default
+        at = pick_cuts(values, self.cuts, valid, default, tolerance=1e-12)
+        return float(self.cuts[at]), float(values[at])
+
+    def _changes(self, free, forced):
+        """Change of the mean as each entry is passed, and the mean at the start."""
+        weight = 1.0 if self.weight is None else self.weight
+        hits = self._lay_out(self.rows.targets * weight)
+        misses = self._lay_out(~self.rows.targets * weight)
+        free = self._lay_out(free)
+        forced = None if forced is None else self._lay_out(forced)
+        positives, negatives = hits.sum(axis=1), misses.sum(axis=1)
+        shares = self.objective.shares(positives, negatives, self.row_weight)
+        n_groups, n_members = self.scores.shape
+        changes, start = np.empty((n_groups, n_members)), 0.0
+        width = max(1, _BLOCK_SIZE // n_members)
+        for first in range(0, n_groups, width):
+            block = slice(first, first + width)
+            counts = []
+            for part in (hits[block], misses[block]):
+                base = 0.0 if forced is None else (part * forced[block]).sum(axis=1)
+                passed = np.zeros((len(part), n_members + 1))
+                ranked = np.take_along_axis(part * free[block], self.order[block], 1)
+                np.cumsum(ranked, axis=1, out=passed[:, 1:])
+                counts.append(passed + np.reshape(base, (-1, 1)))
+            values = self.objective.values(
+                *counts, positives[block, None], negatives[block, None]
+            )
+            steps = np.diff(values, axis=1) * shares[block, None]
+            np.put_along_axis(changes[block], self.order[block], steps, axis=1)
+            start += values[:, 0] @ shares[block]
+        return changes, start
+
+
+def find_shared_cut(rows, objective, *, at_least_one=False, limit=None):
+    """Find the best cut for all labels, with the rules of :func:`decode` applied.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What the cut is chosen on.
+    objective : Objective
+        What is maximised.
+    at_least_one, limit
+        As in :func:`decode`.
+
+    Returns
+    -------
+    cut : float
+        The best cut.
+    """
+    ranks = None
+    if at_least_one or limit is not None:
+        ranks = rank_labels(rows.scores)
+    return SharedCutSearch(rows, objective).best(
+        allowed=None if limit is None else ranks < limit,
+        forced=ranks == 0 if at_least_one else None,
+    )[0]
+
+
+def find_top_k(rows, objective, *, at_least_one=False, limit=None):
+    """Find the best number of labels per row, and the cut they have to reach.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What both are chosen on.
+    objective : Objective
+        What is maximised.
+    at_least_one, limit
+        As in :func:`decode`; `limit` bounds k.
+
+    Returns
+    -------
+    k : int
+        Number of labels, at least 1; the smallest of equally good ones.
+    cut : float
+        The score that a label has to reach.
+    """
+    n_labels = rows.scores.shape[1]
+    search, ranks = SharedCutSearch(rows, objective), rank_labels(rows.scores)
+    forced = ranks == 0 if at_least_one else None
+    best = -np.inf
+    for k in range(1, min(n_labels, limit or n_labels) + 1):
+        cut, value = search.best(allowed=ranks < k, forced=forced)
+        if value > best + 1e-12:
+            best, found = value, (k, cut)
+    return found
