@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import sqlite3
 import sys
@@ -16,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from sklearn_clip.embedding import _images
-from sklearn_clip.embedding._streams import open_pool, open_streams
+from sklearn_clip.embedding._streams import most_streams, open_pool, open_streams
 
 _DIGEST_BYTES = 16
 _MAX_WORKERS = 8
@@ -25,8 +26,9 @@ _BLOCK = 8192
 # Batches that are decoded while others are encoded.
 _AHEAD = 2
 # On a CPU: pictures of one forward pass, and tokens, since a short text costs little.
-_CPU_BATCH = 16
-_CPU_TOKENS = 2048
+_CPU_BATCH = 32
+_SMALL_BATCH = 8
+_CPU_TOKENS = 1024
 # Characters that a token stands for, at the least, in most languages.
 _TOKEN_CHARACTERS = 3
 # Bytes of GPU memory that one more item of a batch may take.
@@ -144,7 +146,9 @@ class _ImageSteps:
         """Cut into batches of one size."""
         size = self._batch_size
         if size == "auto":
-            size = _auto_batch_size(self._backbone.device)
+            device = self._backbone.device
+            size = _auto_batch_size(device)
+            size = _even_size(len(numbers), size, most_streams(device))
         return _slices(numbers, [size])
 
 
@@ -180,6 +184,15 @@ class _TextSteps:
         tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
         most = _BATCH_RANGE[1]  # should the tower need its padding
         return _slices(numbers, [max(min(_CPU_TOKENS // t, most), 1) for t in tokens])
+
+
+def _even_size(items, most, streams):
+    """Size of the batches that keeps all streams busy to the end, about equally."""
+    if streams == 1:
+        return most
+    batches = max(math.ceil(items / most), 1)
+    batches = math.ceil(batches / streams) * streams
+    return max(math.ceil(items / batches), min(_SMALL_BATCH, most))
 
 
 def _slices(numbers, sizes):

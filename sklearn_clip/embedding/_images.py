@@ -86,7 +86,7 @@ def decode_image(source, root=None, *, draft_side=None):
     Returns
     -------
     PIL.Image.Image
-        Picture of mode ``"RGB"``.
+        Picture of mode ``"RGB"``; `source` itself if it is one already.
 
     Raises
     ------
@@ -328,4 +328,4 @@ def _compose(picture):
         page = Image.new("RGB", picture.size, "white")
         page.paste(picture, mask=picture.getchannel("A"))
         return page
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -28,6 +28,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
+def most_streams(device):
+    """Return how many streams a device can have.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the passes run.
+
+    Returns
+    -------
+    int
+        1 for any device but the CPU, which has one per thread of torch, up to 4.
+    """
+    return min(torch.get_num_threads(), _MOST_STREAMS) if device.type == "cpu" else 1
+
+
 @contextlib.contextmanager
 def open_pool(threads):
     """Open a pool of threads that does not begin what nobody waits for any more.
@@ -68,11 +84,11 @@ def open_streams(device, most):
     Streams
         Takes work; what has not begun when the block ends is not done.
     """
-    threads = torch.get_num_threads()
-    count = min(most, threads, _MOST_STREAMS)
-    if device.type != "cpu" or count < 2 or not _dividing.acquire(blocking=False):
+    count = min(most, most_streams(device))
+    if count < 2 or not _dividing.acquire(blocking=False):
         yield Streams(None, 1)
         return
+    threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads // count)
         with open_pool(count) as pool:

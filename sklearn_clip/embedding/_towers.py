@@ -24,6 +24,62 @@ _TRIM_TOLERANCE = {"fp32": 1e-5, "bf16": 1e-3, "fp16": 1e-3}
 _MAX_ASPECT = 16
 
 
+class _CroppedResize:
+    """Resize and crop to the centre at once: no pixel is computed to be cut away.
+
+    Pillow resizes the part of a picture that the crop will keep. The pixels are those
+    of one step after the other, but for the rounding between its two passes, of which
+    it takes the cheaper one first.
+
+    Parameters
+    ----------
+    resize : torchvision.transforms.Resize
+        To a given shorter side.
+    crop : torchvision.transforms.CenterCrop
+        To at most that side.
+    """
+
+    def __init__(self, resize, crop):
+        self._side = _shorter_side(resize)
+        self._height, self._width = crop.size
+        self._resample = Image.Resampling[resize.interpolation.name]
+
+    @staticmethod
+    def fits(steps):
+        """Whether the first two steps are such a pair."""
+        if len(steps) < 2 or not isinstance(steps[0], Resize):
+            return False
+        resize, crop = steps[:2]
+        return (
+            isinstance(crop, CenterCrop)
+            and _shorter_side(resize) is not None
+            and _shorter_side(resize) >= max(crop.size)
+            and resize.interpolation.name in Image.Resampling.__members__
+        )
+
+    def __call__(self, picture):
+        short = min(picture.size)
+        width, height = (int(self._side * side / short) for side in picture.size)
+        left = round((width - self._width) / 2)
+        top = round((height - self._height) / 2)
+        across, down = picture.width / width, picture.height / height
+        box = (
+            left * across,
+            top * down,
+            min((left + self._width) * across, picture.width),
+            min((top + self._height) * down, picture.height),
+        )
+        return picture.resize((self._width, self._height), self._resample, box=box)
+
+
+def _shorter_side(resize):
+    """Length that the shorter side gets; None if both sides are set, or one bounded."""
+    size = resize.size
+    if isinstance(size, int):
+        size = [size]
+    return size[0] if len(size) == 1 and resize.max_size is None else None
+
+
 class ImageTower:
     """The image tower with its preprocessing.
 
@@ -51,8 +107,12 @@ class ImageTower:
             and isinstance(steps[-2], ToTensor)
             and isinstance(steps[-1], Normalize)
         )
-        self._prepare = Compose(steps[:-2]) if self._on_device else preprocess
+        self._prepare = preprocess
         if self._on_device:
+            to_bytes = steps[:-2]
+            if _CroppedResize.fits(to_bytes):
+                to_bytes = [_CroppedResize(*to_bytes[:2]), *to_bytes[2:]]
+            self._prepare = Compose(to_bytes)
             mean, std = torch.tensor(steps[-1].mean), torch.tensor(steps[-1].std)
             self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
             self._shift = (-mean / std).view(3, 1, 1).to(device)

@@ -17,7 +17,7 @@ from sklearn_clip.embedding import (
     load_backbone,
 )
 from sklearn_clip.embedding import unit_rows as unit
-from sklearn_clip.embedding._engine import _auto_batch_size, embed
+from sklearn_clip.embedding._engine import _auto_batch_size, _even_size, embed
 
 
 @pytest.fixture(scope="module")
@@ -364,15 +364,32 @@ def test_batch_follows_the_free_memory_of_the_gpu(
     for name, value in {**gpu, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
     assert _auto_batch_size(torch.device("cuda")) == expected
-    assert _auto_batch_size(torch.device("cpu")) == 16
+    assert _auto_batch_size(torch.device("cpu")) == 32
 
 
 def test_batches_of_texts_on_a_cpu_hold_about_as_many_tokens():
     encoder = SmallMemory(10**6)
     short, long = [f"{i:03}" for i in range(1000)], [f"{i:0900}" for i in range(50)]
     embed(short + long, "text", encoder)
-    # 50 long texts of 77 tokens, of which the last batch is filled up with short ones.
-    assert sorted(encoder.sizes) == [26, 26, 486, 512]
+    # 50 texts of 77 tokens, the last batch of them filled up with short ones.
+    assert sorted(encoder.sizes) == [13, 13, 13, 13, 316, 341, 341]
+
+
+@pytest.mark.parametrize(
+    ("items", "streams", "size"),
+    [
+        (1, 4, 8),
+        (20, 2, 10),
+        (40, 2, 20),
+        (64, 2, 32),
+        (70, 2, 18),
+        (10_000, 4, 32),
+        (40, 1, 32),
+        (0, 2, 8),
+    ],
+)
+def test_batches_are_spread_evenly_over_the_streams(items, streams, size):
+    assert _even_size(items, 32, streams) == size
 
 
 def test_bar_counts_what_came_from_the_store(backbone, capsys, tmp_path):

@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_images
+from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
 from sklearn_clip.embedding import decode_image, load_backbone
 from sklearn_clip.embedding._images import _draft
+from sklearn_clip.embedding._towers import _CroppedResize
 
 CAPTIONS = [
     "a",
@@ -101,7 +103,8 @@ def test_pixels_prepared_as_bytes_give_the_vector_of_open_clips_transform(
     name, model_folder, make_pictures
 ):
     backbone = load_backbone(model_folder if name == "tiny" else name)
-    pictures = make_pictures(3, size=(90, 50))
+    # Square ones, of which the crop to the centre leaves nothing out.
+    pictures = make_pictures(3, size=(70, 70))
     tensors = torch.stack([backbone._preprocess(p) for p in pictures])
     with torch.inference_mode():
         expected = backbone.model.encode_image(tensors).numpy()
@@ -110,6 +113,37 @@ def test_pixels_prepared_as_bytes_give_the_vector_of_open_clips_transform(
     found = backbone.encode_images(prepared)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found, expected, atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize(
+    "size", [(90, 50), (50, 91), (640, 480), (333, 777), (224, 224), (20, 30), (7, 90)]
+)
+@pytest.mark.parametrize(("side", "crop"), [(224, 224), (256, (224, 200)), (32, 31)])
+def test_resizing_and_cropping_at_once_gives_the_same_pixels(size, side, crop):
+    photo = Image.fromarray(load_sample_images().images[0])
+    picture = photo.resize(size, Image.Resampling.LANCZOS)
+    steps = [Resize(side, InterpolationMode.BICUBIC), CenterCrop(crop)]
+    assert _CroppedResize.fits(steps)
+    found = np.asarray(_CroppedResize(*steps)(picture)).astype(int)
+    expected = np.asarray(Compose(steps)(picture)).astype(int)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 4
+    assert np.abs(found - expected).mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Resize((224, 224)), CenterCrop(224)],
+        [Resize(224, max_size=300), CenterCrop(224)],
+        [Resize(200), CenterCrop(224)],
+        [CenterCrop(224), Resize(224)],
+        [Resize(224)],
+        [],
+    ],
+)
+def test_other_steps_are_left_as_they_are(steps):
+    assert not _CroppedResize.fits(steps)
 
 
 @pytest.mark.parametrize("name", ["tiny", "clipart-tiny"])
