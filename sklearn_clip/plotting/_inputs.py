@@ -72,6 +72,32 @@ def name_array(label_names, n_labels):
     return names
 
 
+def holder(estimator, attribute):
+    """Look for the part of an estimator that has learnt something.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        A classifier, Pipeline, search or meta-estimator.
+    attribute : str
+        Name of the learnt attribute.
+
+    Returns
+    -------
+    estimator instance or None
+        The outermost one that has it, None if there is none.
+    """
+    while estimator is not None:
+        if getattr(estimator, attribute, None) is not None:
+            return estimator
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            inner = getattr(estimator, "best_estimator_", None)
+            estimator = getattr(estimator, "estimator_", inner)
+    return None
+
+
 def learnt(estimator, attribute):
     """Look for a learnt attribute in an estimator and in those inside it.
 
@@ -87,16 +113,7 @@ def learnt(estimator, attribute):
     object
         Its value in the outermost estimator that has it, None if there is none.
     """
-    while estimator is not None:
-        value = getattr(estimator, attribute, None)
-        if value is not None:
-            return value
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            inner = getattr(estimator, "best_estimator_", None)
-            estimator = getattr(estimator, "estimator_", inner)
-    return None
+    return getattr(holder(estimator, attribute), attribute, None)
 
 
 def score_rows(estimator, X, n_labels):

@@ -15,6 +15,7 @@ from sklearn_clip.plotting._axes import (
 from sklearn_clip.plotting._inputs import (
     check_count,
     choose_labels,
+    holder,
     learnt,
     name_array,
     read_targets,
@@ -43,7 +44,7 @@ class ThresholdCurveDisplay:
         Each with ``"thresholds"``, ascending, and ``"scores"``, the metric there.
         Points with an infinite threshold are not drawn.
     thresholds : array-like of shape (n_labels,) or None, default=None
-        The chosen cuts; infinite: never predicted. None draws none.
+        The chosen cuts; infinity: never predicted. None draws none.
     threshold_std : array-like of shape (n_labels,) or None, default=None
         Standard deviations of the cuts, NaN where they are not known.
     label_names : sequence of length n_labels or None, default=None
@@ -144,10 +145,10 @@ class ThresholdCurveDisplay:
         entries = None
         if y is not None:
             entries, label_names = read_targets(y, label_names, estimator=estimator)
-        cuts = learnt(estimator, "thresholds_")
         if X is None:
-            display = cls._from_search(estimator, cuts, entries, label_names)
+            display = cls._from_search(estimator, entries, label_names)
         else:
+            cuts = learnt(estimator, "thresholds_")
             n_labels = entries.positive.shape[1]
             scores, method = score_rows(estimator, X, n_labels)
             if cuts is None:
@@ -196,27 +197,27 @@ class ThresholdCurveDisplay:
         return display.plot(ax, **kwargs)
 
     @classmethod
-    def _from_search(cls, estimator, cuts, entries, label_names):
+    def _from_search(cls, estimator, entries, label_names):
         """Take the curves that a ThresholdOptimizer has stored."""
-        curves = learnt(estimator, "curves_")
-        if curves is None:
+        optimizer = holder(estimator, "curves_")
+        if optimizer is None:
             raise ValueError(
                 "estimator must be or hold a ThresholdOptimizer that was fitted with "
                 "store_curves=True, or X and y must be given. Got "
                 f"{type(estimator).__name__} without curves."
             )
         if label_names is None:
-            label_names = learnt(estimator, "label_names_")
-        metric = learnt(estimator, "metric")
-        if callable(metric):
+            label_names = learnt(optimizer, "label_names_")
+        metric = optimizer.metric
+        if metric == "fbeta":
+            metric = f"F{optimizer.beta:g}"
+        elif callable(metric):
             metric = getattr(metric, "__name__", "metric")
-        elif metric == "fbeta":
-            metric = f"F{learnt(estimator, 'beta'):g}"
         return cls(
-            curves,
-            thresholds=cuts,
-            threshold_std=learnt(estimator, "threshold_std_"),
-            label_names=name_array(label_names, len(curves)),
+            optimizer.curves_,
+            thresholds=optimizer.thresholds_,
+            threshold_std=optimizer.threshold_std_,
+            label_names=name_array(label_names, len(optimizer.curves_)),
             support=None if entries is None else entries.positive.sum(axis=0),
             metric=_METRIC_NAMES.get(metric, metric),
         )
@@ -343,7 +344,7 @@ class ThresholdCurveDisplay:
                 caption += f", {self.metric} {score[after]:.2f}"
                 ax.plot(cut, score[after], "o", color=VERMILLION, markersize=4)
         elif self.thresholds is not None:
-            caption = "never predicted"
+            caption = "never predicted" if cut > 0 else "always predicted"
         ax.annotate(
             caption,
             (0, 1),

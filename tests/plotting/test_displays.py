@@ -66,6 +66,19 @@ def test_figure_can_be_written_as_vectors(name, tmp_path):
     assert (tmp_path / "figure.svg").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("shape", ["one label", "one row"])
+def test_smallest_problems_are_drawn(shape, name):
+    part = np.s_[:, :1] if shape == "one label" else np.s_[:1]
+    method, arguments = CALLS[name]
+    parts = [
+        part_of[part] if isinstance(part_of, np.ndarray) else part_of[: len(Y[part])]
+        for part_of in arguments
+    ]
+    display = getattr(getattr(plotting, name), method)(*parts)
+    display.figure_.canvas.draw()
+
+
 def test_names_are_shortened_in_the_middle():
     assert short_name("a  short\nname") == "a short name"
     assert short_name("internationally known 17", 15) == "internatio…n 17"

@@ -66,6 +66,9 @@ def test_caption_tells_cut_spread_and_score(make_problem):
     assert second.texts[0].get_text() == "never predicted"
     assert display.cut_lines_[1] is None
     assert not second.patches
+    display.thresholds = [0.25, -np.inf]
+    display.plot(labels=[1])
+    assert display.axes_[0].texts[0].get_text() == "always predicted"
 
 
 def test_unknown_rows_are_left_out(make_problem):
@@ -133,13 +136,16 @@ def test_dot_lies_on_the_curve_at_the_cut(tuned):
         assert dot.get_xydata()[0] == pytest.approx((cut, expected))
 
 
-def test_metric_of_the_search_names_the_axis(tuned):
+@pytest.mark.parametrize(
+    "metric, expected", [("fbeta", "F2"), ("balanced_accuracy", "Balanced accuracy")]
+)
+def test_metric_of_the_search_names_the_axis(metric, expected, tuned):
     model, X, Y = tuned
     optimizer = ThresholdOptimizer(
-        model[-1].estimator, store_curves=True, metric="fbeta", beta=2.0, cv=2
+        model[-1].estimator, store_curves=True, metric=metric, beta=2.0, cv=2
     )
     display = ThresholdCurveDisplay.from_estimator(optimizer.fit(X, Y))
-    assert display.axes_[0].get_ylabel() == "F2"
+    assert display.axes_[0].get_ylabel() == expected
 
 
 def test_rows_of_an_estimator_are_scored(tuned, fitted_search):
