@@ -25,7 +25,7 @@ def climb(rows, objective, starts, *, at_least_one=False, limit=None):
     objective : Objective
         What is maximised.
     starts : list of ndarray of shape (n_labels,)
-        Cuts to begin at; a label with an infinite cut is left as it is.
+        Cuts to begin at. With `at_least_one` labels of infinite cut are left out.
     at_least_one, limit
         The rules of :func:`decode`, under which every step is judged.
 
@@ -101,19 +101,20 @@ class _Ascent:
         )
         self.ranks = self.fallback = None
         if limit is not None or at_least_one:
-            allowed = np.where(start < np.inf, rows.scores, -np.inf)
+            allowed = rows.scores
+            if at_least_one:
+                allowed = np.where(start < np.inf, allowed, -np.inf)
             self.ranks, self.fallback = rank_labels(allowed), allowed.argmax(axis=1)
+        # Which labels may be given to an empty row must not change on the way.
+        usable = start < np.inf if at_least_one else np.ones(len(start), dtype=bool)
+        self.movable = np.flatnonzero(usable)
 
     def run(self):
         """Climb and return the cuts."""
-        movable = self.cuts < np.inf
-        if self.ranks is None:
-            # Without rules a label that has no positive can only do harm.
-            movable &= self.rows.targets.any(axis=0)
         for _ in range(_MAX_SWEEPS):
             rules = {"at_least_one": self.at_least_one, "limit": self.limit}
             self.counts = self._count(decode(self.rows.scores, self.cuts, **rules))
-            gains = [self._improve(label) for label in np.flatnonzero(movable)]
+            gains = [self._improve(label) for label in self.movable]
             if sum(gains) < _LEAST_GAIN:
                 break
         return self.cuts
@@ -148,7 +149,7 @@ class _Ascent:
         order = np.argsort(-scores, kind="stable")
         ranked = scores[None, order]
         cuts = place_cuts(ranked, probability=self.rows.probability)[0]
-        valid = np.isfinite(cuts)
+        valid = np.isfinite(cuts) | (not self.at_least_one)
         valid[1:-1] &= ranked[0, 1:] != ranked[0, :-1]
 
         events = self._events(label)

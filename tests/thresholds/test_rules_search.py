@@ -1,0 +1,229 @@
+"""Searches under rules, row averages, top k and unknown labels: brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from sklearn_clip.metrics import masked_f1_score, masked_jaccard_score
+from sklearn_clip.thresholds._ascent import climb
+from sklearn_clip.thresholds._cuts import ScoredRows
+from sklearn_clip.thresholds._decoding import decode
+from sklearn_clip.thresholds._objective import AVERAGES, Objective, metric_score
+from sklearn_clip.thresholds._search import find_cuts
+from sklearn_clip.thresholds._shared_cut import find_top_k
+
+TOLERANCE = 1e-10
+
+
+def geometric_mean(tp, fp, fn, tn):
+    """Square root of precision times recall, undefined where either is."""
+    return np.sqrt(tp / (tp + fp) * tp / (tp + fn))
+
+
+METRICS = ("f1", "balanced_accuracy", geometric_mean)
+
+
+@st.composite
+def problems(draw, max_rows=6, max_labels=3):
+    """Small problems: ties, constant scores, no or only positives, unknown entries."""
+    shape = draw(st.integers(1, max_rows)), draw(st.integers(1, max_labels))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scores = rng.random(shape).round(draw(st.integers(0, 3)))
+    targets = rng.random(shape) < draw(st.sampled_from([0.0, 0.3, 0.6, 1.0]))
+    known = None
+    if draw(st.booleans()):
+        known = rng.random(shape) < 0.6
+        known[0, 0] = True
+        targets &= known
+    weight = rng.choice([0.5, 1.0, 3.0], shape[0]) if draw(st.booleans()) else None
+    return scores, targets, known, weight
+
+
+RULES = st.fixed_dictionaries(
+    {"at_least_one": st.booleans(), "limit": st.one_of(st.none(), st.integers(1, 2))}
+)
+
+
+def every_cut(scores, at_least_one):
+    """All cuts that differ, "never" being one only where it is that."""
+    cuts = np.unique(scores)
+    if not at_least_one:
+        return [*cuts, np.inf]
+    # An infinite cut would forbid the label to fill a row.
+    return [*cuts, (cuts[-1] + 1) / 2] if cuts[-1] < 1 else cuts
+
+
+def judge(problem, cuts, how, rules):
+    """Metric of decoded predictions."""
+    scores, targets, known, weight = problem
+    predicted = decode(scores, np.asarray(cuts), **rules)
+    return metric_score(targets, predictions=predicted, **how)
+
+
+def settings_of(problem, metric, average):
+    """Keywords of the search and of the metric."""
+    _, _, known, weight = problem
+    return {
+        "metric": metric,
+        "average": average,
+        "known": known,
+        "sample_weight": weight,
+    }
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=20, deadline=None)
+@given(problem=problems(), rules=RULES)
+def test_global_cut_is_exact_under_every_average_and_rule(
+    metric, average, problem, rules
+):
+    scores, targets, *_ = problem
+    how = settings_of(problem, metric, average)
+    cuts = find_cuts(
+        scores,
+        targets,
+        strategy="global",
+        at_least_one=rules["at_least_one"],
+        max_labels=rules["limit"],
+        **how,
+    )
+    every = every_cut(scores, rules["at_least_one"])
+    best = max(judge(problem, [cut] * scores.shape[1], how, rules) for cut in every)
+    assert judge(problem, cuts, how, rules) == pytest.approx(best, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=20, deadline=None)
+@given(problem=problems(), rules=RULES)
+def test_top_k_finds_the_best_k_and_cut(metric, average, problem, rules):
+    scores, targets, known, weight = problem
+    how = settings_of(problem, metric, average)
+    n_labels = scores.shape[1]
+    k, cut = find_top_k(
+        ScoredRows(scores, targets, known, weight), Objective(metric, average), **rules
+    )
+    assert 1 <= k <= min(n_labels, rules["limit"] or n_labels)
+    best = max(
+        judge(problem, [other] * n_labels, how, {**rules, "limit": size})
+        for size in range(1, min(n_labels, rules["limit"] or n_labels) + 1)
+        for other in every_cut(scores, rules["at_least_one"])
+    )
+    found = judge(problem, [cut] * n_labels, how, {**rules, "limit": k})
+    assert found == pytest.approx(best, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
+@settings(max_examples=40, deadline=None)
+@given(problem=problems(), named=st.booleans())
+def test_cuts_per_label_are_exact_over_known_entries(average, problem, named):
+    scores, targets, *_ = problem
+    metric = "f1" if named or average == "micro" else geometric_mean
+    how = settings_of(problem, metric, average)
+    candidates = [every_cut(column, False) for column in scores.T]
+    best = max(judge(problem, cuts, how, {}) for cuts in itertools.product(*candidates))
+    cuts = find_cuts(scores, targets, **how)
+    assert judge(problem, cuts, how, {}) == pytest.approx(best, abs=TOLERANCE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problem=problems(max_rows=8), average=st.sampled_from(AVERAGES))
+def test_unknown_entries_do_not_move_the_cuts(problem, average):
+    scores, targets, known, weight = problem
+    how = settings_of(problem, "f1", average)
+    cuts = find_cuts(scores, targets, **how)
+    if known is None:
+        return
+    other = np.where(known, scores, np.random.default_rng(0).random(scores.shape))
+    np.testing.assert_array_equal(find_cuts(other, targets, **how), cuts)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=20, deadline=None)
+@given(problem=problems(max_rows=10, max_labels=4), rules=RULES, seed=st.integers(0, 9))
+def test_climb_never_ends_below_a_start_nor_leaves_a_better_step(
+    metric, average, problem, rules, seed
+):
+    scores, targets, known, weight = problem
+    how = settings_of(problem, metric, average)
+    rng = np.random.default_rng(seed)
+    if rules["limit"] is not None and rules["limit"] >= scores.shape[1]:
+        rules = {**rules, "limit": None}
+    start = rng.random(scores.shape[1])
+    cuts = climb(
+        ScoredRows(scores, targets, known, weight),
+        Objective(metric, average),
+        [start],
+        **rules,
+    )
+    end = judge(problem, cuts, how, rules)
+    assert end >= judge(problem, start, how, rules)
+    # No other cut of any one label is better: the end is a coordinate maximum.
+    for label in range(scores.shape[1]):
+        for cut in every_cut(scores[:, label], rules["at_least_one"]):
+            step = cuts.copy()
+            step[label] = cut
+            assert judge(problem, step, how, rules) <= end + 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(problem=problems(max_rows=10, max_labels=4), rules=RULES)
+def test_cuts_under_rules_are_never_below_the_best_global_cut(problem, rules):
+    scores, targets, *_ = problem
+    how = settings_of(problem, "f1", "samples")
+    search = {
+        "at_least_one": rules["at_least_one"],
+        "max_labels": rules["limit"],
+        **how,
+    }
+    one = find_cuts(scores, targets, strategy="global", **search)
+    own = find_cuts(scores, targets, **search)
+    assert judge(problem, own, how, rules) >= judge(problem, one, how, rules)
+
+
+def test_samples_average_beats_the_cuts_of_other_averages():
+    rng = np.random.default_rng(0)
+    scores = rng.beta(1, 4, size=(400, 6))
+    targets = rng.random((400, 6)) < scores
+    found = {}
+    for average in AVERAGES:
+        cuts = find_cuts(scores, targets, average=average)
+        found[average] = f1_score(
+            targets, scores >= cuts, average="samples", zero_division=0
+        )
+    assert max(found, key=found.get) == "samples"
+    assert found["samples"] > found["macro"] + 0.01
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize(
+    "metric, masked", [("f1", masked_f1_score), ("jaccard", masked_jaccard_score)]
+)
+@settings(max_examples=30, deadline=None)
+@given(problem=problems(max_rows=8, max_labels=4))
+def test_metric_of_known_entries_is_the_masked_one(metric, masked, average, problem):
+    scores, targets, known, _ = problem
+    predicted = scores >= 0.5
+    found = metric_score(
+        targets, predicted, metric=metric, average=average, known=known
+    )
+    y_true = targets.astype(float)
+    if known is not None:
+        y_true[~known] = np.nan
+    if average == "weighted" and not targets.any():
+        return  # scikit-learn weighs all labels the same then, here they weigh nothing
+    assert found == pytest.approx(masked(y_true, predicted, average=average), abs=1e-12)
+
+
+def test_callable_metric_is_checked():
+    scores, targets = np.array([[0.1], [0.9]]), np.array([[False], [True]])
+    with pytest.raises(ValueError, match=r"metric must be vectorised.* Got \(\)"):
+        find_cuts(scores, targets, metric=lambda tp, fp, fn, tn: 1.0)
+    with pytest.raises(ValueError, match="metric must return finite values"):
+        find_cuts(scores, targets, metric=lambda tp, fp, fn, tn: tp / fp)
