@@ -2,8 +2,10 @@
 
 Defaults were chosen by the tables of the training split, which is what is printed; with
 ``--split test`` the test split is, once they are chosen. Rows for calibration are drawn
-from one half of the groups and judged on the other: k rows a label are the first k
-positives of every label in random order, whole rows with all of their labels.
+from one half of the training groups and judged on the other, or with ``--split test``
+drawn from all training rows and judged on the test rows: k rows a label are the first k
+positives of every label in random order, whole rows with all of their labels. Slopes
+are positive, so that calibration leaves every label's AP as it is.
 
     python benchmarks/study_zero_shot.py                # templates, scorings, captions
     python benchmarks/study_zero_shot.py --curve        # 0, 1, 5, 50 rows a label
@@ -131,6 +133,15 @@ def draw_shots(Y, k, pool, rng):
     return np.array(sorted(chosen))
 
 
+def halve(data, rng):
+    """Part the rows: by the data's own split, or groups of the training rows."""
+    inside = data.split == "train"
+    if inside.all():
+        groups = rng.permutation(np.unique(data.groups))
+        inside = np.isin(data.groups, groups[: len(groups) // 2])
+    return np.flatnonzero(inside), np.flatnonzero(~inside)
+
+
 def draw_curve(clip, data, seeds):
     """Print figures on held-out groups by the number of labelled rows."""
     columns = ("rows", "mAP", "GAP", "macroF1", "microF1", "logloss")
@@ -141,9 +152,7 @@ def draw_curve(clip, data, seeds):
         figures = []
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
-            groups = rng.permutation(np.unique(data.groups))
-            inside = np.isin(data.groups, groups[: len(groups) // 2])
-            pool, test = np.flatnonzero(inside), np.flatnonzero(~inside)
+            pool, test = halve(data, rng)
             shots = np.array([], dtype=int)
             if isinstance(k, str):
                 shots = rng.choice(pool, int(k.split()[1]), replace=False)
@@ -209,9 +218,11 @@ def main():
     if options.many_labels:
         many_labels(clips["image"], 10_000, 5_000)
         return
-    data = load_clipart(split=options.split, as_frame=True)
+    # The curve of the test rows is drawn with rows of the training split.
+    both = options.curve and options.split == "test"
+    data = load_clipart(split=None if both else options.split, as_frame=True)
     data.frame, data.target = data.data, data.target.to_numpy()
-    print(f"{options.split} split, {len(data.frame)} rows, clipart-tiny")
+    print(f"{options.split} split, {len(data.frame)} rows read, clipart-tiny")
     if options.curve:
         draw_curve(clips["image"], data, options.seeds)
     else:
