@@ -8,6 +8,9 @@ from scipy.stats import binom
 
 from sklearn_clip.thresholds._cuts import pick_cuts, take_positions, trace_curves
 
+# Where tests of precision begin, in multiples of the fewest rows that can pass.
+_STARTS = (1, 4)
+
 
 class Bound(NamedTuple):
     """A bound on one of precision and recall; the other is maximised.
@@ -133,9 +136,9 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
 
     Recall falls as the cut rises, so the order is upwards from the lowest cut.
     Precision is tested downwards. The highest cuts predict too few rows to pass, so the
-    tests start where a perfect count passes, and again at 4, 16, ... times that number
-    of predicted rows, with the error shared equally among the starts. The bound is
-    exact if precision does not fall as the cut rises, as for scores that rank sensibly.
+    tests start where a perfect count passes, and once more at 4 times as many predicted
+    rows, in case of an early miss, each with half of the error. The bound is exact if
+    precision does not fall as the cut rises, as for scores that rank sensibly.
 
     References
     ----------
@@ -216,14 +219,13 @@ def least_hits(n_trials, value, error):
 def _pass_downwards(hits, trials, value, error, valid):
     """Precision tests from several starts, each down to its first failure."""
     n_trials = int(trials.max())
-    n_starts = max(1, int(np.log2(max(n_trials, 1)) / 2) - 1)
-    needed = least_hits(n_trials, value, error / n_starts)
+    needed = least_hits(n_trials, value, error / len(_STARTS))
     possible = np.flatnonzero(needed <= np.arange(n_trials + 1))
     passed = np.zeros(hits.shape, dtype=bool)
     if not len(possible):
         return passed
     fails = valid & (hits < needed[trials])
-    for start in possible[0] * 4 ** np.arange(n_starts):
+    for start in possible[0] * np.array(_STARTS):
         tested = trials >= start
         passed |= tested & ~np.logical_or.accumulate(fails & tested, axis=1)
     return passed & valid

@@ -704,3 +704,97 @@ def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
         np.testing.assert_allclose(values, expected)
         assert tuned.thresholds_[label] in cuts[values == values.max()]
     assert not hasattr(tuned.set_params(store_curves=False).fit(X, Y), "curves_")
+
+
+def test_held_out_fraction_is_stratified_and_keeps_groups():
+    X, Y = np.zeros((100, 1)), np.zeros((100, 2), dtype=int)
+    Y[:50, 0] = Y[45:50, 1] = 1
+    [(train, test)] = make_splits(0.2, X, Y, random_state=0, split_params={})
+    assert len(test) == 20
+    assert Y[test].sum(axis=0).tolist() == [10, 1]
+    groups = np.arange(100) // 5
+    [(train, test)] = make_splits(
+        0.2, X, Y, random_state=0, split_params={"groups": groups}
+    )
+    assert not set(groups[train]) & set(groups[test])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"average": "samples"},
+        {"metric": "jaccard", "average": "samples", "max_labels": 2},
+        {"average": "micro", "at_least_one": True},
+        {"strategy": "global", "at_least_one": True, "max_labels": 2},
+        {"strategy": "top_k", "average": "samples"},
+    ],
+    ids=str,
+)
+def test_rules_and_row_averages_are_better_than_the_default_cut(data, logistic, how):
+    X, Y = data
+    tuned = ThresholdOptimizer(logistic, random_state=0, shrinkage=None, **how)
+    tuned.fit(X, Y)
+    predicted = tuned.predict(X)
+    if how.get("at_least_one"):
+        assert predicted.any(axis=1).all()
+    if how.get("max_labels"):
+        assert predicted.sum(axis=1).max() <= how["max_labels"]
+    default = ThresholdOptimizer(logistic, random_state=0, **how).fit(X, Y)
+    scores = held_out_scores(logistic, X, Y)
+    metric = {"metric": how.get("metric", "f1"), "average": how.get("average", "macro")}
+    assert tuned.best_score_ >= metric_score(Y > 0, scores >= 0.5, **metric)
+    assert tuned.best_score_ >= default.best_score_
+    assert tuned.score(X, Y) == metric_score(Y > 0, predicted > 0, **metric)
+
+
+def test_top_k_keeps_k_labels_that_reach_the_cut(data, logistic):
+    X, Y = data
+    tuned = ThresholdOptimizer(logistic, strategy="top_k", random_state=0).fit(X, Y)
+    assert 1 <= tuned.top_k_ <= 4
+    assert len(set(tuned.thresholds_)) == 1
+    tuned.set_thresholds(0.0)
+    assert (tuned.predict(X).sum(axis=1) == tuned.top_k_).all()
+    assert not hasattr(tuned.set_params(strategy="global").fit(X, Y), "top_k_")
+    limited = tuned.set_params(strategy="top_k", max_labels=1, at_least_one=True)
+    assert (limited.fit(X, Y).predict(X).sum(axis=1) == 1).all()
+
+
+def mean_of_rates(tp, fp, fn, tn):
+    """Balanced accuracy, written as a user would."""
+    return (tp / (tp + fn) + tn / (tn + fp)) / 2
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro", "samples"])
+def test_a_callable_metric_is_maximised_and_scored(data, logistic, average):
+    X, Y = data
+    tuned = ThresholdOptimizer(
+        logistic,
+        metric=mean_of_rates,
+        average=average,
+        shrinkage=None,
+        cv=3,
+        random_state=0,
+    ).fit(X, Y)
+    if average != "samples":  # where rows without a label are 0 / 0
+        named = clone(tuned).set_params(metric="balanced_accuracy").fit(X, Y)
+        assert tuned.best_score_ == pytest.approx(named.best_score_, abs=0.005)
+    default = held_out_scores(logistic, X, Y, n_splits=3) >= 0.5
+    how = {"metric": mean_of_rates, "average": average}
+    assert tuned.best_score_ > metric_score(Y > 0, default, **how)
+    copy = pickle.loads(pickle.dumps(tuned))
+    assert copy.score(X, Y) == tuned.score(X, Y)
+
+
+@pytest.mark.parametrize("average", ["macro", "samples"])
+def test_whole_weights_are_as_good_as_repeated_rows(average):
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 3))
+    Y = (rng.random((80, 3)) < X).astype(int)
+    weight = rng.integers(1, 4, 80)
+    prefit = RecordingClassifier().fit(X, Y)
+    tuned = ThresholdOptimizer(
+        prefit, cv="prefit", average=average, shrinkage=3, at_least_one=True
+    )
+    weighted = tuned.fit(X, Y, sample_weight=weight).thresholds_
+    repeated = tuned.fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))
+    np.testing.assert_allclose(weighted, repeated.thresholds_)

@@ -1,0 +1,208 @@
+"""Cuts under a bound: brute force without a confidence, simulation with one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import precision_score, recall_score
+
+from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds._constraints import (
+    Bound,
+    find_bounded_cuts,
+    least_hits,
+)
+from sklearn_clip.thresholds._cuts import ScoredRows
+
+N_SETS = 1000
+
+
+class Identity(ClassifierMixin, BaseEstimator):
+    """Gives X as the probabilities."""
+
+    def fit(self, X, y):
+        self.classes_ = [np.array([0, 1])] * y.shape[1]
+        return self
+
+    def predict_proba(self, X):
+        return np.asarray(X)
+
+
+def calibrated(n_rows, n_labels, seed=0):
+    """Uniform scores that are the probabilities of their labels.
+
+    At a cut t precision is (1 + t) / 2 and recall 1 - t ** 2.
+    """
+    rng = np.random.default_rng(seed)
+    scores = rng.random((n_rows, n_labels))
+    return scores, rng.random((n_rows, n_labels)) < scores
+
+
+def quality(scores, targets, cut):
+    """Precision and recall at a cut."""
+    how = {"zero_division": 0}
+    predicted = scores >= cut
+    return precision_score(targets, predicted, **how), recall_score(
+        targets, predicted, **how
+    )
+
+
+@pytest.mark.parametrize("quantity", ["precision", "recall"])
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_rows=st.integers(1, 12),
+    value=st.sampled_from([0.3, 0.5, 0.75, 1.0]),
+)
+def test_bounded_cuts_reach_brute_force(quantity, seed, n_rows, value):
+    rng = np.random.default_rng(seed)
+    scores = rng.random((n_rows, 3)).round(1)
+    targets = rng.random((n_rows, 3)) < scores
+    known = rng.random((n_rows, 3)) < 0.8
+    targets &= known
+    rows = ScoredRows(scores, targets, known)
+    cuts = find_bounded_cuts(rows, Bound(quantity, value))
+    kept, best = (0, 1) if quantity == "precision" else (1, 0)
+    for label, cut in enumerate(cuts):
+        one = scores[known[:, label], label], targets[known[:, label], label]
+        every = [quality(*one, other) for other in np.unique(one[0])]
+        feasible = [q for q in every if q[kept] >= value - 1e-12 and q[1] > 0]
+        if not feasible:
+            assert cut == np.inf
+            continue
+        found = quality(*one, cut)
+        assert found[kept] >= value - 1e-12
+        assert found[best] == pytest.approx(max(q[best] for q in feasible))
+
+
+def test_global_bound_pools_the_labels():
+    scores, targets = calibrated(500, 4)
+    cuts = find_bounded_cuts(
+        ScoredRows(scores, targets), Bound("precision", 0.8), strategy="global"
+    )
+    assert len(set(cuts)) == 1
+    precision, _ = quality(scores.ravel(), targets.ravel(), cuts[0])
+    assert precision >= 0.8
+    assert cuts[0] == pytest.approx(0.6, abs=0.1)
+
+
+@pytest.mark.parametrize("rate, error", [(0.8, 0.05), (0.5, 0.1), (0.95, 0.01)])
+def test_least_hits_is_clopper_pearson(rate, error):
+    needed = least_hits(120, rate, error)
+    for trials in range(1, 121):
+        hits = np.arange(1, trials + 1)
+        lower = beta.ppf(error, hits, trials - hits + 1)
+        passing = hits[lower >= rate]
+        assert needed[trials] == (passing[0] if len(passing) else trials + 1)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize(
+    "quantity, true_value",
+    [("precision", lambda cut: (1 + cut) / 2), ("recall", lambda cut: 1 - cut**2)],
+)
+def test_confidence_is_kept_over_a_thousand_calibration_sets(
+    quantity, true_value, confidence
+):
+    # Every column is a calibration set of its own.
+    rows = ScoredRows(*calibrated(400, N_SETS, seed=1))
+    cuts = find_bounded_cuts(rows, Bound(quantity, 0.8, confidence))
+    met = np.isfinite(cuts)
+    broken = true_value(cuts[met]) < 0.8
+    allowed = binom.ppf(0.9999, N_SETS, 1 - confidence)
+    assert broken.sum() <= allowed
+    assert met.mean() > 0.8
+    # The bound is not kept by being useless: most of the other quantity is there.
+    limit = 0.6 if quantity == "precision" else np.sqrt(0.2)
+    assert abs(np.median(cuts[met]) - limit) < 0.2
+    # Without the tests it would be broken about every second time.
+    plain = find_bounded_cuts(rows, Bound(quantity, 0.8))
+    assert (true_value(plain) < 0.8).mean() > 0.4
+
+
+def test_confidence_is_kept_with_ties_and_unknown_entries():
+    scores, targets = calibrated(600, N_SETS, seed=2)
+    scores = np.floor(scores * 20) / 20  # label probability is score + 1/40 on average
+    known = np.random.default_rng(3).random(scores.shape) < 0.6
+    rows = ScoredRows(scores, targets & known, known)
+    cuts = find_bounded_cuts(rows, Bound("precision", 0.8, 0.9))
+    met = np.isfinite(cuts)
+    steps = np.ceil(cuts[met] * 20 - 1e-9) / 20
+    broken = (1 + steps) / 2 < 0.8
+    assert broken.sum() <= binom.ppf(0.9999, N_SETS, 0.1)
+    assert met.mean() > 0.8
+
+
+def test_labels_that_cannot_meet_a_bound_are_named_and_never_predicted():
+    scores, targets = calibrated(300, 3)
+    targets[:, 1] = False
+    scores[:, 2] = 0.5
+    targets[:, 2] = np.arange(300) % 2
+    tuned = ThresholdOptimizer(Identity(), cv=3, random_state=0, min_precision=0.9)
+    with pytest.warns(UserWarning, match=r"No cut has a precision.*2 label\(s\): \[1"):
+        tuned.fit(scores, targets)
+    assert tuned.unmet_labels_ == [1, 2]
+    assert tuned.thresholds_[1:].tolist() == [np.inf, np.inf]
+    assert not tuned.predict(scores)[:, 1:].any()
+    assert precision_score(targets[:, 0], tuned.predict(scores)[:, 0]) >= 0.9
+    assert not tuned.set_params(at_least_one=True).predict(scores)[:, 1:].any()
+
+
+def test_bounds_of_the_estimator_are_kept_on_the_rows_searched():
+    scores, targets = calibrated(400, 3)
+    tuned = ThresholdOptimizer(Identity(), cv=3, min_recall=0.9).fit(scores, targets)
+    recalls = recall_score(targets, tuned.predict(scores), average=None)
+    assert (recalls >= 0.9).all()
+    assert (recalls < 0.92).all()
+    assert tuned.unmet_labels_ == []
+    assert tuned.shrinkage_ == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"cv": 0.5, "refit": False},
+        {"cv": "prefit", "estimator": Identity().fit(None, np.zeros((1, 3)))},
+        {"estimator": FrozenEstimator(Identity().fit(None, np.zeros((1, 3))))},
+    ],
+    ids=["held_out", "prefit", "frozen"],
+)
+def test_confidence_takes_scores_of_the_classifier_that_predicts(how):
+    scores, targets = calibrated(2000, 3)
+    tuned = ThresholdOptimizer(Identity(), min_precision=0.8, confidence=0.95)
+    tuned.set_params(**how, random_state=0).fit(scores, targets)
+    assert ((1 + tuned.thresholds_) / 2 >= 0.8).all()
+    assert tuned.unmet_labels_ == []
+
+
+SURE = {"min_precision": 0.8, "confidence": 0.9}
+HELD_OUT = {**SURE, "cv": 0.5, "refit": False}
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"min_precision": 0.8, "min_recall": 0.8}, "exclude each other"),
+        ({"min_recall": 0.8, "strategy": "top_k"}, "they bound cuts"),
+        ({"confidence": 0.9}, "must come with the bound it is for"),
+        (SURE, "Fitting it again.* cv=5 and refit=True"),
+        ({**SURE, "cv": 0.3}, "Fitting it again.* cv=0.3 and refit=True"),
+        ({**HELD_OUT, "strategy": "global"}, "cannot be pooled"),
+        ({**HELD_OUT, "at_least_one": True}, "without at_least_one and max_labels"),
+        ({**HELD_OUT, "max_labels": 3}, "without at_least_one and max_labels"),
+    ],
+)
+def test_contradictory_bounds_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdOptimizer(Identity(), **wrong).fit(*calibrated(40, 2))
+
+
+def test_confidence_refuses_weights():
+    tuned = ThresholdOptimizer(
+        Identity(), cv=0.5, refit=False, min_recall=0.8, confidence=0.9
+    )
+    with pytest.raises(ValueError, match="without sample_weight"):
+        tuned.fit(*calibrated(40, 2), sample_weight=np.ones(40))

@@ -1,0 +1,132 @@
+"""Cuts of rare labels drawn towards the cut of all."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import f1_score
+
+from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds._cuts import ScoredRows
+from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._plan import CutPlan
+from sklearn_clip.thresholds._shrinkage import (
+    PSEUDO_COUNTS,
+    USUAL_COUNT,
+    choose_count,
+    shrink_cuts,
+    split_rows,
+)
+
+
+class Identity(ClassifierMixin, BaseEstimator):
+    """Gives X as the probabilities."""
+
+    def fit(self, X, y):
+        self.classes_ = [np.array([0, 1])] * y.shape[1]
+        return self
+
+    def predict_proba(self, X):
+        return np.asarray(X)
+
+
+def alike(n_rows, n_labels, seed, spread=0.0):
+    """Rare labels whose best cuts are the same, or differ by factors of `spread`."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-4.0, 2.0, (n_rows, n_labels))
+    targets = rng.random((n_rows, n_labels)) < 1 / (1 + np.exp(-logits))
+    logits += spread * np.linspace(-1, 1, n_labels)
+    return 1 / (1 + np.exp(-logits)), targets
+
+
+def parts_of(rows):
+    return split_rows([np.arange(len(rows.scores))], rows.targets.astype(float))
+
+
+def test_shrink_cuts_weighs_by_positives():
+    cuts = np.array([0.2, 0.2, np.inf, 0.9])
+    positives = np.array([10, 30, 10, 0])
+    found = shrink_cuts(cuts, 0.4, positives, 10.0)
+    np.testing.assert_allclose(found, [0.3, 0.25, np.inf, 0.9])
+    found = shrink_cuts(cuts, 0.4, positives, np.inf)
+    np.testing.assert_allclose(found, [0.4, 0.4, np.inf, 0.9])
+    for shared, count in ((0.4, 0.0), (np.inf, 10.0)):
+        np.testing.assert_array_equal(shrink_cuts(cuts, shared, positives, count), cuts)
+
+
+def test_split_rows_keeps_a_row_on_one_side():
+    folds = [np.array([0, 1, 2]), np.array([2, 3]), np.array([0, 4])]
+    parts = split_rows(folds, np.zeros((7, 1)))
+    rows = np.concatenate(folds)
+    for (train, test), fold in zip(parts, folds, strict=True):
+        np.testing.assert_array_equal(rows[test], fold)
+        assert not set(rows[train]) & set(fold)
+    assert [len(train) for train, _ in parts] == [2, 4, 4]
+
+
+def test_split_rows_parts_a_single_fold_and_leaves_one_row_alone():
+    targets = np.zeros((20, 1))
+    targets[:5] = 1
+    parts = split_rows([np.arange(20)], targets)
+    assert [targets[test].sum() for _, test in parts] == [1] * 5
+    assert split_rows([np.arange(1)], targets[:1]) == []
+
+
+def test_evidence_for_one_cut_draws_all_the_way_and_against_it_leaves_them():
+    plan = CutPlan(Objective())
+    rows = ScoredRows(*alike(400, 40, seed=0))
+    together = choose_count(plan, rows, parts_of(rows))
+    rows = ScoredRows(*alike(600, 20, seed=0, spread=4.0))
+    apart = choose_count(plan, rows, parts_of(rows))
+    assert together > USUAL_COUNT
+    assert apart < USUAL_COUNT
+    assert {together, apart} <= set(PSEUDO_COUNTS)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_too_little_evidence_takes_the_usual_count(n_rows):
+    rows = ScoredRows(np.full((n_rows, 2), 0.3), np.ones((n_rows, 2), dtype=bool))
+    assert choose_count(CutPlan(Objective()), rows, parts_of(rows)) == USUAL_COUNT
+
+
+@pytest.mark.parametrize("spread", [0.0, 3.0])
+def test_auto_is_as_good_on_new_rows_as_the_better_extreme(spread):
+    scores = {"auto": [], None: [], "global": []}
+    new, true = alike(20_000, 30, seed=100, spread=spread)
+    for seed in range(5):
+        known = alike(300, 30, seed=seed, spread=spread)
+        for how in scores:
+            tuned = ThresholdOptimizer(Identity(), cv=5, random_state=0)
+            if how == "global":
+                tuned.set_params(strategy="global")
+            else:
+                tuned.set_params(shrinkage=how)
+            predicted = tuned.fit(*known).predict(new)
+            scores[how].append(f1_score(true, predicted, average="macro"))
+    mean = {how: np.mean(found) for how, found in scores.items()}
+    best, worst = max(mean[None], mean["global"]), min(mean[None], mean["global"])
+    assert best - worst > 0.02
+    assert mean["auto"] > best - 0.01
+
+
+def test_shrinkage_is_reported_and_used_by_free_cuts_per_label_only():
+    scores, targets = alike(300, 4, seed=1)
+    found = {}
+    for name, how in {
+        "none": {"shrinkage": None},
+        "all": {"shrinkage": np.inf},
+        "some": {"shrinkage": 7},
+        "global": {"strategy": "global"},
+        "top_k": {"strategy": "top_k"},
+        "bound": {"min_recall": 0.5},
+    }.items():
+        tuned = ThresholdOptimizer(Identity(), cv=3, random_state=0, **how)
+        found[name] = tuned.fit(scores, targets)
+    counts = {name: tuned.shrinkage_ for name, tuned in found.items()}
+    expected = [0, np.inf, 7, 0, 0, 0]
+    assert counts == dict(zip(counts, expected, strict=True))
+    np.testing.assert_allclose(found["all"].thresholds_, found["global"].thresholds_)
+    own, one = found["none"].thresholds_, found["all"].thresholds_
+    positives = targets.sum(axis=0)
+    np.testing.assert_allclose(
+        found["some"].thresholds_, (positives * own + 7 * one) / (positives + 7)
+    )
