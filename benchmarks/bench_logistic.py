@@ -4,8 +4,9 @@ Data like unit-norm CLIP embeddings: features that share a mean direction and ha
 spectrum that falls by a power law, labels that are linear in them with noise and from
 0.5 % to 15 % frequent, float32. Both sides get the machine as it is; the slow side is
 timed on a part of the labels, on which the objectives are compared, and its time is
-scaled to all of them. The ratio has to be at least 20 for the first size, with no
-objective higher than scikit-learn's.
+scaled to all of them. The ratio has to be at least 20 for the first size at an equal
+objective. With its default ``tol=1e-4`` scikit-learn stops far above the minimum (by
+0.1 to 0.3 % here); with ``tol=1e-6`` it comes within some 1e-6 of it.
 
     python benchmarks/bench_logistic.py --sizes 8000,1024,80 --timed-labels 8
 """
@@ -74,12 +75,12 @@ def compare(X, Y, options):
     part = np.linspace(0, Y.shape[1] - 1, options.timed_labels).astype(int)
     mine = objectives(X, Y[:, part], head.coef_[part], head.intercept_[part], C)
     print(f"  {'all labels at once':24} {mine_time:8.2f} s  {mine.sum():16.6f}")
-    logistic = LogisticRegression(C=C, max_iter=1000)
-    for name, wrapper in [
-        ("OneVsRestClassifier", OneVsRestClassifier),
-        ("MultiOutputClassifier", MultiOutputClassifier),
+    for name, wrapper, tol in [
+        ("OneVsRestClassifier", OneVsRestClassifier, 1e-4),
+        ("MultiOutputClassifier", MultiOutputClassifier, 1e-4),
+        ("OneVsRest, tol=1e-6", OneVsRestClassifier, 1e-6),
     ]:
-        loop = wrapper(logistic, n_jobs=2)
+        loop = wrapper(LogisticRegression(C=C, max_iter=1000, tol=tol), n_jobs=2)
         loop.fit(X[:200], Y[np.r_[:200]][:, :2] | np.eye(200, 2, dtype=int))  # workers
         took, loop = seconds(lambda loop=loop: loop.fit(X, Y[:, part]), 1)
         coef = np.vstack([member.coef_ for member in loop.estimators_])
@@ -88,7 +89,7 @@ def compare(X, Y, options):
         took *= Y.shape[1] / len(part)
         print(f"  {name:24} {took:8.2f} s  {theirs.sum():16.6f}", end="")
         print(f"  {took / mine_time:6.1f}x", end="")
-        print(f"  worst label, ours / theirs {(mine / theirs).max():.8f}")
+        print(f"  worst label, theirs / ours 1 {(theirs / mine).max() - 1:+.1e}")
     exact = LogisticRegression(C=C, max_iter=10_000, tol=1e-10)
     label = part[len(part) // 2]
     exact.fit(X.astype(np.float64), Y[:, label])
