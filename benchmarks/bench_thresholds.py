@@ -17,7 +17,6 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from sklearn_clip import ThresholdOptimizer
-
 from sklearn_clip.thresholds._objective import AVERAGES
 from sklearn_clip.thresholds._search import STRATEGIES, find_cuts
 

@@ -146,7 +146,7 @@ class _Ascent:
     def _improve(self, label):
         """Move one label to its best cut and return what that gains."""
         scores = self.rows.scores[:, label]
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-scores)
         ranked = scores[None, order]
         cuts = place_cuts(ranked, probability=self.rows.probability)[0]
         valid = np.isfinite(cuts) | (not self.at_least_one)

@@ -114,8 +114,9 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         How far the cuts of labels with few positives are drawn towards the cut for
         all labels: a number of positives `m` that the latter weighs as much as, in
         ``(n * cut + m * cut_for_all) / (n + m)`` for a label with `n` positives. "auto"
-        chooses `m` by how the cuts do on rows they were not chosen on; None and 0 leave
-        cuts alone. Used by ``strategy="per_label"`` without a bound only.
+        chooses `m` by how the cuts do on rows they were not chosen on, and takes 0 if
+        every label has 300 positives or more; None and 0 leave cuts alone. Used by
+        ``strategy="per_label"`` without a bound only.
     cv : int, float, "prefit", splitter or iterable, default=5
         Where the scores for the search come from:
 

@@ -34,9 +34,9 @@ class SharedCutSearch:
             rows = rows._replace(sample_weight=None)
         self.weight = rows.weight
         self.scores = self._lay_out(self.rows.scores)
-        self.order = np.argsort(-self.scores, axis=1, kind="stable")
+        self.order = np.argsort(-self.scores, axis=1)
         pooled = self.scores.reshape(1, -1)
-        self.pooled_order = np.argsort(-pooled[0], kind="stable")
+        self.pooled_order = np.argsort(-pooled[0])
         ranked = pooled[:, self.pooled_order]
         self.cuts = place_cuts(ranked, probability=rows.probability)[0]
         self.valid = np.ones(len(self.cuts), dtype=bool)

@@ -11,6 +11,9 @@ PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
 # Taken unless another candidate is better by more than its standard error.
 # benchmarks/study_thresholds.py shows how it does on splits of clip art.
 USUAL_COUNT = 10.0
+# Labels with as many positives have cuts that no evidence need be sought against: the
+# usual count would move them by a thirtieth of the way.
+ENOUGH_POSITIVES = 30 * USUAL_COUNT
 
 _N_PARTS = 5
 
@@ -94,8 +97,12 @@ def choose_count(plan, rows, parts):
     -------
     count : float
         The best of `PSEUDO_COUNTS` if it is better than `USUAL_COUNT` by more than one
-        standard error, else that.
+        standard error, else that; 0 where every label that has a positive has
+        `ENOUGH_POSITIVES`.
     """
+    positives = rows.support()[0]
+    if positives[positives > 0].min(initial=np.inf) >= ENOUGH_POSITIVES:
+        return 0.0
     parts = [(train, test) for train, test in parts if len(train) and len(test)]
     if len(parts) < 2:
         return USUAL_COUNT

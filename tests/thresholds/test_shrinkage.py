@@ -82,6 +82,16 @@ def test_evidence_for_one_cut_draws_all_the_way_and_against_it_leaves_them():
     assert {together, apart} <= set(PSEUDO_COUNTS)
 
 
+def test_labels_with_many_positives_are_left_alone():
+    scores, targets = alike(2000, 3, seed=0)
+    targets[:] = scores > 0.1
+    targets[:, 2] = False
+    rows = ScoredRows(scores, targets)
+    assert rows.support()[0].tolist()[2] == 0
+    assert min(rows.support()[0][:2]) > 300
+    assert choose_count(CutPlan(Objective()), rows, parts_of(rows)) == 0
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_too_little_evidence_takes_the_usual_count(n_rows):
     rows = ScoredRows(np.full((n_rows, 2), 0.3), np.ones((n_rows, 2), dtype=bool))
