@@ -48,6 +48,8 @@ class Backbone:
     ----------
     fingerprint : str
         Digest of the weights and the architecture, in hexadecimal.
+    config : dict
+        The architecture, as open_clip writes it.
     precisions : dict of str to str
         The arithmetic of each tower, ``"image"`` and ``"text"``.
     preprocessing, tokenization : str
@@ -64,6 +66,7 @@ class Backbone:
     def __init__(self, model, preprocess, tokenizer, config, device, precision):
         # Hashed before the cast: a fingerprint knows no device and no precision.
         self.fingerprint = _fingerprint(model, config)
+        self.config = config
         self.device = device
         self.tokenizer = _one_at_a_time(tokenizer)
         self.tokenization = _digest_tokens(tokenizer)

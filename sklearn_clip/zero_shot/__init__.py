@@ -4,8 +4,8 @@ from sklearn_clip._lazy import lazy_names
 
 # Encoding needs torch: names are imported when they are used.
 _HOMES = {
-    "BACKGROUND": "_prompts",
-    "TEMPLATES": "_prompts",
+    "BACKGROUND": "_background",
+    "TEMPLATES": "_classifier",
     "ZeroShotClassifier": "_classifier",
 }
 

@@ -13,19 +13,21 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip.embedding import (
+    TEMPLATES as TEMPLATES,  # public here too
+)
+from sklearn_clip.embedding import (
+    embed_prompts,
+    read_classes,
+    read_templates,
+)
+from sklearn_clip.zero_shot._background import own_words, read_background
 from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
 from sklearn_clip.zero_shot._checks import (
     check_featurizer,
     check_rows,
     read_logits,
     shows_nothing,
-)
-from sklearn_clip.zero_shot._prompts import (
-    embed_prompts,
-    own_words,
-    read_background,
-    read_classes,
-    read_templates,
 )
 from sklearn_clip.zero_shot._report import rank_templates, show_report
 from sklearn_clip.zero_shot._scoring import (

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_clip.zero_shot import BACKGROUND, TEMPLATES, _prompts
-from sklearn_clip.zero_shot._prompts import (
+from sklearn_clip.embedding import (
+    _prompts,
     embed_prompts,
     fill_template,
-    own_words,
-    read_background,
     read_classes,
     read_templates,
 )
+from sklearn_clip.zero_shot import BACKGROUND, TEMPLATES
+from sklearn_clip.zero_shot._background import own_words, read_background
 
 
 @pytest.mark.parametrize(

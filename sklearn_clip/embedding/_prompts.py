@@ -1,10 +1,10 @@
-"""Labels in words: names, templates, background, and the embeddings of all of them."""
+"""Labels in words: names, templates, and the embeddings of both together."""
 
 from collections.abc import Mapping, Set
 
 import numpy as np
 
-from sklearn_clip.embedding import unit_rows
+from sklearn_clip.embedding._columns import unit_rows
 
 TEMPLATES = {
     "default": (
@@ -36,15 +36,6 @@ TEMPLATES = {
     ),
     "none": ("{}",),
 }
-
-# What else a picture may show: the alternatives that a label has to stand out from.
-BACKGROUND = (
-    *("something", "object", "thing", "nothing", "background", "anything", "image"),
-    *("picture", "photo", "scene", "person", "man", "woman", "child", "animal"),
-    *("plant", "food", "drink", "building", "house", "room", "street", "vehicle"),
-    *("machine", "tool", "furniture", "clothing", "toy", "landscape", "sky", "water"),
-    *("sign", "text", "symbol", "pattern", "music", "sport", "work", "nature"),
-)
 
 _PLACES = ("{}", "{label}")
 # Prompts that are embedded at once; only the label vectors are kept.
@@ -79,11 +70,11 @@ def read_classes(classes):
             "classes must be a list of names, or a dict of names and descriptions. "
             f"Got {classes!r:.80}."
         )
-    names = [_plain(name) for name in classes]
+    names = [plain_text(name) for name in classes]
     if not names:
         raise ValueError("classes must hold at least one label. Got none.")
     for position, name in enumerate(names):
-        _check_text(name, f"a name in classes (position {position})")
+        check_text(name, f"a name in classes (position {position})")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"classes must be distinct. Got {twice!r} more than once.")
@@ -97,7 +88,7 @@ def read_classes(classes):
                 f"classes must give every label a description. Got none for {name!r}."
             )
         for text in texts:
-            _check_text(text, f"a description of {name!r} in classes")
+            check_text(text, f"a description of {name!r} in classes")
         descriptions.append([str(text) for text in texts])
     return names, descriptions
 
@@ -131,89 +122,18 @@ def read_templates(templates):
                 f"{{}} where the label goes. Got {templates!r}."
             )
         return [templates]
-    found = [_plain(template) for template in templates]
+    found = [plain_text(template) for template in templates]
     if not found:
         raise ValueError(
             "templates must hold at least one template; 'none' takes the labels as "
             "they are. Got none."
         )
     for template in found:
-        _check_text(template, "a template")
+        check_text(template, "a template")
         if not _has_place(template):
             raise ValueError(
                 f"A template must have {{}} where the label goes. Got {template!r}."
             )
-    return found
-
-
-def read_background(background):
-    """Check the background texts.
-
-    Parameters
-    ----------
-    background : "default" or array-like of str
-        Texts; ``"default"`` is `BACKGROUND`.
-
-    Returns
-    -------
-    list of str
-        The distinct texts.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    TypeError
-        If they are no list of str.
-    """
-    if isinstance(background, str):
-        if background == "default":
-            return list(BACKGROUND)
-        raise ValueError(
-            f"background must be 'default' or a list of texts. Got {background!r}."
-        )
-    texts = [_plain(text) for text in background]
-    for text in texts:
-        _check_text(text, "a text in background")
-    if not texts:
-        raise ValueError("background must hold at least one text. Got none.")
-    return list(dict.fromkeys(texts))
-
-
-def own_words(descriptions, background):
-    """Find the background texts that are a description of a label.
-
-    Parameters
-    ----------
-    descriptions : list of list of str
-        The descriptions of each label.
-    background : list of str
-        The background texts.
-
-    Returns
-    -------
-    dict of int to list of int
-        For the labels concerned the positions of their texts in the background, which
-        are no alternative to them; case and outer blanks make no difference.
-
-    Raises
-    ------
-    ValueError
-        If no text is left for a label.
-    """
-    place = {}
-    for position, text in enumerate(background):
-        place.setdefault(_fold(text), []).append(position)
-    found = {}
-    for label, texts in enumerate(descriptions):
-        own = {p for text in texts for p in place.get(_fold(text), ())}
-        if len(own) == len(background):
-            raise ValueError(
-                "background must hold a text that is none of the label's own. Got "
-                f"{background} for the label described by {texts}."
-            )
-        if own:
-            found[label] = sorted(own)
     return found
 
 
@@ -223,7 +143,7 @@ def embed_prompts(featurizer, descriptions, templates):
     Parameters
     ----------
     featurizer : CLIPFeaturizer
-        Encodes the prompts; its store keeps each by its text.
+        What has `encode_texts`: its store keeps each prompt by its text.
     descriptions : list of list of str
         The descriptions of each label.
     templates : list of str
@@ -283,16 +203,39 @@ def _has_place(template):
     return any(place in template for place in _PLACES)
 
 
-def _plain(value):
-    """Strip NumPy's type of a text."""
+def plain_text(value):
+    """Strip NumPy's type of a text.
+
+    Parameters
+    ----------
+    value : object
+        A text, or anything.
+
+    Returns
+    -------
+    object
+        A str for a text, else `value` itself.
+    """
     return str(value) if isinstance(value, str) else value
 
 
-def _fold(text):
-    return text.strip().casefold()
+def check_text(value, what):
+    """Check that a value is a text with something in it.
 
+    Parameters
+    ----------
+    value : object
+        The value.
+    what : str
+        Names it in the error.
 
-def _check_text(value, what):
+    Raises
+    ------
+    TypeError
+        If it is no str.
+    ValueError
+        If it is empty or blank.
+    """
     if not isinstance(value, str):
         raise TypeError(
             f"{what[0].upper()}{what[1:]} must be a str. Got {value!r:.80} of type "
