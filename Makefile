@@ -5,8 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FLOOR ?= .venv-floor
+PEERS ?= .venv-peers
 
-.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench wheel
+.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
+.PHONY: bench-embedding wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -45,6 +47,10 @@ rebuild-clipart: $(INSTALLED)
 bench: $(INSTALLED)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
+# Beside sentence-transformers and embetter, which get an environment of their own.
+bench-embedding: $(PEERS)/.installed
+	$(PEERS)/bin/python benchmarks/bench_embedding.py
+
 wheel: $(INSTALLED)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	ls -l dist/*.whl
@@ -59,4 +65,10 @@ $(FLOOR)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(FLOOR)
 	$(FLOOR)/bin/pip install --quiet --upgrade pip
 	$(FLOOR)/bin/pip install --quiet -e ".[test]" "scikit-learn==1.6.*" "scipy<1.16"
+	touch $@
+
+$(PEERS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --upgrade pip
+	$(PEERS)/bin/pip install --quiet -e . sentence-transformers embetter
 	touch $@

@@ -359,8 +359,8 @@ def _read(path):
 def main():
     """Write pictures and models, run, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=96)
-    parser.add_argument("--texts", type=int, default=256)
+    parser.add_argument("--images", type=int, default=192)
+    parser.add_argument("--texts", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "FOLDER"))
     args = parser.parse_args()
