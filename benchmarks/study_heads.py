@@ -14,7 +14,7 @@ scored with, so that both cuts cost one fit. Folds keep groups whole; the test s
 scored once, after everything was chosen on folds. ``vs linear`` is the mean difference
 of mAP to the exact linear head on the same features, fold by fold, with its standard
 error; ``!`` marks what is worse by more than two of them. ``fit s`` holds one fit and
-three more for the cuts.
+another, on three quarters of the rows, for the cuts.
 
     python benchmarks/study_heads.py --out study      # about five minutes on two cores
     python benchmarks/study_heads.py --out study --quick
@@ -98,7 +98,7 @@ def make_net(module, loss="bce", **parameters):
 
 
 def make_candidates(prompts, quick):
-    """List (slice, head, fusion, loss, classifier), every combination once."""
+    """List (slices, head, fusion, loss, classifier), every combination once."""
     plain = {
         LINEAR: MultiLabelLogisticRegression(C=5),
         "one-vs-rest": OneVsRestClassifier(LogisticRegression(C=5, max_iter=300)),
@@ -130,10 +130,11 @@ def make_candidates(prompts, quick):
     rows = {}
     for part, name, fusion, head in found:
         loss = "bce" if isinstance(head, MultiLabelNet) else "-"
-        rows.setdefault((name, fusion, loss), (part, head))
+        rows.setdefault((name, fusion, loss), ([], head))[0].append(part)
     for loss in LOSSES:
-        rows.setdefault(("mlp", "concat", loss), ("losses", make_net("mlp", loss)))
-    candidates = [(part, *key, head) for key, (part, head) in rows.items()]
+        key = "mlp", "concat", loss
+        rows.setdefault(key, ([], make_net("mlp", loss)))[0].append("losses")
+    candidates = [(parts, *key, head) for key, (parts, head) in rows.items()]
     if not quick:
         return candidates
     return [
@@ -189,7 +190,7 @@ def score_test(pipe, fusion, head, train, test):
 
 
 def make_table(candidates, scores, times, tests):
-    """Rows of `HEADER`, of numbers and texts."""
+    """Rows of `HEADER`, one for every slice a candidate is in."""
     precision = {row[1:4]: scores[i, 0] for i, row in enumerate(candidates)}
     table = []
     for row, (ap, half, tuned), seconds, test in zip(
@@ -200,7 +201,8 @@ def make_table(candidates, scores, times, tests):
         mark = "!" if gap.mean() < -2 * error else ""
         numbers = ap.mean(), ap.std(ddof=1), gap.mean(), error, mark
         numbers += half.mean(), tuned.mean(), tuned.std(ddof=1)
-        table.append([*row[:4], *numbers, *test[:3], seconds, test[3]])
+        numbers += *test[:3], seconds, test[3]
+        table += [[part, *row[1:4], *numbers] for part in row[0]]
     return table
 
 
@@ -270,17 +272,18 @@ def main():
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("study_heads"))
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--cache", default="auto", help="folder to keep embeddings in")
     parser.add_argument("--quick", action="store_true", help="a part, in a minute")
     options = parser.parse_args()
     start = time.perf_counter()
     train, test = load_clipart(split="train"), load_clipart(split="test")
-    clip = CLIPFeaturizer("clipart-tiny").precompute(train.data).precompute(test.data)
+    clip = CLIPFeaturizer("clipart-tiny", cache=options.cache)
+    clip.precompute(train.data).precompute(test.data)
     prompts = clip.encode_texts([f"clip art of {name}" for name in train.target_names])
     print(f"embedded once in {time.perf_counter() - start:.0f} s", flush=True)
 
-    inner = 0.25 if options.quick else 3
-    cuts = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=inner, random_state=0)
+    cuts = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=0.25, random_state=0)
     pipe = Pipeline([("clip", clip), ("cuts", cuts)])
     candidates = make_candidates(prompts, options.quick)
     n_folds = 2 if options.quick else options.folds
