@@ -23,6 +23,7 @@ _HOMES = {
     "read_embedding_dim": "_loading",
     "read_templates": "_prompts",
     "record_model": "_identity",
+    "resolve_device": "_loading",
     "session_store": "_session",
     "split_rows": "_rows",
     "unit_rows": "_columns",

@@ -1,6 +1,8 @@
 """What else a picture may show: the alternatives that a label stands out from."""
 
-from sklearn_clip.embedding import check_text, plain_text
+from sklearn_clip.embedding import TEMPLATES, check_text, plain_text
+
+__all__ = ["BACKGROUND", "TEMPLATES", "own_words", "read_background"]
 
 BACKGROUND = (
     *("something", "object", "thing", "nothing", "background", "anything", "image"),

@@ -13,14 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.embedding import (
-    TEMPLATES as TEMPLATES,  # public here too
-)
-from sklearn_clip.embedding import (
-    embed_prompts,
-    read_classes,
-    read_templates,
-)
+from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
 from sklearn_clip.zero_shot._background import own_words, read_background
 from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
 from sklearn_clip.zero_shot._checks import (
