@@ -16,7 +16,7 @@ of mAP to the exact linear head on the same features, fold by fold, with its sta
 error; ``!`` marks what is worse by more than two of them. ``fit s`` holds one fit and
 another, on three quarters of the rows, for the cuts.
 
-    python benchmarks/study_heads.py --out study      # about five minutes on two cores
+    python benchmarks/study_heads.py --out study      # minutes on two quiet cores
     python benchmarks/study_heads.py --out study --quick
 """
 
