@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_clip import ConstantSafeClassifier, ThresholdOptimizer
 
@@ -107,6 +107,10 @@ def test_weights_reach_a_classifier_that_takes_them(data):
         np.testing.assert_array_equal(routed.estimator_.coef_, expected.coef_)
 
 
-@parametrize_with_checks([ConstantSafeClassifier(LogisticRegression())])
+# A list, where `parametrize_with_checks` of scikit-learn 1.6 hands pytest a generator.
+CHECKS = list(estimator_checks_generator(ConstantSafeClassifier(LogisticRegression())))
+
+
+@pytest.mark.parametrize("estimator, check", CHECKS)
 def test_scikit_learn_check_passes(estimator, check):
     check(estimator)

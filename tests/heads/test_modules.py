@@ -4,6 +4,7 @@ import torch
 
 from sklearn_clip.heads import (
     AttentionHead,
+    CLIPAdapterHead,
     CosineHead,
     GatedHead,
     GMLPHead,
@@ -13,7 +14,15 @@ from sklearn_clip.heads import (
 from sklearn_clip.heads._modules import InputNorm
 from sklearn_clip.heads._tokens import GMLPBlock, SpatialGating
 
-HEADS = [LinearHead, MLPHead, GMLPHead, GatedHead, AttentionHead, CosineHead]
+HEADS = [
+    LinearHead,
+    MLPHead,
+    GMLPHead,
+    GatedHead,
+    AttentionHead,
+    CosineHead,
+    CLIPAdapterHead,
+]
 TOKEN_HEADS = [GMLPHead, GatedHead, AttentionHead]
 
 
