@@ -17,7 +17,9 @@ __version__ = "0.1.0.dev0"
 # Public names and where they live. They are imported at first use, so that importing
 # the package imports neither torch nor open_clip.
 _HOMES = {
+    "CLIPAdapterClassifier": "heads",
     "CLIPFeaturizer": "_featurizer",
+    "CLIPFineTuner": "finetune",
     "ConstantSafeClassifier": "heads",
     "EmbeddingStore": "embedding",
     "ImageDecodeError": "_shared",
@@ -39,7 +41,9 @@ _HOMES = {
 }
 _ROOMS = (
     "datasets",
+    "distributed",
     "embedding",
+    "finetune",
     "fusion",
     "heads",
     "losses",

@@ -1,0 +1,278 @@
+"""A Ray dataset with features: Ray Data schedules the work, this describes it."""
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+from sklearn.base import clone
+
+from sklearn_clip._shared import import_optional
+from sklearn_clip.distributed._batches import DropDone, FeaturizeBatch, thread_count
+from sklearn_clip.distributed._output import (
+    Description,
+    describe_parameters,
+    find_done,
+    open_folder,
+)
+from sklearn_clip.fusion import make_fusion
+
+
+def embed_dataset(
+    dataset,
+    featurizer,
+    *,
+    path=None,
+    row_id=None,
+    image=None,
+    text=None,
+    keep=None,
+    features="features",
+    failure="failure",
+    concurrency=1,
+    num_gpus=0,
+    num_cpus=1,
+    batch_size=512,
+    rows_per_file=8192,
+    **ray_options,
+):
+    """Embed a Ray dataset with a pool of actors that each hold the model.
+
+    Ray Data reads, distributes, streams and retries; memory stays bounded whatever the
+    size of the dataset. Every row comes out once, in any order, with its features as a
+    fixed-size tensor beside the columns it came with; a row that cannot be embedded is
+    kept, with the reason.
+
+    Parameters
+    ----------
+    dataset : ray.data.Dataset
+        Rows with a column of images (paths on storage that all machines see, encoded
+        bytes, arrays, or lists of them), of texts, or both.
+    featurizer : CLIPFeaturizer
+        What embeds them. It is not changed. ``on_error="raise"`` is taken as "nan";
+        ``cache="auto"`` as None, since a store of a session has no bound.
+    path : str, os.PathLike or None, default=None
+        Folder or URI for Parquet files. A run over the output of one that was
+        interrupted embeds the missing rows alone. None writes nothing.
+    row_id : str or None, default=None
+        Column whose values tell the rows apart: needed with `path`.
+    image, text : str or None, default=None
+        Columns of the dataset; None takes the names that the featurizer has.
+    keep : list of str or None, default=None
+        Columns of the dataset to keep, beside `row_id`; None keeps all. Leave out
+        pixels and encoded images: they would be written again.
+    features, failure : str, default="features" and "failure"
+        Names of the columns that are added: float32 tensors of shape (k,), and the
+        reason why an image or a row could not be embedded, null for all others.
+    concurrency : int or tuple of (int, int), default=1
+        Actors, or the least and the most of a pool that grows.
+    num_gpus : float, default=0
+        GPUs of each actor; 0.5 puts two actors on one. With 0 and the featurizer's
+        ``device="auto"``, the CPU is used.
+    num_cpus : float, default=1
+        Cores of each actor: threads that decode, and without a GPU those of torch.
+    batch_size : int, default=512
+        Rows of one call to the featurizer, whose own `batch_size` is that of the model.
+    rows_per_file : int, default=8192
+        Rows that are gathered for one file, at the least where there are as many. Those
+        in files are safe from an interruption.
+    **ray_options
+        More options of `ray.data.Dataset.map_batches`, such as ``accelerator_type``,
+        ``memory`` or ``resources``.
+
+    Returns
+    -------
+    ray.data.Dataset or None
+        The embedded rows, computed as they are asked for; None if they are written to
+        `path`.
+
+    Raises
+    ------
+    ImportError
+        If Ray is not installed.
+    ValueError
+        If a column is missing or would be overwritten, if `path` has no `row_id`, or
+        holds rows of other parameters or anything but features.
+    ModelMismatchError
+        If an actor finds other weights than this process, or `path` holds features of
+        other weights.
+
+    See Also
+    --------
+    read_features : Reads the files again.
+
+    Notes
+    -----
+    The model is loaded once in this process too, on the CPU, unless the featurizer was
+    used before: its fingerprint goes to all actors, and into every file.
+
+    Values of `row_id` must be unique: rows that share one count as done when one of
+    them is, and `read_features` refuses them. Integers are compared as such, all else
+    by a digest of its str.
+
+    An actor that dies is replaced, and its batch embedded again, however often: a row
+    that kills its actor every time has to be found and taken out by hand.
+
+    Actors must leave a core to Ray, for reading and writing.
+
+    Examples
+    --------
+    ::
+
+        import ray
+        from sklearn_clip import CLIPFeaturizer
+        from sklearn_clip.distributed import embed_dataset
+
+        embed_dataset(
+            ray.data.read_parquet("s3://shop/products"),
+            CLIPFeaturizer(image="photo", text="title"),
+            path="s3://shop/features",
+            row_id="sku",
+            concurrency=8,
+            num_gpus=1,
+            num_cpus=7,
+        )
+    """
+    data = import_optional("ray.data", extra="ray", purpose="embed_dataset")
+    if not isinstance(dataset, data.Dataset):
+        raise TypeError(
+            f"dataset must be a ray.data.Dataset. Got {type(dataset).__name__}: make "
+            "one with ray.data.read_parquet, read_images or from_pandas."
+        )
+    _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file)
+    if path is not None and row_id is None:
+        raise ValueError(
+            "row_id must name a column that tells the rows apart where path is given: "
+            "by it, a second run knows what the first has done. Got None."
+        )
+    clone(featurizer).fit([])  # checks its parameters
+    sources = _sources(featurizer, {"image": image, "text": text})
+    kept = _check_columns(dataset, sources, row_id, keep, (features, failure))
+    worker = _prepare(featurizer, num_cpus=num_cpus, num_gpus=num_gpus)
+    description = Description(
+        features=features,
+        failure=failure,
+        row_id=row_id,
+        fingerprint=worker.model_fingerprint_,
+        parameters=describe_parameters(featurizer),
+    )
+    if path is not None:
+        filesystem, folder = open_folder(path, "embed_dataset")
+        dataset = _missing(dataset, find_done(filesystem, folder, description), row_id)
+    _leave_room(concurrency, num_cpus)
+    embedded = dataset.map_batches(
+        FeaturizeBatch,
+        fn_constructor_args=(
+            worker,
+            sources,
+            kept,
+            description,
+            thread_count(num_cpus, num_gpus),
+        ),
+        batch_size=batch_size,
+        batch_format="pyarrow",
+        compute=_actor_pool(data, concurrency),
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+        **ray_options,
+    )
+    if path is None:
+        return embedded
+    embedded.write_parquet(
+        folder, filesystem=filesystem, min_rows_per_file=rows_per_file
+    )
+    return None
+
+
+def _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
+    for name, value in {"num_gpus": num_gpus, "num_cpus": num_cpus}.items():
+        if not isinstance(value, Real) or value < 0:
+            raise ValueError(f"{name} must be a number of at least 0. Got {value!r}.")
+    for name, value in {
+        "batch_size": batch_size,
+        "rows_per_file": rows_per_file,
+    }.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be a positive integer. Got {value!r}.")
+
+
+def _sources(featurizer, given):
+    """Columns of the dataset, for the modalities that the fusion needs."""
+    available = tuple(m for m in given if getattr(featurizer, m) is not None)
+    needed = make_fusion(featurizer.fusion, available).modalities
+    return {m: given[m] or getattr(featurizer, m) for m in needed}
+
+
+def _check_columns(dataset, sources, row_id, keep, added):
+    """Check names, and return the columns to keep; None for a dataset without rows."""
+    there = dataset.columns()
+    if there is None:
+        return None
+    wanted = dict.fromkeys(sources.values())
+    for name in [*wanted, *([row_id] if row_id else []), *(keep or [])]:
+        if name not in there:
+            raise ValueError(
+                f"The dataset must have the column {name!r}. Got the columns {there}."
+            )
+    kept = (
+        there if keep is None else list(dict.fromkeys([*filter(None, [row_id]), *keep]))
+    )
+    for name in added:
+        if name in kept or added[0] == added[1]:
+            raise ValueError(
+                f"The column {name!r} to be added must be a new one. Got the columns "
+                f"{kept} to keep: choose other names with features= and failure=."
+            )
+    return kept
+
+
+def _prepare(featurizer, *, num_cpus, num_gpus):
+    """Copy a featurizer for the actors, with the record of its model."""
+    worker = copy.copy(featurizer)
+    device = worker.device
+    worker.set_params(device="cpu", verbose=0)
+    worker.model_fingerprint_  # noqa: B018 - notes which model it is, for all actors
+    if worker.on_error == "raise":
+        worker.set_params(on_error="nan")
+    if isinstance(worker.cache, str) and worker.cache == "auto":
+        worker.set_params(cache=None)
+    if worker.num_workers == "auto":
+        worker.set_params(num_workers=thread_count(num_cpus, 0))
+    if device == "auto" and not num_gpus:
+        device = "cpu"
+    return worker.set_params(device=device)
+
+
+def _actor_pool(data, concurrency):
+    """Say to Ray how many actors there are to be."""
+    if isinstance(concurrency, Integral):
+        return data.ActorPoolStrategy(size=concurrency)
+    least, most = concurrency
+    return data.ActorPoolStrategy(min_size=least, max_size=most)
+
+
+def _missing(dataset, done, row_id):
+    """Leave out the rows that are done."""
+    if not len(done):
+        return dataset
+    import ray
+
+    return dataset.map_batches(
+        DropDone(ray.put(done), row_id), batch_format="pyarrow", batch_size=None
+    )
+
+
+def _leave_room(concurrency, num_cpus):
+    """Warn where the actors take all cores, and Ray would wait for one without end."""
+    import ray
+
+    if not ray.is_initialized():
+        return
+    most = concurrency if isinstance(concurrency, Integral) else max(concurrency)
+    cores = ray.cluster_resources().get("CPU", 0)
+    if most * num_cpus > cores - 1:
+        warnings.warn(
+            f"{most} actors of {num_cpus} cores leave none of the cluster's "
+            f"{cores:g} to read and write with: unless machines are added, Ray waits. "
+            "Choose a smaller num_cpus or concurrency.",
+            stacklevel=3,
+        )

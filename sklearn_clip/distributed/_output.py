@@ -1,0 +1,196 @@
+"""The folder of Parquet files: what is in it, whose it is, and what is half-written."""
+
+import json
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from sklearn_clip._shared import ModelMismatchError, import_optional
+from sklearn_clip.distributed._batches import row_keys
+
+_METADATA_KEY = b"sklearn_clip"
+_OPEN_AT_ONCE = 16
+# Parameters of a featurizer, beside the weights, on which its numbers depend.
+_PARAMETERS = (
+    "normalize",
+    "missing",
+    "add_missing_indicator",
+    "long_text",
+    "precision",
+)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What every file says of itself, in the metadata of its schema.
+
+    Parameters
+    ----------
+    features, failure : str
+        The columns that were added.
+    row_id : str or None
+        The column that tells the rows apart.
+    fingerprint : str
+        Digest of the model's weights and architecture.
+    parameters : dict
+        What else the features depend on.
+    """
+
+    features: str
+    failure: str
+    row_id: str | None
+    fingerprint: str
+    parameters: dict
+
+    def to_metadata(self):
+        """Return the metadata of a schema."""
+        return {_METADATA_KEY: json.dumps(asdict(self), sort_keys=True).encode()}
+
+    @classmethod
+    def from_schema(cls, schema):
+        """Return what a schema says, None if it says nothing."""
+        text = (schema.metadata or {}).get(_METADATA_KEY)
+        return None if text is None else cls(**json.loads(text))
+
+
+def describe_parameters(featurizer):
+    """Note the parameters on which the numbers depend.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer
+        The featurizer.
+
+    Returns
+    -------
+    dict of str to bool or str
+        In a form that JSON keeps.
+    """
+    fusion = featurizer.fusion
+    noted = {name: getattr(featurizer, name) for name in _PARAMETERS}
+    return noted | {"fusion": getattr(fusion, "__qualname__", None) or str(fusion)}
+
+
+def open_folder(path, purpose):
+    """Find the file system of a path.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A folder, or a URI such as ``"s3://bucket/folder"``.
+    purpose : str
+        What needs it, for the error.
+
+    Returns
+    -------
+    filesystem : pyarrow.fs.FileSystem
+        The file system.
+    folder : str
+        The path on it.
+    """
+    fs = import_optional("pyarrow.fs", extra="ray", purpose=purpose)
+    path = os.fspath(path)
+    if "://" in path:
+        return fs.FileSystem.from_uri(path)
+    return fs.LocalFileSystem(), os.path.abspath(path)
+
+
+def list_files(filesystem, folder):
+    """List the Parquet files of a folder.
+
+    Parameters
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+        The file system.
+    folder : str
+        The path on it; need not exist.
+
+    Returns
+    -------
+    list of str
+        Their paths, sorted.
+    """
+    from pyarrow.fs import FileSelector
+
+    found = filesystem.get_file_info(FileSelector(folder, allow_not_found=True))
+    return sorted(info.path for info in found if info.path.endswith(".parquet"))
+
+
+def find_done(filesystem, folder, description):
+    """Find the rows that an earlier run has written, and remove half-written files.
+
+    Parameters
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+        The file system.
+    folder : str
+        The path on it.
+    description : Description
+        What this run is going to write.
+
+    Returns
+    -------
+    ndarray
+        Sorted keys of the rows, see `row_keys`; empty if there are none.
+
+    Raises
+    ------
+    ModelMismatchError
+        If the files hold features of other weights.
+    ValueError
+        If they were written with other parameters, or by something else.
+    """
+    files = list_files(filesystem, folder)
+    with ThreadPoolExecutor(_OPEN_AT_ONCE) as pool:
+        keys = list(pool.map(lambda f: _file_keys(filesystem, f, description), files))
+    broken = [file for file, k in zip(files, keys, strict=True) if k is None]
+    for file in broken:
+        filesystem.delete_file(file)
+    if broken:
+        warnings.warn(
+            f"{len(broken)} half-written file{'s' if len(broken) > 1 else ''} of an "
+            f"earlier run removed from {folder!r} (first: {broken[0]!r}): the rows are "
+            "embedded again.",
+            stacklevel=3,
+        )
+    keys = [k for k in keys if k is not None and len(k)]
+    return np.sort(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+
+
+def _file_keys(filesystem, file, description):
+    """Keys of the rows in a file; None if it has no end, which is written last."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        opened = parquet.ParquetFile(file, filesystem=filesystem)
+    except pa.ArrowInvalid:
+        return None
+    with opened:
+        _check_same(file, Description.from_schema(opened.schema_arrow), description)
+        return row_keys(opened.read(columns=[description.row_id]).column(0))
+
+
+def _check_same(file, there, here):
+    """Refuse to put rows beside those of another model."""
+    advice = "Give another path, or empty this one."
+    if there is None:
+        raise ValueError(
+            f"The files in path must be features of embed_dataset. Got {file!r}, which "
+            f"something else has written. {advice}"
+        )
+    if there.fingerprint != here.fingerprint:
+        raise ModelMismatchError(
+            f"path holds features of other weights ({file!r}: fingerprint "
+            f"{there.fingerprint}; this model: {here.fingerprint}). {advice}"
+        )
+    for name, mine in asdict(here).items():
+        theirs = asdict(there)[name]
+        if theirs != mine:
+            raise ValueError(
+                f"A run that goes on must have the {name} of the one before, "
+                f"{theirs!r} ({file!r}). Got {mine!r}. {advice}"
+            )

@@ -1,0 +1,51 @@
+"""One local Ray cluster for all tests of this room, and rows for it."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+N_ROWS = 60
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Start Ray on this machine, with more logical cores than it may have."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        import ray.data
+
+        ray.init(
+            num_cpus=3,
+            object_store_memory=150 * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+        )
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def clipart():
+    """Real drawings and titles, under ids that are not their order."""
+    from sklearn_clip.datasets import load_clipart
+
+    data = load_clipart(as_frame=True)
+    frame = data.data.iloc[:N_ROWS].reset_index(drop=True)
+    ids = np.random.default_rng(0).permutation(N_ROWS)
+    return frame.assign(sku=[f"sku-{i:03}" for i in ids]), data.target.iloc[:N_ROWS]
+
+
+@pytest.fixture
+def make_tiny():
+    """Make a featurizer of the model that ships with the package."""
+    from sklearn_clip import CLIPFeaturizer
+
+    def make(**parameters):
+        defaults = {"cache": None, "precision": "fp32"}
+        return CLIPFeaturizer("clipart-tiny", **defaults | parameters)
+
+    return make
