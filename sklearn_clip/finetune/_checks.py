@@ -1,0 +1,130 @@
+"""What `fit` is given, checked before a long training starts."""
+
+import inspect
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_clip import embedding
+from sklearn_clip._shared import ImageDecodeError, check_indicator
+from sklearn_clip.losses import LOSSES, TemperedBCELoss, make_loss
+
+
+def check_targets(X, y, names):
+    """Check targets against the labels and the rows.
+
+    Parameters
+    ----------
+    X : array-like of length n
+        Rows.
+    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+        0 and 1, and NaN where a label is unknown.
+    names : list of str
+        The labels.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels), dtype float32
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If y holds other values, or has another number of rows, or other labels or
+        another order of them.
+    """
+    targets, columns = check_indicator(y)
+    if targets.shape[1] != len(names):
+        raise ValueError(
+            f"y must have one column for each of the {len(names)} labels of classes. "
+            f"Got {targets.shape[1]}."
+        )
+    if columns is not None and list(columns) != list(names):
+        unknown = [column for column in columns if column not in names]
+        found = f"{unknown[0]!r}, which is none of them" if unknown else "another order"
+        raise ValueError(
+            "The columns of y must be the labels of classes, in their order. Got "
+            f"{found}. Pass y[classes], or classes=list(y.columns)."
+        )
+    check_consistent_length(X, targets)
+    return targets.astype(np.float32)
+
+
+def check_cells(cells, root, *, what="X"):
+    """Check that every row shows a picture that can be read.
+
+    Parameters
+    ----------
+    cells : Cells
+        The rows.
+    root : str, os.PathLike or None
+        Folder of relative paths.
+    what : str, default="X"
+        Names the rows in errors.
+
+    Raises
+    ------
+    ValueError
+        If a row has no image.
+    ImageDecodeError
+        If an image cannot be read.
+    """
+    empty = [row for row, cell in enumerate(cells.image) if not cell]
+    if empty:
+        raise ValueError(
+            f"Every row of {what} must have an image to be trained on. Got none for "
+            f"{cells.name_row(empty[0])} ({len(empty)} such rows). Leave them out."
+        )
+    failed = embedding.find_unreadable(cells.image, root)
+    if failed:
+        row, source, reason = failed[0]
+        raise ImageDecodeError(
+            f"An image of {what} could not be read: {cells.name_row(row)}, "
+            f"{embedding.describe_image(source)}: {reason}. {len(failed)} such images "
+            "are listed in the `failures` of this error: leave their rows out.",
+            failed,
+        )
+
+
+def make_criterion(loss, params, targets):
+    """Make the loss over logits.
+
+    Parameters
+    ----------
+    loss : str, type or Module
+        As `make_loss` takes it. ``"tempered_bce"`` is plain cross-entropy here, since
+        the logits are tempered already.
+    params : dict or None
+        Parameters of the loss.
+    targets : ndarray of shape (n, n_labels)
+        The targets, for losses that count them.
+
+    Returns
+    -------
+    Module
+        The loss.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss, or it has a temperature of its own.
+    TypeError
+        If it is no loss.
+    """
+    kind = LOSSES.get(loss) if isinstance(loss, str) else loss
+    if kind is TemperedBCELoss and isinstance(loss, str):
+        loss = "bce"
+    elif kind is TemperedBCELoss or isinstance(loss, TemperedBCELoss):
+        raise ValueError(
+            "loss must work on logits, which are tempered already. Got "
+            "TemperedBCELoss: pass loss='tempered_bce', and temperature, bias and "
+            "max_scale as parameters of CLIPFineTuner."
+        )
+    params = dict(params or {})
+    if inspect.isclass(kind) and getattr(kind, "needs_class_counts", False):
+        counts = {
+            "class_counts": np.nansum(targets, axis=0),
+            "n_samples": (~np.isnan(targets)).sum(axis=0),
+        }
+        params = counts | params
+    return make_loss(loss, **params)

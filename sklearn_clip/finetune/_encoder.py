@@ -1,0 +1,116 @@
+"""A tuned model at work: rows and prompts to unit vectors, as a featurizer does."""
+
+import copy
+import os
+
+import numpy as np
+import open_clip
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from sklearn_clip import embedding
+from sklearn_clip._shared import ImageDecodeError
+
+
+class Encoder:
+    """A copy of a tuned model on the device and in the precision it predicts with.
+
+    Parameters
+    ----------
+    model : Module
+        Model of open_clip; it is copied.
+    tokenizer : callable
+        Its tokenizer.
+    config : dict
+        Its architecture.
+    device : torch.device
+        Where to encode.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Arithmetic.
+    num_workers : int or "auto"
+        Threads that read and decode.
+    """
+
+    def __init__(self, model, tokenizer, config, device, precision, num_workers):
+        pixels = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
+        self._backbone = embedding.Backbone(
+            copy.deepcopy(model).eval().requires_grad_(False),
+            image_transform_v2(pixels, is_train=False),
+            tokenizer,
+            config,
+            device,
+            precision,
+        )
+        self._num_workers = num_workers
+
+    def encode_texts(self, texts):
+        """Embed texts.
+
+        Parameters
+        ----------
+        texts : list of str
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim), dtype float32
+            Unit rows.
+        """
+        column = [[text] for text in texts]
+        return embedding.embed_column(column, "text", self._backbone, normalize=True)[0]
+
+    def encode_cells(self, cells, root, verbose):
+        """Embed the images of rows.
+
+        Parameters
+        ----------
+        cells : Cells
+            The rows.
+        root : str, os.PathLike or None
+            Folder of relative paths.
+        verbose : int
+            Above 0, shows a progress bar.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim), dtype float32
+            Unit rows; zeros where a row has no image.
+
+        Raises
+        ------
+        ImageDecodeError
+            If an image cannot be read.
+        """
+        vectors, _, failed = embedding.embed_column(
+            cells.image,
+            "image",
+            self._backbone,
+            normalize=True,
+            root=root,
+            num_workers=self._num_workers,
+            stop_on_failure=True,
+            verbose=verbose,
+        )
+        if failed:
+            row, source, reason = failed[0]
+            raise ImageDecodeError(
+                f"An image could not be read: {cells.name_row(row)}, "
+                f"{embedding.describe_image(source)}: {reason}. Leave the row out.",
+                failed,
+            )
+        return np.ascontiguousarray(vectors)
+
+
+def count_workers(num_workers):
+    """Choose the number of threads that decode.
+
+    Parameters
+    ----------
+    num_workers : int or "auto"
+        As given.
+
+    Returns
+    -------
+    int
+        The number.
+    """
+    return min(8, os.cpu_count() or 1) if num_workers == "auto" else num_workers

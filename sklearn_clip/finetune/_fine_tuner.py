@@ -1,0 +1,670 @@
+"""The estimator that trains CLIP itself to tell labels, in words, from images."""
+
+import os
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sklearn_clip import embedding
+from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip.finetune._checkpoints import Checkpoint, run_name
+from sklearn_clip.finetune._checks import check_cells, check_targets, make_criterion
+from sklearn_clip.finetune._encoder import Encoder, count_workers
+from sklearn_clip.finetune._layers import set_trainable
+from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
+from sklearn_clip.finetune._pictures import Pictures
+from sklearn_clip.finetune._saving import (
+    pack_model,
+    read_tokenizer,
+    unpack_model,
+    write_folder,
+)
+from sklearn_clip.finetune._training import MONITORS, Plan, Rows, Training, copy_loss
+from sklearn_clip.model_selection import multilabel_train_test_split
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Rows whose cosines tell where the bias should start.
+_BIAS_ROWS = 256
+# Parameters that the outcome of a training does not depend on, the seed apart,
+# and the labels, which the prompts stand for.
+_NO_MATTER = {
+    *("checkpoint_dir", "device", "num_workers", "verbose", "random_state"),
+    *("classes", "templates"),
+}
+
+
+class CLIPFineTuner(ClassifierMixin, BaseEstimator):
+    r"""Fine-tune CLIP on labelled images, with the labels in words.
+
+    Both towers learn: the image tower sees the rows, the text tower the prompts of all
+    labels, and the logit of a label is its cosine, over a learnt temperature, plus a
+    learnt bias. Since labels stay words, a tuned model also scores labels that it was
+    not trained on, and its embeddings serve as features. It implements the method of
+    MuMIC [1]_.
+
+    Parameters
+    ----------
+    classes : list of str, or dict of str to str or list of str
+        The labels in words: names, or names with descriptions that are used instead of
+        them.
+    model_name : str, default="ViT-B-32"
+        Model of open_clip: one of its names, ``"hf-hub:org/repo"``,
+        ``"local-dir:/a/folder"``, or ``"clipart-tiny"``.
+    pretrained : str, default="datacomp_xl_s13b_b90k"
+        open_clip's tag of the weights, or a file of weights. Not used where
+        `model_name` stands for the weights too.
+    templates : str or list of str, default="default"
+        Where the labels are put, as for :class:`ZeroShotClassifier`. Every step draws
+        one prompt per label; predictions average over all of them.
+    image : str, default="image"
+        Column (DataFrame) or key (dict) of the images. Texts of the rows are not used.
+    image_root : str, os.PathLike or None, default=None
+        Folder put before relative image paths.
+    trainable : {"all", "last", "projection"}, default="all"
+        What learns beside temperature and bias: all weights; the last block of either
+        tower and what follows it; or the projections to the embedding. Statistics of
+        batch normalisation never change.
+    loss : str, type or Module, default="tempered_bce"
+        A name of `sklearn_clip.losses.LOSSES`, or a loss over (logits, targets).
+        ``"tempered_bce"`` is binary cross-entropy on the tempered logits, to which all
+        other losses are applied as well.
+    loss_params : dict or None, default=None
+        Parameters of the loss.
+    temperature : float, default=0.07
+        Start of the temperature.
+    bias : float or "auto", default="auto"
+        Start of the bias. ``"auto"`` is that with which the probabilities of some
+        training rows are as high, in the mean, as their targets.
+    max_scale : float, default=100.0
+        Cap of the inverse temperature.
+    lr : float, default=1e-5
+        Highest learning rate, that of the projections. Small models stand more.
+    logit_lr : float, default=1e-2
+        Learning rate of temperature and bias.
+    layer_decay : float, default=0.8
+        Factor of the learning rate with every block towards the input; 1 for none.
+    weight_decay : float, default=0.1
+        Decay of matrices in AdamW; vectors have none.
+    warmup : float, default=0.1
+        Share of the steps in which the rate rises; then it falls to 0 by a cosine.
+    max_epochs : int, default=10
+        Passes over the training rows.
+    batch_size : int, default=32
+        Images of one forward pass.
+    accumulation : int, default=1
+        Forward passes of one step: a step sees ``batch_size * accumulation`` rows.
+    max_grad_norm : float or None, default=1.0
+        Bound of the norm of the gradient; None for none.
+    crop : float or None, default=0.8
+        Least share of its area that a random crop keeps of a picture; None for no crop.
+    flip : bool, default=False
+        Mirror half of the pictures. What is written in them is mirrored too.
+    early_stopping : {"average_precision", "loss"} or None, default="average_precision"
+        What is judged on validation rows after each epoch, macro mean average precision
+        or the loss. Training stops when it has not improved for `patience` epochs, and
+        the best epoch is restored. None trains to the end, on all rows.
+    patience : int, default=3
+        Epochs without improvement before training stops.
+    validation_fraction : float, default=0.1
+        Share of the rows that validate, unless `fit` is given others.
+    checkpoint_dir : str, os.PathLike or None, default=None
+        Folder for a checkpoint after every epoch. Where `fit` is called again with the
+        same data and parameters, it goes on from there; a training that had come to its
+        end is not repeated. One file per training; remove it when it is not needed.
+    device : str, default="auto"
+        ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
+    precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
+        Arithmetic of the forward pass in training, with fp32 weights, and of
+        prediction. ``"auto"`` trains in bf16, or fp16 where there is none, on CUDA and
+        in fp32 elsewhere.
+    num_workers : int or "auto", default="auto"
+        Threads that read and decode images.
+    random_state : int, RandomState instance or None, default=None
+        Seed of validation rows, order, prompts, crops and dropout.
+    verbose : int, default=0
+        1 shows a progress bar for every epoch.
+
+    Attributes
+    ----------
+    label_names_ : ndarray of shape (n_labels,), dtype object
+        The names.
+    label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
+        One unit vector per label.
+    temperature_, bias_ : float
+        What was learnt: logits are cosine / temperature + bias.
+    history_ : list of dict
+        Per epoch ``epoch``, ``train_loss``, ``valid_loss``,
+        ``valid_average_precision``, ``temperature``, ``bias`` and ``seconds``.
+    best_epoch_ : int
+        The epoch, counted from 1, of the weights.
+    validation_rows_ : ndarray of int, or None
+        The rows of X that were held out; None where there were none.
+    loss_ : Module
+        The loss, whose `activation` makes the probabilities.
+    model_ : Module
+        The tuned model of open_clip, in fp32 on the CPU.
+    classes_ : list of ndarray
+        ``[array([0, 1])] * n_labels``.
+
+    See Also
+    --------
+    ZeroShotClassifier : Labels in words without training.
+    CLIPFeaturizer : Frozen CLIP, for any classifier behind it.
+    ThresholdOptimizer : Cuts other than 0.5; give it rows the tuner has not seen.
+
+    Notes
+    -----
+    The loop is a plain one and not skorch's. There a step sees one batch of rows; here
+    it also sees the prompts of all labels, which belong to no row, at a rate that
+    changes with every step and block, and may consist of several passes. And a
+    checkpoint of skorch is several files, which a killed process leaves half written.
+
+    A dump holds the tuned weights, as safetensors. Loaded, it predicts on the device
+    that is there.
+
+    Cuts, calibration and choices of C learnt on rows that the model was trained on are
+    misled: it has memorised them. Hold rows out for these.
+
+    References
+    ----------
+    .. [1] Wang et al., "MuMIC -- Multimodal Embedding for Multi-label Image
+       Classification with Tempered Sigmoid", AAAI 2023. :arxiv:`2211.05232`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from sklearn_clip import CLIPFineTuner
+    >>> X = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")] * 4
+    >>> Y = np.array([[1, 0], [0, 1]] * 4)
+    >>> tuner = CLIPFineTuner(
+    ...     ["red", "blue"], "clipart-tiny", trainable="projection", lr=1e-3,
+    ...     max_epochs=4, batch_size=2, early_stopping=None, device="cpu",
+    ...     random_state=0,
+    ... ).fit(X, Y)
+    >>> tuner.predict_proba(X[:2]).argmax(axis=1)
+    array([0, 1])
+    >>> tuner.predict_proba(X[:2], classes=["green", "yellow", "grey"]).shape
+    (2, 3)
+    """
+
+    _parameter_constraints: dict = {
+        "classes": ["array-like", dict],
+        "model_name": [str],
+        "pretrained": [str, None],
+        "templates": [str, "array-like"],
+        "image": [str],
+        "image_root": [str, os.PathLike, None],
+        "trainable": [StrOptions({"all", "last", "projection"})],
+        "loss": [str, type, nn.Module],
+        "loss_params": [dict, None],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "bias": [StrOptions({"auto"}), Real],
+        "max_scale": [Interval(Real, 0, None, closed="neither")],
+        "lr": [Interval(Real, 0, None, closed="left")],
+        "logit_lr": [Interval(Real, 0, None, closed="left")],
+        "layer_decay": [Interval(Real, 0, 1, closed="right")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "warmup": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "accumulation": [Interval(Integral, 1, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "crop": [Interval(Real, 0, 1, closed="right"), None],
+        "flip": ["boolean"],
+        "early_stopping": [StrOptions(set(MONITORS)), None],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "device": [str],
+        "precision": [StrOptions({"auto", *_DTYPES})],
+        "num_workers": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        classes,
+        model_name="ViT-B-32",
+        pretrained="datacomp_xl_s13b_b90k",
+        *,
+        templates="default",
+        image="image",
+        image_root=None,
+        trainable="all",
+        loss="tempered_bce",
+        loss_params=None,
+        temperature=0.07,
+        bias="auto",
+        max_scale=100.0,
+        lr=1e-5,
+        logit_lr=1e-2,
+        layer_decay=0.8,
+        weight_decay=0.1,
+        warmup=0.1,
+        max_epochs=10,
+        batch_size=32,
+        accumulation=1,
+        max_grad_norm=1.0,
+        crop=0.8,
+        flip=False,
+        early_stopping="average_precision",
+        patience=3,
+        validation_fraction=0.1,
+        checkpoint_dir=None,
+        device="auto",
+        precision="auto",
+        num_workers="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.classes = classes
+        self.model_name = model_name
+        self.pretrained = pretrained
+        self.templates = templates
+        self.image = image
+        self.image_root = image_root
+        self.trainable = trainable
+        self.loss = loss
+        self.loss_params = loss_params
+        self.temperature = temperature
+        self.bias = bias
+        self.max_scale = max_scale
+        self.lr = lr
+        self.logit_lr = logit_lr
+        self.layer_decay = layer_decay
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.accumulation = accumulation
+        self.max_grad_norm = max_grad_norm
+        self.crop = crop
+        self.flip = flip
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.checkpoint_dir = checkpoint_dir
+        self.device = device
+        self.precision = precision
+        self.num_workers = num_workers
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, X_val=None, y_val=None):
+        """Train, after all that is given has been checked.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows with images, in a form that :class:`CLIPFeaturizer` takes with
+            ``text=None``. Of a row with several images each epoch draws one.
+        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+            0 and 1, and NaN where a label is unknown, in the order of `classes`.
+        X_val : DataFrame, list or ndarray of m rows, or None, default=None
+            Validation rows, for example of other groups. None takes a share of X.
+        y_val : {array-like, sparse matrix, DataFrame} of shape (m, n_labels) or None, \
+                default=None
+            Their targets.
+
+        Returns
+        -------
+        CLIPFineTuner
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If parameters contradict each other or the data, or a row has no image.
+        ImageDecodeError
+            If an image cannot be read.
+        WeightsUnavailableError
+            If the model is neither on this machine nor to be fetched.
+        MemoryError
+            If a batch does not fit on the GPU; the message says which one does.
+        FloatingPointError
+            If the loss becomes infinite or NaN.
+        """
+        names, descriptions = embedding.read_classes(self.classes)
+        templates = embedding.read_templates(self.templates)
+        train = self._read(X, y, names, "X")
+        valid = self._read_validation(X_val, y_val, names)
+        make_criterion(self.loss, self.loss_params, train[1])  # fails here, if it does
+        if 1 / self.temperature > self.max_scale * (1 + 1e-9):
+            raise ValueError(
+                f"temperature must be at least 1 / max_scale = {1 / self.max_scale:g}. "
+                f"Got {self.temperature}."
+            )
+        device = embedding.resolve_device(self.device)
+        backbone = embedding.load_backbone(
+            self.model_name, self.pretrained, device="cpu", precision="fp32"
+        )
+        self._templates = templates
+        self._prompts = _fill(descriptions, templates)
+        checkpoint = Checkpoint(
+            self.checkpoint_dir, self._run_name(backbone, train, valid)
+        )
+        self._train(train, valid, backbone, device, checkpoint)
+        self.label_names_ = np.array(names, dtype=object)
+        self._tokenizer, self._config = backbone.tokenizer, backbone.config
+        self._tokenizer_files = read_tokenizer(self.model_name, backbone.config)
+        self.__dict__.pop("_encoder", None)  # of an earlier fit
+        self.label_embeddings_ = self._embed_labels(descriptions)
+        return self
+
+    def predict_proba(self, X, classes=None):
+        """Give the probability of every label.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows with images.
+        classes : list of str, dict of str to str or list of str, or None, default=None
+            Labels to score, trained on or not, in the form of the parameter `classes`;
+            None for those of `fit`. Temperature and bias are those of the trained ones.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype float32
+            P(label = 1), in [0, 1]; 0 for a row without an image.
+        """
+        logits = self.decision_function(X, classes)
+        if classes is not None and getattr(self.loss_, "needs_class_counts", False):
+            return expit(logits, out=logits)  # its shift is one of each trained label
+        blank = np.isneginf(logits[:, 0])
+        with torch.no_grad():
+            found = self._activate(torch.from_numpy(logits)).numpy()
+        found[blank] = 0
+        return found
+
+    def decision_function(self, X, classes=None):
+        """Score every label by its logit.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows with images.
+        classes : list of str, dict of str to str or list of str, or None, default=None
+            As for `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype float32
+            Cosine / temperature + bias; minus infinity for a row without an image.
+        """
+        check_is_fitted(self)
+        labels = self.label_embeddings_
+        if classes is not None:
+            labels = self._embed_labels(embedding.read_classes(classes)[1])
+        cells = self._cells(X)
+        encoder = self._get_encoder()
+        vectors = encoder.encode_cells(cells, self.image_root, self.verbose)
+        scores = vectors @ labels.T
+        scores /= self.temperature_
+        scores += self.bias_
+        blank = [row for row, cell in enumerate(cells.image) if not cell]
+        if blank:
+            warnings.warn(
+                f"{len(blank)} of {len(scores)} rows have no image (first: "
+                f"{cells.name_row(blank[0])}). They get no label.",
+                stacklevel=2,
+            )
+            scores[blank] = -np.inf
+        return scores
+
+    def predict(self, X):
+        """Predict every label: 1 where its probability is above 0.5.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows with images.
+
+        Returns
+        -------
+        ndarray of shape (n, n_labels), dtype=int64
+            0 and 1.
+        """
+        return (self.predict_proba(X) > 0.5).astype(np.int64)
+
+    def save_pretrained(self, folder):
+        """Write the tuned model as a folder that open_clip reads.
+
+        Temperature and bias are the model's logit scale and bias, so that
+        ``ZeroShotClassifier(scoring="sigmoid")`` on it gives the same probabilities.
+
+        Parameters
+        ----------
+        folder : str or os.PathLike
+            Made if it is not there; it gets the configuration with the preprocessing,
+            the weights as safetensors, and the files of the tokenizer where it is not
+            open_clip's own.
+
+        Returns
+        -------
+        str
+            The `model_name` under which it is loaded, ``"local-dir:..."``.
+        """
+        check_is_fitted(self)
+        write_folder(folder, self._pack())
+        return f"local-dir:{os.path.abspath(folder)}"
+
+    def featurizer(self, folder, **parameters):
+        """Save the tuned model and make a featurizer of it.
+
+        Parameters
+        ----------
+        folder : str or os.PathLike
+            As for :meth:`save_pretrained`; the featurizer reads it when it is used.
+        **parameters
+            Parameters of the featurizer, beside the model. `image` and `image_root` are
+            those of this object unless they are given.
+
+        Returns
+        -------
+        CLIPFeaturizer
+            With the tuned towers, and a fingerprint of its own.
+        """
+        name = self.save_pretrained(folder)
+        own = {"image": self.image, "image_root": self.image_root}
+        return CLIPFeaturizer(name, None, **own | parameters)
+
+    @property
+    def classes_(self):
+        """One array [0, 1] per label."""
+        check_is_fitted(self, "label_names_")
+        return [np.array([0, 1]) for _ in self.label_names_]
+
+    def _cells(self, X):
+        return embedding.split_rows(
+            X, image=self.image, text=None, modalities=("image",)
+        )
+
+    def _read(self, X, y, names, what):
+        """Check rows and targets; return cells and targets."""
+        cells = self._cells(X)
+        targets = check_targets(cells.image, y, names)
+        check_cells(cells, self.image_root, what=what)
+        return cells, targets
+
+    def _read_validation(self, X_val, y_val, names):
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together. Got one of them.")
+        return None if X_val is None else self._read(X_val, y_val, names, "X_val")
+
+    def _run_name(self, backbone, train, valid):
+        """Name this training by all that its outcome depends on."""
+        parameters = {k: v for k, v in self.get_params().items() if k not in _NO_MATTER}
+        seed = self.random_state
+        return run_name(
+            **parameters,
+            seed=seed if isinstance(seed, Integral) else None,
+            fingerprint=backbone.fingerprint,
+            prompts=self._prompts,
+            rows=[_describe(part) for part in (train, valid)],
+        )
+
+    def _train(self, train, valid, backbone, device, checkpoint):
+        """Train a copy of the model; set what is learnt."""
+        state = checkpoint.read(torch.device("cpu"))
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = int(seed) if state is None else state["seed"]
+        del state
+        train, valid = self._make_rows(train, valid, backbone, seed)
+        targets = train.targets[train.numbers]
+        criterion = make_criterion(copy_loss(self.loss), self.loss_params, targets)
+        model = copy_model(backbone)
+        tuned = TunedModel(model, backbone.tokenizer, device, self.max_scale)
+        tuned.set_logits(self.temperature, 0 if self.bias == "auto" else self.bias)
+        set_trainable(model, self.trainable)
+        plan = self._plan(device, seed)
+        training = Training(tuned, criterion, self._prompts, train, valid, plan)
+        if self.bias == "auto":
+            rng = np.random.default_rng(seed)
+            some = rng.permutation(train.numbers)[:_BIAS_ROWS]
+            rows = Rows(train.pictures, train.targets, some)
+            bias = matching_bias(
+                *training.score(rows, cosines=True), 1 / self.temperature
+            )
+            model.logit_bias.data.fill_(bias)
+        training.run(checkpoint)
+        self.history_ = training.progress.history
+        self.best_epoch_ = training.progress.best_epoch or len(self.history_)
+        self.model_ = model.to("cpu").eval().requires_grad_(False)
+        self.loss_ = criterion.to("cpu")
+        self.temperature_ = 1 / model.logit_scale.exp().item()
+        self.bias_ = model.logit_bias.item()
+
+    def _make_rows(self, train, valid, backbone, seed):
+        """Part training and validation rows."""
+        options = {
+            "root": self.image_root,
+            "crop": self.crop,
+            "flip": self.flip,
+            "seed": seed,
+            "num_workers": count_workers(self.num_workers),
+        }
+        pictures = Pictures(train[0].image, backbone, **options)
+        targets, numbers = train[1], np.arange(len(train[1]))
+        self.validation_rows_ = None
+        if valid is not None:
+            others = Pictures(valid[0].image, backbone, **options)
+            held_out = Rows(others, valid[1], np.arange(len(valid[1])))
+            return Rows(pictures, targets, numbers), held_out
+        if self.early_stopping is None:
+            return Rows(pictures, targets, numbers), None
+        if len(numbers) < 2:
+            raise ValueError(
+                "X must have at least two rows to hold one out for validation. Got "
+                f"{len(numbers)}. Pass X_val and y_val, or early_stopping=None."
+            )
+        numbers, held_out, *_ = multilabel_train_test_split(
+            numbers, y=targets, test_size=self.validation_fraction, random_state=seed
+        )
+        self.validation_rows_ = held_out
+        return Rows(pictures, targets, numbers), Rows(pictures, targets, held_out)
+
+    def _plan(self, device, seed):
+        precision = self.precision
+        if precision == "auto":
+            precision = "fp32"
+            if device.type == "cuda":
+                major, _ = torch.cuda.get_device_capability(device)
+                precision = "bf16" if major >= 8 else "fp16"
+        rates = ("lr", "logit_lr", "layer_decay", "weight_decay")
+        return Plan(
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            accumulation=self.accumulation,
+            rates={name: getattr(self, name) for name in rates},
+            warmup=self.warmup,
+            max_grad_norm=self.max_grad_norm,
+            monitor=self.early_stopping,
+            patience=self.patience,
+            dtype=_DTYPES[precision],
+            seed=seed,
+            verbose=self.verbose,
+        )
+
+    def _activate(self, logits):
+        """Probabilities as the loss sees them."""
+        return getattr(self.loss_, "activation", torch.sigmoid)(logits)
+
+    def _embed_labels(self, descriptions):
+        return embedding.embed_prompts(
+            self._get_encoder(), descriptions, self._templates
+        )
+
+    def _get_encoder(self):
+        """Put the tuned model on the device, once."""
+        if "_encoder" not in self.__dict__:
+            self._encoder = Encoder(
+                self.model_,
+                self._tokenizer,
+                self._config,
+                embedding.resolve_device(self.device),
+                self.precision,
+                self.num_workers,
+            )
+        return self._encoder
+
+    def _pack(self):
+        return pack_model(self.model_, self._config, self._tokenizer_files)
+
+    def __getstate__(self):
+        """Keep the model as the bytes of its files."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["_files"] = self._pack()
+            for name in ("model_", "_encoder", "_tokenizer", "_config"):
+                state.pop(name, None)
+        return state
+
+    def __setstate__(self, state):
+        files = state.pop("_files", None)
+        super().__setstate__(state)
+        if files is not None:
+            self.model_, self._config, self._tokenizer = unpack_model(files)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _fill(descriptions, templates):
+    """All prompts of every label."""
+    return [
+        [embedding.fill_template(t, text) for text in texts for t in templates]
+        for texts in descriptions
+    ]
+
+
+def _describe(part):
+    """Digest what the outcome depends on in rows, as far as it is known unread."""
+    if part is None:
+        return None
+    cells, targets = part
+    images = [
+        [embedding.describe_image(image) for image in cell] for cell in cells.image
+    ]
+    return run_name(images=images, targets=targets.tobytes())

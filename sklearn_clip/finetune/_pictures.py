@@ -1,0 +1,139 @@
+"""Pictures for training: decoded by threads, a few batches ahead, never all at once."""
+
+import math
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from PIL import ImageOps
+
+from sklearn_clip.embedding import decode_image
+
+_AHEAD = 2  # batches that are decoded while others are computed
+_RATIO = 4 / 3  # of width to height, at most, between a crop and its picture
+
+
+class Pictures:
+    """The pictures of rows, as batches of what a model takes.
+
+    Parameters
+    ----------
+    column : list of list
+        The images of each row. Of several, training draws one in every epoch and
+        evaluation takes the first.
+    backbone : Backbone
+        Prepares the pictures.
+    root : str, os.PathLike or None
+        Folder of relative paths.
+    crop : float or None
+        Least share of a picture's area that a random crop keeps; None for no crop.
+    flip : bool
+        Mirror half of the pictures.
+    seed : int
+        What is random depends on it, the epoch and the row, not on threads.
+    num_workers : int
+        Threads that read and decode.
+    """
+
+    def __init__(self, column, backbone, *, root, crop, flip, seed, num_workers):
+        self._column = column
+        self._backbone = backbone
+        self._root = root
+        self._crop = crop
+        self._flip = flip
+        self._seed = seed
+        self._num_workers = num_workers
+
+    def batches(self, rows, size, *, epoch=None):
+        """Decode rows in batches.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which rows, in order.
+        size : int
+            Rows of a batch.
+        epoch : int or None, default=None
+            Seed of the augmentation; None for none.
+
+        Yields
+        ------
+        batch : Tensor
+            Prepared pictures, stacked.
+        rows : ndarray of int
+            Their rows.
+        """
+        parts = deque(rows[start : start + size] for start in range(0, len(rows), size))
+        waiting = deque()
+        pool = ThreadPoolExecutor(self._num_workers)
+        try:
+            while parts or waiting:
+                while parts and len(waiting) <= _AHEAD:
+                    part = parts.popleft()
+                    jobs = [pool.submit(self.prepare, row, epoch) for row in part]
+                    waiting.append((part, jobs))
+                part, jobs = waiting.popleft()
+                yield torch.stack([job.result() for job in jobs]), part
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def prepare(self, row, epoch=None):
+        """Decode one row's picture.
+
+        Parameters
+        ----------
+        row : int
+            The row.
+        epoch : int or None, default=None
+            Seed of the augmentation; None for none.
+
+        Returns
+        -------
+        Tensor
+            What `Backbone.prepare_image` gives.
+        """
+        images = self._column[row]
+        if epoch is None:
+            chosen, rng = images[0], None
+        else:
+            rng = np.random.default_rng([self._seed, epoch, row])
+            chosen = images[rng.integers(len(images))]
+        picture = decode_image(chosen, self._root, draft_side=self._backbone.draft_side)
+        if rng is not None:
+            picture = augment(picture, rng, crop=self._crop, flip=self._flip)
+        return self._backbone.prepare_image(picture)
+
+
+def augment(picture, rng, *, crop, flip):
+    """Crop a picture at random, and mirror it in half of the cases.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        The picture.
+    rng : numpy.random.Generator
+        Source of the choices.
+    crop : float or None
+        Least share of the area that is kept; None for no crop.
+    flip : bool
+        Whether to mirror.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The crop, in pixels of the picture, not resized.
+    """
+    if crop is not None and crop < 1:
+        side = math.sqrt(rng.uniform(crop, 1))
+        # The shape changes as far as the crop then still fits.
+        most = min(math.log(_RATIO) / 2, -math.log(side))
+        stretch = math.exp(rng.uniform(-most, most))
+        width = max(1, round(picture.width * side * stretch))
+        height = max(1, round(picture.height * side / stretch))
+        left = rng.integers(picture.width - width + 1)
+        top = rng.integers(picture.height - height + 1)
+        picture = picture.crop((left, top, left + width, top + height))
+    if flip and rng.random() < 0.5:
+        picture = ImageOps.mirror(picture)
+    return picture

@@ -1,0 +1,117 @@
+"""A tuned model as files that open_clip reads, in a folder or inside of a pickle."""
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+
+import open_clip
+import safetensors.torch
+import torch
+
+from sklearn_clip.finetune._checkpoints import write_atomically
+
+_CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+
+
+def read_tokenizer(model_name, config):
+    """Read the files of a tokenizer of Hugging Face, which a saved model has to bring.
+
+    Parameters
+    ----------
+    model_name : str
+        Model, as open_clip takes it.
+    config : dict
+        Its architecture.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by name of the file; empty where the tokenizer is open_clip's own.
+    """
+    if not config.get("text_cfg", {}).get("hf_tokenizer_name"):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        open_clip.get_tokenizer(model_name).tokenizer.save_pretrained(folder)
+        return {f.name: f.read_bytes() for f in Path(folder).iterdir() if f.is_file()}
+
+
+def pack_model(model, config, tokenizer):
+    """Turn a model into the files that open_clip reads.
+
+    Parameters
+    ----------
+    model : Module
+        Model of open_clip, with a logit bias.
+    config : dict
+        Its architecture.
+    tokenizer : dict of str to bytes
+        From `read_tokenizer`.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by name of the file; the weights as safetensors.
+    """
+    config = copy.deepcopy(config)
+    config["init_logit_bias"] = model.logit_bias.item()  # so that the model has one
+    both = {
+        "model_cfg": config,
+        "preprocess_cfg": open_clip.get_model_preprocess_cfg(model),
+    }
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
+    return {
+        **tokenizer,
+        _CONFIG: json.dumps(both, indent=2).encode(),
+        _WEIGHTS: safetensors.torch.save(weights),
+    }
+
+
+def write_folder(folder, files):
+    """Write the files of a model.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Made if it is not there. Files of the same names are replaced.
+    files : dict of str to bytes
+        From `pack_model`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_atomically(
+            folder / name, lambda file, content=content: file.write(content)
+        )
+
+
+def unpack_model(files):
+    """Make a model of its files.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        From `pack_model`.
+
+    Returns
+    -------
+    model : Module
+        Model of open_clip on the CPU, in evaluation mode.
+    config : dict
+        Its architecture.
+    tokenizer : callable
+        Its tokenizer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(folder, files)
+        name = f"local-dir:{folder}"
+        config = open_clip.get_model_config(name)
+        model = open_clip.create_model(
+            name,
+            force_quick_gelu=config.get("quick_gelu", False),
+            require_pretrained=True,
+        )
+        return model.eval(), config, open_clip.get_tokenizer(name)
