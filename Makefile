@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FLOOR ?= .venv-floor
 PEERS ?= .venv-peers
+DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
-.PHONY: bench-embedding wheel
+.PHONY: bench-embedding docs wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -51,6 +52,10 @@ bench: $(INSTALLED)
 bench-embedding: $(PEERS)/.installed
 	$(PEERS)/bin/python benchmarks/bench_embedding.py
 
+# docs/_build/html/index.html; a warning is an error.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/python -m sphinx -W --keep-going docs docs/_build/html
+
 wheel: $(INSTALLED)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	ls -l dist/*.whl
@@ -71,4 +76,10 @@ $(PEERS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --upgrade pip
 	$(PEERS)/bin/pip install --quiet -e . sentence-transformers embetter
+	touch $@
+
+$(DOCS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --upgrade pip
+	$(DOCS)/bin/pip install --quiet -e ".[docs]"
 	touch $@

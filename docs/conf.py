@@ -1,0 +1,77 @@
+"""Sphinx: the guide in Markdown, the reference from the docstrings."""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from reference import is_ours, undocumented, write_reference
+
+import sklearn_clip
+
+project = "sklearn-clip"
+author = copyright = "the sklearn-clip developers"
+release = version = sklearn_clip.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.mathjax",
+]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+# A page lists the methods that our own modules write; numpydoc would list them twice.
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+extlinks = {
+    "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
+    "doi": ("https://doi.org/%s", "doi:%s"),
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn-clip"
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 5,
+}
+
+write_reference(Path(__file__).parent / "api")
+
+
+def escape_plain_text(app, what, name, obj, options, lines):
+    """Take no reference out of ``(n, embedding_dim_)`` and no substitution of |i|."""
+    lines[:] = re.sub(r" \\\n\s+", " ", "\n".join(lines)).split("\n")
+    for number, line in enumerate(lines):
+        line = re.sub(r"(?<![`\w])(\w+)_(?=[,)])", r"\1\\_", line)
+        lines[number] = re.sub(r"(?<!\\)\|([^|`]+)(?<!\\)\|", r"\|\1\|", line)
+
+
+def skip_foreign_member(app, what, name, obj, skip, options):
+    """Keep what sklearn_clip writes, not what torch, skorch or scikit-learn inherit."""
+    return skip or not is_ours(obj)
+
+
+def report_undocumented(app, env):
+    """Make a public name without an entry a warning, which `-W` makes an error."""
+    from sphinx.util import logging
+
+    for name in undocumented(env.get_domain("py").objects):
+        logging.getLogger(__name__).warning("%s is public and has no entry", name)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", escape_plain_text, priority=400)
+    app.connect("autodoc-skip-member", skip_foreign_member)
+    app.connect("env-check-consistency", report_undocumented)

@@ -1,0 +1,117 @@
+"""The pages of the API reference, from the `__all__` of the package and of its rooms."""
+
+import importlib
+import inspect
+
+import sklearn_clip
+
+_KINDS = {
+    "Estimators and other classes": inspect.isclass,
+    "Functions": inspect.isroutine,
+    "Objects": lambda value: True,
+}
+
+
+def rooms():
+    """Full names of the public modules: the package, then its rooms by name."""
+    return [
+        "sklearn_clip",
+        *(
+            f"sklearn_clip.{name}"
+            for name in sorted(sklearn_clip.__all__)
+            if inspect.ismodule(getattr(sklearn_clip, name))
+        ),
+    ]
+
+
+def public_names(room):
+    """Names of `room` that are neither modules nor dunders."""
+    module = importlib.import_module(room)
+    return [
+        name
+        for name in sorted(module.__all__, key=str.lower)
+        if not inspect.ismodule(getattr(module, name)) and not name.startswith("__")
+    ]
+
+
+def home(room, name):
+    """Where `name` is documented: at the top if it is public there, else in its room."""
+    value = getattr(importlib.import_module(room), name)
+    for owner in rooms():
+        if name in public_names(owner):
+            owned = getattr(importlib.import_module(owner), name)
+            if owned is value:
+                return f"{owner}.{name}"
+    raise LookupError(f"{name} of {room} is public nowhere.")
+
+
+def is_ours(value):
+    """Whether a class member was written in this package."""
+    value = getattr(value, "fget", None) or getattr(value, "func", None) or value
+    value = getattr(value, "__func__", value)
+    module = getattr(inspect.unwrap(value), "__module__", None) or ""
+    return module.split(".")[0] == "sklearn_clip"
+
+
+def undocumented(documented):
+    """Public names that have no entry among `documented`."""
+    return sorted(
+        f"{room}.{name}"
+        for room in rooms()
+        for name in public_names(room)
+        if home(room, name) not in documented
+    )
+
+
+def _section(title, entries, toctree):
+    lines = [title, "-" * len(title), "", ".. autosummary::", "   :nosignatures:"]
+    lines += ["   :toctree: generated"] if toctree else []
+    return [*lines, "", *(f"   {entry}" for entry in entries), ""]
+
+
+def _page(room):
+    module = importlib.import_module(room)
+    names = public_names(room)
+    own = [name for name in names if home(room, name) == f"{room}.{name}"]
+    lines = [
+        room,
+        "=" * len(room),
+        "",
+        f".. automodule:: {room}",
+        "   :no-members:",
+        "",
+    ]
+    lines += [f".. currentmodule:: {room}", ""]
+    for title, belongs in _KINDS.items():
+        here = [name for name in own if belongs(getattr(module, name))]
+        own = [name for name in own if name not in here]
+        if here:
+            lines += _section(title, here, True)
+    elsewhere = [home(room, name) for name in names]
+    elsewhere = [f"~{full}" for full in elsewhere if not full.startswith(f"{room}.")]
+    if elsewhere:
+        lines += _section("Documented elsewhere", elsewhere, False)
+    return "\n".join(lines)
+
+
+def write_reference(folder):
+    """Write one page for every public module, and the page that lists them."""
+    folder.mkdir(exist_ok=True)
+    for room in rooms():
+        _write(folder / f"{room}.rst", _page(room))
+    lines = [
+        "API reference",
+        "=============",
+        "",
+        ".. toctree::",
+        "   :maxdepth: 1",
+        "",
+    ]
+    lines += [f"   {room}" for room in rooms()]
+    _write(folder / "index.rst", "\n".join([*lines, ""]))
+
+
+def _write(path, text):
+    """Leave an unchanged page alone, so that Sphinx need not read it again."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
