@@ -22,8 +22,7 @@ def cluster():
             include_dashboard=False,
             log_to_driver=False,
         )
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+        ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
 
