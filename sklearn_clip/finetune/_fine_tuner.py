@@ -186,9 +186,8 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
     >>> X = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")] * 4
     >>> Y = np.array([[1, 0], [0, 1]] * 4)
     >>> tuner = CLIPFineTuner(
-    ...     ["red", "blue"], "clipart-tiny", trainable="projection", lr=1e-3,
-    ...     max_epochs=4, batch_size=2, early_stopping=None, device="cpu",
-    ...     random_state=0,
+    ...     ["red", "blue"], "clipart-tiny", lr=3e-4, max_epochs=4, batch_size=4,
+    ...     early_stopping=None, device="cpu", random_state=0,
     ... ).fit(X, Y)
     >>> tuner.predict_proba(X[:2]).argmax(axis=1)
     array([0, 1])

@@ -1,0 +1,60 @@
+"""Checkpoints: whole or not at all; and the schedule that they go on with."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_clip.finetune._checkpoints import Checkpoint, run_name, write_atomically
+from sklearn_clip.finetune._training import schedule
+
+
+def test_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, lambda file: file.write(b"old"))
+
+    def fail(file):
+        file.write(b"ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+
+
+def test_checkpoint_is_read_back_and_leftovers_are_removed(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "a" / "b", "name")
+    cpu = torch.device("cpu")
+    assert checkpoint.read(cpu) is None
+    state = {"weights": torch.arange(3.0), "seed": 5, "history": [{"loss": 0.5}]}
+    checkpoint.write(state)
+    leftover = checkpoint.path.parent / f".{checkpoint.path.name}-xyz"
+    leftover.write_bytes(b"half")
+    found = checkpoint.read(cpu)
+    assert torch.equal(found.pop("weights"), state.pop("weights")) and found == state
+    assert not leftover.exists()
+    assert Checkpoint(tmp_path / "a" / "b", "other").read(cpu) is None
+    nowhere = Checkpoint(None, "name")
+    nowhere.write(state)
+    assert nowhere.read(cpu) is None
+
+
+def test_run_name_depends_on_every_fact():
+    facts = {"lr": 0.1, "rows": ["a", "b"], "y": np.arange(3).tobytes()}
+    names = {
+        run_name(**facts),
+        run_name(**facts | {"lr": 0.2}),
+        run_name(**facts | {"rows": ["b", "a"]}),
+        run_name(**facts | {"y": np.arange(3, 6).tobytes()}),
+    }
+    assert len(names) == 4 and run_name(**facts) in names
+
+
+def test_rate_rises_then_falls_to_zero():
+    rates = [schedule(step, 100, 0.1) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10]) and 0 < rates[0] < 0.1
+    assert rates[10] == max(rates) == 1
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.01 and rates[55] == pytest.approx(0.5)
+    assert schedule(0, 1, 0.0) == schedule(0, 50, 0.0) == 1

@@ -1,0 +1,100 @@
+"""Pictures in batches: order, threads, and crops that keep labels true."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sklearn_clip.embedding import load_backbone
+from sklearn_clip.finetune import _pictures
+from sklearn_clip.finetune._pictures import Pictures, augment
+
+
+@pytest.fixture
+def make(model_folder):
+    backbone = load_backbone(model_folder, device="cpu", precision="fp32")
+
+    def make_pictures_of(column, **options):
+        default = {
+            "root": None,
+            "crop": 0.5,
+            "flip": False,
+            "seed": 0,
+            "num_workers": 3,
+        }
+        return Pictures(column, backbone, **default | options)
+
+    return make_pictures_of
+
+
+def test_batches_hold_the_rows_in_order(make, make_pictures):
+    pictures = make([[picture] for picture in make_pictures(7)])
+    rows = np.array([6, 0, 3, 2, 5])
+    found = list(pictures.batches(rows, 2))
+    assert [part.tolist() for _, part in found] == [[6, 0], [3, 2], [5]]
+    whole = torch.cat([batch for batch, _ in found])
+    expected = torch.stack([pictures.prepare(row) for row in rows])
+    assert torch.equal(whole, expected)
+
+
+def test_augmentation_depends_on_seed_epoch_and_row_alone(make, make_pictures):
+    column = [[picture] for picture in make_pictures(2)]
+    first = make(column).prepare(1, epoch=4)
+    assert torch.equal(first, make(column, num_workers=1).prepare(1, epoch=4))
+    assert not torch.equal(first, make(column).prepare(1, epoch=5))
+    assert not torch.equal(first, make(column, seed=1).prepare(1, epoch=4))
+    plain = make(column, crop=None)
+    assert torch.equal(plain.prepare(1, epoch=4), plain.prepare(1))
+
+
+def test_of_several_images_every_epoch_draws_one(make):
+    pages = [Image.new("RGB", (40, 40), (value,) * 3) for value in (0, 120, 250)]
+    pictures = make([pages])
+    means = {
+        round(pictures.prepare(0, epoch=e).float().mean().item()) for e in range(20)
+    }
+    assert means == {0, 120, 250}
+    assert pictures.prepare(0).float().mean() == 0
+
+
+def test_few_pictures_are_held_at_once(make, monkeypatch):
+    lock, decoded, most = threading.Lock(), [0], [0]
+    page = Image.new("RGB", (40, 40))
+
+    def count(*args, **kwargs):
+        with lock:
+            decoded[0] += 1
+        return page
+
+    monkeypatch.setattr(_pictures, "decode_image", count)
+    taken = 0
+    for batch, _ in make([[page]] * 200).batches(np.arange(200), 4):
+        taken += len(batch)
+        most[0] = max(most[0], decoded[0] - taken)
+    assert taken == decoded[0] == 200
+    assert most[0] <= 3 * 4
+
+
+def test_crop_keeps_the_share_of_the_area_and_flips_only_on_request():
+    rng = np.random.default_rng(0)
+    x, y = np.meshgrid(np.arange(120), np.arange(80))
+    page = Image.fromarray(np.stack([x, y, x * 0], axis=2).astype(np.uint8))
+    shares, offsets = [], set()
+    for _ in range(300):
+        crop = np.asarray(augment(page, rng, crop=0.6, flip=False)).astype(int)
+        shares.append(crop.shape[0] * crop.shape[1] / (80 * 120))
+        # A piece of the page as it is: neither resized nor mirrored.
+        assert (np.diff(crop[..., 0], axis=1) == 1).all()
+        assert (np.diff(crop[..., 1], axis=0) == 1).all()
+        offsets.add((crop[0, 0, 0], crop[0, 0, 1]))
+    assert 0.58 < min(shares) < 0.65 and 0.95 < max(shares) <= 1
+    assert len(offsets) > 100
+    mirrored = [
+        np.asarray(augment(page, rng, crop=None, flip=True))[0, 0, 0] == 119
+        for _ in range(200)
+    ]
+    assert 60 < sum(mirrored) < 140
+    assert augment(page, rng, crop=1.0, flip=False) is page
+    assert augment(Image.new("RGB", (1, 1)), rng, crop=0.1, flip=False).size == (1, 1)
