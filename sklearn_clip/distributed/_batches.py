@@ -158,11 +158,20 @@ def row_keys(column):
     -------
     ndarray of dtype int64, or of 16 bytes each
         Whole numbers as they are; of all else, a digest.
+
+    Raises
+    ------
+    ValueError
+        If an id is missing.
     """
     import hashlib
 
     import pyarrow as pa
 
+    if column.null_count:
+        raise ValueError(
+            f"Every row must have an id in row_id. Got {column.null_count} without."
+        )
     if pa.types.is_integer(column.type):
         return column.to_numpy().astype(np.int64)
     digests = [

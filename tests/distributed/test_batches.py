@@ -113,3 +113,5 @@ def test_row_keys_tell_ids_apart_and_keep_integers():
     assert texts.dtype.itemsize == 16
     assert texts[0] == texts[2]
     assert len(set(texts.tolist())) == 3
+    with pytest.raises(ValueError, match="must have an id in row_id. Got 1 without"):
+        row_keys(pa.array([1, None]))
