@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, stdtrit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,6 +17,12 @@ _ALPHAS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _BETAS = (1.0, 3.0, 10.0, 30.0)
 # Strength with which the offsets of the labels are held together: rare ones follow.
 _OFFSET_PENALTY = 1.0
+# Of the bound on what the memory gains; 28 pairs are tried.
+_CONFIDENCE = 0.99
+# Positives, of labels with two, below which the memory is left out.
+_LEAST_JUDGED = 10
+# Of the probabilities' logits over standardised scores.
+_LEAST_SLOPE = 0.1
 
 
 class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -39,7 +45,8 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
         ``featurizer.encode_texts(["a drawing of a dog", ...])``.
     alpha : float or "auto", default="auto"
         Weight of the memory, at least 0. ``"auto"`` chooses it with `beta`, by the mean
-        average precision of the labelled rows, each scored without its own entry.
+        average precision of the labelled rows, each scored without its own entry; it is
+        0, which is zero-shot, unless the gain is beyond chance.
     beta : float or "auto", default="auto"
         Sharpness of the memory, at least 0.
 
@@ -126,7 +133,9 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = [np.array([0, 1])] * positive.shape[1]
         own = X @ self._prompts.T
         self.alpha_, self.beta_, scores = self._choose(X, own, positive, known)
-        self.slope_, self.intercept_ = _calibrate(scores, positive, known)
+        # Without its own entry, the only positive of a label has no memory at all.
+        alone = (positive == 1) & (self._counts == 1)
+        self.slope_, self.intercept_ = _calibrate(scores, positive, known * ~alone)
         return self
 
     def decision_function(self, X):
@@ -202,10 +211,19 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
         return prompts
 
     def _choose(self, X, own, positive, known):
-        """Weight, sharpness and the scores of all rows without their own entry."""
+        """Weight, sharpness and the scores of all rows without their own entry.
+
+        Few positives say little, and a memory that is trusted too much does harm: what
+        counts is a lower bound of the gain in mean average precision over no memory.
+        """
         alphas = _ALPHAS if self.alpha == "auto" else (self.alpha,)
         betas = _BETAS if self.beta == "auto" else (self.beta,)
         cosines = X @ X.T
+        useful = self._counts >= 2  # of one positive, nothing can be left out
+        judged = positive[:, useful], known[:, useful]
+        without = _precisions(judged[0], own[:, useful], judged[1])
+        share = 1 / (self._counts[useful] * max(useful.sum(), 1))
+        weights = np.broadcast_to(share, judged[0].shape)[judged[0] > 0]
         best = None
         for beta in betas:
             alike = np.exp(-beta * (1 - cosines))
@@ -214,9 +232,10 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
             memory = (alike @ positive) / others
             for alpha in alphas:
                 scores = own + alpha * memory
-                precision = _mean_average_precision(positive, scores, known)
-                if best is None or precision > best[0]:
-                    best = precision, alpha, beta, scores
+                with_it = _precisions(judged[0], scores[:, useful], judged[1])
+                sure = _lower_mean(with_it - without, weights) if alpha else 0.0
+                if best is None or sure > best[0]:
+                    best = sure, alpha, beta, scores
         return best[1:]
 
     def __sklearn_tags__(self):
@@ -237,16 +256,25 @@ def _at_least_one(counts):
     return np.maximum(counts, 1)
 
 
-def _mean_average_precision(positive, scores, known):
-    """Mean over the labels with two positives; with one, nothing can be left out."""
-    useful = positive.sum(axis=0) >= 2
-    if not useful.any():
-        return 0.0
-    scores = np.where(known, scores, -np.inf)[:, useful]
+def _precisions(positive, scores, known):
+    """Precision at the rank of every positive; the mean of a label's is its AP."""
+    scores = np.where(known, scores, -np.inf)
     order = np.argsort(-scores, axis=0, kind="stable")
-    hits = np.take_along_axis(positive[:, useful], order, axis=0)
-    precision = hits.cumsum(axis=0) / np.arange(1, len(hits) + 1)[:, None]
-    return float(((precision * hits).sum(axis=0) / hits.sum(axis=0)).mean())
+    hits = np.take_along_axis(positive, order, axis=0)
+    ranked = hits.cumsum(axis=0) / np.arange(1, len(hits) + 1)[:, None]
+    precision = np.empty_like(ranked)
+    np.put_along_axis(precision, order, ranked, axis=0)
+    return precision[positive > 0]
+
+
+def _lower_mean(gains, weights):
+    """Lower end of Student's interval of the weighted mean of the positives' gains."""
+    if len(gains) < _LEAST_JUDGED:
+        return -np.inf
+    mean = weights @ gains
+    free = len(gains) - 1
+    error = np.sqrt((weights**2 @ (gains - mean) ** 2) * len(gains) / free)
+    return float(mean - stdtrit(free, _CONFIDENCE) * error)
 
 
 def _calibrate(scores, positive, known):
@@ -274,8 +302,8 @@ def _calibrate(scores, positive, known):
         )
         return value, gradient
 
-    # A slope below 0 would turn the order of the rows around.
-    bounds = [(0, None)] + [(None, None)] * (n_labels + 1)
+    # A slope below 0 would turn the order of the rows around, and one of 0 lose it.
+    bounds = [(_LEAST_SLOPE, None)] + [(None, None)] * (n_labels + 1)
     start = np.concatenate([[1.0], np.zeros(n_labels + 1)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     slope = found[0] / spread

@@ -153,3 +153,25 @@ def test_four_rows_a_label_beat_the_prompts_alone_on_clip_art():
     )
     alone = average_precision_score(data.target[rest], new @ prompts.T, average="macro")
     assert found > alone + 0.02
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_few_lone_rows_never_do_harm(seed):
+    rng = np.random.default_rng(seed)
+    n_labels = 30
+    prompts, labels = rng.normal(size=(n_labels, 24)), np.eye(n_labels, dtype=int)
+    # One row a label, of three labels two; then ten of each to judge by.
+    Y = np.vstack([labels, labels[:3], np.repeat(labels, 10, axis=0)])
+    X = Y @ prompts + 2 * rng.normal(size=(len(Y), 24))
+    few, rest = slice(None, n_labels + 3), slice(n_labels + 3, None)
+    found, zero_shot = (
+        average_precision_score(
+            Y[rest], model.fit(X[few], Y[few]).predict_proba(X[rest])
+        )
+        for model in (
+            TipAdapterClassifier(prompts),
+            TipAdapterClassifier(prompts, alpha=0.0, beta=1.0),
+        )
+    )
+    assert zero_shot > 0.4
+    assert found >= zero_shot - 0.01
