@@ -4,10 +4,13 @@ The way of the data, and the room each step lives in::
 
     rows -> images -> backbone <-> store -> fusion -> features   (embedding, fusion)
     features -> any multi-label classifier -> scores             (heads, losses)
+    rows, labels in words -> scores without training             (zero_shot)
+    rows, labels in words -> a CLIP that has learnt them         (finetune)
     scores -> labels                                             (thresholds)
     labels -> folds with every label, near copies on one side    (model_selection)
     scores, labels -> how good they are                          (metrics)
     labels, scores, pictures -> drawings of them                 (plotting)
+    the same features from more than one machine                 (distributed)
 """
 
 from sklearn_clip._lazy import lazy_names
