@@ -9,6 +9,8 @@ pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 from sklearn_clip.distributed._batches import FeaturizeBatch, row_keys  # noqa: E402
 from sklearn_clip.distributed._output import Description  # noqa: E402
 
+# Ray's settings warn of options that Ray itself sets.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 DESCRIPTION = Description("features", "failure", "id", "abc", {"fusion": "concat"})
 
 

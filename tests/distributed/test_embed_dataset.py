@@ -15,6 +15,9 @@ from pyarrow import parquet  # noqa: E402
 from sklearn_clip import ModelMismatchError  # noqa: E402
 from sklearn_clip.distributed import embed_dataset, read_features  # noqa: E402
 
+# Ray's settings warn of options that Ray itself sets.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
+
 
 @pytest.fixture
 def to_dataset(cluster):

@@ -14,6 +14,9 @@ pytest.importorskip("ray", reason="Ray is not installed")
 
 from sklearn_clip import MultiLabelStratifiedKFold  # noqa: E402
 
+# Ray's settings warn of options that Ray itself sets.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
+
 
 @pytest.fixture
 def fit_on_ray(cluster, tmp_path):
