@@ -16,6 +16,7 @@ _HOMES = {
     "embed_prompts": "_prompts",
     "fill_template": "_prompts",
     "find_unreadable": "_columns",
+    "image_digest": "_images",
     "load_backbone": "_loading",
     "open_store": "_session",
     "plain_text": "_prompts",

@@ -353,9 +353,12 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         )
         self._templates = templates
         self._prompts = _fill(descriptions, templates)
-        checkpoint = Checkpoint(
-            self.checkpoint_dir, self._run_name(backbone, train, valid)
+        name = (
+            ""
+            if self.checkpoint_dir is None
+            else self._run_name(backbone, train, valid)
         )
+        checkpoint = Checkpoint(self.checkpoint_dir, name)
         self._train(train, valid, backbone, device, checkpoint)
         self.label_names_ = np.array(names, dtype=object)
         self._tokenizer, self._config = backbone.tokenizer, backbone.config
@@ -513,7 +516,7 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
             seed=seed if isinstance(seed, Integral) else None,
             fingerprint=backbone.fingerprint,
             prompts=self._prompts,
-            rows=[_describe(part) for part in (train, valid)],
+            rows=[_digest(part, self.image_root) for part in (train, valid)],
         )
 
     def _train(self, train, valid, backbone, device, checkpoint):
@@ -658,12 +661,13 @@ def _fill(descriptions, templates):
     ]
 
 
-def _describe(part):
-    """Digest what the outcome depends on in rows, as far as it is known unread."""
+def _digest(part, root):
+    """Digest the content of rows and their targets."""
     if part is None:
         return None
     cells, targets = part
     images = [
-        [embedding.describe_image(image) for image in cell] for cell in cells.image
+        [embedding.image_digest(image, root).hex() for image in cell]
+        for cell in cells.image
     ]
     return run_name(images=images, targets=targets.tobytes())

@@ -292,6 +292,13 @@ def test_row_without_an_image_gets_no_label(make_tuner, problem):
     assert (found[1] == 0).all() and (found[[0, 2]] > 0).all()
 
 
+def test_unreadable_image_is_named_at_prediction(make_tuner, problem):
+    X, Y = problem
+    tuner = make_tuner(max_epochs=1, trainable="projection").fit(X, Y)
+    with pytest.raises(ImageDecodeError, match="row 1, <9 bytes>: it is not an image"):
+        tuner.predict([X[0], b"no image!"])
+
+
 def test_loss_that_explodes_is_named(make_tuner, problem):
     with pytest.raises(FloatingPointError, match=r"epoch \d+\). Lower lr"):
         make_tuner(lr=1e30, max_grad_norm=None, warmup=0).fit(*problem)
@@ -390,8 +397,9 @@ def test_finished_training_is_read_and_others_have_their_own_file(
     assert_same_model(again, tuner)
     clone(tuner).set_params(lr=1e-4).fit(X, Y)
     clone(tuner).fit(X, 1 - Y)
-    assert len(list(tmp_path.glob("finetune-*.pt"))) == 3
-    assert len(list(tmp_path.iterdir())) == 3
+    clone(tuner).fit(X[::-1], Y)  # other pictures of the same sizes
+    assert len(list(tmp_path.glob("finetune-*.pt"))) == 4
+    assert len(list(tmp_path.iterdir())) == 4
     for path in tmp_path.glob("finetune-*.pt"):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read.*Remove it to start anew"):
