@@ -1,4 +1,4 @@
-"""The pages of the API reference, from the `__all__` of the package and of its rooms."""
+"""The pages of the API reference, from the `__all__` of the package and its rooms."""
 
 import importlib
 import inspect
@@ -35,7 +35,7 @@ def public_names(room):
 
 
 def home(room, name):
-    """Where `name` is documented: at the top if it is public there, else in its room."""
+    """Where `name` is documented: at the top if public there, else in its room."""
     value = getattr(importlib.import_module(room), name)
     for owner in rooms():
         if name in public_names(owner):
@@ -97,6 +97,10 @@ def _page(room):
 def write_reference(folder):
     """Write one page for every public module, and the page that lists them."""
     folder.mkdir(exist_ok=True)
+    homes = {home(room, name) for room in rooms() for name in public_names(room)}
+    for page in (folder / "generated").glob("*.rst"):
+        if page.stem not in homes:
+            page.unlink()  # of a name that has moved or gone
     for room in rooms():
         _write(folder / f"{room}.rst", _page(room))
     lines = [

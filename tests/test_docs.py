@@ -1,0 +1,46 @@
+"""The code of every page of the guide runs, as a reader would paste it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [
+    DOCS / "models.md",
+    DOCS / "coming_from.md",
+    DOCS / "troubleshooting.md",
+    *sorted((DOCS / "guide").glob("*.md")),
+]
+
+
+def read_blocks(page):
+    """Blocks of a page that need nothing but this package, joined line by line."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+@pytest.fixture
+def in_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+@pytest.mark.filterwarnings("ignore:1 image could not be read:UserWarning")
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_of_page_runs(page, in_empty_folder, capsys):
+    names = {"__name__": "__main__"}
+    for number, block in enumerate(read_blocks(page), start=1):
+        exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+
+
+def test_every_page_of_the_guide_is_in_its_contents():
+    contents = (DOCS / "guide" / "index.md").read_text()
+    listed = re.search(r":maxdepth: 1\n\n(.*?)```", contents, re.S)[1].split()
+    pages = {page.stem for page in (DOCS / "guide").glob("*.md")}
+    assert sorted(listed) == sorted(pages - {"index"})
+
+
+def test_first_code_of_the_docs_is_that_of_the_readme():
+    readme = DOCS.parent / "README.md"
+    assert read_blocks(DOCS / "index.md") == read_blocks(readme)[:1]
