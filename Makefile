@@ -56,6 +56,9 @@ bench-embedding: $(PEERS)/.installed
 docs: $(DOCS)/.installed
 	$(DOCS)/bin/python -m sphinx -W --keep-going docs docs/_build/html
 
+bench-ray: $(INSTALLED)
+	$(BIN)/python benchmarks/bench_ray.py
+
 wheel: $(INSTALLED)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	ls -l dist/*.whl
