@@ -9,7 +9,7 @@ PEERS ?= .venv-peers
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
-.PHONY: bench-embedding docs wheel
+.PHONY: bench-embedding bench-ray docs wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
