@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNet
-from skorch.callbacks import EpochScoring, EpochTimer, PassthroughScoring, PrintLog
+from skorch.callbacks import EpochScoring, EpochTimer, PassthroughScoring
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -24,6 +24,7 @@ from sklearn_clip.heads._modules import (
     LinearHead,
     MLPHead,
 )
+from sklearn_clip.heads._printing import EpochTable, write_line
 from sklearn_clip.heads._tokens import AttentionHead, GatedHead, GMLPHead
 from sklearn_clip.heads._validation import (
     METRICS,
@@ -465,9 +466,14 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
                 scoring = partial(_validation_score, metric=metric)
                 scorer = EpochScoring(scoring, name=name, lower_is_better=False)
                 callbacks.append((name, scorer))
-            stop = BestEpoch(name, patience=self.patience, lower_is_better=loss)
+            stop = BestEpoch(
+                name,
+                patience=self.patience,
+                lower_is_better=loss,
+                sink=write_line,
+            )
             callbacks.append(("early_stopping", stop))
-        return [*callbacks, ("print_log", PrintLog())]
+        return [*callbacks, ("print_log", EpochTable(sink=write_line))]
 
     def _stopping_metric(self):
         """Tell what early stopping watches, None for none."""

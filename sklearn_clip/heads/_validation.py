@@ -6,6 +6,7 @@ from copy import deepcopy
 import numpy as np
 from skorch.callbacks import EarlyStopping
 
+from sklearn_clip.heads._printing import Verbosity
 from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
 
 
@@ -78,7 +79,7 @@ def macro_f1(targets, probabilities):
 METRICS = {"average_precision": mean_average_precision, "f1": macro_f1}
 
 
-class BestEpoch(EarlyStopping):
+class BestEpoch(Verbosity, EarlyStopping):
     """Stop when a metric no longer improves, and go back to the epoch of its best.
 
     Unlike its base with ``load_best=True`` it restores a loss that learns as well,

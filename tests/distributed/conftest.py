@@ -1,11 +1,25 @@
 """One local Ray cluster for all tests of this room, and rows for it."""
 
+import builtins
 import warnings
 
 import numpy as np
 import pytest
+from joblib.pool import PicklingPool
 
 N_ROWS = 60
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    """Put back what Ray replaces in this process, for the tests of other rooms.
+
+    That is the builtin `print`, for its progress bars, and the base of joblib's pool of
+    processes, for its backend of joblib.
+    """
+    replaced = builtins.print, PicklingPool.__bases__
+    yield
+    builtins.print, PicklingPool.__bases__ = replaced
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import builtins
 import pickle
 from itertools import pairwise
 
@@ -541,6 +542,27 @@ def test_verbose_prints_and_the_default_does_not(data, capsys):
     assert capsys.readouterr().out == ""
     make_net(max_epochs=1, verbose=1).fit(*data)
     assert "train_loss" in capsys.readouterr().out
+
+
+def test_net_is_silent_and_pickles_where_print_was_replaced(data, capsys, monkeypatch):
+    # Ray Data replaces the builtin in the process that watches its progress bars.
+    real = builtins.print
+    monkeypatch.setattr(builtins, "print", lambda *args, **kwargs: real(*args))
+    stopping = {"early_stopping": "loss", "train_split": 0.2}
+    net = make_net(max_epochs=2, **stopping).fit(*data)
+    assert capsys.readouterr().out == ""
+    probabilities = net.predict_proba(data[0])
+    copy = pickle.loads(pickle.dumps(net))
+    np.testing.assert_allclose(copy.predict_proba(data[0]), probabilities)
+    net.set_params(verbose=1).fit(*data)
+    assert "train_loss" in capsys.readouterr().out
+
+
+def test_sink_of_the_table_may_be_chosen(data, capsys):
+    lines = []
+    make_net(max_epochs=1, callbacks__print_log__sink=lines.append).fit(*data)
+    assert "train_loss" in lines[0]
+    assert capsys.readouterr().out == ""
 
 
 def test_predict_nonlinearity_may_be_chosen(data):
