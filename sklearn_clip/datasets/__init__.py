@@ -2,6 +2,14 @@
 
 from sklearn_clip.datasets._archive import get_data_home
 from sklearn_clip.datasets._clipart import load_clipart
+from sklearn_clip.datasets._coco import load_coco
 from sklearn_clip.datasets._openclipart import load_openclipart
+from sklearn_clip.datasets._tags import load_csv_tags
 
-__all__ = ["get_data_home", "load_clipart", "load_openclipart"]
+__all__ = [
+    "get_data_home",
+    "load_clipart",
+    "load_coco",
+    "load_csv_tags",
+    "load_openclipart",
+]

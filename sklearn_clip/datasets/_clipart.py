@@ -4,10 +4,9 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
-from sklearn_clip._shared import import_optional
 from sklearn_clip.datasets._archive import get_data_home, unpack
+from sklearn_clip.datasets._bunch import make_bunch
 
 _HERE = Path(__file__).parent
 _ARCHIVE = _HERE / "data" / "clipart.zip"
@@ -85,38 +84,19 @@ def load_clipart(*, split=None, return_X_y=False, as_frame=False, data_home=None
         rows = list(csv.DictReader(file))
     names = sorted({label for row in rows for label in row["labels"].split("|")})
     rows = [row for row in rows if split in (None, row["split"])]
-    data, target = _arrays(rows, names, folder)
-    frame = None
-    if as_frame:
-        data, target, frame = _frames(data, target, names)
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        target_names=names,
-        split=np.array([row["split"] for row in rows]),
-        groups=np.array([int(row["group"]) for row in rows]),
-        frame=frame,
-        DESCR=(_HERE / "data" / "clipart.rst").read_text("utf-8"),
-    )
-
-
-def _arrays(rows, names, folder):
-    """Arrange the table as an object array of cells and a 0/1 array of labels."""
-    data = np.empty((len(rows), 2), dtype=object)
     target = np.zeros((len(rows), len(names)), dtype=np.int64)
     column = {name: i for i, name in enumerate(names)}
     for i, row in enumerate(rows):
-        data[i] = str(folder / row["file"]), row["text"]
         target[i, [column[label] for label in row["labels"].split("|")]] = 1
-    return data, target
-
-
-def _frames(data, target, names):
-    pandas = import_optional(
-        "pandas", extra="pandas", purpose="load_clipart(as_frame=True)"
+    return make_bunch(
+        [str(folder / row["file"]) for row in rows],
+        [row["text"] for row in rows],
+        target,
+        names,
+        as_frame=as_frame,
+        return_X_y=return_X_y,
+        caller="load_clipart",
+        split=np.array([row["split"] for row in rows]),
+        groups=np.array([int(row["group"]) for row in rows]),
+        DESCR=(_HERE / "data" / "clipart.rst").read_text("utf-8"),
     )
-    data = pandas.DataFrame(data, columns=["image", "text"])
-    target = pandas.DataFrame(target, columns=names)
-    return data, target, pandas.concat([data, target], axis=1)

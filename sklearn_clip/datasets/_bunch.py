@@ -1,0 +1,59 @@
+"""What the loaders share: choices among words, the form in which data are returned."""
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from sklearn_clip._shared import import_optional
+
+
+def make_bunch(
+    images, texts, target, target_names, *, as_frame, return_X_y, caller, **attributes
+):
+    """Arrange rows and labels as every loader returns them.
+
+    Parameters
+    ----------
+    images : list of str
+        Paths.
+    texts : list of str or None
+        As many texts; None where a row has none.
+    target : ndarray of shape (n, n_labels) or None
+        Labels, in the order of the rows.
+    target_names : list of str
+        Names of the columns of `target`.
+    as_frame, return_X_y : bool
+        The parameters of the loader.
+    caller : str
+        Name of the loader, for the error where pandas is not installed.
+    **attributes : object
+        Further attributes of the Bunch.
+
+    Returns
+    -------
+    Bunch, or tuple of (data, target)
+        As the parameters ask for.
+    """
+    data = np.empty((len(images), 2), dtype=object)
+    data[:, 0], data[:, 1] = images, texts
+    frame = None
+    if as_frame:
+        purpose = f"{caller}(as_frame=True)"
+        pandas = import_optional("pandas", extra="pandas", purpose=purpose)
+        data = frame = pandas.DataFrame(data, columns=["image", "text"])
+        if target is not None:
+            target = pandas.DataFrame(target, columns=target_names)
+            frame = pandas.concat([data, target], axis=1)
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data, target=target, target_names=target_names, frame=frame, **attributes
+    )
+
+
+def check_choice(name, value, choices):
+    """Raise ValueError if a parameter is not among its choices."""
+    if value not in choices:
+        *others, last = [repr(choice) for choice in choices]
+        raise ValueError(
+            f"{name} must be {', '.join(others)} or {last}. Got {value!r}."
+        )

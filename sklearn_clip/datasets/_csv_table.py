@@ -1,0 +1,150 @@
+"""A CSV file as rows of cells that know the line they stand in."""
+
+import codecs
+import csv
+import io
+import os
+from pathlib import Path
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class CSVTable:
+    """The cells of a CSV file by column, and the lines they stand in.
+
+    Parameters
+    ----------
+    source : str, path-like or text file
+        The file.
+    encoding : str
+        Its encoding; a byte order mark is skipped.
+    delimiter : str
+        What stands between cells.
+
+    Attributes
+    ----------
+    name : str
+        What errors call the file.
+    header : list of str
+        Names of the columns.
+    rows : list of tuple (int, list of str)
+        The line in which a row begins, counted from 1 as an editor does, and its
+        cells, as many as the header has, without white space around them.
+
+    Raises
+    ------
+    TypeError
+        If `source` is neither a path nor a file opened as text.
+    FileNotFoundError
+        If the file is not there.
+    ValueError
+        If the file cannot be decoded, is empty, breaks the rules of quoting, has two
+        columns of one name, or a row of another length than the header.
+    """
+
+    def __init__(self, source, encoding, delimiter):
+        self.name, text = _read_text(source, encoding)
+        records = self._split_text(text.removeprefix("\ufeff"), delimiter)
+        if not records:
+            raise ValueError(
+                f"The table must have a header. Got nothing ({self.name})."
+            )
+        line, self.header = records[0]
+        named = [column for column in self.header if column]
+        if len(set(named)) < len(named):
+            twice = next(column for column in named if named.count(column) > 1)
+            raise ValueError(
+                f"Columns must have distinct names. Got {twice!r} twice "
+                f"({self.place(line)})."
+            )
+        self.rows = records[1:]
+        if not self.rows:
+            raise ValueError(f"The table must have rows. Got a header ({self.name}).")
+        for line, cells in self.rows:
+            if len(cells) != len(self.header):
+                raise ValueError(
+                    f"A row must have {len(self.header)} cells, as the header. Got "
+                    f"{len(cells)} ({self.place(line)}). A cell that holds "
+                    f"{delimiter!r} must stand in quotation marks."
+                )
+
+    def place(self, line):
+        """Name a line in an error message."""
+        return f"{self.name}, line {line}"
+
+    def find_column(self, column, parameter):
+        """Position of a column.
+
+        Parameters
+        ----------
+        column : str
+            Its name.
+        parameter : str
+            The parameter that named it, for the error.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        if column in self.header:
+            return self.header.index(column)
+        hint = ""
+        if len(self.header) == 1:
+            hint = next((sign for sign in ";\t|" if sign in self.header[0]), "")
+            hint = f" Is delimiter={hint!r} meant?" if hint else ""
+        raise ValueError(
+            f"{parameter} must name a column of '{self.name}', which has "
+            f"{', '.join(map(repr, self.header))}. Got {column!r}.{hint}"
+        )
+
+    def _split_text(self, text, delimiter):
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, strict=True
+        )
+        records, line = [], 1
+        try:
+            for cells in reader:
+                if any(cells):
+                    records.append((line, [cell.strip() for cell in cells]))
+                line = reader.line_num + 1
+        except csv.Error as exc:
+            raise ValueError(
+                "Quotation marks inside a quoted cell must be doubled. Got a row that "
+                f"breaks off: {exc} ({self.place(line)}). Mend the text and give it as "
+                "io.StringIO(text)."
+            ) from exc
+        return records
+
+
+def _read_text(source, encoding):
+    """Name and text of a file."""
+    if hasattr(source, "read"):
+        text = source.read()
+        if not isinstance(text, str):
+            raise TypeError(
+                "csv must be a path or a file opened as text. Got "
+                f"{type(text).__name__} from {type(source).__name__}.read()."
+            )
+        return getattr(source, "name", "the CSV text"), text
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"csv must be a path or a file opened as text. Got {type(source).__name__}."
+        )
+    path = Path(source).expanduser()
+    content = path.read_bytes()
+    if content.startswith(_UTF_16):
+        encoding = "utf-16"
+    try:
+        return path.name, content.decode(encoding)
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise ValueError(
+            f"The table must be encoded in {encoding!r}. Got the bytes "
+            f"{content[exc.start : exc.start + 4]!r} ({path.name}, line {line}). Name "
+            "the encoding, for example encoding='cp1252'."
+        ) from exc

@@ -1,0 +1,411 @@
+"""A folder of images, and a CSV file of their labels and captions."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_clip.datasets._bunch import check_choice, make_bunch
+from sklearn_clip.datasets._csv_table import CSVTable
+from sklearn_clip.datasets._image_files import (
+    MISSING_FILES,
+    ImageFolder,
+    report_missing,
+)
+
+_WORDS = {"false": 0.0, "true": 1.0}
+_UNKNOWN = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
+_SEPARATORS = ";|, "
+
+
+@dataclass
+class _Row:
+    """One row of the data set; `labels` is None if nothing is known about them."""
+
+    line: int
+    image: str
+    text: str | None
+    group: str | None
+    labels: object
+    is_empty: bool
+
+
+def load_csv_tags(
+    csv,
+    images,
+    *,
+    layout="cells",
+    image="image",
+    text=None,
+    labels="labels",
+    group=None,
+    separator=" ",
+    classes=None,
+    na_values=(),
+    unlabelled="keep",
+    duplicates="raise",
+    missing_files="raise",
+    encoding="utf-8",
+    delimiter=",",
+    return_X_y=False,
+    as_frame=False,
+):
+    """Load a folder of images with a CSV file of their labels and captions.
+
+    The form of most competitions and exports. Errors name the line of the file, as
+    an editor counts them; no row is dropped or moved unless a parameter says so.
+
+    Parameters
+    ----------
+    csv : str, path-like or text file
+        The table, with a header. A text file (``io.StringIO``) may hold what was
+        mended first.
+    images : str or path-like
+        The folder to which the images of the table are relative.
+    layout : {"cells", "columns", "pairs"} or None, default="cells"
+        Where the labels stand: all labels of an image in one cell (``"cat dog"``);
+        one column of 0 and 1 for each label; one line for each image and label; or
+        nowhere, as in a table of rows to be labelled.
+    image : str, default="image"
+        The column of the images: file names, or ids, which are file names without
+        their suffix.
+    text : str or None, default=None
+        The column of the captions; None if there is none.
+    labels : str, default="labels"
+        The column of the labels, for the layouts ``"cells"`` and ``"pairs"``.
+    group : str or None, default=None
+        A column that is equal for rows which must not be torn apart in
+        cross-validation, such as a product or a patient. None groups rows of one image.
+    separator : str, default=" "
+        What stands between the labels of a cell. White space around a label is
+        dropped.
+    classes : list of str or None, default=None
+        The labels and their order. None takes all that occur, sorted; in the layout
+        ``"columns"``, all columns but those of image, text and group.
+    na_values : list of str, default=()
+        Label cells that mean "unknown" besides empty ones, such as ``"-1"``. In the
+        layout ``"columns"`` nan, NA, null and None are among them anyway.
+    unlabelled : {"keep", "drop", "unknown"}, default="keep"
+        What an image with an empty label cell is: a row that has none of the labels,
+        a row to leave out, or one about which nothing is known (NaN). In the layout
+        ``"columns"`` an empty cell is always unknown, and only ``"drop"`` differs: it
+        leaves out rows of which no label is known.
+    duplicates : {"raise", "keep"}, default="raise"
+        Whether an image may stand in several lines, of which each becomes a row, as
+        with several captions. In the layout ``"pairs"`` they are one row anyway.
+    missing_files : {"raise", "drop", "keep"}, default="raise"
+        What happens to rows whose image is not there: one error that names them, left
+        out with a warning, or kept unseen.
+    encoding : str, default="utf-8"
+        Encoding of the file. A byte order mark is skipped.
+    delimiter : str, default=","
+        What stands between cells.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether `data` and `target` are pandas DataFrames.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        data : ndarray of shape (n, 2), dtype object, or DataFrame
+            Path of the picture and caption, None where there is none. The DataFrame
+            has the columns ``image`` and ``text``.
+        target : ndarray of shape (n, n_labels), or DataFrame, or None
+            1 where the label is true of the row; int64, or float64 with NaN where it
+            is unknown. None without a layout.
+        target_names : list of str
+            The labels.
+        groups : ndarray of shape (n,)
+            The cells of the column `group`, else a number for each image.
+        lines : ndarray of shape (n,), dtype int64
+            The line of the file in which the row begins.
+        frame : DataFrame or None
+            `data` and `target` side by side, if `as_frame`.
+
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or names no column, the file is not a table in this
+        encoding, a label cell has a value that is none, or an image is named twice.
+    FileNotFoundError
+        If the file or an image is not there.
+    NotADirectoryError
+        If `images` is no folder.
+    ImportError
+        If `as_frame` and pandas is not installed.
+
+    See Also
+    --------
+    load_coco : Read a data set in the format of COCO.
+    sklearn_clip.labels_to_frame : Make the table of 0 and 1 from lists of tags.
+
+    Examples
+    --------
+    >>> import io, tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_clip.datasets import load_csv_tags
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("0.jpg", "1.jpg"):
+    ...     (folder / name).touch()
+    >>> table = '''ImageID,Labels,Caption
+    ... 0,dog ball,"A dog, and a ball"
+    ... 1,dog,
+    ... '''
+    >>> found = load_csv_tags(
+    ...     io.StringIO(table), folder, image="ImageID", labels="Labels", text="Caption"
+    ... )
+    >>> found.target_names
+    ['ball', 'dog']
+    >>> found.target
+    array([[1, 1],
+           [0, 1]])
+    >>> found.data[:, 1]
+    array(['A dog, and a ball', None], dtype=object)
+    """
+    check_choice("layout", layout, ("cells", "columns", "pairs", None))
+    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
+    check_choice("duplicates", duplicates, ("raise", "keep"))
+    check_choice("missing_files", missing_files, MISSING_FILES)
+    if not isinstance(separator, str) or not separator:
+        raise ValueError(f"separator must be a text. Got {separator!r}.")
+    for name, value in (("classes", classes), ("na_values", na_values)):
+        if isinstance(value, str):
+            raise TypeError(f"{name} must be a list of texts. Got {value!r}.")
+    table = CSVTable(csv, encoding, delimiter)
+    places = {
+        parameter: table.find_column(column, parameter)
+        for parameter, column in (("image", image), ("text", text), ("group", group))
+        if column is not None
+    }
+    na_values = frozenset(map(str, na_values))
+    if layout == "columns":
+        read, classes = _column_reader(table, places, classes, na_values)
+    else:
+        read = _cell_reader(table, layout, labels, separator, na_values)
+    rows = _read_rows(table, places, read)
+    if layout == "pairs":
+        rows = _merge(table, rows)
+    rows = _find_images(table, rows, images, duplicates, missing_files)
+    rows = _settle_unlabelled(table, rows, unlabelled)
+    target, names = _indicate(table, rows, layout, classes)
+    return make_bunch(
+        [row.image for row in rows],
+        [row.text for row in rows],
+        target,
+        names,
+        as_frame=as_frame,
+        return_X_y=return_X_y,
+        caller="load_csv_tags",
+        groups=_number_groups(rows, group),
+        lines=np.array([row.line for row in rows], dtype=np.int64),
+    )
+
+
+def _as_number(cell):
+    """Number that a label cell holds, or NaN."""
+    try:
+        return _WORDS[cell.lower()] if cell.lower() in _WORDS else float(cell)
+    except ValueError:
+        return np.nan
+
+
+def _column_reader(table, places, classes, na_values):
+    """Make the function that reads the 0, 1 and NaN of a row; return the labels too."""
+    taken = {table.header[place] for place in places.values()}
+    if classes is None:
+        classes = [name for name in table.header if name and name not in taken]
+    classes = [str(name) for name in classes]
+    columns = [table.find_column(name, "classes") for name in classes]
+    if not columns:
+        raise ValueError(
+            f"The layout 'columns' must have a column for each label. Got none beside "
+            f"{', '.join(map(repr, taken))} ({table.name})."
+        )
+
+    def read(line, cells):
+        values = np.full(len(columns), np.nan)
+        for i, column in enumerate(columns):
+            cell = cells[column]
+            if cell in na_values or cell.lower() in _UNKNOWN:
+                continue
+            values[i] = _as_number(cell)
+            if values[i] not in (0, 1):
+                raise ValueError(
+                    f"A label must be 0, 1 or empty. Got {cell!r} in the column "
+                    f"{classes[i]!r} ({table.place(line)}). na_values=[{cell!r}] makes "
+                    "it unknown; other columns than labels are left out with classes."
+                )
+        return values, bool(np.isnan(values).all())
+
+    return read, classes
+
+
+def _cell_reader(table, layout, labels, separator, na_values):
+    """Make the function that reads the tags of a row."""
+    if layout is None:
+        return lambda line, cells: (frozenset(), False)
+    column = table.find_column(labels, "labels")
+    if layout == "cells":
+        _warn_of_separator(table, column, separator)
+
+    def read(line, cells):
+        cell = cells[column]
+        if cell in na_values:
+            return None, True
+        if layout == "pairs":
+            return frozenset([cell] if cell else []), not cell
+        if cell.startswith("[") and cell.endswith("]"):
+            raise ValueError(
+                "A label cell must hold labels with a separator between them. Got the "
+                f"printed list {cell!r:.60} ({table.place(line)}). Read the column "
+                "with ast.literal_eval, and make targets with labels_to_frame."
+            )
+        tags = frozenset(tag.strip() for tag in cell.split(separator)) - {""}
+        return tags, not tags
+
+    return read
+
+
+def _warn_of_separator(table, column, separator):
+    """Warn if no cell holds the separator, but nearly all another."""
+    cells = [cells[column] for _, cells in table.rows if cells[column]]
+    if any(separator in cell for cell in cells):
+        return
+    for other in _SEPARATORS:
+        n_cells = sum(other in cell for cell in cells)
+        if other not in separator and other != " " and n_cells > len(cells) / 4:
+            warnings.warn(
+                f"No label cell holds the separator {separator!r}, but {n_cells} of "
+                f"{len(cells)} hold {other!r} ({table.name}): is "
+                f"separator={other!r} meant?",
+                UserWarning,
+                stacklevel=4,
+            )
+            return
+
+
+def _read_rows(table, places, read):
+    """Read every line of the table as a row, its image as it is named there."""
+    rows = []
+    for line, cells in table.rows:
+        found = {name: cells[place] or None for name, place in places.items()}
+        for name in ("image", "group"):
+            if name in found and found[name] is None:
+                raise ValueError(
+                    f"Every row must have its {name}. Got an empty cell in the column "
+                    f"{table.header[places[name]]!r} ({table.place(line)})."
+                )
+        labels, is_empty = read(line, cells)
+        text, group = found.get("text"), found.get("group")
+        rows.append(_Row(line, found["image"], text, group, labels, is_empty))
+    return rows
+
+
+def _merge(table, rows):
+    """Make one row of the lines of each image."""
+    merged = {}
+    for row in rows:
+        first = merged.setdefault(row.image, row)
+        if first is row:
+            continue
+        for name in ("text", "group"):
+            old, new = getattr(first, name), getattr(row, name)
+            if None not in (old, new) and old != new:
+                raise ValueError(
+                    f"The lines of an image must have the same {name}. Got {old!r:.60} "
+                    f"(line {first.line}) and {new!r:.60} ({table.place(row.line)})."
+                )
+            setattr(first, name, new if old is None else old)
+        if row.labels is not None:
+            first.labels = row.labels | (first.labels or frozenset())
+        first.is_empty = not first.labels
+    return list(merged.values())
+
+
+def _find_images(table, rows, images, duplicates, missing_files):
+    """Put the path of its file in the place of the image of each row."""
+    folder = ImageFolder(images, "images")
+    missing, kept, line_of = [], [], {}
+    for row in rows:
+        try:
+            path = folder.find(row.image)
+        except ValueError as exc:
+            raise ValueError(f"{exc} ({table.place(row.line)}).") from exc
+        if path is None:
+            missing.append(f"{row.image!r} (line {row.line})")
+            if missing_files != "keep":
+                continue
+            path = str(folder.root / row.image)
+        first = line_of.setdefault(path, row.line)
+        if first != row.line and duplicates == "raise":
+            raise ValueError(
+                f"An image must stand in one line. Got {row.image!r} in line {first} "
+                f"and again ({table.place(row.line)}). layout='pairs' reads a label a "
+                "line, duplicates='keep' makes every line a row."
+            )
+        row.image = path
+        kept.append(row)
+    if missing_files != "keep":
+        report_missing(missing, len(rows), folder.root, missing_files)
+    return kept
+
+
+def _settle_unlabelled(table, rows, unlabelled):
+    """Drop rows without labels, or make them unknown."""
+    if unlabelled == "drop":
+        rows = [row for row in rows if not row.is_empty]
+        if not rows:
+            raise ValueError(f"The table must have labels. Got none ({table.name}).")
+    for row in rows if unlabelled == "unknown" else ():
+        if row.is_empty and isinstance(row.labels, frozenset):
+            row.labels = None
+    return rows
+
+
+def _indicate(table, rows, layout, classes):
+    """Targets of 0, 1 and NaN, and the names of their columns."""
+    if layout is None:
+        return None, []
+    if layout == "columns":
+        return _as_integers(np.array([row.labels for row in rows])), classes
+    if classes is None:
+        names = sorted({tag for row in rows for tag in row.labels or ()})
+        if not names:
+            raise ValueError(f"The table must have labels. Got none ({table.name}).")
+    else:
+        names = [str(name) for name in classes]
+    column = {name: i for i, name in enumerate(names)}
+    if len(column) < len(names):
+        raise ValueError(f"classes must be distinct. Got {names}.")
+    target = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        if row.labels is None:
+            target[i] = np.nan
+            continue
+        strange = sorted(row.labels - column.keys())
+        if strange:
+            raise ValueError(
+                f"Labels must be among classes. Got {strange[0]!r} "
+                f"({table.place(row.line)})."
+            )
+        target[i, [column[tag] for tag in row.labels]] = 1
+    return _as_integers(target), names
+
+
+def _as_integers(target):
+    """Make 0 and 1 integers where none of them is unknown."""
+    return target if np.isnan(target).any() else target.astype(np.int64)
+
+
+def _number_groups(rows, group):
+    """Group of each row: that of its column, else a number for its image."""
+    if group is not None:
+        return np.array([row.group for row in rows])
+    numbers = {}
+    return np.array([numbers.setdefault(row.image, len(numbers)) for row in rows])
