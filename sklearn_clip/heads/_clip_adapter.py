@@ -4,15 +4,12 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
 from sklearn_clip.heads._neural import MultiLabelNet
-from sklearn_clip.heads._targets import check_targets
-from sklearn_clip.heads._tip_adapter import _calibrate, _unit
+from sklearn_clip.heads._prompt_head import PromptHead, calibrate, unit_rows
 from sklearn_clip.metrics import average_precision_per_label
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
@@ -27,7 +24,7 @@ _PATIENCE = 15  # epochs without a better precision before the search ends
 _ENOUGH_POSITIVES = 30
 
 
-class CLIPAdapterClassifier(ClassifierMixin, BaseEstimator):
+class CLIPAdapterClassifier(PromptHead):
     r"""Score labels by their prompts, over features that few labelled rows adapt.
 
     With the unit embedding f of a row, the score of label l is the cosine between its
@@ -187,21 +184,12 @@ class CLIPAdapterClassifier(ClassifierMixin, BaseEstimator):
             If y has other values or another number of labels than `label_embeddings`,
             or these have another width than X.
         """
-        X = _unit(validate_data(self, X, dtype=np.float32))
-        targets = check_targets(y)
-        prompts = self._check_prompts(targets, X)
-        check_consistent_length(X, targets.positive)
-        for name in ("label_names_", "validation_scores_"):
-            self.__dict__.pop(name, None)
-        if targets.names is not None:
-            self.label_names_ = targets.names
-        positive = targets.positive.astype(np.float64)
-        known = np.ones_like(positive) if targets.known is None else targets.known
-        self.classes_ = [np.array([0, 1])] * positive.shape[1]
+        X, prompts, positive, known = self._read(X, y, np.float32)
+        self.__dict__.pop("validation_scores_", None)
         Y = np.where(known, positive, np.nan).astype(np.float32)
 
         zero_shot = X @ prompts.T
-        start = _calibrate(zero_shot, positive, known)
+        start = calibrate(zero_shot, positive, known)
         rng = check_random_state(self.random_state)
         self.n_epochs_, held_out = self._choose(X, Y, prompts, start, rng)
         self.alpha_, self.label_vectors_ = 0.0, prompts
@@ -213,7 +201,7 @@ class CLIPAdapterClassifier(ClassifierMixin, BaseEstimator):
             self.down_, self.up_, self.label_vectors_ = _weights(net.fit(X, Y))
         if held_out is None:
             held_out = self._score(X)
-        self.slope_, self.intercept_ = _calibrate(held_out, positive, known)
+        self.slope_, self.intercept_ = calibrate(held_out, positive, known)
         return self
 
     def decision_function(self, X):
@@ -231,59 +219,9 @@ class CLIPAdapterClassifier(ClassifierMixin, BaseEstimator):
             that labels share.
         """
         check_is_fitted(self, "slope_")
-        return self._score(_unit(validate_data(self, X, dtype=np.float32, reset=False)))
-
-    def predict_proba(self, X):
-        """Give the probability of every label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_labels)
-            P(label = 1), in [0, 1].
-        """
-        return expit(self.slope_ * self.decision_function(X) + self.intercept_)
-
-    def predict(self, X):
-        """Predict every label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_labels), dtype=int64
-            0 and 1, cut at a probability of 0.5.
-        """
-        return (self.predict_proba(X) > 0.5).astype(np.int64)
-
-    def _check_prompts(self, targets, X):
-        if targets.classes is not None:
-            raise ValueError(
-                "y must have 2 dimensions, one column per label. Got 1 dimension. For "
-                "a single label give y.reshape(-1, 1) of 0 and 1."
-            )
-        prompts = np.asarray(self.label_embeddings, dtype=np.float32)
-        wanted = (targets.positive.shape[1], X.shape[1])
-        if prompts.shape != wanted:
-            raise ValueError(
-                f"label_embeddings must have shape {wanted}, one row per label of y "
-                f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
-                "(fusion='image' or 'text')."
-            )
-        bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
-        if bad.any():
-            raise ValueError(
-                "label_embeddings must hold finite vectors that are not zero. Got "
-                f"another one (label {int(bad.argmax())})."
-            )
-        return _unit(prompts)
+        return self._score(
+            unit_rows(validate_data(self, X, dtype=np.float32, reset=False))
+        )
 
     def _choose(self, X, Y, prompts, start, rng):
         """Choose how many epochs; give them and the held-out scores after as many."""
@@ -337,21 +275,13 @@ class CLIPAdapterClassifier(ClassifierMixin, BaseEstimator):
         parts = self.down_, self.up_, self.label_vectors_
         return _cosines(X, self.alpha_, *parts)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags
-
 
 def _weights(net):
     """W1, W2 and the label vectors of a trained net, as arrays."""
     module = net.module_
     parts = module.down.weight, module.up.weight, module.vectors
     down, up, vectors = (part.detach().cpu().numpy().copy() for part in parts)
-    return down, up, _unit(vectors)
+    return down, up, unit_rows(vectors)
 
 
 def _cosines(X, alpha, down, up, vectors):
@@ -359,4 +289,4 @@ def _cosines(X, alpha, down, up, vectors):
     if not alpha:
         return X @ vectors.T
     hidden = np.maximum(X @ down.T, 0)
-    return _unit((1 - alpha) * X + alpha * np.maximum(hidden @ up.T, 0)) @ vectors.T
+    return unit_rows((1 - alpha) * X + alpha * np.maximum(hidden @ up.T, 0)) @ vectors.T

@@ -3,29 +3,23 @@
 from numbers import Real
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit, stdtrit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from scipy.special import stdtrit
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.heads._targets import check_targets
+from sklearn_clip.heads._prompt_head import PromptHead, calibrate, unit_rows
 
 # Weights of the memory against the prompts (both in units of the cosine), and how fast
 # the memory forgets what is not alike. 0 is zero-shot.
 _ALPHAS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _BETAS = (1.0, 3.0, 10.0, 30.0)
-# Strength with which the offsets of the labels are held together: rare ones follow.
-_OFFSET_PENALTY = 1.0
 # Of the bound on what the memory gains; 28 pairs are tried.
 _CONFIDENCE = 0.99
 # Positives, of labels with two, below which the memory is left out.
 _LEAST_JUDGED = 10
-# Of the probabilities' logits over standardised scores.
-_LEAST_SLOPE = 0.1
 
 
-class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
+class TipAdapterClassifier(PromptHead):
     r"""Score labels by their prompts and by the labelled rows that are most alike.
 
     With the unit embedding f of a row, those of the label prompts, w, and those of the
@@ -115,27 +109,14 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
             If y has other values or another number of labels than `label_embeddings`,
             or these have another width than X.
         """
-        X = _unit(validate_data(self, X, dtype=[np.float64, np.float32]))
-        targets = check_targets(y)
-        self._prompts = self._check_prompts(targets, X)
-        if len(X) != len(targets.positive):
-            raise ValueError(
-                f"X and y must have the same number of rows. Got {len(X)} and "
-                f"{len(targets.positive)}."
-            )
-        if targets.names is not None:
-            self.label_names_ = targets.names
-        elif hasattr(self, "label_names_"):
-            del self.label_names_
-        positive = targets.positive.astype(np.float64)
-        known = np.ones_like(positive) if targets.known is None else targets.known
+        dtype = [np.float64, np.float32]
+        X, self._prompts, positive, known = self._read(X, y, dtype)
         self._memory, self._counts = (X, positive), positive.sum(axis=0)
-        self.classes_ = [np.array([0, 1])] * positive.shape[1]
         own = X @ self._prompts.T
         self.alpha_, self.beta_, scores = self._choose(X, own, positive, known)
         # Without its own entry, the only positive of a label has no memory at all.
         alone = (positive == 1) & (self._counts == 1)
-        self.slope_, self.intercept_ = _calibrate(scores, positive, known * ~alone)
+        self.slope_, self.intercept_ = calibrate(scores, positive, known * ~alone)
         return self
 
     def decision_function(self, X):
@@ -154,7 +135,7 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "alpha_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        X = _unit(X)
+        X = unit_rows(X)
         scores = X @ self._prompts.T
         if self.alpha_:
             rows, positive = self._memory
@@ -163,52 +144,6 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
                 self._counts
             )
         return scores
-
-    def predict_proba(self, X):
-        """Give the probability of every label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_labels)
-            P(label = 1), in [0, 1].
-        """
-        return expit(self.slope_ * self.decision_function(X) + self.intercept_)
-
-    def predict(self, X):
-        """Predict every label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_labels), dtype=int64
-            0 and 1, cut at a probability of 0.5.
-        """
-        return (self.predict_proba(X) > 0.5).astype(np.int64)
-
-    def _check_prompts(self, targets, X):
-        prompts = _unit(np.asarray(self.label_embeddings, dtype=X.dtype))
-        if targets.classes is not None:
-            raise ValueError(
-                "y must have 2 dimensions, one column per label. Got 1 dimension. For "
-                "a single label give y.reshape(-1, 1) of 0 and 1."
-            )
-        wanted = (targets.positive.shape[1], X.shape[1])
-        if prompts.shape != wanted:
-            raise ValueError(
-                f"label_embeddings must have shape {wanted}, one row per label of y "
-                f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
-                "(fusion='image' or 'text')."
-            )
-        return prompts
 
     def _choose(self, X, own, positive, known):
         """Weight, sharpness and the scores of all rows without their own entry.
@@ -238,19 +173,6 @@ class TipAdapterClassifier(ClassifierMixin, BaseEstimator):
                     best = sure, alpha, beta, scores
         return best[1:]
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags
-
-
-def _unit(rows):
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(norms == 0, 1, norms)
-
 
 def _at_least_one(counts):
     return np.maximum(counts, 1)
@@ -275,36 +197,3 @@ def _lower_mean(gains, weights):
     free = len(gains) - 1
     error = np.sqrt((weights**2 @ (gains - mean) ** 2) * len(gains) / free)
     return float(mean - stdtrit(free, _CONFIDENCE) * error)
-
-
-def _calibrate(scores, positive, known):
-    """Fit one slope and an offset per label by penalised logistic regression.
-
-    The penalty holds the offsets near their mean, which is free. A label with one or
-    no positive so borrows the offset of the others.
-    """
-    spread = scores.std() or 1.0
-    scaled = (scores - scores.mean()) / spread
-    n_labels = scores.shape[1]
-    sign = 2 * positive - 1
-
-    def loss(parameters):
-        slope, common, offsets = parameters[0], parameters[1], parameters[2:]
-        margins = sign * (slope * scaled + common + offsets)
-        value = -(known * log_expit(margins)).sum()
-        value += 0.5 * (_OFFSET_PENALTY * (offsets**2).sum() + 1e-3 * slope**2)
-        pull = -sign * expit(-margins) * known
-        gradient = np.concatenate(
-            [
-                [(pull * scaled).sum() + 1e-3 * slope, pull.sum()],
-                pull.sum(axis=0) + _OFFSET_PENALTY * offsets,
-            ]
-        )
-        return value, gradient
-
-    # A slope below 0 would turn the order of the rows around, and one of 0 lose it.
-    bounds = [(_LEAST_SLOPE, None)] + [(None, None)] * (n_labels + 1)
-    start = np.concatenate([[1.0], np.zeros(n_labels + 1)])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    slope = found[0] / spread
-    return slope, found[1] + found[2:] - slope * scores.mean()

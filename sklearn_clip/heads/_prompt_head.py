@@ -1,0 +1,147 @@
+"""What heads have in common that start from the embeddings of label prompts."""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from sklearn_clip.heads._targets import check_targets
+
+# Strength with which the offsets of the labels are held together: rare ones follow.
+_OFFSET_PENALTY = 1.0
+# Of the probabilities' logits over standardised scores.
+_LEAST_SLOPE = 0.1
+
+
+class PromptHead(ClassifierMixin, BaseEstimator):
+    """Base of heads with `label_embeddings` that calibrate scores to probabilities.
+
+    A subclass has `decision_function` and sets ``slope_`` and ``intercept_``.
+    """
+
+    def _read(self, X, y, dtype):
+        """Check rows and targets, and set what is learned from the latter alone.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            Of length 1.
+        prompts : ndarray of shape (n_labels, n_features)
+            Of length 1.
+        positive, known : ndarray of shape (n_samples, n_labels)
+            1.0 and 0.0, and whether the label is known.
+        """
+        X = unit_rows(validate_data(self, X, dtype=dtype))
+        targets = check_targets(y)
+        prompts = self._read_prompts(targets, X)
+        check_consistent_length(X, targets.positive)
+        self.__dict__.pop("label_names_", None)
+        if targets.names is not None:
+            self.label_names_ = targets.names
+        positive = targets.positive.astype(np.float64)
+        self.classes_ = [np.array([0, 1])] * positive.shape[1]
+        known = (
+            np.ones(positive.shape, bool) if targets.known is None else targets.known
+        )
+        return X, prompts, positive, known
+
+    def _read_prompts(self, targets, X):
+        if targets.classes is not None:
+            raise ValueError(
+                "y must have 2 dimensions, one column per label. Got 1 dimension. For "
+                "a single label give y.reshape(-1, 1) of 0 and 1."
+            )
+        prompts = np.asarray(self.label_embeddings, dtype=X.dtype)
+        wanted = (targets.positive.shape[1], X.shape[1])
+        if prompts.shape != wanted:
+            raise ValueError(
+                f"label_embeddings must have shape {wanted}, one row per label of y "
+                f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
+                "(fusion='image' or 'text')."
+            )
+        bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                "label_embeddings must hold finite vectors that are not zero. Got "
+                f"another one (label {int(bad.argmax())})."
+            )
+        return unit_rows(prompts)
+
+    def predict_proba(self, X):
+        """Give the probability of every label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels)
+            P(label = 1), in [0, 1].
+        """
+        return expit(self.slope_ * self.decision_function(X) + self.intercept_)
+
+    def predict(self, X):
+        """Predict every label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels), dtype=int64
+            0 and 1, cut at a probability of 0.5.
+        """
+        return (self.predict_proba(X) > 0.5).astype(np.int64)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+def unit_rows(rows):
+    """Scale rows to length 1; rows of zeros stay."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms == 0, 1, norms)
+
+
+def calibrate(scores, positive, known):
+    """Fit one slope and an offset per label by penalised logistic regression.
+
+    The penalty holds the offsets near their mean, which is free. A label with one or
+    no positive so borrows the offset of the others.
+    """
+    spread = scores.std() or 1.0
+    scaled = (scores - scores.mean()) / spread
+    n_labels = scores.shape[1]
+    sign = 2 * positive - 1
+
+    def loss(parameters):
+        slope, common, offsets = parameters[0], parameters[1], parameters[2:]
+        margins = sign * (slope * scaled + common + offsets)
+        value = -(known * log_expit(margins)).sum()
+        value += 0.5 * (_OFFSET_PENALTY * (offsets**2).sum() + 1e-3 * slope**2)
+        pull = -sign * expit(-margins) * known
+        gradient = np.concatenate(
+            [
+                [(pull * scaled).sum() + 1e-3 * slope, pull.sum()],
+                pull.sum(axis=0) + _OFFSET_PENALTY * offsets,
+            ]
+        )
+        return value, gradient
+
+    # A slope below 0 would turn the order of the rows around, and one of 0 lose it.
+    bounds = [(_LEAST_SLOPE, None)] + [(None, None)] * (n_labels + 1)
+    start = np.concatenate([[1.0], np.zeros(n_labels + 1)])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    slope = found[0] / spread
+    return slope, found[1] + found[2:] - slope * scores.mean()
