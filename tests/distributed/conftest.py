@@ -26,6 +26,7 @@ def restored():
 def cluster():
     """Start Ray on this machine, with more logical cores than it may have."""
     ray = pytest.importorskip("ray", reason="Ray is not installed")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
         import ray.data

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 from pyarrow import parquet  # noqa: E402
 
 from sklearn_clip import ModelMismatchError  # noqa: E402

@@ -5,14 +5,15 @@ import os
 import joblib
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
 pytest.importorskip("ray", reason="Ray is not installed")
 
-from sklearn_clip import MultiLabelStratifiedKFold  # noqa: E402
+from sklearn_clip import (  # noqa: E402
+    MultiLabelLogisticRegression,
+    MultiLabelStratifiedKFold,
+)
 
 # Ray's settings warn of options that Ray itself sets.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
@@ -59,8 +60,7 @@ def test_search_over_fusions_finds_the_store_in_a_folder(
     frame, Y = clipart
     featurizer = make_tiny(cache=str(tmp_path / "store")).precompute(frame)
     items = featurizer.cache_info()["items"]
-    head = OneVsRestClassifier(LogisticRegression())
-    pipe = Pipeline([("clip", featurizer), ("head", head)])
+    pipe = Pipeline([("clip", featurizer), ("head", MultiLabelLogisticRegression())])
     fit_on_ray(pipe, {"clip__fusion": ["image", "concat"]}, frame, frequent(Y))
     info = featurizer.cache_info()
     assert info["items"] == items
@@ -70,5 +70,5 @@ def test_search_over_fusions_finds_the_store_in_a_folder(
 def test_search_over_features_needs_no_featurizer(make_tiny, clipart, fit_on_ray):
     frame, Y = clipart
     features = make_tiny().transform(frame)
-    head = OneVsRestClassifier(LogisticRegression())
-    fit_on_ray(head, {"estimator__C": [0.1, 10]}, features, frequent(Y))
+    head = MultiLabelLogisticRegression()
+    fit_on_ray(head, {"C": [0.1, 10]}, features, frequent(Y))
