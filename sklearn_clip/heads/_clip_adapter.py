@@ -219,9 +219,8 @@ class CLIPAdapterClassifier(PromptHead):
             that labels share.
         """
         check_is_fitted(self, "slope_")
-        return self._score(
-            unit_rows(validate_data(self, X, dtype=np.float32, reset=False))
-        )
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return self._score(unit_rows(X))
 
     def _choose(self, X, Y, prompts, start, rng):
         """Choose how many epochs; give them and the held-out scores after as many."""

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sklearn_clip.heads._targets import check_targets
@@ -36,15 +35,18 @@ class PromptHead(ClassifierMixin, BaseEstimator):
         X = unit_rows(validate_data(self, X, dtype=dtype))
         targets = check_targets(y)
         prompts = self._read_prompts(targets, X)
-        check_consistent_length(X, targets.positive)
+        positive = targets.positive.astype(np.float64)
+        if len(X) != len(positive):
+            raise ValueError(
+                "X and y must have the same number of rows. Got "
+                f"{len(X)} and {len(positive)}."
+            )
         self.__dict__.pop("label_names_", None)
         if targets.names is not None:
             self.label_names_ = targets.names
-        positive = targets.positive.astype(np.float64)
         self.classes_ = [np.array([0, 1])] * positive.shape[1]
-        known = (
-            np.ones(positive.shape, bool) if targets.known is None else targets.known
-        )
+        known = targets.known
+        known = np.ones(positive.shape, dtype=bool) if known is None else known
         return X, prompts, positive, known
 
     def _read_prompts(self, targets, X):
