@@ -208,7 +208,7 @@ def load_csv_tags(
 
 
 def _as_number(cell):
-    """Number that a label cell holds, or NaN."""
+    """Read the number that a label cell holds, NaN if it holds none."""
     try:
         return _WORDS[cell.lower()] if cell.lower() in _WORDS else float(cell)
     except ValueError:
