@@ -1,47 +1,34 @@
 """The estimator that trains CLIP itself to tell labels, in words, from images."""
 
 import os
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklearn_clip import embedding
-from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.finetune._checkpoints import Checkpoint, run_name
+from sklearn_clip.finetune._checkpoints import Checkpoint
 from sklearn_clip.finetune._checks import check_cells, check_targets, make_criterion
-from sklearn_clip.finetune._encoder import Encoder, count_workers
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
-from sklearn_clip.finetune._pictures import Pictures
-from sklearn_clip.finetune._saving import (
-    pack_model,
-    read_tokenizer,
-    unpack_model,
-    write_folder,
+from sklearn_clip.finetune._preparation import (
+    DTYPES,
+    make_plan,
+    name_training,
+    part_rows,
 )
-from sklearn_clip.finetune._training import MONITORS, Plan, Rows, Training, copy_loss
-from sklearn_clip.model_selection import multilabel_train_test_split
+from sklearn_clip.finetune._saving import read_tokenizer
+from sklearn_clip.finetune._training import MONITORS, Rows, Training, copy_loss
+from sklearn_clip.finetune._tuned_classifier import TunedClassifier
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Rows whose cosines tell where the bias should start.
 _BIAS_ROWS = 256
-# Parameters that the outcome of a training does not depend on, the seed apart,
-# and the labels, which the prompts stand for.
-_NO_MATTER = {
-    *("checkpoint_dir", "device", "num_workers", "verbose", "random_state"),
-    *("classes", "templates"),
-}
 
 
-class CLIPFineTuner(ClassifierMixin, BaseEstimator):
+class CLIPFineTuner(TunedClassifier):
     r"""Fine-tune CLIP on labelled images, with the labels in words.
 
     Both towers learn: the image tower sees the rows, the text tower the prompts of all
@@ -224,7 +211,7 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "checkpoint_dir": [str, os.PathLike, None],
         "device": [str],
-        "precision": [StrOptions({"auto", *_DTYPES})],
+        "precision": [StrOptions({"auto", *DTYPES})],
         "num_workers": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
@@ -353,12 +340,7 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         )
         self._templates = templates
         self._prompts = _fill(descriptions, templates)
-        name = (
-            ""
-            if self.checkpoint_dir is None
-            else self._run_name(backbone, train, valid)
-        )
-        checkpoint = Checkpoint(self.checkpoint_dir, name)
+        checkpoint = self._open_checkpoint(backbone, train, valid)
         self._train(train, valid, backbone, device, checkpoint)
         self.label_names_ = np.array(names, dtype=object)
         self._tokenizer, self._config = backbone.tokenizer, backbone.config
@@ -366,134 +348,6 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         self.__dict__.pop("_encoder", None)  # of an earlier fit
         self.label_embeddings_ = self._embed_labels(descriptions)
         return self
-
-    def predict_proba(self, X, classes=None):
-        """Give the probability of every label.
-
-        Parameters
-        ----------
-        X : DataFrame, list or ndarray of n rows
-            Rows with images.
-        classes : list of str, dict of str to str or list of str, or None, default=None
-            Labels to score, trained on or not, in the form of the parameter `classes`;
-            None for those of `fit`. Temperature and bias are those of the trained ones.
-
-        Returns
-        -------
-        ndarray of shape (n, n_labels), dtype float32
-            P(label = 1), in [0, 1]; 0 for a row without an image.
-        """
-        logits = self.decision_function(X, classes)
-        if classes is not None and getattr(self.loss_, "needs_class_counts", False):
-            return expit(logits, out=logits)  # its shift is one of each trained label
-        blank = np.isneginf(logits[:, 0])
-        with torch.no_grad():
-            found = self._activate(torch.from_numpy(logits)).numpy()
-        found[blank] = 0
-        return found
-
-    def decision_function(self, X, classes=None):
-        """Score every label by its logit.
-
-        Parameters
-        ----------
-        X : DataFrame, list or ndarray of n rows
-            Rows with images.
-        classes : list of str, dict of str to str or list of str, or None, default=None
-            As for `predict_proba`.
-
-        Returns
-        -------
-        ndarray of shape (n, n_labels), dtype float32
-            Cosine / temperature + bias; minus infinity for a row without an image.
-        """
-        check_is_fitted(self)
-        labels = self.label_embeddings_
-        if classes is not None:
-            labels = self._embed_labels(embedding.read_classes(classes)[1])
-        cells = self._cells(X)
-        encoder = self._get_encoder()
-        vectors = encoder.encode_cells(cells, self.image_root, self.verbose)
-        scores = vectors @ labels.T
-        scores /= self.temperature_
-        scores += self.bias_
-        blank = [row for row, cell in enumerate(cells.image) if not cell]
-        if blank:
-            warnings.warn(
-                f"{len(blank)} of {len(scores)} rows have no image (first: "
-                f"{cells.name_row(blank[0])}). They get no label.",
-                stacklevel=2,
-            )
-            scores[blank] = -np.inf
-        return scores
-
-    def predict(self, X):
-        """Predict every label: 1 where its probability is above 0.5.
-
-        Parameters
-        ----------
-        X : DataFrame, list or ndarray of n rows
-            Rows with images.
-
-        Returns
-        -------
-        ndarray of shape (n, n_labels), dtype=int64
-            0 and 1.
-        """
-        return (self.predict_proba(X) > 0.5).astype(np.int64)
-
-    def save_pretrained(self, folder):
-        """Write the tuned model as a folder that open_clip reads.
-
-        Temperature and bias are the model's logit scale and bias, so that
-        ``ZeroShotClassifier(scoring="sigmoid")`` on it gives the same probabilities.
-
-        Parameters
-        ----------
-        folder : str or os.PathLike
-            Made if it is not there; it gets the configuration with the preprocessing,
-            the weights as safetensors, and the files of the tokenizer where it is not
-            open_clip's own.
-
-        Returns
-        -------
-        str
-            The `model_name` under which it is loaded, ``"local-dir:..."``.
-        """
-        check_is_fitted(self)
-        write_folder(folder, self._pack())
-        return f"local-dir:{os.path.abspath(folder)}"
-
-    def featurizer(self, folder, **parameters):
-        """Save the tuned model and make a featurizer of it.
-
-        Parameters
-        ----------
-        folder : str or os.PathLike
-            As for :meth:`save_pretrained`; the featurizer reads it when it is used.
-        **parameters
-            Parameters of the featurizer, beside the model. `image` and `image_root` are
-            those of this object unless they are given.
-
-        Returns
-        -------
-        CLIPFeaturizer
-            With the tuned towers, and a fingerprint of its own.
-        """
-        name = self.save_pretrained(folder)
-        own = {"image": self.image, "image_root": self.image_root}
-        return CLIPFeaturizer(name, None, **own | parameters)
-
-    @property
-    def classes_(self):
-        """One array [0, 1] per label."""
-        check_is_fitted(self, "label_names_")
-        return [np.array([0, 1]) for _ in self.label_names_]
-
-    def _cells(self, X):
-        return embedding.split_rows(
-            X, image=self.image, text=None, modalities=("image",)
-        )
 
     def _read(self, X, y, names, what):
         """Check rows and targets; return cells and targets."""
@@ -507,17 +361,12 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
             raise ValueError("X_val and y_val must be given together. Got one of them.")
         return None if X_val is None else self._read(X_val, y_val, names, "X_val")
 
-    def _run_name(self, backbone, train, valid):
-        """Name this training by all that its outcome depends on."""
-        parameters = {k: v for k, v in self.get_params().items() if k not in _NO_MATTER}
-        seed = self.random_state
-        return run_name(
-            **parameters,
-            seed=seed if isinstance(seed, Integral) else None,
-            fingerprint=backbone.fingerprint,
-            prompts=self._prompts,
-            rows=[_digest(part, self.image_root) for part in (train, valid)],
-        )
+    def _open_checkpoint(self, backbone, train, valid):
+        """Open the file of this training; without a folder nothing is written."""
+        if self.checkpoint_dir is None:
+            return Checkpoint(None, "")
+        name = name_training(self, backbone, self._prompts, train, valid)
+        return Checkpoint(self.checkpoint_dir, name)
 
     def _train(self, train, valid, backbone, device, checkpoint):
         """Train a copy of the model; set what is learnt."""
@@ -525,14 +374,16 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         seed = int(seed) if state is None else state["seed"]
         del state
-        train, valid = self._make_rows(train, valid, backbone, seed)
+        given = valid is not None
+        train, valid = part_rows(self, train, valid, backbone, seed)
+        self.validation_rows_ = None if given or valid is None else valid.numbers
         targets = train.targets[train.numbers]
         criterion = make_criterion(copy_loss(self.loss), self.loss_params, targets)
         model = copy_model(backbone)
         tuned = TunedModel(model, backbone.tokenizer, device, self.max_scale)
         tuned.set_logits(self.temperature, 0 if self.bias == "auto" else self.bias)
         set_trainable(model, self.trainable)
-        plan = self._plan(device, seed)
+        plan = make_plan(self, device, seed)
         training = Training(tuned, criterion, self._prompts, train, valid, plan)
         if self.bias == "auto":
             rng = np.random.default_rng(seed)
@@ -550,108 +401,6 @@ class CLIPFineTuner(ClassifierMixin, BaseEstimator):
         self.temperature_ = 1 / model.logit_scale.exp().item()
         self.bias_ = model.logit_bias.item()
 
-    def _make_rows(self, train, valid, backbone, seed):
-        """Part training and validation rows."""
-        options = {
-            "root": self.image_root,
-            "crop": self.crop,
-            "flip": self.flip,
-            "seed": seed,
-            "num_workers": count_workers(self.num_workers),
-        }
-        pictures = Pictures(train[0].image, backbone, **options)
-        targets, numbers = train[1], np.arange(len(train[1]))
-        self.validation_rows_ = None
-        if valid is not None:
-            others = Pictures(valid[0].image, backbone, **options)
-            held_out = Rows(others, valid[1], np.arange(len(valid[1])))
-            return Rows(pictures, targets, numbers), held_out
-        if self.early_stopping is None:
-            return Rows(pictures, targets, numbers), None
-        if len(numbers) < 2:
-            raise ValueError(
-                "X must have at least two rows to hold one out for validation. Got "
-                f"{len(numbers)}. Pass X_val and y_val, or early_stopping=None."
-            )
-        numbers, held_out, *_ = multilabel_train_test_split(
-            numbers, y=targets, test_size=self.validation_fraction, random_state=seed
-        )
-        self.validation_rows_ = held_out
-        return Rows(pictures, targets, numbers), Rows(pictures, targets, held_out)
-
-    def _plan(self, device, seed):
-        precision = self.precision
-        if precision == "auto":
-            precision = "fp32"
-            if device.type == "cuda":
-                major, _ = torch.cuda.get_device_capability(device)
-                precision = "bf16" if major >= 8 else "fp16"
-        rates = ("lr", "logit_lr", "layer_decay", "weight_decay")
-        return Plan(
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            accumulation=self.accumulation,
-            rates={name: getattr(self, name) for name in rates},
-            warmup=self.warmup,
-            max_grad_norm=self.max_grad_norm,
-            monitor=self.early_stopping,
-            patience=self.patience,
-            dtype=_DTYPES[precision],
-            seed=seed,
-            verbose=self.verbose,
-        )
-
-    def _activate(self, logits):
-        """Probabilities as the loss sees them."""
-        return getattr(self.loss_, "activation", torch.sigmoid)(logits)
-
-    def _embed_labels(self, descriptions):
-        return embedding.embed_prompts(
-            self._get_encoder(), descriptions, self._templates
-        )
-
-    def _get_encoder(self):
-        """Put the tuned model on the device, once."""
-        if "_encoder" not in self.__dict__:
-            self._encoder = Encoder(
-                self.model_,
-                self._tokenizer,
-                self._config,
-                embedding.resolve_device(self.device),
-                self.precision,
-                self.num_workers,
-            )
-        return self._encoder
-
-    def _pack(self):
-        return pack_model(self.model_, self._config, self._tokenizer_files)
-
-    def __getstate__(self):
-        """Keep the model as the bytes of its files."""
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["_files"] = self._pack()
-            for name in ("model_", "_encoder", "_tokenizer", "_config"):
-                state.pop(name, None)
-        return state
-
-    def __setstate__(self, state):
-        files = state.pop("_files", None)
-        super().__setstate__(state)
-        if files is not None:
-            self.model_, self._config, self._tokenizer = unpack_model(files)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        tags.no_validation = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
-
 
 def _fill(descriptions, templates):
     """All prompts of every label."""
@@ -659,15 +408,3 @@ def _fill(descriptions, templates):
         [embedding.fill_template(t, text) for text in texts for t in templates]
         for texts in descriptions
     ]
-
-
-def _digest(part, root):
-    """Digest the content of rows and their targets."""
-    if part is None:
-        return None
-    cells, targets = part
-    images = [
-        [embedding.image_digest(image, root).hex() for image in cell]
-        for cell in cells.image
-    ]
-    return run_name(images=images, targets=targets.tobytes())

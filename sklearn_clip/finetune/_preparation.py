@@ -1,0 +1,156 @@
+"""From the parameters of a fine-tuner to its rows, its plan and its name."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+
+from sklearn_clip import embedding
+from sklearn_clip.finetune._checkpoints import run_name
+from sklearn_clip.finetune._encoder import count_workers
+from sklearn_clip.finetune._pictures import Pictures
+from sklearn_clip.finetune._training import Plan, Rows
+from sklearn_clip.model_selection import multilabel_train_test_split
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Parameters that the outcome of a training does not depend on, the seed apart,
+# and the labels, which the prompts stand for.
+_NO_MATTER = {
+    *("checkpoint_dir", "device", "num_workers", "verbose", "random_state"),
+    *("classes", "templates"),
+}
+
+
+def name_training(tuner, backbone, prompts, train, valid):
+    """Name a training by all that its outcome depends on.
+
+    Parameters
+    ----------
+    tuner : CLIPFineTuner
+        Has the parameters.
+    backbone : Backbone
+        The model it starts from.
+    prompts : list of list of str
+        The prompts of every label.
+    train, valid : tuple of (Cells, ndarray), or None
+        Rows and targets.
+
+    Returns
+    -------
+    str
+        A digest.
+    """
+    parameters = {k: v for k, v in tuner.get_params().items() if k not in _NO_MATTER}
+    seed = tuner.random_state
+    return run_name(
+        **parameters,
+        seed=seed if isinstance(seed, Integral) else None,
+        fingerprint=backbone.fingerprint,
+        prompts=prompts,
+        rows=[_digest(part, tuner.image_root) for part in (train, valid)],
+    )
+
+
+def _digest(part, root):
+    """Digest the content of rows and their targets."""
+    if part is None:
+        return None
+    cells, targets = part
+    images = [
+        [embedding.image_digest(image, root).hex() for image in cell]
+        for cell in cells.image
+    ]
+    return run_name(images=images, targets=targets.tobytes())
+
+
+def part_rows(tuner, train, valid, backbone, seed):
+    """Part training and validation rows.
+
+    Parameters
+    ----------
+    tuner : CLIPFineTuner
+        Has the parameters.
+    train : tuple of (Cells, ndarray)
+        Rows and targets given to train on.
+    valid : tuple of (Cells, ndarray), or None
+        Those given to validate on; None takes a share of the others.
+    backbone : Backbone
+        Prepares pictures.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    train : Rows
+        What is learnt from.
+    valid : Rows or None
+        What epochs are judged on.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows to hold one out.
+    """
+    options = {
+        "root": tuner.image_root,
+        "crop": tuner.crop,
+        "flip": tuner.flip,
+        "seed": seed,
+        "num_workers": count_workers(tuner.num_workers),
+    }
+    pictures = Pictures(train[0].image, backbone, **options)
+    targets, numbers = train[1], np.arange(len(train[1]))
+    if valid is not None:
+        others = Pictures(valid[0].image, backbone, **options)
+        held_out = Rows(others, valid[1], np.arange(len(valid[1])))
+        return Rows(pictures, targets, numbers), held_out
+    if tuner.early_stopping is None:
+        return Rows(pictures, targets, numbers), None
+    if len(numbers) < 2:
+        raise ValueError(
+            "X must have at least two rows to hold one out for validation. Got "
+            f"{len(numbers)}. Pass X_val and y_val, or early_stopping=None."
+        )
+    numbers, held_out, *_ = multilabel_train_test_split(
+        numbers, y=targets, test_size=tuner.validation_fraction, random_state=seed
+    )
+    return Rows(pictures, targets, numbers), Rows(pictures, targets, held_out)
+
+
+def make_plan(tuner, device, seed):
+    """Plan a training.
+
+    Parameters
+    ----------
+    tuner : CLIPFineTuner
+        Has the parameters.
+    device : torch.device
+        Where it trains.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    Plan
+        The plan.
+    """
+    precision = tuner.precision
+    if precision == "auto":
+        precision = "fp32"
+        if device.type == "cuda":
+            major, _ = torch.cuda.get_device_capability(device)
+            precision = "bf16" if major >= 8 else "fp16"
+    rates = ("lr", "logit_lr", "layer_decay", "weight_decay")
+    return Plan(
+        max_epochs=tuner.max_epochs,
+        batch_size=tuner.batch_size,
+        accumulation=tuner.accumulation,
+        rates={name: getattr(tuner, name) for name in rates},
+        warmup=tuner.warmup,
+        max_grad_norm=tuner.max_grad_norm,
+        monitor=tuner.early_stopping,
+        patience=tuner.patience,
+        dtype=DTYPES[precision],
+        seed=seed,
+        verbose=tuner.verbose,
+    )
