@@ -9,7 +9,7 @@ import importlib
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
     _check_method_params,
@@ -31,6 +31,7 @@ __all__ = [
     "_num_samples",
     "_safe_indexing",
     "check_indicator",
+    "check_labelled_rows",
     "import_optional",
     "positive_scores",
 ]
@@ -159,6 +160,49 @@ def check_indicator(y, *, one_dimensional_hint=""):
     if unknown.all():
         raise ValueError("y must hold at least one known label. Got NaN only.")
     return numbers if unknown.any() else numbers.astype(np.int64), names
+
+
+def check_labelled_rows(X, y, names):
+    """Check labelled rows, whose labels are named, as far as that needs no reading.
+
+    Parameters
+    ----------
+    X : array-like of length n, or None
+        Rows; None if there are none to count.
+    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+        0 and 1, and NaN where a label is unknown.
+    names : sequence of str
+        The labels.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels)
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If y holds other values, or has another number of rows, or other labels or
+        another order of them.
+    """
+    targets, columns = check_indicator(y)
+    if targets.shape[1] != len(names):
+        raise ValueError(
+            f"y must have one column for each of the {len(names)} labels of classes. "
+            f"Got {targets.shape[1]}."
+        )
+    for position, (name, column) in enumerate(
+        zip(names, names if columns is None else columns, strict=True)
+    ):
+        if name != column:
+            raise ValueError(
+                "The columns of y must be the labels of classes, in their order. Got "
+                f"{column!r} for {name!r} (column {position}). Pass y[classes], or "
+                "classes=list(y.columns)."
+            )
+    if X is not None:
+        check_consistent_length(X, targets)
+    return targets
 
 
 def _column_of_one(values, classes, *, absent):

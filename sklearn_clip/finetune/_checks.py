@@ -3,51 +3,10 @@
 import inspect
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
 from sklearn_clip import embedding
-from sklearn_clip._shared import ImageDecodeError, check_indicator
+from sklearn_clip._shared import ImageDecodeError
 from sklearn_clip.losses import LOSSES, TemperedBCELoss, make_loss
-
-
-def check_targets(X, y, names):
-    """Check targets against the labels and the rows.
-
-    Parameters
-    ----------
-    X : array-like of length n
-        Rows.
-    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
-        0 and 1, and NaN where a label is unknown.
-    names : list of str
-        The labels.
-
-    Returns
-    -------
-    ndarray of shape (n, n_labels), dtype float32
-        The targets.
-
-    Raises
-    ------
-    ValueError
-        If y holds other values, or has another number of rows, or other labels or
-        another order of them.
-    """
-    targets, columns = check_indicator(y)
-    if targets.shape[1] != len(names):
-        raise ValueError(
-            f"y must have one column for each of the {len(names)} labels of classes. "
-            f"Got {targets.shape[1]}."
-        )
-    if columns is not None and list(columns) != list(names):
-        unknown = [column for column in columns if column not in names]
-        found = f"{unknown[0]!r}, which is none of them" if unknown else "another order"
-        raise ValueError(
-            "The columns of y must be the labels of classes, in their order. Got "
-            f"{found}. Pass y[classes], or classes=list(y.columns)."
-        )
-    check_consistent_length(X, targets)
-    return targets.astype(np.float32)
 
 
 def check_cells(cells, root, *, what="X"):

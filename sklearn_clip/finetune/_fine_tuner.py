@@ -9,9 +9,14 @@ from sklearn.utils import check_random_state
 from torch import nn
 
 from sklearn_clip import embedding
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    check_labelled_rows,
+)
 from sklearn_clip.finetune._checkpoints import Checkpoint
-from sklearn_clip.finetune._checks import check_cells, check_targets, make_criterion
+from sklearn_clip.finetune._checks import check_cells, make_criterion
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
 from sklearn_clip.finetune._preparation import (
@@ -352,7 +357,7 @@ class CLIPFineTuner(TunedClassifier):
     def _read(self, X, y, names, what):
         """Check rows and targets; return cells and targets."""
         cells = self._cells(X)
-        targets = check_targets(cells.image, y, names)
+        targets = check_labelled_rows(cells.image, y, names).astype(np.float32)
         check_cells(cells, self.image_root, what=what)
         return cells, targets
 

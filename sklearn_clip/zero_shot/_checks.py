@@ -2,10 +2,8 @@
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_consistent_length
 
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import check_indicator
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.fusion import (
     CallableFusion,
@@ -73,49 +71,6 @@ def read_logits(featurizer):
         precision=clip.precision,
     )
     return backbone.logit_scale, backbone.logit_bias
-
-
-def check_rows(X, y, names):
-    """Check labelled rows as far as they can be checked without reading them.
-
-    Parameters
-    ----------
-    X : array-like of length n, or None
-        Rows; None if there are none to count.
-    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
-        0 and 1, and NaN where a label is unknown.
-    names : sequence of str
-        The labels.
-
-    Returns
-    -------
-    ndarray of shape (n, n_labels)
-        The targets.
-
-    Raises
-    ------
-    ValueError
-        If y holds other values, or has another number of rows, or other labels or
-        another order of them.
-    """
-    targets, columns = check_indicator(y)
-    if targets.shape[1] != len(names):
-        raise ValueError(
-            f"y must have one column for each of the {len(names)} labels of classes. "
-            f"Got {targets.shape[1]}."
-        )
-    for position, (name, column) in enumerate(
-        zip(names, names if columns is None else columns, strict=True)
-    ):
-        if name != column:
-            raise ValueError(
-                "The columns of y must be the labels of classes, in their order. Got "
-                f"{column!r} for {name!r} (column {position}). Pass y[classes], or "
-                "classes=list(y.columns)."
-            )
-    if X is not None:
-        check_consistent_length(X, targets)
-    return targets
 
 
 def shows_nothing(features):

@@ -12,13 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    check_labelled_rows,
+)
 from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
 from sklearn_clip.zero_shot._background import own_words, read_background
 from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
 from sklearn_clip.zero_shot._checks import (
     check_featurizer,
-    check_rows,
     read_logits,
     shows_nothing,
 )
@@ -417,7 +421,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if output not in ("frame", "text"):
             raise ValueError(f"output must be 'frame' or 'text'. Got {output!r}.")
-        targets = check_rows(X, y, self.label_names_)
+        targets = check_labelled_rows(X, y, self.label_names_)
         chosen = self._templates if templates is None else read_templates(templates)
         features = self._features(X)
         visible = ~shows_nothing(features)
@@ -451,7 +455,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
                 "calibrate=True learns from labelled rows: X and y must be given to "
                 "fit. Got None."
             )
-        return None if y is None else check_rows(X, y, names)
+        return None if y is None else check_labelled_rows(X, y, names)
 
     def _has_logits(self):
         """Tell log-odds from cosines."""
