@@ -2,14 +2,18 @@
 
     python benchmarks/bench_ray.py            # or: make bench-ray
 
-Every contender embeds the same JPEG files and titles with clipart-tiny in fp32, on the
-cores that it is given. Runs with Ray are timed from the call to the last Parquet file;
-printed beside the whole is the time until an actor begins its first batch (processes,
-imports, loading the model: paid once, whatever the number of rows) and the rest.
+Every contender embeds the same JPEG files and titles with clipart-tiny in fp32, in
+batches of one size, on the cores that it is given. A run with Ray is timed from the
+call to the last Parquet file, and taken apart by the clock inside the actors: until
+the model is being loaded (processes, imports), loading it, embedding, waiting between
+two batches (Ray hands rows over and takes features), and what comes after the last
+batch. The first two and the last are paid once, whatever the number of rows.
 """
 
 import argparse
+import logging
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -18,7 +22,27 @@ from pathlib import Path
 
 import numpy as np
 
-BATCH = 256
+from sklearn_clip import CLIPFeaturizer
+
+BATCH = 512
+FILES = 4096
+POOLS = ((1, 2), (2, 1))  # actors, cores of each
+
+
+class Noting(CLIPFeaturizer):
+    """Note the process, begin and end of every call in the folder of the environment.
+
+    It travels to the actors by value, since it is defined in the script.
+    """
+
+    def transform(self, X):  # noqa: D102
+        start = time.time()
+        features = super().transform(X)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        line = f"{start} {time.time()} {len(X)} {memory}\n"
+        with open(f"{self.image_root}/notes-{os.getpid()}", "a") as notes:
+            notes.write(line)
+        return features
 
 
 def write_pictures(folder, count, seed=0):
@@ -28,97 +52,100 @@ def write_pictures(folder, count, seed=0):
 
     rng = np.random.default_rng(seed)
     photos = [Image.fromarray(photo) for photo in load_sample_images().images]
-    rows = []
     for number in range(count):
         left, top = rng.integers(0, 240), rng.integers(0, 140)
         piece = photos[number % 2].crop((left, top, left + 400, top + 280))
-        path = folder / f"{number:05}.jpg"
-        piece.resize((320, 240)).save(path, quality=88)
-        rows.append({"row": number, "image": str(path), "text": f"photograph {number}"})
-    return rows
+        piece.resize((320, 240)).save(folder / f"{number:05}.jpg", quality=88)
 
 
-def make_featurizer(fusion="concat", num_workers="auto"):
+def make_rows(count):
+    """Rows of a file and a title; files come again after `FILES` rows."""
+    return [
+        {"row": row, "image": f"{row % FILES:05}.jpg", "text": f"photograph {row}"}
+        for row in range(count)
+    ]
+
+
+def make_featurizer(folder, kind=CLIPFeaturizer, num_workers="auto"):
     """Make the featurizer that all contenders use."""
-    from sklearn_clip import CLIPFeaturizer
-
-    return CLIPFeaturizer(
+    return kind(
         "clipart-tiny",
-        fusion=fusion,
         precision="fp32",
         device="cpu",
         cache=None,
+        image_root=str(folder),
         num_workers=num_workers,
     )
 
 
-def note_begin(file):
-    """Make a concat fusion that adds the time of every batch to a file."""
-
-    def fuse(image, text):
-        if len(image):
-            with open(file, "a") as notes:
-                notes.write(f"{time.time()}\n")
-        return np.hstack([image, text])
-
-    return fuse
-
-
-def time_alone(rows, cores):
-    """Seconds that transform needs, in batches as an actor gets them and in one."""
+def time_alone(rows, folder, cores):
+    """Seconds of transform in one call, and in batches as an actor gets them."""
     import torch
 
     torch.set_num_threads(cores)
-    featurizer = make_featurizer(num_workers=cores)
-    featurizer.transform(rows[:8])
+    featurizer = make_featurizer(folder, num_workers=cores)
+    featurizer.transform(rows[:BATCH])
     start = time.perf_counter()
-    whole = featurizer.transform(rows)
+    features = featurizer.transform(rows)
     one_call = time.perf_counter() - start
     start = time.perf_counter()
     for at in range(0, len(rows), BATCH):
         featurizer.transform(rows[at : at + BATCH])
-    return one_call, time.perf_counter() - start, whole
+    return (one_call, time.perf_counter() - start), features
 
 
-def time_ray(rows, actors, cores, whole):
-    """Seconds of a run: the whole, until the first batch is done, and after it."""
+def time_ray(rows, folder, actors, cores, expected):
+    """Seconds of a run and of its parts, of which those of actors are means."""
     import pandas as pd
     import ray
 
     from sklearn_clip.distributed import embed_dataset, read_features
 
-    with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder) / "notes"
-        blocks = np.array_split(np.arange(len(rows)), -(-len(rows) // BATCH))
-        frame = pd.DataFrame(rows)
-        dataset = ray.data.from_pandas([frame.iloc[block] for block in blocks])
+    blocks = np.array_split(np.arange(len(rows)), len(rows) // BATCH)
+    frame = pd.DataFrame(rows)
+    dataset = ray.data.from_pandas([frame.iloc[block] for block in blocks])
+    with tempfile.TemporaryDirectory() as output:
         start = time.time()
         embed_dataset(
             dataset,
-            make_featurizer(note_begin(notes)),
-            path=Path(folder) / "features",
+            make_featurizer(folder, Noting),
+            path=output,
             row_id="row",
+            keep=["text"],
             concurrency=actors,
             num_cpus=cores,
             batch_size=BATCH,
-            rows_per_file=BATCH,
+            rows_per_file=2 * BATCH,
         )
         end = time.time()
-        begun = [float(line) for line in notes.read_text().split()]
-        error = np.abs(read_features(Path(folder) / "features").features - whole).max()
-    # Rows of the first batch of every actor are left out of the rate.
-    first, last = sorted(begun)[actors - 1], max(begun)
-    rate = (len(begun) - actors) * BATCH / (last - first)
-    return end - start, min(begun) - start, end - last, rate, error
+        error = np.abs(read_features(output).features - expected).max()
+    calls = read_notes(folder)
+    first, last = calls[calls[:, 2] > 0, 0].min(), calls[:, 1].max()
+    busy = np.diff(calls[calls[:, 2] > 0, :2], axis=1).sum() / actors
+    loading = calls[calls[:, 2] == 0]
+    return {
+        "whole": end - start,
+        "processes": loading[:, 0].mean() - start,
+        "loading": first - loading[:, 0].mean(),
+        "embedding": busy,
+        "waiting": last - first - busy,
+        "writing": end - last,
+        "memory": calls[:, 3].max() / 2**20,
+        "error": error,
+    }
 
 
-def main():
-    """Time all contenders in turns and print medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=4096)
-    parser.add_argument("--rounds", type=int, default=1)
-    options = parser.parse_args()
-    options.rows -= options.rows % BATCH  # batches of one size, so that rates are fair
+def read_notes(folder):
+    """Read and remove what the actors noted: begin, end, rows and bytes of a call."""
+    files = [f for f in folder.glob("notes-*") if f.name != f"notes-{os.getpid()}"]
+    calls = np.concatenate([np.loadtxt(file, ndmin=2) for file in files])
+    for file in files:
+        file.unlink()
+    return calls
+
+
+def start_ray():
+    """Start Ray with the cores of the actors and two more, and keep it quiet."""
     import ray
 
     with warnings.catch_warnings():
@@ -130,31 +157,63 @@ def main():
             log_to_driver=False,
             logging_level="ERROR",
         )
-        ray.data.DataContext.get_current().enable_progress_bars = False
-    print(f"{options.rows} images and titles, {os.cpu_count()} cores, {BATCH} a batch")
-    alone, pools = [], {(1, 2): [], (2, 1): []}
-    with tempfile.TemporaryDirectory() as folder:
-        rows = write_pictures(Path(folder), options.rows)
+        import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def median(runs, name):
+    """Median of a part over the rounds."""
+    return statistics.median(run[name] for run in runs)
+
+
+def print_pool(actors, cores, runs, n_rows, base):
+    """Print a run with Ray beside transform in batches, of `base` seconds."""
+    part = {name: median(runs, name) for name in runs[0]}
+    running = part["embedding"] + part["waiting"]
+    print(
+        f"Ray, {actors} x {cores} cores        {part['whole']:6.1f} s  "
+        f"{n_rows / part['whole']:6.0f}/s  {part['whole'] / base:.2f} of the time in "
+        f"batches\n    processes {part['processes']:.1f} s, loading "
+        f"{part['loading']:.1f} s, embedding {part['embedding']:.1f} s, between "
+        f"batches {part['waiting']:.1f} s, after the last {part['writing']:.1f} s\n"
+        f"    once running {n_rows / running:.0f}/s, {running / base:.2f} of the time "
+        f"in batches; an actor has {part['memory']:.0f} MB; largest difference of "
+        f"features {part['error']:.1e}"
+    )
+
+
+def main():
+    """Time all contenders in turns and print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=4_096)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    rows = make_rows(max(options.rows // BATCH, 2) * BATCH)  # batches of one size
+    alone, pools = [], {pool: [] for pool in POOLS}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_pictures(folder, min(FILES, len(rows)))
+        start_ray()
         for _ in range(options.rounds):
-            one_call, batches, whole = time_alone(rows, 2)
-            alone.append((one_call, batches))
-            for (actors, cores), runs in pools.items():
-                runs.append(time_ray(rows, actors, cores, whole))
-    one_call, batches = (statistics.median(t) for t in zip(*alone, strict=True))
-    base = options.rows / batches
-    print(f"transform, one call    {one_call:6.1f} s  {options.rows / one_call:6.0f}/s")
-    print(f"transform, in batches  {batches:6.1f} s  {base:6.0f}/s")
+            seconds, features = time_alone(rows, folder, 2)
+            alone.append(seconds)
+            for pool, runs in pools.items():
+                runs.append(time_ray(rows, folder, *pool, features))
+    one_call, base = (statistics.median(t) for t in zip(*alone, strict=True))
+    print(
+        f"{len(rows)} images and titles, {os.cpu_count()} cores, {BATCH} a batch, "
+        f"medians of {options.rounds} rounds"
+    )
+    print(f"transform, one call    {one_call:6.1f} s  {len(rows) / one_call:6.0f}/s")
+    print(f"transform, in batches  {base:6.1f} s  {len(rows) / base:6.0f}/s")
     for (actors, cores), runs in pools.items():
-        total, begin, end, rate, error = (
-            statistics.median(t) for t in zip(*runs, strict=True)
-        )
-        print(
-            f"Ray, {actors} x {cores} cores       {total:6.1f} s  {rate:6.0f}/s once "
-            f"running = {rate / base:.2f} of transform in batches\n"
-            f"    {begin:.1f} s until the first batch is done, {end:.1f} s after the "
-            f"last; largest difference of features {error:.1e}"
-        )
-    ray.shutdown()
+        print_pool(actors, cores, runs, len(rows), base)
+    one, two = (
+        median(runs, "embedding") + median(runs, "waiting") for runs in pools.values()
+    )
+    print(f"Two actors of a core each need {two / one:.2f} of the time of one of two.")
 
 
 if __name__ == "__main__":
