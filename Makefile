@@ -45,10 +45,11 @@ train-clipart: $(INSTALLED)
 rebuild-clipart: $(INSTALLED)
 	$(BIN)/python -m sklearn_clip.datasets.build_clipart
 
-bench: $(INSTALLED)
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+# All benchmarks in some 15 minutes, beside sentence-transformers and embetter, which get an
+# environment of their own. Writes benchmarks/RESULTS.md.
+bench: $(PEERS)/.installed
+	$(PEERS)/bin/python benchmarks/run_all.py
 
-# Beside sentence-transformers and embetter, which get an environment of their own.
 bench-embedding: $(PEERS)/.installed
 	$(PEERS)/bin/python benchmarks/bench_embedding.py
 
@@ -78,7 +79,7 @@ $(FLOOR)/.installed: pyproject.toml
 $(PEERS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --upgrade pip
-	$(PEERS)/bin/pip install --quiet -e . sentence-transformers embetter
+	$(PEERS)/bin/pip install --quiet -e ".[ray]" sentence-transformers embetter
 	touch $@
 
 $(DOCS)/.installed: pyproject.toml
