@@ -6,11 +6,14 @@ import numpy as np
 
 from sklearn_clip import embedding
 from sklearn_clip._shared import ImageDecodeError
+from sklearn_clip.finetune._rows import find_present
 from sklearn_clip.losses import LOSSES, TemperedBCELoss, make_loss
 
+_ONE = {"image": "an image", "text": "a text"}
 
-def check_cells(cells, root, *, what="X"):
-    """Check that every row shows a picture that can be read.
+
+def check_cells(cells, root, modalities, *, what="X"):
+    """Check that every row has something to learn from, and images can be read.
 
     Parameters
     ----------
@@ -18,22 +21,27 @@ def check_cells(cells, root, *, what="X"):
         The rows.
     root : str, os.PathLike or None
         Folder of relative paths.
+    modalities : tuple of {"image", "text"}
+        What of a row is used.
     what : str, default="X"
         Names the rows in errors.
 
     Raises
     ------
     ValueError
-        If a row has no image.
+        If a row has nothing.
     ImageDecodeError
         If an image cannot be read.
     """
-    empty = [row for row, cell in enumerate(cells.image) if not cell]
-    if empty:
+    empty = find_empty(cells, modalities)
+    if len(empty):
+        needed = " or ".join(_ONE[modality] for modality in modalities)
         raise ValueError(
-            f"Every row of {what} must have an image to be trained on. Got none for "
+            f"Every row of {what} must have {needed} to be trained on. Got none for "
             f"{cells.name_row(empty[0])} ({len(empty)} such rows). Leave them out."
         )
+    if "image" not in modalities:
+        return
     failed = embedding.find_unreadable(cells.image, root)
     if failed:
         row, source, reason = failed[0]
@@ -43,6 +51,25 @@ def check_cells(cells, root, *, what="X"):
             "are listed in the `failures` of this error: leave their rows out.",
             failed,
         )
+
+
+def find_empty(cells, modalities):
+    """Find rows that have nothing.
+
+    Parameters
+    ----------
+    cells : Cells
+        The rows.
+    modalities : tuple of {"image", "text"}
+        What of a row is used.
+
+    Returns
+    -------
+    ndarray of int
+        Their positions.
+    """
+    present = find_present(cells, modalities)
+    return np.flatnonzero(~np.any([present[m] for m in modalities], axis=0))
 
 
 def make_criterion(loss, params, targets):

@@ -9,6 +9,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip import embedding
 from sklearn_clip._shared import ImageDecodeError
+from sklearn_clip.finetune._rows import find_present
 
 
 class Encoder:
@@ -58,13 +59,15 @@ class Encoder:
         column = [[text] for text in texts]
         return embedding.embed_column(column, "text", self._backbone, normalize=True)[0]
 
-    def encode_cells(self, cells, root, verbose):
-        """Embed the images of rows.
+    def encode_cells(self, cells, fusion, root, verbose):
+        """Embed rows.
 
         Parameters
         ----------
         cells : Cells
             The rows.
+        fusion : Fusion
+            What makes one of image and caption.
         root : str, os.PathLike or None
             Folder of relative paths.
         verbose : int
@@ -73,13 +76,27 @@ class Encoder:
         Returns
         -------
         ndarray of shape (n, embedding_dim), dtype float32
-            Unit rows; zeros where a row has no image.
+            Unit rows; zeros where a row has nothing.
 
         Raises
         ------
         ImageDecodeError
             If an image cannot be read.
         """
+        present = find_present(cells, fusion.modalities)
+        vectors = {"image": None, "text": None}
+        if "image" in fusion.modalities:
+            vectors["image"] = self._encode_images(cells, root, verbose)
+        if "text" in fusion.modalities:
+            vectors["text"], _, _ = embedding.embed_column(
+                cells.text, "text", self._backbone, normalize=True, verbose=verbose
+            )
+        fused = fusion.fuse(
+            vectors["image"], vectors["text"], present["image"], present["text"]
+        )
+        return np.ascontiguousarray(embedding.unit_rows(fused))
+
+    def _encode_images(self, cells, root, verbose):
         vectors, _, failed = embedding.embed_column(
             cells.image,
             "image",
@@ -97,7 +114,7 @@ class Encoder:
                 f"{embedding.describe_image(source)}: {reason}. Leave the row out.",
                 failed,
             )
-        return np.ascontiguousarray(vectors)
+        return vectors
 
 
 def count_workers(num_workers):

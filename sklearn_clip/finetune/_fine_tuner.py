@@ -1,6 +1,7 @@
 """The estimator that trains CLIP itself to tell labels, in words, from images."""
 
 import os
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,22 +26,24 @@ from sklearn_clip.finetune._preparation import (
     name_training,
     part_rows,
 )
+from sklearn_clip.finetune._rows import image_weights, read_fusion
 from sklearn_clip.finetune._saving import read_tokenizer
-from sklearn_clip.finetune._training import MONITORS, Rows, Training, copy_loss
+from sklearn_clip.finetune._training import MONITORS, Training, copy_loss
 from sklearn_clip.finetune._tuned_classifier import TunedClassifier
+from sklearn_clip.fusion import Fusion
 
 # Rows whose cosines tell where the bias should start.
 _BIAS_ROWS = 256
 
 
 class CLIPFineTuner(TunedClassifier):
-    r"""Fine-tune CLIP on labelled images, with the labels in words.
+    r"""Fine-tune CLIP on labelled images and captions, with the labels in words.
 
     Both towers learn: the image tower sees the rows, the text tower the prompts of all
-    labels, and the logit of a label is its cosine, over a learnt temperature, plus a
-    learnt bias. Since labels stay words, a tuned model also scores labels that it was
-    not trained on, and its embeddings serve as features. It implements the method of
-    MuMIC [1]_.
+    labels and the captions of the rows, where they have any, and the logit of a label
+    is its cosine, over a learnt temperature, plus a learnt bias. Since labels stay
+    words, a tuned model also scores labels that it was not trained on, and its
+    embeddings serve as features. It implements the method of MuMIC [1]_.
 
     Parameters
     ----------
@@ -56,10 +59,16 @@ class CLIPFineTuner(TunedClassifier):
     templates : str or list of str, default="default"
         Where the labels are put, as for :class:`ZeroShotClassifier`. Every step draws
         one prompt per label; predictions average over all of them.
-    image : str, default="image"
-        Column (DataFrame) or key (dict) of the images. Texts of the rows are not used.
+    image, text : str or None, default="image" and None
+        Column (DataFrame) or key (dict) of the images and of the captions; None if X
+        has none, or if they are not to be used.
     image_root : str, os.PathLike or None, default=None
         Folder put before relative image paths.
+    fusion : {"mean", "image", "text"} or Fusion, default="mean"
+        How the unit vectors of image and caption become the row that is compared with
+        the prompts: their mean, with the weights of a :class:`MeanFusion`, or one of
+        them. A row that lacks one of the two is the other, and without `text` the mean
+        is the image.
     trainable : {"all", "last", "projection"}, default="all"
         What learns beside temperature and bias: all weights; the last block of either
         tower and what follows it; or the projections to the embedding. Statistics of
@@ -192,8 +201,10 @@ class CLIPFineTuner(TunedClassifier):
         "model_name": [str],
         "pretrained": [str, None],
         "templates": [str, "array-like"],
-        "image": [str],
+        "image": [str, None],
+        "text": [str, None],
         "image_root": [str, os.PathLike, None],
+        "fusion": [str, Fusion],
         "trainable": [StrOptions({"all", "last", "projection"})],
         "loss": [str, type, nn.Module],
         "loss_params": [dict, None],
@@ -233,7 +244,9 @@ class CLIPFineTuner(TunedClassifier):
         *,
         templates="default",
         image="image",
+        text=None,
         image_root=None,
+        fusion="mean",
         trainable="all",
         loss="tempered_bce",
         loss_params=None,
@@ -266,7 +279,9 @@ class CLIPFineTuner(TunedClassifier):
         self.pretrained = pretrained
         self.templates = templates
         self.image = image
+        self.text = text
         self.image_root = image_root
+        self.fusion = fusion
         self.trainable = trainable
         self.loss = loss
         self.loss_params = loss_params
@@ -301,8 +316,8 @@ class CLIPFineTuner(TunedClassifier):
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows
-            Rows with images, in a form that :class:`CLIPFeaturizer` takes with
-            ``text=None``. Of a row with several images each epoch draws one.
+            Rows in a form that :class:`CLIPFeaturizer` takes with the same `image` and
+            `text`. Of a row with several images each epoch draws one.
         y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
             0 and 1, and NaN where a label is unknown, in the order of `classes`.
         X_val : DataFrame, list or ndarray of m rows, or None, default=None
@@ -319,7 +334,8 @@ class CLIPFineTuner(TunedClassifier):
         Raises
         ------
         ValueError
-            If parameters contradict each other or the data, or a row has no image.
+            If parameters contradict each other or the data, or a row has nothing to
+            learn from.
         ImageDecodeError
             If an image cannot be read.
         WeightsUnavailableError
@@ -356,10 +372,11 @@ class CLIPFineTuner(TunedClassifier):
 
     def _read(self, X, y, names, what):
         """Check rows and targets; return cells and targets."""
-        cells = self._cells(X)
-        targets = check_labelled_rows(cells.image, y, names).astype(np.float32)
-        check_cells(cells, self.image_root, what=what)
-        return cells, targets
+        fusion, cells = self._split(X)
+        targets = check_labelled_rows(range(cells.n_rows), y, names)
+        check_cells(cells, self.image_root, fusion.modalities, what=what)
+        image_weights(fusion, cells)  # fails here, if its weight is none
+        return cells, targets.astype(np.float32)
 
     def _read_validation(self, X_val, y_val, names):
         if (X_val is None) != (y_val is None):
@@ -380,7 +397,8 @@ class CLIPFineTuner(TunedClassifier):
         seed = int(seed) if state is None else state["seed"]
         del state
         given = valid is not None
-        train, valid = part_rows(self, train, valid, backbone, seed)
+        fusion = read_fusion(self.fusion, self.image, self.text)
+        train, valid = part_rows(self, fusion, train, valid, backbone, seed)
         self.validation_rows_ = None if given or valid is None else valid.numbers
         targets = train.targets[train.numbers]
         criterion = make_criterion(copy_loss(self.loss), self.loss_params, targets)
@@ -393,7 +411,7 @@ class CLIPFineTuner(TunedClassifier):
         if self.bias == "auto":
             rng = np.random.default_rng(seed)
             some = rng.permutation(train.numbers)[:_BIAS_ROWS]
-            rows = Rows(train.pictures, train.targets, some)
+            rows = replace(train, numbers=some)
             bias = matching_bias(
                 *training.score(rows, cosines=True), 1 / self.temperature
             )

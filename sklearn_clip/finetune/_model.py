@@ -14,7 +14,7 @@ from sklearn_clip.finetune._layers import keep_statistics
 
 
 class TunedModel:
-    """A model of open_clip with what turns pictures and prompts into logits.
+    """A model of open_clip with what turns rows and prompts into logits.
 
     The temperature and the bias are the model's own `logit_scale` and `logit_bias`, so
     that they are saved with it and known to whoever loads it.
@@ -112,12 +112,37 @@ class TunedModel:
         vectors = found["text_features"] if isinstance(found, dict) else found[1]
         return F.normalize(vectors.float(), dim=-1)
 
-    def logits(self, images, labels):
-        """Score pictures for labels.
+    def encode_rows(self, batch):
+        """Embed rows: pictures and captions, each as a unit vector, by their weights.
 
         Parameters
         ----------
-        images : Tensor of shape (n, embedding_dim)
+        batch : Batch
+            The rows.
+
+        Returns
+        -------
+        Tensor of shape (n, embedding_dim)
+            Unit rows.
+        """
+        weights = torch.from_numpy(batch.weights).to(self.device)[:, None]
+        shown, said = batch.weights > 0, batch.weights < 1
+        if not said.any():
+            return self.encode_images(batch.pictures)
+        texts = self.encode_texts(batch.captions)
+        found = texts.new_zeros(len(batch), texts.shape[1])
+        found = _add_rows(found, said, texts * (1 - weights[said]))
+        if shown.any():
+            images = self.encode_images(batch.pictures)
+            found = _add_rows(found, shown, images * weights[shown])
+        return F.normalize(found, dim=-1)
+
+    def logits(self, rows, labels):
+        """Score rows for labels.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, embedding_dim)
             Unit rows.
         labels : Tensor of shape (n_labels, embedding_dim)
             Unit rows.
@@ -128,12 +153,18 @@ class TunedModel:
             Cosine / temperature + bias.
         """
         scale = self.module.logit_scale.exp()
-        return scale * (images @ labels.T) + self.module.logit_bias
+        return scale * (rows @ labels.T) + self.module.logit_bias
 
     @torch.no_grad()
     def cap(self):
         """Put the temperature back on its bound, after a step beyond it."""
         self.module.logit_scale.clamp_(max=math.log(self._max_scale))
+
+
+def _add_rows(found, chosen, rows):
+    """Add to the chosen rows; not in place, so that gradients go through."""
+    numbers = torch.from_numpy(chosen.nonzero()[0]).to(found.device)
+    return found.index_add(0, numbers, rows)
 
 
 def copy_model(backbone):

@@ -21,7 +21,7 @@ class Pictures:
     ----------
     column : list of list
         The images of each row. Of several, training draws one in every epoch and
-        evaluation takes the first.
+        evaluation takes the first. A row without images is left out of its batch.
     backbone : Backbone
         Prepares the pictures.
     root : str, os.PathLike or None
@@ -59,8 +59,8 @@ class Pictures:
 
         Yields
         ------
-        batch : Tensor
-            Prepared pictures, stacked.
+        batch : Tensor or None
+            Prepared pictures, stacked; None where no row has one.
         rows : ndarray of int
             Their rows.
         """
@@ -71,10 +71,12 @@ class Pictures:
             while parts or waiting:
                 while parts and len(waiting) <= _AHEAD:
                     part = parts.popleft()
-                    jobs = [pool.submit(self.prepare, row, epoch) for row in part]
+                    shown = [row for row in part if self._column[row]]
+                    jobs = [pool.submit(self.prepare, row, epoch) for row in shown]
                     waiting.append((part, jobs))
                 part, jobs = waiting.popleft()
-                yield torch.stack([job.result() for job in jobs]), part
+                done = [job.result() for job in jobs]
+                yield torch.stack(done) if done else None, part
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -1,5 +1,6 @@
 """From the parameters of a fine-tuner to its rows, its plan and its name."""
 
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -9,7 +10,8 @@ from sklearn_clip import embedding
 from sklearn_clip.finetune._checkpoints import run_name
 from sklearn_clip.finetune._encoder import count_workers
 from sklearn_clip.finetune._pictures import Pictures
-from sklearn_clip.finetune._training import Plan, Rows
+from sklearn_clip.finetune._rows import Rows, image_weights
+from sklearn_clip.finetune._training import Plan
 from sklearn_clip.model_selection import multilabel_train_test_split
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -58,18 +60,20 @@ def _digest(part, root):
     cells, targets = part
     images = [
         [embedding.image_digest(image, root).hex() for image in cell]
-        for cell in cells.image
+        for cell in cells.image or []
     ]
-    return run_name(images=images, targets=targets.tobytes())
+    return run_name(images=images, texts=cells.text, targets=targets.tobytes())
 
 
-def part_rows(tuner, train, valid, backbone, seed):
+def part_rows(tuner, fusion, train, valid, backbone, seed):
     """Part training and validation rows.
 
     Parameters
     ----------
     tuner : CLIPFineTuner
         Has the parameters.
+    fusion : Fusion
+        What makes one of image and caption.
     train : tuple of (Cells, ndarray)
         Rows and targets given to train on.
     valid : tuple of (Cells, ndarray), or None
@@ -98,23 +102,33 @@ def part_rows(tuner, train, valid, backbone, seed):
         "seed": seed,
         "num_workers": count_workers(tuner.num_workers),
     }
-    pictures = Pictures(train[0].image, backbone, **options)
-    targets, numbers = train[1], np.arange(len(train[1]))
+    rows = _make_rows(fusion, train, backbone, options)
     if valid is not None:
-        others = Pictures(valid[0].image, backbone, **options)
-        held_out = Rows(others, valid[1], np.arange(len(valid[1])))
-        return Rows(pictures, targets, numbers), held_out
+        return rows, _make_rows(fusion, valid, backbone, options)
     if tuner.early_stopping is None:
-        return Rows(pictures, targets, numbers), None
-    if len(numbers) < 2:
+        return rows, None
+    if len(rows.numbers) < 2:
         raise ValueError(
             "X must have at least two rows to hold one out for validation. Got "
-            f"{len(numbers)}. Pass X_val and y_val, or early_stopping=None."
+            f"{len(rows.numbers)}. Pass X_val and y_val, or early_stopping=None."
         )
     numbers, held_out, *_ = multilabel_train_test_split(
-        numbers, y=targets, test_size=tuner.validation_fraction, random_state=seed
+        rows.numbers,
+        y=rows.targets,
+        test_size=tuner.validation_fraction,
+        random_state=seed,
     )
-    return Rows(pictures, targets, numbers), Rows(pictures, targets, held_out)
+    return replace(rows, numbers=numbers), replace(rows, numbers=held_out)
+
+
+def _make_rows(fusion, part, backbone, options):
+    """All rows of a part, with the images that count."""
+    cells, targets = part
+    weights = image_weights(fusion, cells)
+    images = cells.image or [[]] * cells.n_rows
+    column = [cell if w > 0 else [] for cell, w in zip(images, weights, strict=True)]
+    pictures = Pictures(column, backbone, **options)
+    return Rows(pictures, cells.text, weights, targets, np.arange(cells.n_rows))
 
 
 def make_plan(tuner, device, seed):

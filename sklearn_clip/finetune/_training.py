@@ -59,25 +59,6 @@ class Plan:
 
 
 @dataclass
-class Rows:
-    """Rows with their targets.
-
-    Parameters
-    ----------
-    pictures : Pictures
-        The pictures.
-    targets : ndarray of shape (n, n_labels), dtype float32
-        0, 1 and NaN where unknown.
-    numbers : ndarray of int
-        The rows of both that count.
-    """
-
-    pictures: object
-    targets: np.ndarray
-    numbers: np.ndarray
-
-
-@dataclass
 class Progress:
     """What a training has come to.
 
@@ -178,7 +159,7 @@ class Training:
         with tqdm(
             total=len(self._train.numbers),
             desc=f"epoch {epoch + 1}/{self._plan.max_epochs}",
-            unit="image",
+            unit="row",
             disable=self._plan.verbose < 1,
         ) as bar:
             with _seeded(self._plan.seed + epoch, self._tuned.device):
@@ -218,7 +199,7 @@ class Training:
         plan, rng = self._plan, np.random.default_rng([self._plan.seed, epoch])
         order = rng.permutation(self._train.numbers)
         known = (~np.isnan(self._train.targets)).sum(axis=1)
-        batches = self._train.pictures.batches(order, plan.batch_size, epoch=epoch)
+        batches = self._train.batches(order, plan.batch_size, epoch=epoch)
         self._tuned.train()
         total, seen = 0.0, 0
         with contextlib.closing(batches):
@@ -266,9 +247,9 @@ class Training:
 
     def _run_backward(self, batch, targets, texts, weight):
         with self._autocast():
-            images = self._tuned.encode_images(batch)
+            found = self._tuned.encode_rows(batch)
             labels = self._tuned.encode_texts(texts)
-        loss = self._criterion(self._tuned.logits(images, labels), targets)
+        loss = self._criterion(self._tuned.logits(found, labels), targets)
         self._scaler.scale(loss * weight).backward()
         return loss.item()
 
@@ -277,15 +258,16 @@ class Training:
         size, rows = len(batch), self._step_rows
         while size > 1:
             size //= 2
-            if self._try_backward(batch[:size], targets[:size], texts, 1.0) is not None:
+            some = batch.first(size)
+            if self._try_backward(some, targets[:size], texts, 1.0) is not None:
                 self._optimizer.zero_grad(set_to_none=True)
                 return (
-                    f"A batch of {len(batch)} images and {len(texts)} labels does not "
+                    f"A batch of {len(batch)} rows and {len(texts)} labels does not "
                     f"fit into the memory of the GPU. batch_size={size}, accumulation="
                     f"{math.ceil(rows / size)} does, and takes the same steps."
                 )
         return (
-            f"Not even one image and {len(texts)} labels fit into the memory of the "
+            f"Not even one row and {len(texts)} labels fit into the memory of the "
             "GPU. Train less with trainable='last' or 'projection', take a smaller "
             "model, or fewer labels."
         )
@@ -347,11 +329,11 @@ class Training:
         blocks = []
         with self._autocast():
             labels = self._embed_labels()
-            batches = rows.pictures.batches(rows.numbers, 2 * self._plan.batch_size)
+            batches = rows.batches(rows.numbers, 2 * self._plan.batch_size)
             with contextlib.closing(batches):
-                blocks = [self._tuned.encode_images(batch) for batch, _ in batches]
-        images = torch.cat(blocks)
-        found = images @ labels.T if cosines else self._tuned.logits(images, labels)
+                blocks = [self._tuned.encode_rows(batch) for batch, _ in batches]
+        vectors = torch.cat(blocks)
+        found = vectors @ labels.T if cosines else self._tuned.logits(vectors, labels)
         return found.float().cpu().numpy(), rows.targets[rows.numbers]
 
     def _embed_labels(self):

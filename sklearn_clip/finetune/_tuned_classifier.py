@@ -6,12 +6,14 @@ import warnings
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
+from sklearn_clip.finetune._rows import read_fusion
 from sklearn_clip.finetune._saving import pack_model, unpack_model, write_folder
 
 
@@ -29,7 +31,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows
-            Rows with images.
+            Rows, as for `fit`.
         classes : list of str, dict of str to str or list of str, or None, default=None
             Labels to score, trained on or not, in the form of the parameter `classes`;
             None for those of `fit`. Temperature and bias are those of the trained ones.
@@ -37,7 +39,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n, n_labels), dtype float32
-            P(label = 1), in [0, 1]; 0 for a row without an image.
+            P(label = 1), in [0, 1]; 0 for a row that has nothing.
         """
         logits = self.decision_function(X, classes)
         if classes is not None and getattr(self.loss_, "needs_class_counts", False):
@@ -54,29 +56,31 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows
-            Rows with images.
+            Rows, as for `fit`.
         classes : list of str, dict of str to str or list of str, or None, default=None
             As for `predict_proba`.
 
         Returns
         -------
         ndarray of shape (n, n_labels), dtype float32
-            Cosine / temperature + bias; minus infinity for a row without an image.
+            Cosine / temperature + bias; minus infinity for a row that has nothing.
         """
         check_is_fitted(self)
         labels = self.label_embeddings_
         if classes is not None:
             labels = self._embed_labels(embedding.read_classes(classes)[1])
-        cells = self._cells(X)
-        encoder = self._get_encoder()
-        vectors = encoder.encode_cells(cells, self.image_root, self.verbose)
+        fusion, cells = self._split(X)
+        vectors = self._get_encoder().encode_cells(
+            cells, fusion, self.image_root, self.verbose
+        )
         scores = vectors @ labels.T
         scores /= self.temperature_
         scores += self.bias_
-        blank = [row for row, cell in enumerate(cells.image) if not cell]
-        if blank:
+        blank = find_empty(cells, fusion.modalities)
+        if len(blank):
             warnings.warn(
-                f"{len(blank)} of {len(scores)} rows have no image (first: "
+                f"{len(blank)} of {len(scores)} rows have no "
+                f"{' or '.join(fusion.modalities)} (first: "
                 f"{cells.name_row(blank[0])}). They get no label.",
                 stacklevel=2,
             )
@@ -89,7 +93,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows
-            Rows with images.
+            Rows, as for `fit`.
 
         Returns
         -------
@@ -128,8 +132,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         folder : str or os.PathLike
             As for :meth:`save_pretrained`; the featurizer reads it when it is used.
         **parameters
-            Parameters of the featurizer, beside the model. `image` and `image_root` are
-            those of this object unless they are given.
+            Parameters of the featurizer, beside the model. `image`, `text`,
+            `image_root` and `fusion` are those of this object unless they are given.
 
         Returns
         -------
@@ -137,7 +141,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             With the tuned towers, and a fingerprint of its own.
         """
         name = self.save_pretrained(folder)
-        own = {"image": self.image, "image_root": self.image_root}
+        own = {m: getattr(self, m) for m in ("image", "text", "image_root")}
+        own["fusion"] = clone(self.fusion, safe=False)
         return CLIPFeaturizer(name, None, **own | parameters)
 
     @property
@@ -146,9 +151,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "label_names_")
         return [np.array([0, 1]) for _ in self.label_names_]
 
-    def _cells(self, X):
-        return embedding.split_rows(
-            X, image=self.image, text=None, modalities=("image",)
+    def _split(self, X):
+        """Read what fuses rows, and the columns that it needs."""
+        fusion = read_fusion(self.fusion, self.image, self.text)
+        return fusion, embedding.split_rows(
+            X, image=self.image, text=self.text, modalities=fusion.modalities
         )
 
     def _activate(self, logits):
