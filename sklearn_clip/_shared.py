@@ -33,6 +33,7 @@ __all__ = [
     "check_indicator",
     "check_labelled_rows",
     "import_optional",
+    "nested_estimators",
     "positive_scores",
 ]
 
@@ -91,6 +92,28 @@ def import_optional(module, *, extra, purpose):
             f"{purpose} needs {module}, which is not installed. "
             f"Install it with: pip install 'sklearn-clip[{extra}]'"
         ) from exc
+
+
+def nested_estimators(estimator):
+    """Yield an estimator and those inside it that saw the targets, outermost first.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        A classifier, Pipeline, search or meta-estimator, which is fitted.
+
+    Yields
+    ------
+    estimator instance
+        It, the last step of a Pipeline, the refitted one of a search or meta-estimator.
+    """
+    while estimator is not None:
+        yield estimator
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            best = getattr(estimator, "best_estimator_", None)
+            estimator = getattr(estimator, "estimator_", best)
 
 
 def _as_number(value):

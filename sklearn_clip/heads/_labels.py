@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import import_optional, positive_scores
+from sklearn_clip._shared import import_optional, nested_estimators, positive_scores
 
 
 def labels_to_frame(tags, classes=None):
@@ -156,23 +156,10 @@ def _is_missing(row):
     return row is None or (isinstance(row, float) and row != row)
 
 
-def _steps(estimator):
-    """Yield the estimator and those inside it that saw the targets, outermost first."""
-    while estimator is not None:
-        yield estimator
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            inner = (
-                getattr(estimator, n, None) for n in ("best_estimator_", "estimator_")
-            )
-            estimator = next((e for e in inner if e is not None), None)
-
-
 def _count_labels(estimator):
     """Count the labels of a fitted estimator."""
     check_is_fitted(estimator)
-    for step in _steps(estimator):
+    for step in nested_estimators(estimator):
         classes = getattr(step, "classes_", None)
         if isinstance(classes, list):
             return len(classes)
@@ -190,7 +177,9 @@ def _count_labels(estimator):
 def _names_of(estimator, label_names, n_labels):
     """Names of the labels, given or learnt."""
     if label_names is None:
-        learnt = (getattr(step, "label_names_", None) for step in _steps(estimator))
+        learnt = (
+            getattr(step, "label_names_", None) for step in nested_estimators(estimator)
+        )
         label_names = next((names for names in learnt if names is not None), None)
     if label_names is None:
         raise ValueError(

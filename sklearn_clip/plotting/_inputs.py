@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import positive_scores
+from sklearn_clip._shared import nested_estimators, positive_scores
 from sklearn_clip.metrics._entries import check_targets, column_names
 
 
@@ -87,15 +87,14 @@ def holder(estimator, attribute):
     estimator instance or None
         The outermost one that has it, None if there is none.
     """
-    while estimator is not None:
-        if getattr(estimator, attribute, None) is not None:
-            return estimator
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            inner = getattr(estimator, "best_estimator_", None)
-            estimator = getattr(estimator, "estimator_", inner)
-    return None
+    return next(
+        (
+            part
+            for part in nested_estimators(estimator)
+            if getattr(part, attribute, None) is not None
+        ),
+        None,
+    )
 
 
 def learnt(estimator, attribute):
