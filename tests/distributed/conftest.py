@@ -36,6 +36,7 @@ def cluster():
             object_store_memory=150 * 2**20,
             include_dashboard=False,
             log_to_driver=False,
+            _system_config={"worker_niceness": 0},  # 15 would wait for other work
         )
         ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray

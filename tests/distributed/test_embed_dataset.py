@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,7 @@ def test_two_actors_of_which_one_is_killed_give_what_transform_gives(
         rows_per_file=16,
     )
     assert (notes / "killed").exists()
-    assert len({note.name.partition("-")[0] for note in notes.iterdir()}) >= 3
+    assert len({note.name.partition("-")[0] for note in notes.glob("*-*")}) >= 2
     table = read_features(tmp_path / "features")  # refuses doubled ids
     frame = in_order(frame)
     with pytest.warns(UserWarning, match="1 image could not be read"):
@@ -124,6 +125,26 @@ def test_dataset_without_path_is_lazy(make_tiny, clipart, to_dataset, tmp_path):
     assert type(dataset).__name__ == "Dataset"
     assert "FeaturizeBatch" in repr(dataset)
     assert rows_noted(tmp_path / "notes") == 0
+
+
+def test_images_in_a_folder_and_in_parquet_come_out_as_rows(
+    make_tiny, clipart, cluster, tmp_path
+):
+    paths = clipart[0]["image"].tolist()[:6]
+    encoded = [Path(path).read_bytes() for path in paths[3:]]
+    rows = pd.DataFrame({"bytes": encoded, "path": paths[3:]})
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    files = cluster.data.read_binary_files(paths[:3], include_paths=True)
+    table = cluster.data.read_parquet(str(tmp_path / "rows.parquet"))
+    featurizer = make_tiny(text=None)
+    out = embed_dataset(
+        files.union(table), featurizer, image="bytes", keep=["path"]
+    ).to_pandas()
+    assert sorted(out.columns) == ["failure", "features", "path"]
+    assert sorted(out["path"]) == sorted(paths)
+    assert out["failure"].isna().all()
+    expected = featurizer.transform(out["path"].tolist())
+    np.testing.assert_allclose(np.stack(out["features"]), expected, atol=1e-5)
 
 
 def write_small(frame, make_tiny, folder, **changes):
