@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 import os
 import sqlite3
 import sys
@@ -17,23 +16,14 @@ import torch
 from tqdm import tqdm
 
 from sklearn_clip.embedding import _images
-from sklearn_clip.embedding._streams import most_streams, open_pool, open_streams
+from sklearn_clip.embedding._steps import DIGEST_BYTES, ImageSteps, TextSteps
+from sklearn_clip.embedding._streams import open_pool, open_streams
 
-_DIGEST_BYTES = 16
 _MAX_WORKERS = 8
 # Items that are looked up at once, and texts that are sorted by length at once.
 _BLOCK = 8192
 # Batches that are decoded while others are encoded.
 _AHEAD = 2
-# On a CPU: pictures of one forward pass, and tokens, since a short text costs little.
-_CPU_BATCH = 32
-_SMALL_BATCH = 8
-_CPU_TOKENS = 1024
-# Characters that a token stands for, at the least, in most languages.
-_TOKEN_CHARACTERS = 3
-# Bytes of GPU memory that one more item of a batch may take.
-_ITEM_MEMORY = 2**25
-_BATCH_RANGE = (16, 512)
 # Seconds between two looks at what other processes are encoding.
 _POLL = 0.05
 
@@ -89,9 +79,9 @@ def embed(
     if num_workers == "auto":
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
     if kind == "image":
-        steps = _ImageSteps(backbone, batch_size, root)
+        steps = ImageSteps(backbone, batch_size, root)
     else:
-        steps = _TextSteps(backbone, batch_size)
+        steps = TextSteps(backbone, batch_size)
     with (
         tqdm(
             total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
@@ -119,92 +109,6 @@ def embed(
     return vectors, dict(sorted(failures.items()))
 
 
-class _ImageSteps:
-    """How an image is hashed, prepared and encoded."""
-
-    in_threads = True
-
-    def __init__(self, backbone, batch_size, root):
-        self._backbone = backbone
-        self._batch_size = batch_size
-        self._root = root
-        self.collate = backbone.collate_images
-        self.encode = backbone.encode_images
-
-    def digest(self, item):
-        return _images.image_digest(item, self._root)
-
-    def prepare(self, item, digest):
-        side = self._backbone.draft_side
-        picture = _images.decode_image(item, self._root, draft_side=side)
-        # Between the look at a file's content and its decoding lie hours, maybe.
-        if isinstance(item, str | os.PathLike) and self.digest(item) != digest:
-            raise OSError("the file was changed while it was read")
-        return self._backbone.prepare_image(picture)
-
-    def batches(self, numbers, item):
-        """Cut into batches of one size."""
-        size = self._batch_size
-        if size == "auto":
-            device = self._backbone.device
-            size = _auto_batch_size(device)
-            size = _even_size(len(numbers), size, most_streams(device))
-        return _slices(numbers, [size])
-
-
-class _TextSteps:
-    """How a text is hashed and encoded; nothing is left to prepare."""
-
-    in_threads = False
-
-    def __init__(self, backbone, batch_size):
-        self._backbone = backbone
-        self._batch_size = batch_size
-        self.encode = backbone.encode_texts
-
-    def digest(self, item):
-        return hashlib.blake2b(item.encode(), digest_size=_DIGEST_BYTES).digest()
-
-    def prepare(self, item, digest):
-        return item
-
-    def collate(self, prepared):
-        return prepared
-
-    def batches(self, numbers, item):
-        """Put the longest first: texts of about one length share a batch."""
-        lengths = {number: len(item(number)) for number in numbers}
-        numbers = sorted(numbers, key=lengths.get, reverse=True)
-        size = self._batch_size
-        if size != "auto":
-            return _slices(numbers, [size])
-        if self._backbone.device.type != "cpu":
-            return _slices(numbers, [_auto_batch_size(self._backbone.device)])
-        whole = self._backbone.context_length
-        tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
-        most = _BATCH_RANGE[1]  # should the tower need its padding
-        return _slices(numbers, [max(min(_CPU_TOKENS // t, most), 1) for t in tokens])
-
-
-def _even_size(items, most, streams):
-    """Size of the batches that keeps all streams busy to the end, about equally."""
-    if streams == 1:
-        return most
-    batches = max(math.ceil(items / most), 1)
-    batches = math.ceil(batches / streams) * streams
-    return max(math.ceil(items / batches), min(_SMALL_BATCH, most))
-
-
-def _slices(numbers, sizes):
-    """Cut a list, each slice as long as `sizes` says where it begins."""
-    slices, start = deque(), 0
-    while start < len(numbers):
-        stop = start + sizes[min(start, len(sizes) - 1)]
-        slices.append(numbers[start:stop])
-        start = stop
-    return slices
-
-
 class _Places:
     """Which distinct item, by number, stands at which positions of the call.
 
@@ -226,7 +130,7 @@ class _Places:
         good = np.ones(len(digests), dtype=bool)
         good[list(failures)] = False
         self._good = np.flatnonzero(good)
-        voids = digests[self._good].view(f"V{_DIGEST_BYTES}").ravel()
+        voids = digests[self._good].view(f"V{DIGEST_BYTES}").ravel()
         _, first, inverse = np.unique(voids, return_index=True, return_inverse=True)
         # Numbered in the order of their first positions, not in that of the digests.
         order = np.argsort(first)
@@ -339,7 +243,7 @@ class _Run:
 
     Parameters
     ----------
-    steps : _ImageSteps or _TextSteps
+    steps : ImageSteps or TextSteps
         How items are prepared and encoded.
     shelf : _Shelf
         The store.
@@ -478,7 +382,7 @@ class _Run:
 
 def _digest_all(steps, items, pool):
     """Hash every item: an array of digests, and what could not be read, and why."""
-    digests = np.zeros((len(items), _DIGEST_BYTES), dtype=np.uint8)
+    digests = np.zeros((len(items), DIGEST_BYTES), dtype=np.uint8)
     failures = {}
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
@@ -515,18 +419,6 @@ def _is_out_of_memory(exc):
         or "out of memory" in text  # MPS
         or "can't allocate memory" in text  # the CPU
     )
-
-
-def _auto_batch_size(device):
-    """Items of one forward pass: what fits into a GPU's free memory, in powers of 2."""
-    if device.type != "cuda":
-        return _CPU_BATCH
-    free, _ = torch.cuda.mem_get_info(device)
-    # What torch has set aside and does not use is free for a batch.
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    low, high = _BATCH_RANGE
-    fitting = max(free // _ITEM_MEMORY, 1)
-    return int(min(max(1 << (fitting.bit_length() - 1), low), high))
 
 
 def _space(kind, backbone):

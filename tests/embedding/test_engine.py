@@ -17,7 +17,8 @@ from sklearn_clip.embedding import (
     load_backbone,
 )
 from sklearn_clip.embedding import unit_rows as unit
-from sklearn_clip.embedding._engine import _auto_batch_size, _even_size, embed
+from sklearn_clip.embedding._engine import embed
+from sklearn_clip.embedding._steps import _auto_batch_size, _even_size
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding import _store
+from sklearn_clip.embedding import _database, _store
 
 
 def make_entries(n, *, seed=0, dim=8):
@@ -222,7 +222,7 @@ def test_file_of_a_larger_store_is_made_smaller(tmp_path):
 
 
 def test_bounded_store_is_read_while_another_process_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr(_store, "_TIMEOUT", 0.1)
+    monkeypatch.setattr(_database, "_TIMEOUT", 0.1)
     store = EmbeddingStore(tmp_path, max_bytes=10**6)
     keys, vectors = make_entries(5)
     store.put_many(keys, vectors)

@@ -1,0 +1,227 @@
+"""The file of the embedding store: transactions on SQLite, damage, forks."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import warnings
+import weakref
+from pathlib import Path
+
+_APPLICATION_ID = 0x534B434C  # "SKCL": marks the file as ours
+_FORMAT = 1
+_TIMEOUT = 60  # seconds to wait for other writers
+# Pages of the log after which it is copied into the file.
+_LOG_PAGES = 64
+# One page holds several vectors of the usual 1.5 to 4 kB; SQLite's 4096 would hold one.
+_PAGE_SIZE = 16384
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS items (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, used INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS items_used ON items (used);
+CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (
+    key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1), items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, clock INTEGER NOT NULL);
+INSERT OR IGNORE INTO totals VALUES (1, 0, 0, 0);
+"""
+
+
+class Database:
+    """The file: one connection per process, transactions, damage, forks.
+
+    Parameters
+    ----------
+    file : Path
+        The SQLite file.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.lock = threading.RLock()
+        self._connection = None
+        self._identity = None
+        self._writing = False
+        _databases.add(self)
+
+    def run(self, work, *, write):
+        """Call ``work(connection)`` in one transaction and return what it returns."""
+        try:
+            return self._transact(work, write)
+        except sqlite3.DatabaseError as exc:
+            if "malformed" not in str(exc):
+                raise
+            self._set_aside(exc)
+            return self._transact(work, write)
+
+    def upgrade(self, sql):
+        """Make a reading transaction a writing one; what was read may be older."""
+        if not self._writing:
+            sql.execute("COMMIT")
+            sql.execute("BEGIN IMMEDIATE")
+            self._writing = True
+
+    def size(self):
+        """Return the size of the file in bytes."""
+        return self.file.stat().st_size
+
+    def shrink(self):
+        """Give free pages back to the disk, if nobody is at work on the file."""
+        with self.lock, contextlib.suppress(sqlite3.OperationalError):
+            self._open().execute("VACUUM")
+
+    def close(self):
+        """Close the connection."""
+        with self.lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _transact(self, work, write):
+        with self.lock:
+            sql = self._open()
+            self._writing = write
+            try:
+                sql.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                result = work(sql)
+                if sql.in_transaction:
+                    sql.execute("COMMIT")
+            finally:
+                if sql.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        sql.execute("ROLLBACK")
+        return result
+
+    def _open(self):
+        """Return the connection; opened anew where the file was removed or replaced."""
+        if self._connection is not None and self._identity != _identity(self.file):
+            self.close()
+        if self._connection is None:
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = _connect(self.file)
+            except (OSError, sqlite3.OperationalError) as exc:
+                if isinstance(exc, sqlite3.Error) and "unable to open" not in str(exc):
+                    raise
+                raise OSError(
+                    f"The embedding store {str(self.file)!r} cannot be opened ({exc}). "
+                    "Choose a folder that can be written to, or cache=None."
+                ) from exc
+            self._identity = _identity(self.file)
+        return self._connection
+
+    def _set_aside(self, exc):
+        """Move a damaged file out of the way, unless another process has done so."""
+        with self.lock:
+            mine = self._identity == _identity(self.file)
+            self.close()
+            if mine:
+                aside = self.file.with_name(
+                    f"{self.file.name}.damaged-{time.time_ns()}"
+                )
+                os.replace(self.file, aside)
+                for suffix in ("-wal", "-shm"):
+                    Path(f"{self.file}{suffix}").unlink(missing_ok=True)
+                warnings.warn(
+                    f"The embedding store {str(self.file)!r} is damaged ({exc}). It is "
+                    f"begun anew; the damaged file is now {str(aside)!r}.",
+                    stacklevel=4,
+                )
+
+
+# A connection that is open while the process forks makes SQLite lose what the child
+# commits. Locks are taken before a fork, so that it happens between transactions.
+_databases = weakref.WeakSet()
+_held = []
+
+
+def _before_fork():
+    for database in list(_databases):
+        database.lock.acquire()
+        _held.append(database)
+        database.close()
+
+
+def _after_fork():
+    while _held:
+        _held.pop().lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
+def _identity(file):
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def _connect(file):
+    """Open the file and make its tables, though others may be doing so just now."""
+    sql = sqlite3.connect(
+        file, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            new = _is_new(sql, file)
+            sql.execute(f"PRAGMA page_size={_PAGE_SIZE}")
+            # SQLite does not wait for others where it changes the journal's mode.
+            sql.execute("PRAGMA journal_mode=WAL")
+            sql.execute("PRAGMA synchronous=NORMAL")
+            sql.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            sql.execute(f"PRAGMA journal_size_limit={_LOG_PAGES * _PAGE_SIZE}")
+            if new:
+                _make_tables(sql)
+            return sql
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                sql.close()
+                raise
+            time.sleep(0.01)
+        except (sqlite3.DatabaseError, ValueError) as exc:
+            sql.close()
+            if isinstance(exc, ValueError) or "malformed" in str(exc):
+                raise
+            raise ValueError(_not_a_store(file, exc)) from exc
+
+
+def _is_new(sql, file):
+    """Whether the file holds nothing yet; a file of something else is refused."""
+    sql.execute("BEGIN")  # so that all answers are of one moment
+    (application,) = sql.execute("PRAGMA application_id").fetchone()
+    (version,) = sql.execute("PRAGMA user_version").fetchone()
+    tables = sql.execute("SELECT name FROM sqlite_master").fetchone()
+    sql.execute("COMMIT")
+    if application == _APPLICATION_ID and version != _FORMAT:
+        reason = f"it has format {version}, not {_FORMAT}: another version wrote it"
+        raise ValueError(_not_a_store(file, reason))
+    if application != _APPLICATION_ID and tables:
+        raise ValueError(_not_a_store(file, "it is the database of something else"))
+    return application != _APPLICATION_ID
+
+
+def _make_tables(sql):
+    """Write the tables and, in the same transaction, the mark that they are there."""
+    sql.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        sql.execute(statement)
+    sql.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    sql.execute(f"PRAGMA user_version={_FORMAT}")
+    sql.execute("COMMIT")
+
+
+def _not_a_store(file, reason):
+    return (
+        f"The file {str(file)!r} must be an embedding store of sklearn-clip. It is not "
+        f"({reason}). Remove it, or choose another folder for the cache."
+    )
