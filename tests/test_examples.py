@@ -1,0 +1,57 @@
+"""The gallery is complete and ordered, and the example a user copies first runs."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
+
+
+def read_names(script):
+    """Names that a script takes from this package, as (module, name)."""
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn_clip"):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def test_gallery_is_numbered_without_gaps():
+    numbers = [int(script.stem.split("_")[1]) for script in GALLERY]
+    assert numbers == list(range(1, len(GALLERY) + 1))
+
+
+@pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
+def test_example_has_title_question_and_figure(script):
+    prose = ast.get_docstring(ast.parse(script.read_text()))
+    title, rule, _ = prose.split("\n", maxsplit=2)
+    assert rule == "=" * len(title)
+    assert re.match(r"\*[^*]+\?\*?", prose.split("\n\n")[1])
+    assert "plt.show()" in script.read_text()
+
+
+@pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
+def test_example_uses_public_names_only(script):
+    names = list(read_names(script))
+    assert names
+    for module, name in names:
+        assert not re.search(r"\._", module)
+        public = __import__(module, fromlist=[name]).__all__
+        assert name in public
+
+
+def test_example_of_own_folder_runs(monkeypatch, tmp_path, capsys):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pyplot, "show", pyplot.close)
+    script = EXAMPLES / "plot_10_own_folder.py"
+    names = {"__name__": "__main__"}
+    exec(compile(script.read_text(), str(script), "exec"), names)
+    assert "005.png: it is not an image" in capsys.readouterr().out
+    assert names["untagged"]["tags"].notna().all()
+    written = names["pd"].read_csv(names["folder"] / "tags-complete.csv")
+    assert len(written) == len(names["table"])
+    names["temporary"].cleanup()
+    assert not list(tmp_path.iterdir())
