@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
@@ -32,6 +33,20 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+
+# Every `examples/plot_*.py` that has changed since the last build runs, in the order of
+# the numbers; a failure is an error. They share the embeddings of one session.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "ignore_pattern": r"^(?!plot_)",
+    "within_subsection_order": "FileNameSortKey",
+    "doc_module": ("sklearn_clip",),
+    "backreferences_dir": "auto_examples/backreferences",
+    "log_level": {"backreference_missing": "info"},
+    "download_all_examples": False,
+    "write_computation_times": False,
+}
 
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
