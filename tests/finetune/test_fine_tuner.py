@@ -322,7 +322,7 @@ def test_out_of_memory_says_what_fits(make_tuner, problem, monkeypatch):
     fitted = tuner.set_params(batch_size=3, accumulation=8, max_epochs=1).fit(*problem)
     assert fitted.best_epoch_ == 1
     most = 0
-    with pytest.raises(MemoryError, match="Not even one image"):
+    with pytest.raises(MemoryError, match="Not even one row"):
         tuner.fit(*problem)
 
 
