@@ -30,7 +30,9 @@ __all__ = [
     "_fit_context",
     "_num_samples",
     "_safe_indexing",
+    "by_name",
     "check_indicator",
+    "check_label_order",
     "check_labelled_rows",
     "import_optional",
     "nested_estimators",
@@ -114,6 +116,57 @@ def nested_estimators(estimator):
         else:
             best = getattr(estimator, "best_estimator_", None)
             estimator = getattr(estimator, "estimator_", best)
+
+
+def check_label_order(estimator, y):
+    """Check that the columns of a table are the labels an estimator has learnt.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier, Pipeline, search or meta-estimator.
+    y : object
+        Targets; only a DataFrame with names has an order to be checked.
+
+    Raises
+    ------
+    ValueError
+        If the names are others, or stand in another order.
+    """
+    names = getattr(y, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return
+    parts = nested_estimators(estimator)
+    learnt = (getattr(part, "label_names_", None) for part in parts)
+    learnt = next((list(found) for found in learnt if found is not None), None)
+    if learnt is None or learnt == list(names):
+        return
+    differ = [pair[0] != pair[1] for pair in zip(names, learnt, strict=False)]
+    at = [*differ, True].index(True)
+    raise ValueError(
+        "y must have the labels of the fitted classifier as columns, in their order: "
+        f"pass y[list(classifier.label_names_)]. Got {list(names)[at : at + 1]} "
+        f"instead of {learnt[at : at + 1]} (column {at})."
+    )
+
+
+def by_name(values):
+    """Turn a Series whose index is no count into a dict; leave anything else.
+
+    Parameters
+    ----------
+    values : object
+        One number per label, perhaps.
+
+    Returns
+    -------
+    object
+        A dict, or what was given.
+    """
+    index = getattr(values, "index", None)
+    if not hasattr(values, "to_dict") or index is None:
+        return values
+    return values if list(index) == list(range(len(index))) else values.to_dict()
 
 
 def _as_number(value):

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import by_name, import_optional
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
     check_predictions,
@@ -50,8 +50,10 @@ def multilabel_report(
     y_score : {array-like, DataFrame} of shape (n_samples, n_labels) or None, \
             default=None
         Probabilities or decision values. None leaves the AP out.
-    thresholds : float, array-like of shape (n_labels,) or None, default=None
-        A label is predicted where its score is at least this; infinity is never. Shown
+    thresholds : float, array-like of shape (n_labels,), dict, Series or None, \
+            default=None
+        A label is predicted where its score is at least this; infinity is never. A dict
+        or a Series with names gives the cut of each label by its name. Shown
         in the table. None cuts probabilities at 0.5, and shows no threshold if `y_pred`
         is given, which is never cut.
     label_names : sequence of length n_labels or None, default=None
@@ -118,7 +120,7 @@ def multilabel_report(
     scores = None if y_score is None else check_scores(y_score, y_true, entries)
     names = _choose_names(label_names, (y_true, y_score, y_pred), n_labels)
     if thresholds is not None or y_pred is None:
-        thresholds = _check_thresholds(thresholds, y_pred, scores, n_labels)
+        thresholds = _check_thresholds(thresholds, y_pred, scores, names)
     if y_pred is None:
         # float32 scores are compared in float64, as ThresholdOptimizer does.
         predicted = scores >= thresholds
@@ -169,8 +171,9 @@ def _choose_names(label_names, tables, n_labels):
     return names
 
 
-def _check_thresholds(thresholds, y_pred, scores, n_labels):
-    """One cut per label."""
+def _check_thresholds(thresholds, y_pred, scores, names):
+    """One cut per label, by name if they have names."""
+    n_labels = len(names)
     if y_pred is None and scores is None:
         raise ValueError("y_pred or y_score must be given. Got None for both.")
     if thresholds is None:
@@ -182,6 +185,15 @@ def _check_thresholds(thresholds, y_pred, scores, n_labels):
                 "thresholds=0."
             )
         thresholds = 0.5
+    thresholds = by_name(thresholds)
+    if isinstance(thresholds, dict):
+        lacking = [name for name in names if name not in thresholds]
+        if lacking:
+            raise ValueError(
+                "thresholds must have a cut for every label. "
+                f"Got none for {lacking[:10]}."
+            )
+        thresholds = [thresholds[name] for name in names]
     cuts = np.asarray(thresholds, dtype=np.float64)
     if cuts.shape not in ((), (n_labels,)):
         raise ValueError(

@@ -5,7 +5,7 @@ from inspect import signature
 
 import numpy as np
 
-from sklearn_clip._shared import positive_scores
+from sklearn_clip._shared import check_label_order, positive_scores
 from sklearn_clip.metrics._entries import check_targets
 from sklearn_clip.metrics._masked import (
     masked_f1_score,
@@ -73,14 +73,16 @@ class MultiLabelScorer:
         Raises
         ------
         ValueError
-            If `y_true` is not 2-dimensional or the estimator gives another number of
-            labels.
+            If `y_true` is not 2-dimensional, is a DataFrame of other labels than the
+            estimator has learnt or in another order, or the estimator gives another
+            number of labels.
         TypeError
             If scores are needed and the estimator has neither `predict_proba` nor
             `decision_function`.
         """
         # Before the estimator works, which is the slow part.
         n_labels = check_targets(y_true).positive.shape[1]
+        check_label_order(estimator, y_true)
         if self.response == "scores":
             response, _ = positive_scores(estimator, X, n_labels)
         else:

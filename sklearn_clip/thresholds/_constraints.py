@@ -69,6 +69,13 @@ def read_bound(optimizer, *, held_out, weighted):
             "min_precision and min_recall must go with strategy='per_label' or "
             "'global': they bound cuts, not a number of labels. Got 'top_k'."
         )
+    if given and (optimizer.at_least_one or optimizer.max_labels is not None):
+        raise ValueError(
+            "min_precision and min_recall must go without at_least_one and "
+            "max_labels, which change what the cuts predict: the bound would not be "
+            f"kept. Got at_least_one={optimizer.at_least_one}, "
+            f"max_labels={optimizer.max_labels}."
+        )
     if confidence is not None:
         _check_confidence(optimizer, given, held_out=held_out, weighted=weighted)
     for quantity, value in given.items():
@@ -95,13 +102,6 @@ def _check_confidence(optimizer, given, *, held_out, weighted):
             "confidence must go with strategy='per_label': the labels of one row are "
             "not independent, so they cannot be pooled. "
             f"Got {optimizer.strategy!r}."
-        )
-    if optimizer.at_least_one or optimizer.max_labels is not None:
-        raise ValueError(
-            "confidence must go without at_least_one and max_labels, which change "
-            "what the cuts predict. Got "
-            f"at_least_one={optimizer.at_least_one}, "
-            f"max_labels={optimizer.max_labels}."
         )
     if weighted:
         raise ValueError(

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_clip._shared import by_name
+
 
 class ScoredRows(NamedTuple):
     """Scores of rows that the classifier has not seen, and what is known of them.
@@ -210,7 +212,8 @@ def override_cuts(cuts, new, *, label_names, probability):
     cuts : ndarray of shape (n_labels,)
         The present cuts.
     new : float, array-like of shape (n_labels,) or dict of {label name: cut}
-        One cut for all, one for each, or those to change.
+        One cut for all, one for each, or those to change. A Series that has names is
+        read as a dict.
     label_names : list
         Name of every label.
     probability : bool
@@ -227,6 +230,7 @@ def override_cuts(cuts, new, *, label_names, probability):
         If a name is unknown, the number of cuts is wrong, or a cut is NaN or out of
         range.
     """
+    new = by_name(new)
     if isinstance(new, dict):
         cuts = cuts.copy()
         for name, cut in new.items():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import has_fit_parameter
@@ -77,8 +77,11 @@ def make_splits(cv, X, Y, *, random_state, split_params):
 def weight_parameter(estimator):
     """Name of the `fit` parameter that takes row weights, or None without one.
 
-    In a Pipeline it is the last step's, written ``step__sample_weight``.
+    In a Pipeline it is the last step's, written ``step__sample_weight``; a search hands
+    on what it is given to the estimator that it searches over.
     """
+    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+        return weight_parameter(estimator.estimator)
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]
         inner = weight_parameter(last)

@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     _check_sample_weight,
     _fit_context,
     check_indicator,
+    check_label_order,
     positive_scores,
 )
 from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
@@ -109,7 +110,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         cut are never given.
     max_labels : int or None, default=None
         Keep no more labels than this in a row, those of the highest scores. Both rules
-        are applied in the search as well.
+        are applied in the search as well. Neither goes with a bound, which it would
+        break.
     shrinkage : "auto", float >= 0 or None, default="auto"
         How far the cuts of labels with few positives are drawn towards the cut for
         all labels: a number of positives `m` that the latter weighs as much as, in
@@ -334,12 +336,13 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if `refit`
-            is False and `cv` has several splits, or if a bound is given twice or
-            cannot be guaranteed.
+            If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if its
+            columns are not in the order of the labels that the estimator knows, if
+            `refit` is False and `cv` has several splits, or if a bound is given twice
+            or cannot be kept.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
-            `decision_function`.
+            `decision_function`, or if a prefit or frozen one is given `fit_params`.
         sklearn.exceptions.NotFittedError
             If a prefit or frozen estimator is not fitted.
         """
@@ -356,15 +359,15 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             held_out=self._is_prefit() or not self.refit,
             weighted=sample_weight is not None,
         )
+        folds = self._fit_and_score(X, targets, fit_params)
+        check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
+        self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        elif hasattr(self, "label_names_"):
-            del self.label_names_
-
-        folds = self._fit_and_score(X, targets, fit_params)
         self._choose_cuts(folds, targets, sample_weight, bound)
         for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
@@ -450,10 +453,11 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If `y` is not a 2-dimensional array of 0, 1 and NaN with one column per
-            label.
+            label, or a DataFrame of other labels.
         """
         predicted = self.predict(X)
         targets, _ = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
+        check_label_order(self, y)
         if targets.shape != predicted.shape:
             raise ValueError(
                 f"y must have shape {predicted.shape}, like the predictions. "
@@ -471,10 +475,10 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        thresholds : float, array-like of shape (n_labels,) or dict
-            One cut for all labels, one for each, or a dict from label name (column
-            number where `y` had no names) to cut, which leaves the others alone.
-            Infinity means never. Cuts of probabilities lie in [0, 1].
+        thresholds : float, array-like of shape (n_labels,), dict or Series
+            One cut for all labels, one for each, or a dict or Series from label name
+            (column number where `y` had no names) to cut, which leaves the others
+            alone. Infinity means never. Cuts of probabilities lie in [0, 1].
 
         Returns
         -------
@@ -523,6 +527,12 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
         if self._is_prefit():
             check_is_fitted(self.estimator)
+            unused = sorted(params.keys() - {"sample_weight"})
+            if unused:
+                raise TypeError(
+                    "fit must get no parameters of the estimator's fit where it is "
+                    f"prefit or frozen: nothing is fitted. Got {unused}."
+                )
             self.estimator_ = self.estimator
             scores, method = positive_scores(self.estimator, X, Y.shape[1])
             return [FoldScores(np.arange(len(Y)), scores, method)]

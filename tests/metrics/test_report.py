@@ -187,3 +187,14 @@ def test_targets_without_a_positive_have_no_ap():
 def test_bad_options_are_refused(options, match):
     with pytest.raises(ValueError, match=match):
         multilabel_report([[0, 1], [1, 1]], **{"y_score": [[0.5] * 2] * 2, **options})
+
+
+def test_cuts_go_by_name():
+    Y = pd.DataFrame({"cat": [1, 0, 1], "dog": [0, 1, 1]})
+    P = np.array([[0.9, 0.8], [0.7, 0.6], [0.3, 0.5]])
+    expected = multilabel_report(Y, y_score=P, thresholds=[0.2, 0.7])
+    for cuts in ({"dog": 0.7, "cat": 0.2}, pd.Series({"dog": 0.7, "cat": 0.2})):
+        found = multilabel_report(Y, y_score=P, thresholds=cuts)
+        pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ValueError, match=r"a cut for every label.*\['cat'\]"):
+        multilabel_report(Y, y_score=P, thresholds={"dog": 0.7})

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import sklearn_clip.metrics as metrics
+from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.metrics import (
     MultiLabelScorer,
     gap_at_k_scorer,
@@ -258,3 +259,13 @@ def test_scores_where_labels_are_needed_say_what_to_do():
 def test_targets_are_checked_before_the_estimator_works():
     with pytest.raises(ValueError, match="y_true must have 2 dimensions"):
         gap_scorer(object(), X, Y[:, 0])
+
+
+def test_targets_in_another_order_than_the_estimator_learnt_are_refused():
+    X, Y = make_multilabel_classification(n_classes=4, random_state=0)
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    head = MultiLabelLogisticRegression().fit(X, Y)
+    assert map_scorer(head, X, Y) > 0.5
+    for scorer in (map_scorer, masked_f1_macro_scorer):
+        with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
+            scorer(head, X, Y[list("dcba")])

@@ -193,6 +193,8 @@ HELD_OUT = {**SURE, "cv": 0.5, "refit": False}
         ({**HELD_OUT, "strategy": "global"}, "cannot be pooled"),
         ({**HELD_OUT, "at_least_one": True}, "without at_least_one and max_labels"),
         ({**HELD_OUT, "max_labels": 3}, "without at_least_one and max_labels"),
+        ({"min_precision": 0.8, "at_least_one": True}, "bound would not be kept"),
+        ({"min_recall": 0.8, "max_labels": 1}, "bound would not be kept"),
     ],
 )
 def test_contradictory_bounds_are_refused(wrong, message):

@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
+from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds import ThresholdOptimizer
 from sklearn_clip.thresholds._folds import make_splits
@@ -312,6 +313,52 @@ def test_prefit_and_frozen_are_scored_and_never_fitted(data, logistic, frozen):
         f1_score(Y[75:], scores >= tuned.thresholds_, average="macro")
     )
     assert tuned.score(X[75:], Y[75:]) == pytest.approx(tuned.best_score_)
+
+
+def test_columns_in_another_order_than_the_classifier_learnt_are_refused(data):
+    X, Y = data
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    other = Y[list("abdc")]
+    head = MultiLabelLogisticRegression().fit(X, Y)
+    tuned = ThresholdOptimizer(head, cv="prefit").fit(X, Y)
+    for call in (tuned.fit, tuned.score):
+        with pytest.raises(ValueError, match=r"\['d'\] instead of \['c'\] .column 2"):
+            call(X, other)
+    assert tuned.score(X, Y) == tuned.score(X, Y.to_numpy())
+
+
+def test_prefit_refuses_parameters_that_nobody_takes(data, logistic):
+    tuned = ThresholdOptimizer(logistic.fit(*data), cv="prefit")
+    with pytest.raises(TypeError, match=r"nothing is fitted. Got \['colour'\]"):
+        tuned.fit(*data, colour=3)
+
+
+def test_names_of_features_go_with_the_frame_they_came_from(data, logistic):
+    X, Y = data
+    tuned = ThresholdOptimizer(logistic, cv=2)
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    assert len(tuned.fit(frame, Y).feature_names_in_) == X.shape[1]
+    assert not hasattr(tuned.fit(X, Y), "feature_names_in_")
+
+
+def test_cuts_of_a_series_go_by_name(data):
+    X, Y = data
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=2).fit(X, Y)
+    cuts = pd.Series({"d": 0.9, "a": 0.1, "b": 0.5, "c": 0.4})
+    assert tuned.set_thresholds(cuts).thresholds_.tolist() == [0.1, 0.5, 0.4, 0.9]
+    unnamed = pd.Series([0.2, 0.3, 0.4, 0.5])
+    assert tuned.set_thresholds(unnamed).thresholds_.tolist() == unnamed.tolist()
+
+
+def test_weights_reach_what_a_search_searches_over(data):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    search = GridSearchCV(MultiLabelLogisticRegression(), {"C": [1.0]}, cv=2)
+    tuned = ThresholdOptimizer(search, cv=2).fit(X, Y, sample_weight=weight)
+    alone = MultiLabelLogisticRegression().fit(X, Y, sample_weight=weight)
+    best = tuned.estimator_.best_estimator_
+    np.testing.assert_allclose(best.coef_, alone.coef_, atol=1e-6)
 
 
 def test_unfitted_prefit_is_refused(data, logistic):
