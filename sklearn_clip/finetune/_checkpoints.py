@@ -1,33 +1,10 @@
 """Checkpoints of a training: written at once or not at all, read if they are of it."""
 
-import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
 
 import torch
-
-
-def run_name(**facts):
-    """Name a training by all that its outcome depends on.
-
-    Parameters
-    ----------
-    **facts : object
-        Parameters, fingerprints and data: numbers, strings, lists, or bytes.
-
-    Returns
-    -------
-    str
-        A digest.
-    """
-    facts = {
-        name: hashlib.blake2b(value).hexdigest() if isinstance(value, bytes) else value
-        for name, value in facts.items()
-    }
-    text = json.dumps(facts, sort_keys=True, default=repr)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 class Checkpoint:

@@ -20,10 +20,12 @@ from sklearn_clip.finetune._checkpoints import Checkpoint
 from sklearn_clip.finetune._checks import check_cells, make_criterion
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
+from sklearn_clip.finetune._naming import run_name
 from sklearn_clip.finetune._preparation import (
     DTYPES,
     make_plan,
     name_training,
+    naming_parameters,
     part_rows,
 )
 from sklearn_clip.finetune._rows import image_weights, read_fusion
@@ -119,7 +121,8 @@ class CLIPFineTuner(TunedClassifier):
     checkpoint_dir : str, os.PathLike or None, default=None
         Folder for a checkpoint after every epoch. Where `fit` is called again with the
         same data and parameters, it goes on from there; a training that had come to its
-        end is not repeated. One file per training; remove it when it is not needed.
+        end is not repeated. A loss of your own counts by its name and its values, not
+        by its code. One file per training; remove it when it is not needed.
     device : str, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
@@ -342,6 +345,8 @@ class CLIPFineTuner(TunedClassifier):
             If the model is neither on this machine nor to be fetched.
         MemoryError
             If a batch does not fit on the GPU; the message says which one does.
+        TypeError
+            If a loss is none, or with `checkpoint_dir` holds what cannot be compared.
         FloatingPointError
             If the loss becomes infinite or NaN.
         """
@@ -350,6 +355,8 @@ class CLIPFineTuner(TunedClassifier):
         train = self._read(X, y, names, "X")
         valid = self._read_validation(X_val, y_val, names)
         make_criterion(self.loss, self.loss_params, train[1])  # fails here, if it does
+        if self.checkpoint_dir is not None:
+            run_name(**naming_parameters(self))  # fails here, if it does
         if 1 / self.temperature > self.max_scale * (1 + 1e-9):
             raise ValueError(
                 f"temperature must be at least 1 / max_scale = {1 / self.max_scale:g}. "

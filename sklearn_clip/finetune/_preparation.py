@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from sklearn_clip import embedding
-from sklearn_clip.finetune._checkpoints import run_name
 from sklearn_clip.finetune._encoder import count_workers
+from sklearn_clip.finetune._naming import run_name
 from sklearn_clip.finetune._pictures import Pictures
 from sklearn_clip.finetune._rows import Rows, image_weights
 from sklearn_clip.finetune._training import Plan
@@ -21,6 +21,23 @@ _NO_MATTER = {
     *("checkpoint_dir", "device", "num_workers", "verbose", "random_state"),
     *("classes", "templates"),
 }
+
+
+def naming_parameters(tuner):
+    """Pick the parameters that the outcome of a training depends on.
+
+    Parameters
+    ----------
+    tuner : CLIPFineTuner
+        Has the parameters.
+
+    Returns
+    -------
+    dict
+        Values by name.
+    """
+    parameters = tuner.get_params(deep=False)
+    return {name: parameters[name] for name in parameters.keys() - _NO_MATTER}
 
 
 def name_training(tuner, backbone, prompts, train, valid):
@@ -42,11 +59,10 @@ def name_training(tuner, backbone, prompts, train, valid):
     str
         A digest.
     """
-    parameters = {k: v for k, v in tuner.get_params().items() if k not in _NO_MATTER}
     seed = tuner.random_state
     return run_name(
-        **parameters,
-        seed=seed if isinstance(seed, Integral) else None,
+        **naming_parameters(tuner),
+        seed=int(seed) if isinstance(seed, Integral) else None,
         fingerprint=backbone.fingerprint,
         prompts=prompts,
         rows=[_digest(part, tuner.image_root) for part in (train, valid)],

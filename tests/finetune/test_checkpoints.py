@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_clip.finetune._checkpoints import Checkpoint, run_name, write_atomically
+from sklearn_clip.finetune._checkpoints import Checkpoint, write_atomically
 from sklearn_clip.finetune._training import schedule
 
 
@@ -38,17 +38,6 @@ def test_checkpoint_is_read_back_and_leftovers_are_removed(tmp_path):
     nowhere = Checkpoint(None, "name")
     nowhere.write(state)
     assert nowhere.read(cpu) is None
-
-
-def test_run_name_depends_on_every_fact():
-    facts = {"lr": 0.1, "rows": ["a", "b"], "y": np.arange(3).tobytes()}
-    names = {
-        run_name(**facts),
-        run_name(**facts | {"lr": 0.2}),
-        run_name(**facts | {"rows": ["b", "a"]}),
-        run_name(**facts | {"y": np.arange(3, 6).tobytes()}),
-    }
-    assert len(names) == 4 and run_name(**facts) in names
 
 
 def test_rate_rises_then_falls_to_zero():

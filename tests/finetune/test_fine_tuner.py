@@ -21,8 +21,13 @@ from sklearn_clip import (
     top_labels,
 )
 from sklearn_clip.embedding import load_backbone
-from sklearn_clip.losses import LOSSES, AsymmetricLoss, TemperedBCELoss
+from sklearn_clip.losses import LOSSES, AsymmetricLoss, BCELoss, TemperedBCELoss
 from sklearn_clip.metrics import macro_average_precision_score
+
+
+class AnyWeights(BCELoss):
+    def __init__(self, weights):
+        super().__init__(list(weights))
 
 
 def state_of(tuner):
@@ -261,6 +266,11 @@ def test_errors_come_before_a_model_is_loaded(
     shuffled = pd.DataFrame(Y, columns=["green", "red", "blue"])
     frame = pd.DataFrame({"image": X}, index=[f"r{i}" for i in range(len(X))])
     frame.iloc[7, 0] = str(tmp_path / "text.png")
+    unnamed = {
+        "loss": AnyWeights,
+        "loss_params": {"weights": (w for w in [1.0])},
+        "checkpoint_dir": tmp_path,
+    }
     cases = [
         (X, Y[:, :2], {}, ValueError, "each of the 3 labels of classes. Got 2"),
         (X, Y[:, 0], {}, ValueError, "y must have 2 dimensions"),
@@ -274,6 +284,7 @@ def test_errors_come_before_a_model_is_loaded(
         (X, Y, {"classes": ["a", "a", "b"]}, ValueError, "must be distinct"),
         (X, Y, {"templates": "photo of"}, ValueError, "templates must be one of"),
         (X, Y, {"loss_params": {"gamma": 1}}, TypeError, "gamma"),
+        (X, Y, unnamed, TypeError, r"Got loss_params\['weights'\]=<generator"),
     ]
     for rows, targets, parameters, error, message in cases:
         with pytest.raises(error, match=message):
@@ -404,3 +415,22 @@ def test_finished_training_is_read_and_others_have_their_own_file(
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read.*Remove it to start anew"):
         clone(tuner).fit(X, Y)
+
+
+@pytest.mark.parametrize("as_module", [True, False])
+def test_checkpoint_is_of_the_values_of_its_loss(
+    make_tuner, problem, tmp_path, as_module
+):
+    def fit(weight, folder):
+        weights = np.full(3, weight)
+        loss = {"loss": "bce", "loss_params": {"pos_weight": weights}}
+        if as_module:
+            loss = {"loss": BCELoss(pos_weight=weights)}
+        tuner = make_tuner(checkpoint_dir=folder, trainable="projection", **loss)
+        return tuner.set_params(max_epochs=1).fit(*problem)
+
+    fit(1.0, tmp_path)
+    again = fit(50.0, tmp_path)
+    assert_same_model(again, fit(50.0, None))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert fit(50.0, tmp_path).history_ == again.history_  # read, seconds and all
