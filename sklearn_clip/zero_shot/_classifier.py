@@ -97,9 +97,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         ``"cosine"`` a cosine. A dict names labels and leaves the others at ``"auto"``,
         infinity is never, and None leaves all to `top_k`. ``"auto"`` is 0.2, and with
         ``calibrate=True`` a cut per label for the best expected F1. For cosines there
-        is none.
+        is none. It is read by `fit`; `top_k` and `at_least_one` are read at every
+        prediction, and may be changed with ``set_params`` on the fitted object.
     top_k : int or None, default=None
-        Labels of a row at most, those of the highest scores.
+        Labels of a row at most: of those that reach their cuts, the ones of the highest
+        scores.
     at_least_one : bool, default=False
         Give a row without a label the one of the highest score.
     calibrate : bool, default=False
@@ -362,7 +364,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a cosine has no threshold.
+            If there is neither a threshold nor `top_k`.
         """
         check_is_fitted(self)
         if np.isnan(self.thresholds_).any():
@@ -371,6 +373,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
                 "depends on the model (0.2 to 0.3 for many). Got 'auto'. Pass a "
                 "number, top_k, or calibrate=True, or wrap this in ThresholdOptimizer."
             )
+        self._check_top_k(self.thresholds_)
         cuts = self.thresholds_
         if self._has_logits():
             cuts = np.where(np.isinf(cuts), cuts, logit(np.clip(cuts, 0, 1)))
@@ -447,7 +450,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
                 "scoring='softmax' needs at least two labels that compete. Got "
                 f"{names}. Use scoring='contrast'."
             )
-        self._read_cuts(names, self.threshold)
+        self._check_top_k(self._read_cuts(names, self.threshold))
         if self.featurizer is not None:
             check_featurizer(self.featurizer)
         if self.calibrate and (X is None or y is None):
@@ -477,6 +480,15 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         if not self._has_logits():
             auto = np.nan if self.top_k is None else -np.inf
         return read_cuts(threshold, names, auto, probability=self._has_logits())
+
+    def _check_top_k(self, cuts):
+        """Check that there is a `top_k` where labels are left to it."""
+        if self.top_k is None and np.isneginf(cuts).any():
+            raise ValueError(
+                "Without a threshold top_k must be given, or every row would have all "
+                f"labels. Got threshold={self.threshold!r} and top_k=None. Pass top_k, "
+                "or fit with a number, one for each label, or a dict as threshold."
+            )
 
     def _calibrate(self, X, targets):
         """Learn scale and bias of every label, and where to cut."""

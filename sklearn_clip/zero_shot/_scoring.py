@@ -195,7 +195,7 @@ def decide(scores, cuts, *, top_k=None, at_least_one=False):
     cuts : ndarray of shape (n_labels,)
         On the scale of the scores; a label needs at least this. Infinity: never.
     top_k : int or None
-        Labels of a row at most, those of the highest scores.
+        Labels of a row at most, of those that reach their cuts the highest.
     at_least_one : bool
         Give a row without a label the one of the highest score.
 
@@ -205,12 +205,12 @@ def decide(scores, cuts, *, top_k=None, at_least_one=False):
         The labels.
     """
     chosen = scores >= cuts.astype(np.float64)
-    n_labels = scores.shape[1]
-    if top_k is not None and top_k < n_labels:
-        first = np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k]
-        among = np.zeros_like(chosen)
-        np.put_along_axis(among, first, True, axis=1)
-        chosen &= among
+    if top_k is not None:
+        full = np.flatnonzero(chosen.sum(axis=1) > top_k)
+        reached = np.where(chosen[full], scores[full], -np.inf)
+        first = np.argpartition(-reached, top_k - 1, axis=1)[:, :top_k]
+        chosen[full] = False
+        chosen[full[:, None], first] = True
     if at_least_one:
         allowed = np.flatnonzero(cuts < np.inf)
         without = np.flatnonzero(~chosen.any(axis=1) & ~np.isnan(scores[:, 0]))

@@ -210,6 +210,20 @@ def test_threshold_top_k_and_at_least_one_decide(clip, pictures):
     np.testing.assert_array_equal(never[:, 2:], scores[:, 2:] >= 0.2)
 
 
+def test_top_k_is_read_at_every_prediction_and_threshold_at_fit(clip, pictures):
+    model = ZeroShotClassifier(NAMES, clip, threshold=None, top_k=1).fit()
+    assert (model.predict(pictures).sum(axis=1) == 1).all()
+    model.set_params(top_k=2, threshold=1.0)
+    assert (model.predict(pictures).sum(axis=1) == 2).all()
+    model.set_params(top_k=None)
+    with pytest.raises(ValueError, match="top_k must be given.*Got threshold=1.0"):
+        model.predict(pictures)
+    assert model.fit().predict(pictures).sum() == 0
+    cosines = ZeroShotClassifier(NAMES, clip, scoring="cosine", top_k=3).fit()
+    with pytest.raises(ValueError, match="top_k must be given.*Got threshold='auto'"):
+        cosines.set_params(top_k=None).predict(pictures)
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
@@ -220,6 +234,7 @@ def test_threshold_top_k_and_at_least_one_decide(clip, pictures):
         ({"threshold": 2.0}, ValueError, "threshold must be a probability"),
         ({"threshold": {"bird": 0.1}}, ValueError, "must name labels.*'bird'"),
         ({"top_k": 0}, ValueError, "The 'top_k' parameter"),
+        ({"threshold": None}, ValueError, "top_k must be given.*Got threshold=None"),
         ({"logit_scale": 0}, ValueError, "The 'logit_scale' parameter"),
         ({"calibrate": True}, ValueError, "X and y must be given to fit"),
         ({"featurizer": "ViT-B-32"}, ValueError, "The 'featurizer' parameter"),

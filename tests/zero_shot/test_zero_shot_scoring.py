@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, log_softmax, logsumexp
 
+from sklearn_clip.thresholds._decoding import decode
 from sklearn_clip.zero_shot import _scoring
 from sklearn_clip.zero_shot._scoring import Scorer, decide, read_cuts
 
@@ -131,18 +132,27 @@ def test_decisions_obey_cut_number_and_minimum(scores, cuts, top_k, at_least_one
     scores = scores + np.arange(24, dtype=np.float32).reshape(6, 4) / 1000
     found = decide(scores, cuts, top_k=top_k, at_least_one=at_least_one)
     for row, chosen in zip(scores, found, strict=True):
-        first = np.argsort(-row)[:top_k]
-        expected = {j for j in first if row[j] >= cuts[j]}
+        reached = [j for j in np.argsort(-row) if row[j] >= cuts[j]]
+        expected = set(reached[:top_k])
         allowed = [j for j in range(4) if cuts[j] < np.inf]
         if at_least_one and not expected and allowed:
             expected = {max(allowed, key=lambda j: row[j])}
         assert set(np.flatnonzero(chosen)) == expected
 
 
+def test_label_below_its_cut_takes_no_place_among_the_first():
+    scores = np.array([[0.9, 0.5, 0.4]])
+    for first in (0.95, np.inf):
+        cuts = np.array([first, 0.3, 0.3])
+        found = decide(scores, cuts, top_k=1)
+        assert found.tolist() == [[False, True, False]]
+        np.testing.assert_array_equal(found, decode(scores, cuts, limit=1))
+
+
 def test_row_of_nan_gets_no_label():
     scores = np.array([[np.nan, np.nan], [0.1, 0.2]])
     found = decide(scores, np.array([-np.inf, 0.5]), top_k=1, at_least_one=True)
-    assert found.tolist() == [[False, False], [False, True]]
+    assert found.tolist() == [[False, False], [True, False]]
 
 
 def test_cuts_are_read_from_every_form():
