@@ -1,10 +1,13 @@
 """A binary classifier that survives a label with one class."""
 
+import warnings
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
+    UNUSED,
     MetadataRouter,
     MethodMapping,
     process_routing,
@@ -65,13 +68,16 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     array([0., 0., 0., 0.])
     """
 
+    # With metadata routing, it is the classifier that asks for weights.
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
     _parameter_constraints: dict = {"estimator": [HasMethods(["fit", "predict"])]}
 
     def __init__(self, estimator):
         self.estimator = estimator
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **fit_params):
+    def fit(self, X, y, sample_weight=None, **fit_params):
         """Fit the classifier, if there are two classes to tell apart.
 
         Parameters
@@ -81,8 +87,10 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         y : array-like of shape (n_samples,)
             One or two classes. One class must be 0 or 1 (False or True), so that the
             other one is known.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights, for a classifier whose `fit` takes them.
         **fit_params : dict
-            Handed on to the classifier's `fit`; `sample_weight` only if it takes it.
+            Handed on to the classifier's `fit`.
 
         Returns
         -------
@@ -93,6 +101,11 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         ------
         ValueError
             If y has more than two classes, or one that is neither 0 nor 1.
+
+        Warns
+        -----
+        UserWarning
+            If there are weights, which the classifier does not take.
         """
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -108,7 +121,7 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             )
         if len(classes) == 2:
             self.classes_, self.constant_ = classes, None
-            params = self._inner_params(fit_params)
+            params = self._inner_params(sample_weight, fit_params)
             self.estimator_ = clone(self.estimator).fit(X, y, **params)
         else:
             self.classes_ = np.array([0, 1]).astype(classes.dtype)
@@ -178,12 +191,20 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         check_is_fitted(self, "classes_")
         return self.estimator_.n_features_in_
 
-    def _inner_params(self, fit_params):
+    def _inner_params(self, sample_weight, fit_params):
+        if sample_weight is not None:
+            fit_params = fit_params | {"sample_weight": sample_weight}
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **fit_params).estimator.fit
-        if not has_fit_parameter(self.estimator, "sample_weight"):
-            fit_params = {k: v for k, v in fit_params.items() if k != "sample_weight"}
-        return fit_params
+        if sample_weight is None or has_fit_parameter(self.estimator, "sample_weight"):
+            return fit_params
+        warnings.warn(
+            "sample_weight is ignored: the fit of "
+            f"{type(self.estimator).__name__} takes none.",
+            UserWarning,
+            stacklevel=5,  # through the decorator of `fit`
+        )
+        return {k: v for k, v in fit_params.items() if k != "sample_weight"}
 
     def get_metadata_routing(self):
         """Say that the classifier's `fit` takes the metadata.

@@ -16,7 +16,7 @@ from skorch.utils import is_dataset, to_numpy
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from sklearn_clip._shared import Interval, StrOptions
+from sklearn_clip._shared import Interval, StrOptions, check_label_order
 from sklearn_clip.heads._batches import RowDataset, encode_targets, make_loader
 from sklearn_clip.heads._modules import (
     CLIPAdapterHead,
@@ -257,7 +257,8 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
         ------
         ValueError
             If `X` or `y` holds what it must not, their lengths differ, a parameter is
-            out of range, or the module cannot split the features' width.
+            out of range, or the module cannot split the features' width; if training
+            goes on and `y` has other labels, or another order of them.
         TypeError
             If `X` is a torch Dataset.
         """
@@ -531,6 +532,8 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
                 f"y must have {self.n_labels_} labels, like the y the net was fitted "
                 f"on. Got {targets.shape[1]}."
             )
+        else:
+            check_label_order(self, y)
         return X, targets
 
     def _check_unknown(self, targets):

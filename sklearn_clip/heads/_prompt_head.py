@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip.heads._targets import check_targets
 
@@ -84,6 +84,7 @@ class PromptHead(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_labels)
             P(label = 1), in [0, 1].
         """
+        check_is_fitted(self, "slope_")
         return expit(self.slope_ * self.decision_function(X) + self.intercept_)
 
     def predict(self, X):

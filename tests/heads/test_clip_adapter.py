@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score
 
 from sklearn_clip import CLIPFeaturizer, MultiLabelNet, ThresholdOptimizer
@@ -179,6 +180,13 @@ def test_wrong_shapes_are_refused(data):
         make_adapter(holed).fit(X, Y)
     with pytest.raises(ValueError, match="'alpha' parameter .* must be a float in"):
         make_adapter(prompts, alpha=1.5).fit(X, Y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_unfitted_classifier_says_so(data, method):
+    X, _, prompts = data
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(CLIPAdapterClassifier(prompts), method)(X)
 
 
 def test_thresholds_are_tuned_on_it(data):

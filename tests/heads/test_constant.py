@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import config_context
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.fixes import parse_version
 
 from sklearn_clip import ConstantSafeClassifier, ThresholdOptimizer
 
@@ -98,7 +100,8 @@ def test_weights_reach_a_classifier_that_takes_them(data):
     expected = LogisticRegression().fit(X, Y[:, 0], sample_weight=weight)
     np.testing.assert_array_equal(weighted.estimator_.coef_, expected.coef_)
     ignored = ConstantSafeClassifier(KNeighborsClassifier())
-    ignored.fit(X, Y[:, 0], sample_weight=weight)
+    with pytest.warns(UserWarning, match="sample_weight is ignored.*KNeighborsClas"):
+        ignored.fit(X, Y[:, 0], sample_weight=weight)
     with config_context(enable_metadata_routing=True):
         routed = ConstantSafeClassifier(
             LogisticRegression().set_fit_request(sample_weight=True)
@@ -107,8 +110,43 @@ def test_weights_reach_a_classifier_that_takes_them(data):
         np.testing.assert_array_equal(routed.estimator_.coef_, expected.coef_)
 
 
+def test_weights_pass_through_scikit_learn_to_every_member(data):
+    X, Y = data
+    weight = np.arange(60) % 3
+    model = MultiOutputClassifier(ConstantSafeClassifier(LogisticRegression()))
+    model.fit(X, Y, sample_weight=weight)
+    for label in (0, 1):
+        expected = LogisticRegression().fit(X, Y[:, label], sample_weight=weight)
+        found = model.estimators_[label].estimator_.coef_
+        np.testing.assert_array_equal(found, expected.coef_)
+    with config_context(enable_metadata_routing=True):
+        inner = LogisticRegression().set_fit_request(sample_weight=True)
+        routed = MultiOutputClassifier(ConstantSafeClassifier(inner))
+        routed.fit(X, Y, sample_weight=weight)
+        found = routed.estimators_[1].estimator_.coef_
+        np.testing.assert_array_equal(found, expected.coef_)
+
+
+EXPECTED = {}
+if parse_version(sklearn.__version__) < parse_version("1.7"):
+    # For binary classifiers class 0 is what the first row has, which the checks do not
+    # keep the same row.
+    EXPECTED = dict.fromkeys(
+        [
+            "check_sample_weight_equivalence_on_dense_data",
+            "check_sample_weight_equivalence_on_sparse_data",
+        ],
+        "compares fits to different targets",
+    )
+
 # A list, where `parametrize_with_checks` of scikit-learn 1.6 hands pytest a generator.
-CHECKS = list(estimator_checks_generator(ConstantSafeClassifier(LogisticRegression())))
+CHECKS = list(
+    estimator_checks_generator(
+        ConstantSafeClassifier(LogisticRegression()),
+        expected_failed_checks=EXPECTED,
+        mark="xfail",
+    )
+)
 
 
 @pytest.mark.parametrize("estimator, check", CHECKS)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score
 
 from sklearn_clip import CLIPFeaturizer, ThresholdOptimizer, TipAdapterClassifier
@@ -126,6 +127,13 @@ def test_wrong_shapes_are_refused(data):
         TipAdapterClassifier(prompts).fit(X[1:], Y)
     with pytest.raises(ValueError, match="y must have 2 dimensions.*reshape"):
         TipAdapterClassifier(prompts[:1]).fit(X, Y[:, 0])
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_unfitted_classifier_says_so(data, method):
+    X, _, prompts = data
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(TipAdapterClassifier(prompts), method)(X)
 
 
 def test_thresholds_are_tuned_on_it(data):
