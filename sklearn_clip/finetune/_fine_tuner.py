@@ -366,15 +366,23 @@ class CLIPFineTuner(TunedClassifier):
         backbone = embedding.load_backbone(
             self.model_name, self.pretrained, device="cpu", precision="fp32"
         )
-        self._templates = templates
-        self._prompts = _fill(descriptions, templates)
-        checkpoint = self._open_checkpoint(backbone, train, valid)
-        self._train(train, valid, backbone, device, checkpoint)
-        self.label_names_ = np.array(names, dtype=object)
-        self._tokenizer, self._config = backbone.tokenizer, backbone.config
-        self._tokenizer_files = read_tokenizer(self.model_name, backbone.config)
-        self.__dict__.pop("_encoder", None)  # of an earlier fit
-        self.label_embeddings_ = self._embed_labels(descriptions)
+        prompts = _fill(descriptions, templates)
+        checkpoint = self._open_checkpoint(backbone, prompts, train, valid)
+        learnt = self._train(train, valid, prompts, backbone, device, checkpoint)
+        parts = learnt["model_"], backbone.tokenizer, backbone.config
+        encoder = self._make_encoder(*parts)
+        labels = embedding.embed_prompts(encoder, descriptions, templates)
+        learnt |= {
+            "label_names_": np.array(names, dtype=object),
+            "label_embeddings_": labels,
+            "_templates": templates,
+            "_tokenizer": backbone.tokenizer,
+            "_config": backbone.config,
+            "_tokenizer_files": read_tokenizer(self.model_name, backbone.config),
+            "_encoder": (self._encoder_setting(), encoder),
+        }
+        # Together at the end: a fit that fails changes nothing of what was learnt.
+        vars(self).update(learnt)
         return self
 
     def _read(self, X, y, names, what):
@@ -390,15 +398,15 @@ class CLIPFineTuner(TunedClassifier):
             raise ValueError("X_val and y_val must be given together. Got one of them.")
         return None if X_val is None else self._read(X_val, y_val, names, "X_val")
 
-    def _open_checkpoint(self, backbone, train, valid):
+    def _open_checkpoint(self, backbone, prompts, train, valid):
         """Open the file of this training; without a folder nothing is written."""
         if self.checkpoint_dir is None:
             return Checkpoint(None, "")
-        name = name_training(self, backbone, self._prompts, train, valid)
+        name = name_training(self, backbone, prompts, train, valid)
         return Checkpoint(self.checkpoint_dir, name)
 
-    def _train(self, train, valid, backbone, device, checkpoint):
-        """Train a copy of the model; set what is learnt."""
+    def _train(self, train, valid, prompts, backbone, device, checkpoint):
+        """Train a copy of the model; return the attributes that are learnt."""
         state = checkpoint.read(torch.device("cpu"))
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         seed = int(seed) if state is None else state["seed"]
@@ -406,7 +414,6 @@ class CLIPFineTuner(TunedClassifier):
         given = valid is not None
         fusion = read_fusion(self.fusion, self.image, self.text)
         train, valid = part_rows(self, fusion, train, valid, backbone, seed)
-        self.validation_rows_ = None if given or valid is None else valid.numbers
         targets = train.targets[train.numbers]
         criterion = make_criterion(copy_loss(self.loss), self.loss_params, targets)
         model = copy_model(backbone)
@@ -414,7 +421,7 @@ class CLIPFineTuner(TunedClassifier):
         tuned.set_logits(self.temperature, 0 if self.bias == "auto" else self.bias)
         set_trainable(model, self.trainable)
         plan = make_plan(self, device, seed)
-        training = Training(tuned, criterion, self._prompts, train, valid, plan)
+        training = Training(tuned, criterion, prompts, train, valid, plan)
         if self.bias == "auto":
             rng = np.random.default_rng(seed)
             some = rng.permutation(train.numbers)[:_BIAS_ROWS]
@@ -424,12 +431,16 @@ class CLIPFineTuner(TunedClassifier):
             )
             model.logit_bias.data.fill_(bias)
         training.run(checkpoint)
-        self.history_ = training.progress.history
-        self.best_epoch_ = training.progress.best_epoch or len(self.history_)
-        self.model_ = model.to("cpu").eval().requires_grad_(False)
-        self.loss_ = criterion.to("cpu")
-        self.temperature_ = 1 / model.logit_scale.exp().item()
-        self.bias_ = model.logit_bias.item()
+        history = training.progress.history
+        return {
+            "validation_rows_": None if given or valid is None else valid.numbers,
+            "history_": history,
+            "best_epoch_": training.progress.best_epoch or len(history),
+            "model_": model.to("cpu").eval().requires_grad_(False),
+            "loss_": criterion.to("cpu"),
+            "temperature_": 1 / model.logit_scale.exp().item(),
+            "bias_": model.logit_bias.item(),
+        }
 
 
 def _fill(descriptions, templates):

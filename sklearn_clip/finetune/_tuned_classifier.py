@@ -168,17 +168,22 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _get_encoder(self):
-        """Put the tuned model on the device, once."""
-        if "_encoder" not in self.__dict__:
-            self._encoder = Encoder(
-                self.model_,
-                self._tokenizer,
-                self._config,
-                embedding.resolve_device(self.device),
-                self.precision,
-                self.num_workers,
-            )
-        return self._encoder
+        """Put the tuned model on the device, again where that or another changed."""
+        setting, encoder = vars(self).get("_encoder", (None, None))
+        if setting != self._encoder_setting():
+            parts = self.model_, self._tokenizer, self._config
+            encoder = self._make_encoder(*parts)
+            self._encoder = self._encoder_setting(), encoder
+        return encoder
+
+    def _encoder_setting(self):
+        return self.device, self.precision, self.num_workers
+
+    def _make_encoder(self, model, tokenizer, config):
+        device = embedding.resolve_device(self.device)
+        return Encoder(
+            model, tokenizer, config, device, self.precision, self.num_workers
+        )
 
     def _pack(self):
         return pack_model(self.model_, self._config, self._tokenizer_files)

@@ -1,6 +1,5 @@
 """Checkpoints: whole or not at all; and the schedule that they go on with."""
 
-import numpy as np
 import pytest
 import torch
 

@@ -1,5 +1,6 @@
 """CLIPFineTuner: what it learns, keeps, refuses and saves."""
 
+import io
 import os
 import signal
 import subprocess
@@ -38,6 +39,13 @@ def assert_same_model(one, other):
     states = state_of(one), state_of(other)
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0)
+
+
+def dump(tuner):
+    file = io.BytesIO()
+    joblib.dump(tuner, file)
+    file.seek(0)
+    return file
 
 
 def test_training_learns_the_labels_and_leaves_the_shared_model_alone(
@@ -313,6 +321,51 @@ def test_unreadable_image_is_named_at_prediction(make_tuner, problem):
 def test_loss_that_explodes_is_named(make_tuner, problem):
     with pytest.raises(FloatingPointError, match=r"epoch \d+\). Lower lr"):
         make_tuner(lr=1e30, max_grad_norm=None, warmup=0).fit(*problem)
+
+
+EXPLODES = {"lr": 1e30, "logit_lr": 1e30, "max_grad_norm": None, "warmup": 0}
+
+
+def test_fit_that_fails_leaves_what_was_learnt_before(make_tuner, problem):
+    X, Y = problem
+    early = {"early_stopping": "loss", "validation_fraction": 0.25}
+    tuner = make_tuner(templates="a {}", max_epochs=1, **early).fit(X, Y)
+    before = vars(tuner).copy()
+    expected = tuner.predict_proba(X[:4], classes=["dog"])
+    tuner.set_params(**EXPLODES, templates="none", random_state=1)
+    with pytest.raises(FloatingPointError):
+        tuner.fit(X, Y)
+    changed = {name for name in before if vars(tuner)[name] is not before[name]}
+    assert changed == {*EXPLODES, "templates", "random_state"}
+    found = tuner.predict_proba(X[:4], classes=["dog"])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_first_fit_that_fails_leaves_an_unfitted_tuner(make_tuner, problem):
+    X, Y = problem
+    tuner = make_tuner(**EXPLODES, early_stopping="loss")
+    with pytest.raises(FloatingPointError):
+        tuner.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        tuner.predict(X)
+    assert not hasattr(tuner, "classes_")
+
+
+def test_device_precision_and_threads_may_change_after_a_prediction(
+    make_tuner, problem
+):
+    X, Y = problem
+    tuner = make_tuner(max_epochs=1, trainable="projection").fit(X, Y)
+    full = tuner.decision_function(X)
+    rounded = tuner.set_params(precision="bf16").decision_function(X)
+    assert not np.array_equal(rounded, full)
+    expected = joblib.load(dump(tuner)).decision_function(X)
+    np.testing.assert_array_equal(rounded, expected)
+    np.testing.assert_allclose(rounded, full, atol=0.3)
+    tuner.set_params(precision="fp32", num_workers=2)
+    np.testing.assert_array_equal(tuner.decision_function(X), full)
+    with pytest.raises(ValueError, match="device"):
+        tuner.set_params(device="nowhere").decision_function(X)
 
 
 def test_out_of_memory_says_what_fits(make_tuner, problem, monkeypatch):
