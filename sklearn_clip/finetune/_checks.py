@@ -93,7 +93,8 @@ def make_criterion(loss, params, targets):
     Raises
     ------
     ValueError
-        If there is no such loss, or it has a temperature of its own.
+        If there is no such loss, or it has a temperature or other parameters of its own
+        to learn, or is no mean.
     TypeError
         If it is no loss.
     """
@@ -113,4 +114,25 @@ def make_criterion(loss, params, targets):
             "n_samples": (~np.isnan(targets)).sum(axis=0),
         }
         params = counts | params
-    return make_loss(loss, **params)
+    criterion = make_loss(loss, **params)
+    _check_criterion(criterion)
+    return criterion
+
+
+def _check_criterion(criterion):
+    """Check that passes may be parts of a step, and that nothing else has to learn."""
+    reduction = getattr(criterion, "reduction", "mean")
+    if reduction in ("none", "sum"):
+        raise ValueError(
+            "loss must be a mean, since passes of one step are weighted by their known "
+            f"entries. Got reduction={reduction!r} in {type(criterion).__name__}. Pass "
+            "reduction='mean'."
+        )
+    learns = [name for name, p in criterion.named_parameters() if p.requires_grad]
+    if learns:
+        raise ValueError(
+            "loss must have nothing to learn: the optimizer moves the model, its "
+            f"temperature and its bias alone. Got {learns} in "
+            f"{type(criterion).__name__}. Freeze it with requires_grad_(False), or "
+            "register it as a buffer."
+        )

@@ -76,7 +76,8 @@ class CLIPFineTuner(TunedClassifier):
         tower and what follows it; or the projections to the embedding. Statistics of
         batch normalisation never change.
     loss : str, type or Module, default="tempered_bce"
-        A name of `sklearn_clip.losses.LOSSES`, or a loss over (logits, targets).
+        A name of `sklearn_clip.losses.LOSSES`, or a loss over (logits, targets), which
+        is a mean and has nothing to learn.
         ``"tempered_bce"`` is binary cross-entropy on the tempered logits, to which all
         other losses are applied as well.
     loss_params : dict or None, default=None

@@ -13,6 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from torch import nn
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -39,6 +40,12 @@ def assert_same_model(one, other):
     states = state_of(one), state_of(other)
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0)
+
+
+class Scaled(BCELoss):
+    def __init__(self, learns=True):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()), requires_grad=learns)
 
 
 def dump(tuner):
@@ -292,6 +299,16 @@ def test_errors_come_before_a_model_is_loaded(
         (X, Y, {"classes": ["a", "a", "b"]}, ValueError, "must be distinct"),
         (X, Y, {"templates": "photo of"}, ValueError, "templates must be one of"),
         (X, Y, {"loss_params": {"gamma": 1}}, TypeError, "gamma"),
+        (X, Y, {"loss_params": {"reduction": "none"}}, ValueError, "Got reduction='n"),
+        (X, Y, {"loss": BCELoss(reduction="sum")}, ValueError, "Got reduction='sum'"),
+        (
+            X,
+            Y,
+            {"loss": nn.BCEWithLogitsLoss(reduction="sum")},
+            ValueError,
+            "must be a mean",
+        ),
+        (X, Y, {"loss": Scaled}, ValueError, r"to learn.*Got \['factor'\] in Scaled"),
         (X, Y, unnamed, TypeError, r"Got loss_params\['weights'\]=<generator"),
     ]
     for rows, targets, parameters, error, message in cases:
@@ -366,6 +383,12 @@ def test_device_precision_and_threads_may_change_after_a_prediction(
     np.testing.assert_array_equal(tuner.decision_function(X), full)
     with pytest.raises(ValueError, match="device"):
         tuner.set_params(device="nowhere").decision_function(X)
+
+
+def test_loss_may_hold_what_does_not_learn(make_tuner, problem):
+    parameters = {"max_epochs": 1, "trainable": "projection"}
+    given = make_tuner(loss=Scaled(learns=False), **parameters).fit(*problem)
+    assert_same_model(given, make_tuner(loss="bce", **parameters).fit(*problem))
 
 
 def test_out_of_memory_says_what_fits(make_tuner, problem, monkeypatch):
