@@ -10,7 +10,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing, check_consistent_length
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils.validation import (
     _check_method_params,
     _check_sample_weight,
@@ -22,6 +28,7 @@ __all__ = [
     "ImageDecodeError",
     "Interval",
     "ModelMismatchError",
+    "Options",
     "RealNotInt",
     "StrOptions",
     "WeightsUnavailableError",
@@ -30,14 +37,22 @@ __all__ = [
     "_fit_context",
     "_num_samples",
     "_safe_indexing",
+    "as_binary",
+    "as_targets",
+    "binary_entries",
     "by_name",
     "check_indicator",
     "check_label_order",
     "check_labelled_rows",
     "import_optional",
+    "is_missing",
+    "label_array",
     "nested_estimators",
     "positive_scores",
 ]
+
+_ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
+_TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
 
 
 class ImageDecodeError(ValueError):
@@ -169,14 +184,114 @@ def by_name(values):
     return values if list(index) == list(range(len(index))) else values.to_dict()
 
 
-def _as_number(value):
-    """1.0, 0.0 or NaN of an object, infinity if it is none of them."""
+def is_missing(value):
+    """Tell whether a cell is empty: None, NaN, NaT or NA."""
+    if value is None or type(value).__name__ == "NAType":  # NA has no truth value
+        return True
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def as_binary(value):
+    """0.0 or 1.0 of a cell of targets, NaN if it is empty, infinity otherwise."""
+    if is_missing(value):
+        return np.nan
     try:
-        if value is None or value != value:
-            return np.nan
-        return float(value) if value == 0 or value == 1 else np.inf
-    except (TypeError, ValueError):  # pandas' NA has no truth value
-        return np.nan if type(value).__name__ == "NAType" else np.inf
+        return float(value == 1) if value == 0 or value == 1 else np.inf
+    except (TypeError, ValueError):  # an array has no truth value
+        return np.inf
+
+
+def label_array(names):
+    """Put names of labels, which may be tuples, into a 1-D array; None stays."""
+    if names is None:
+        return None
+    names = list(names)
+    array = np.empty(len(names), dtype=object)
+    array[:] = names
+    return array
+
+
+def as_targets(y):
+    """Turn targets into a dense array, and tell lists of tags from a table.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame}
+        Targets.
+
+    Returns
+    -------
+    ndarray
+        The targets, not checked.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None, or its rows are lists of different lengths.
+    """
+    if y is None:
+        raise ValueError(
+            "A classifier requires y to be passed, but the target y is None."
+        )
+    if sparse.issparse(y):
+        return y.toarray()
+    try:
+        values = np.asarray(y)
+    except ValueError:  # rows of different lengths
+        values = np.asarray(y, dtype=object)
+    if values.ndim == 1 and values.dtype == object:
+        rows = (row for row in enumerate(values) if isinstance(row[1], _ROW_TYPES))
+        number, row = next(rows, (0, None))
+        if row is not None:
+            raise ValueError(
+                f"y must be a table of 0 and 1 with one column per label. Got {row!r} "
+                f"(row {number}), beside rows of other lengths. {_TAGS_HINT}"
+            )
+    return values
+
+
+def binary_entries(values, names=None):
+    """Check a table of targets.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN, None or NA where a label is unknown.
+    names : ndarray of shape (n_labels,), or None, default=None
+        Names of the labels, for the error.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), dtype=float32 or float64
+        0, 1 and NaN.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no label, or anything else in them.
+    """
+    if 0 in values.shape:
+        raise ValueError(
+            "y must have at least one row and one label. "
+            f"Got an array of shape {values.shape}."
+        )
+    if values.dtype.kind in "biuf":
+        numbers = values if values.dtype.kind == "f" else values.astype(np.float32)
+        good = (values == 0) | (values == 1) | np.isnan(numbers)
+    else:
+        numbers = np.frompyfunc(as_binary, 1, 1)(values).astype(np.float32)
+        good = ~np.isinf(numbers)
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        name = "" if names is None else f", label {names[column]!r}"
+        hint = f" {_TAGS_HINT}" if isinstance(values[row, column], str) else ""
+        raise ValueError(
+            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
+            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
+            + hint
+        )
+    return numbers
 
 
 def check_indicator(y, *, one_dimensional_hint=""):
@@ -202,37 +317,16 @@ def check_indicator(y, *, one_dimensional_hint=""):
         If `y` is None, is not 2-dimensional, is empty, holds anything but 0, 1 and
         unknown, or if nothing in it is known.
     """
-    if y is None:
-        raise ValueError(
-            "A classifier requires y to be passed, but the target y is None."
-        )
-    names = getattr(y, "columns", None)
-    names = None if names is None else np.array(list(names), dtype=object)
-    values = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    names = label_array(getattr(y, "columns", None))
+    values = as_targets(y)
     if values.ndim != 2:
         raise ValueError(
             "y must have 2 dimensions, (n_samples, n_labels), with one column of 0 "
             f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}."
             + (f" {one_dimensional_hint}" if one_dimensional_hint else "")
         )
-    if 0 in values.shape:
-        raise ValueError(
-            "y must have at least one row and one label. "
-            f"Got an array of shape {values.shape}."
-        )
-    if values.dtype.kind in "biuf":
-        numbers = values.astype(np.float64)
-    else:
-        numbers = np.frompyfunc(_as_number, 1, 1)(values).astype(np.float64)
+    numbers = binary_entries(values, names).astype(np.float64)
     unknown = np.isnan(numbers)
-    good = (numbers == 0) | (numbers == 1) | unknown
-    if not good.all():
-        row, column = np.argwhere(~good)[0]
-        name = "" if names is None else f", label {names[column]!r}"
-        raise ValueError(
-            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
-            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
-        )
     if unknown.all():
         raise ValueError("y must hold at least one known label. Got NaN only.")
     return numbers if unknown.any() else numbers.astype(np.int64), names

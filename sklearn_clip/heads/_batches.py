@@ -3,7 +3,13 @@
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+)
 
 from sklearn_clip.heads._targets import check_targets
 
@@ -44,7 +50,8 @@ def make_loader(dataset, params, *, training):
     params : dict
         Parameters of the loader, which go before ours; -1 for a `batch_size` of all.
     training : bool
-        Whether the rows are to be trained on.
+        Whether the rows are to be trained on. Then a single row that is left over
+        joins the batch before.
 
     Returns
     -------
@@ -58,7 +65,44 @@ def make_loader(dataset, params, *, training):
     params = defaults | params
     if params["batch_size"] == -1:
         params["batch_size"] = len(dataset)
+    if training:
+        params = _join_last_row(dataset, params)
     return DataLoader(dataset, **params)
+
+
+class _JoinedBatches(BatchSampler):
+    """Batches of rows, of which the last takes the only row that is left over."""
+
+    def __len__(self):
+        return super().__len__() - 1
+
+    def __iter__(self):
+        batches = super().__iter__()
+        before = next(batches)
+        for batch in batches:
+            if len(batch) == 1:
+                before = before + batch
+            else:
+                yield before
+                before = batch
+        yield before
+
+
+def _join_last_row(dataset, params):
+    """Parameters of a loader without a last batch of one row, if there would be one."""
+    sampler, size = params.get("sampler"), params["batch_size"]
+    rows = dataset if sampler is None else sampler
+    if size is None or size == 1 or not hasattr(rows, "__len__"):
+        return params
+    if len(rows) < size or len(rows) % size != 1 or params.get("drop_last"):
+        return params
+    ours = ("batch_size", "drop_last", "sampler", "shuffle")
+    if sampler is None and params.get("shuffle"):
+        sampler = RandomSampler(dataset, generator=params.get("generator"))
+    elif sampler is None:
+        sampler = SequentialSampler(dataset)
+    params = {name: value for name, value in params.items() if name not in ours}
+    return params | {"batch_sampler": _JoinedBatches(sampler, size, False)}
 
 
 def encode_targets(y, classes=None):

@@ -4,7 +4,13 @@ import numpy as np
 from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import import_optional, nested_estimators, positive_scores
+from sklearn_clip._shared import (
+    import_optional,
+    is_missing,
+    label_array,
+    nested_estimators,
+    positive_scores,
+)
 
 
 def labels_to_frame(tags, classes=None):
@@ -13,8 +19,8 @@ def labels_to_frame(tags, classes=None):
     Parameters
     ----------
     tags : iterable of iterable of str
-        The labels of each row; None or NaN for a row about which nothing is known. A
-        Series keeps its index.
+        The labels of each row; None, NaN or NA for a row about which nothing is
+        known. A Series keeps its index.
     classes : list of str or None, default=None
         The labels and their order; None takes all that occur, sorted.
 
@@ -28,7 +34,7 @@ def labels_to_frame(tags, classes=None):
     TypeError
         If a row is a str: it would be split into letters.
     ValueError
-        If a tag is not among `classes`.
+        If a tag is missing, or not among `classes`.
 
     Examples
     --------
@@ -41,7 +47,7 @@ def labels_to_frame(tags, classes=None):
     """
     pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
     rows = list(tags)
-    unknown = np.array([_is_missing(row) for row in rows], dtype=bool)
+    unknown = np.array([is_missing(row) for row in rows], dtype=bool)
     for number, row in enumerate(rows):
         if isinstance(row, str | bytes):
             raise TypeError(
@@ -49,6 +55,13 @@ def labels_to_frame(tags, classes=None):
                 f"(row {number}). Split it first, for example row.split(',')."
             )
     rows = [() if lost else tuple(row) for row, lost in zip(rows, unknown, strict=True)]
+    for number, row in enumerate(rows):
+        for place, tag in enumerate(row):
+            if is_missing(tag):
+                raise ValueError(
+                    f"A tag must not be missing. Got {tag!r} (row {number}, tag "
+                    f"{place}). Leave it out, or give None for a row of unknown tags."
+                )
     known = None if classes is None else set(classes)
     for number, row in enumerate(rows if known is not None else ()):
         strange = [tag for tag in row if tag not in known]
@@ -86,7 +99,8 @@ def predict_labels(estimator, X, label_names=None):
     Raises
     ------
     ValueError
-        If the estimator knows no names and none are given.
+        If the estimator knows no names and none are given, or it is not fitted on
+        labels of 0 and 1.
 
     Examples
     --------
@@ -101,6 +115,15 @@ def predict_labels(estimator, X, label_names=None):
     if hasattr(predicted, "toarray"):
         predicted = predicted.toarray()
     predicted = np.asarray(predicted)
+    if predicted.ndim == 1:  # some drop the only column
+        strange = predicted[~np.isin(predicted, [0, 1])]
+        if len(strange):
+            raise ValueError(
+                "predict must give 0 and 1 for every label. Got "
+                f"{strange.tolist()[0]!r} from {type(estimator).__name__}. Fit it on a "
+                "table with one column per label (labels_to_frame makes one)."
+            )
+        predicted = predicted.reshape(-1, 1)
     names = _names_of(estimator, label_names, predicted.shape[1])
     return [[str(name) for name in names[row != 0]] for row in predicted]
 
@@ -143,6 +166,14 @@ def top_labels(estimator, X, k=5, label_names=None):
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k must be a positive integer. Got {k!r}.")
     n_labels = _count_labels(estimator)
+    if n_labels is None and label_names is not None:
+        n_labels = len(label_names)
+    if n_labels is None:
+        raise ValueError(
+            "The estimator must be a fitted multi-label classifier. Got "
+            f"{type(estimator).__name__}, which does not tell its number of labels. "
+            "Give label_names."
+        )
     names = _names_of(estimator, label_names, n_labels)
     scores, _ = positive_scores(estimator, X, n_labels)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
@@ -152,12 +183,8 @@ def top_labels(estimator, X, k=5, label_names=None):
     ]
 
 
-def _is_missing(row):
-    return row is None or (isinstance(row, float) and row != row)
-
-
 def _count_labels(estimator):
-    """Count the labels of a fitted estimator."""
+    """Count the labels of a fitted estimator; None where it does not tell."""
     check_is_fitted(estimator)
     for step in nested_estimators(estimator):
         classes = getattr(step, "classes_", None)
@@ -168,10 +195,7 @@ def _count_labels(estimator):
             count = len(classes)
         if count is not None:
             return count
-    raise ValueError(
-        "The estimator must be a fitted multi-label classifier. Got "
-        f"{type(estimator).__name__}, which does not tell its number of labels."
-    )
+    return None
 
 
 def _names_of(estimator, label_names, n_labels):
@@ -191,4 +215,4 @@ def _names_of(estimator, label_names, n_labels):
             f"label_names must have one name for each of the {n_labels} labels. Got "
             f"{len(label_names)}."
         )
-    return np.asarray(label_names, dtype=object)
+    return label_array(label_names)

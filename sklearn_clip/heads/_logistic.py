@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -16,6 +16,7 @@ from sklearn_clip._shared import (
     _check_sample_weight,
     _fit_context,
 )
+from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._newton import Solution, solve
 from sklearn_clip.heads._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads._products import make_products
@@ -85,7 +86,7 @@ def fit_columns(
     return result
 
 
-class LinearMultiLabelClassifier(ClassifierMixin, BaseEstimator):
+class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
     """What a fitted linear multi-label classifier does: scores, probabilities, labels.
 
     It reads `coef_`, `intercept_` and `classes_`.

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNet
@@ -16,7 +16,8 @@ from skorch.utils import is_dataset, to_numpy
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from sklearn_clip._shared import Interval, StrOptions, check_label_order
+from sklearn_clip._shared import Interval, Options, StrOptions, check_label_order
+from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._batches import RowDataset, encode_targets, make_loader
 from sklearn_clip.heads._modules import (
     CLIPAdapterHead,
@@ -61,7 +62,20 @@ def _validation_score(net, X, y, *, metric):
     return METRICS[metric](y, net._label_probabilities(X))
 
 
-class MultiLabelNet(ClassifierMixin, NeuralNet):
+def _without_weights(fit_params):
+    """Raise a TypeError for row weights, which skorch would give to the module."""
+    if fit_params.get("sample_weight") is not None:
+        raise TypeError(
+            "MultiLabelNet takes no sample_weight. Draw the rows by their weights, "
+            "with early_stopping=None and iterator_train__sampler="
+            "torch.utils.data.WeightedRandomSampler(sample_weight, len(X)), weigh "
+            "labels by a parameter of the loss such as criterion__pos_weight, or use "
+            "MultiLabelLogisticRegression."
+        )
+    return {k: v for k, v in fit_params.items() if k != "sample_weight"}
+
+
+class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
     """Neural network for multi-label classification.
 
     A :class:`skorch.NeuralNet` whose probabilities are those of the loss, one per
@@ -88,7 +102,8 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
     max_epochs : int, default=30
         Passes over the training rows in one `fit` or `partial_fit`.
     batch_size : int, default=64
-        Rows per step; -1 for all.
+        Rows per step; -1 for all. A single row that is left over joins the step
+        before, since a batch norm cannot be trained on one.
     early_stopping : str, callable or None, default="auto"
         What is judged on validation rows after each epoch. Training stops when it has
         not improved for `patience` epochs, and the weights of its best epoch are
@@ -187,7 +202,10 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
         "optimizer": [callable],
         "lr": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, -1, None, closed="left")],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Integral, {-1}),
+        ],
         "early_stopping": [StrOptions({"auto", "loss", *METRICS}), callable, None],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "train_split": [Interval(Real, 0, 1, closed="neither"), callable, None],
@@ -246,7 +264,8 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
                 (n_samples,)
             Targets of 0 and 1 or False and True, NaN where unknown; or two classes.
         **fit_params : dict
-            Passed to `forward` of the module and to a callable `train_split`.
+            Passed to `forward` of the module and to a callable `train_split`;
+            `sample_weight` is refused.
 
         Returns
         -------
@@ -260,8 +279,9 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
             out of range, or the module cannot split the features' width; if training
             goes on and `y` has other labels, or another order of them.
         TypeError
-            If `X` is a torch Dataset.
+            If `X` is a torch Dataset, or there is a `sample_weight`.
         """
+        fit_params = _without_weights(fit_params)
         go_on = self.warm_start and self.initialized_
         X, targets = self._check_training_data(X, y, go_on=go_on)
         with self._seeded(go_on=go_on):
@@ -288,6 +308,7 @@ class MultiLabelNet(ClassifierMixin, NeuralNet):
         self : MultiLabelNet
             The fitted instance.
         """
+        fit_params = _without_weights(fit_params)
         if is_dataset(X):
             return super().partial_fit(X, y, **fit_params)
         go_on = self.initialized_

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._targets import check_targets
 
 # Strength with which the offsets of the labels are held together: rare ones follow.
@@ -14,7 +15,7 @@ _OFFSET_PENALTY = 1.0
 _LEAST_SLOPE = 0.1
 
 
-class PromptHead(ClassifierMixin, BaseEstimator):
+class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """Base of heads with `label_embeddings` that calibrate scores to probabilities.
 
     A subclass has `decision_function` and sets ``slope_`` and ``intercept_``.

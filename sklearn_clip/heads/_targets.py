@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from sklearn_clip._shared import as_targets, binary_entries, label_array
 
 
 class Targets(NamedTuple):
@@ -50,19 +51,15 @@ def check_targets(y):
         If y is None or empty, has another number of dimensions, holds other values,
         or is 1-D with other than two classes.
     """
-    if y is None:
+    values, names = as_targets(y), label_array(getattr(y, "columns", None))
+    if values.ndim == 1:
+        return _check_one_dimensional(y)
+    if values.ndim != 2:
         raise ValueError(
-            "A classifier requires y to be passed, but the target y is None."
+            "y must have 1 dimension (two classes) or 2, (n_samples, n_labels). "
+            f"Got an array of shape {values.shape}."
         )
-    if sparse.issparse(y):
-        values, names = _binary_entries(y.toarray(), None), None
-    else:
-        names = getattr(y, "columns", None)
-        names = None if names is None else np.array(list(names), dtype=object)
-        values = np.asarray(y)
-        if values.ndim == 1:
-            return _check_one_dimensional(y)
-        values = _binary_entries(values, names)
+    values = binary_entries(values, names)
     unknown = np.isnan(values)
     known = ~unknown if unknown.any() else None
     return Targets(values == 1, known, None, names)
@@ -88,44 +85,6 @@ def _check_one_dimensional(y):
             f"({classes[0]!r}). A 2-D y of 0 and 1 may have constant columns."
         )
     return Targets(codes.reshape(-1, 1) == 1, None, classes, None)
-
-
-def _as_number(value):
-    """1.0, 0.0 or NaN of an object, infinity if it is none of them."""
-    try:
-        if value is None or value != value:
-            return np.nan
-        return float(value) if value == 0 or value == 1 else np.inf
-    except (TypeError, ValueError):  # pandas' NA has no truth value
-        return np.nan if type(value).__name__ == "NAType" else np.inf
-
-
-def _binary_entries(values, names):
-    """Float array of 0, 1 and NaN of a 2-D y."""
-    if values.ndim != 2:
-        raise ValueError(
-            "y must have 1 dimension (two classes) or 2, (n_samples, n_labels). "
-            f"Got an array of shape {values.shape}."
-        )
-    if 0 in values.shape:
-        raise ValueError(
-            "y must have at least one row and one label. "
-            f"Got an array of shape {values.shape}."
-        )
-    if values.dtype.kind in "biuf":
-        numbers = values.astype(np.float32, copy=False)
-        good = (values == 0) | (values == 1) | np.isnan(numbers)
-    else:
-        numbers = np.frompyfunc(_as_number, 1, 1)(values).astype(np.float32)
-        good = ~np.isinf(numbers)
-    if not good.all():
-        row, column = np.argwhere(~good)[0]
-        name = "" if names is None else f", label {names[column]!r}"
-        raise ValueError(
-            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
-            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
-        )
-    return numbers
 
 
 class LabelData:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from sklearn_clip._shared import as_binary
+
 # Entries looked at at a time: 4 M of them are 16 to 32 MB of scores.
 BLOCK_SIZE = 1 << 22
-
-_MISSING_NAMES = {"NAType", "NaTType"}  # pandas' NA has no truth value to ask for
 
 
 class Entries(NamedTuple):
@@ -208,16 +208,6 @@ def _shorten(names):
     return "[" + ", ".join(repr(name) for name in names[:4]) + more + "]"
 
 
-def _as_number(value):
-    """Tell 1.0, 0.0 or NaN of an object; infinity if it is none of them."""
-    try:
-        if value is None or value != value:
-            return np.nan
-        return float(value == 1) if value == 0 or value == 1 else np.inf
-    except (TypeError, ValueError):
-        return np.nan if type(value).__name__ in _MISSING_NAMES else np.inf
-
-
 def _binary_entries(values, what, *, unknown):
     """Where `values` are 1 and where they are known (None: everywhere)."""
     names = column_names(values)
@@ -229,7 +219,7 @@ def _binary_entries(values, what, *, unknown):
         return values, None
     numbers = values
     if values.dtype.kind not in "iuf":
-        numbers = np.frompyfunc(_as_number, 1, 1)(values).astype(np.float32)
+        numbers = np.frompyfunc(as_binary, 1, 1)(values).astype(np.float32)
     positive, known = np.empty(values.shape, dtype=bool), None
     for rows in row_blocks(*values.shape):
         block = numbers[rows]

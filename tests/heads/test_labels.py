@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_clip import (
+    MultiLabelLogisticRegression,
     ThresholdOptimizer,
     labels_to_frame,
     predict_labels,
@@ -40,7 +41,9 @@ def test_frame_has_a_column_per_label_and_keeps_the_index():
     assert chosen.to_numpy().tolist() == [[1, 0, 1], [0, 0, 0]]
 
 
-@pytest.mark.parametrize("hole", [None, float("nan")])
+@pytest.mark.parametrize(
+    "hole", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT], ids=repr
+)
 def test_rows_about_which_nothing_is_known_are_nan(hole):
     frame = labels_to_frame([["dog"], hole, []])
     assert np.isnan(frame.to_numpy()[1]).all()
@@ -50,6 +53,13 @@ def test_rows_about_which_nothing_is_known_are_nan(hole):
 def test_text_is_not_split_into_letters():
     with pytest.raises(TypeError, match=r"Got the text 'dog,red' \(row 1\). Split it"):
         labels_to_frame([["a"], "dog,red"])
+
+
+@pytest.mark.parametrize("hole", [None, float("nan"), pd.NA])
+@pytest.mark.parametrize("classes", [None, ["a", "b"]])
+def test_missing_tag_is_named(hole, classes):
+    with pytest.raises(ValueError, match=r"must not be missing. Got .* \(row 1, tag 2"):
+        labels_to_frame([["b"], ["a", "b", hole]], classes=classes)
 
 
 def test_tag_that_is_no_class_is_named():
@@ -104,6 +114,39 @@ def test_unknown_names_and_wrong_numbers_are_refused(data):
         top_labels(head, X, label_names=["a", "b", "c"])
     with pytest.raises(ValueError, match="k must be a positive integer. Got 0"):
         top_labels(head, X, k=0, label_names=NAMES)
-    single = LogisticRegression().fit(X, Y.to_numpy()[:, 0])
+
+
+def test_a_single_label_is_named_though_its_prediction_is_flat(data):
+    X, Y = data
+    flat = LogisticRegression().fit(X, Y["dog"])
+    column = OneVsRestClassifier(LogisticRegression()).fit(X, Y[["dog"]].to_numpy())
+    for head in (flat, column):
+        assert predict_labels(head, X[:4], ["dog"]) == [["dog"], [], [], ["dog"]]
+        top = top_labels(head, X[:4], label_names=["dog"])
+        assert [len(row) for row in top] == [1] * 4
+        assert top[0][0][1] > 0.5 > top[1][0][1]
+    words = LogisticRegression().fit(X, np.where(Y["dog"], "yes", "no"))
+    with pytest.raises(ValueError, match=r"0 and 1 .*Got 'yes' .*LogisticRegression"):
+        predict_labels(words, X, ["dog"])
+    with pytest.raises(ValueError, match="for each of the 1 labels. Got 2"):
+        predict_labels(flat, X, NAMES)
+
+
+def test_given_names_tell_the_number_of_labels(data):
+    X, Y = data
+    head = RidgeClassifier().fit(X, Y.to_numpy())
+    assert [row[0][0] for row in top_labels(head, X[2:4], 1, NAMES)] == ["red", "dog"]
     with pytest.raises(ValueError, match="must be a fitted multi-label classifier"):
-        top_labels(single, X, label_names=NAMES)
+        top_labels(head, X)
+    with pytest.raises(ValueError, match=r"here 3 labels. Got shape \(24, 2\)"):
+        top_labels(head, X, label_names=["a", "b", "c"])
+
+
+def test_names_may_be_tuples(data):
+    X, Y = data
+    Y = Y.set_axis(pd.MultiIndex.from_tuples([("pet", "dog"), ("hue", "red")]), axis=1)
+    head = MultiLabelLogisticRegression(C=100).fit(X, Y)
+    assert head.label_names_.shape == (2,)
+    assert head.label_names_.tolist() == list(Y.columns)
+    assert predict_labels(head, X[2:4]) == [["('hue', 'red')"], ["('pet', 'dog')"]]
+    assert top_labels(head, X[2:3], k=1)[0][0][0] == "('hue', 'red')"
