@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip._shared import _check_sample_weight, check_labelled_rows
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
@@ -101,6 +102,42 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             0 and 1.
         """
         return (self.predict_proba(X) > 0.5).astype(np.int64)
+
+    def score(self, X, y, sample_weight=None):
+        """Compute the share of rows whose known labels are all predicted.
+
+        Without unknown labels, that is scikit-learn's accuracy.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows, as for `fit`.
+        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+            0 and 1, and NaN where a label is unknown; rows of which none is known are
+            left out.
+        sample_weight : array-like of shape (n,), default=None
+            Row weights.
+
+        Returns
+        -------
+        float
+            Accuracy in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If y has another shape, other labels or another order of them, holds other
+            values, or none of it is known.
+        """
+        check_is_fitted(self)
+        rows = range(self._split(X)[1].n_rows)
+        truth = check_labelled_rows(rows, y, self.label_names_)
+        predicted, known = self.predict(X), ~np.isnan(truth)
+        judged = known.any(axis=1)
+        right = ((truth == predicted) | ~known).all(axis=1)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+        return float(np.average(right[judged], weights=sample_weight))
 
     def save_pretrained(self, folder):
         """Write the tuned model as a folder that open_clip reads.

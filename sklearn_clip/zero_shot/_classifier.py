@@ -15,6 +15,7 @@ from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import (
     Interval,
     StrOptions,
+    _check_sample_weight,
     _fit_context,
     check_labelled_rows,
 )
@@ -389,6 +390,41 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             )
         predicted[shows_nothing(features)] = 0
         return predicted
+
+    def score(self, X, y, sample_weight=None):
+        """Compute the share of rows whose known labels are all predicted.
+
+        Without unknown labels, that is scikit-learn's accuracy.
+
+        Parameters
+        ----------
+        X : DataFrame, list or ndarray of n rows
+            Rows as the featurizer takes them.
+        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+            0 and 1, and NaN where a label is unknown; rows of which none is known are
+            left out.
+        sample_weight : array-like of shape (n,), default=None
+            Row weights.
+
+        Returns
+        -------
+        float
+            Accuracy in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If y has another shape, other labels or another order of them, holds other
+            values, or none of it is known.
+        """
+        check_is_fitted(self)
+        truth = check_labelled_rows(X, y, self.label_names_)
+        predicted, known = self.predict(X), ~np.isnan(truth)
+        judged = known.any(axis=1)
+        right = ((truth == predicted) | ~known).all(axis=1)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+        return float(np.average(right[judged], weights=sample_weight))
 
     def prompt_report(self, X, y, *, templates=None, output="frame", digits=3):
         """Rank templates by how well each alone ranks the rows of each label.

@@ -13,6 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
 from torch import nn
 
 from sklearn_clip import (
@@ -24,7 +25,10 @@ from sklearn_clip import (
 )
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.losses import LOSSES, AsymmetricLoss, BCELoss, TemperedBCELoss
-from sklearn_clip.metrics import macro_average_precision_score
+from sklearn_clip.metrics import (
+    macro_average_precision_score,
+    masked_subset_accuracy_score,
+)
 
 
 class AnyWeights(BCELoss):
@@ -418,6 +422,27 @@ def test_progress_is_shown(make_tuner, problem, capsys):
     assert "epoch 2/2" in capsys.readouterr().err
     make_tuner(max_epochs=1).fit(*problem)
     assert "epoch" not in capsys.readouterr().err
+
+
+def test_score_is_subset_accuracy_over_what_is_known(make_tuner, problem):
+    X, Y = problem
+    tuner = make_tuner(max_epochs=2).fit(X, Y)
+    predicted, weights = tuner.predict(X), np.arange(36.0)
+    for w in (None, weights):
+        expected = accuracy_score(Y, predicted, sample_weight=w)
+        assert 0 < expected < 1 and tuner.score(X, Y, sample_weight=w) == expected
+    unknown = Y.astype(float)
+    unknown[::2, 0] = np.nan
+    unknown[4:6] = np.nan  # rows that say nothing
+    assert tuner.score(X, unknown) == masked_subset_accuracy_score(unknown, predicted)
+    right = (np.isnan(unknown) | (unknown == predicted)).all(axis=1)
+    weights[4:6] = 0
+    found = tuner.score(X, unknown, sample_weight=weights)
+    assert found == pytest.approx(np.average(right, weights=weights))
+    with pytest.raises(ValueError, match="in their order. Got 'green' for 'red'"):
+        tuner.score(X, pd.DataFrame(Y, columns=["green", "red", "blue"]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        tuner.score(X, Y[:5])
 
 
 def test_cuts_may_be_chosen_behind_it(make_tuner, problem):

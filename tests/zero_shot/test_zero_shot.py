@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import average_precision_score, f1_score, log_loss
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -20,6 +20,7 @@ from sklearn.utils import get_tags
 from sklearn_clip import (
     CLIPFeaturizer,
     ModelMismatchError,
+    MultiLabelStratifiedKFold,
     ThresholdOptimizer,
     ZeroShotClassifier,
     predict_labels,
@@ -27,6 +28,7 @@ from sklearn_clip import (
 )
 from sklearn_clip.datasets import load_clipart
 from sklearn_clip.embedding import load_backbone
+from sklearn_clip.metrics import masked_subset_accuracy_score
 from sklearn_clip.zero_shot import TEMPLATES, _classifier
 
 NAMES = ["cat", "dog", "sea", "food"]
@@ -485,6 +487,45 @@ def test_scorers_take_it(clip, pictures):
             model, pictures, Y, scoring=scoring, cv=[(range(2), range(12))]
         )
         assert 0 < found[0] <= 1
+
+
+def test_score_is_subset_accuracy_over_what_is_known(clip, pictures, targets):
+    model = ZeroShotClassifier(NAMES, clip, threshold=0.3).fit()
+    predicted, weights = model.predict(pictures), np.arange(12.0)
+    targets[::3] = predicted[::3]  # some rows are right
+    for w in (None, weights):
+        expected = accuracy_score(targets, predicted, sample_weight=w)
+        assert model.score(pictures, targets, sample_weight=w) == expected
+        assert model.score(pictures, sparse.csr_matrix(targets), w) == expected
+    unknown = targets.astype(float)
+    unknown[:, 1] = np.nan
+    unknown[4:6] = np.nan  # rows that say nothing
+    assert model.score(pictures, unknown) == masked_subset_accuracy_score(
+        unknown, predicted
+    )
+    known, some = [0, 1, 2, 3, *range(6, 12)], [0, 2, 3]
+    expected = accuracy_score(
+        targets[known][:, some], predicted[known][:, some], sample_weight=weights[known]
+    )
+    assert model.score(pictures, unknown, weights) == expected
+    alone = ZeroShotClassifier(NAMES[:1], clip, threshold=0.3).fit()
+    assert alone.score(pictures, unknown[:, :1]) == accuracy_score(
+        targets[known][:, 0], predicted[known][:, 0]
+    )
+    with pytest.raises(ValueError, match="in their order. Got 'dog' for 'cat'"):
+        model.score(pictures, pd.DataFrame(targets, columns=["dog", *NAMES[::2], "x"]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(pictures, targets[:5])
+
+
+def test_search_scores_unknown_targets(clip, pictures, targets):
+    unknown = targets.astype(float)
+    unknown[::2, 1] = np.nan
+    model = ZeroShotClassifier(NAMES, clip)
+    grid = {"threshold": [0.0, 0.3, 1.0]}
+    folds = MultiLabelStratifiedKFold(3)
+    search = GridSearchCV(model, grid, cv=folds, error_score="raise")
+    assert 0 <= search.fit(pictures, unknown).best_score_ <= 1
 
 
 def test_thresholds_are_tuned_around_it(clip, pictures, targets):
