@@ -1,0 +1,61 @@
+"""What `score` of the heads is: subset accuracy, also where labels are unknown."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length
+
+from sklearn_clip._shared import (
+    _check_sample_weight,
+    as_targets,
+    check_indicator,
+    check_label_order,
+)
+
+
+class MaskedAccuracyMixin(ClassifierMixin):
+    """A classifier whose `score` leaves unknown labels out."""
+
+    def score(self, X, y, sample_weight=None):
+        """Compute the share of rows whose known labels are all predicted.
+
+        Without unknown labels, that is scikit-learn's accuracy.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
+                (n_samples,)
+            True labels of 0 and 1, NaN where one is unknown; rows of which none is
+            known are left out. 1-D: the true classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights.
+
+        Returns
+        -------
+        float
+            Accuracy in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `y` holds other values, has another number of labels, has named labels
+            other than those fitted or in another order, or none of it is known.
+        """
+        if as_targets(y).ndim == 1:
+            return super().score(X, y, sample_weight)
+        truth, _ = check_indicator(y)
+        check_consistent_length(X, truth)
+        check_label_order(self, y)
+        predicted = self.predict(X)
+        if predicted.shape != truth.shape:
+            raise ValueError(
+                f"y must have the shape of the predictions, {predicted.shape}. "
+                f"Got {truth.shape}."
+            )
+        known = ~np.isnan(truth)
+        right = ((truth == predicted) | ~known).all(axis=1)
+        judged = known.any(axis=1)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+        return float(np.average(right[judged], weights=sample_weight))
