@@ -109,9 +109,14 @@ def write_reference(folder):
         "",
         ".. toctree::",
         "   :maxdepth: 1",
+        "   :hidden:",
         "",
     ]
     lines += [f"   {room}" for room in rooms()]
+    lines += ["", ".. list-table::", "   :widths: 30 70", ""]
+    for room in rooms():
+        summary = inspect.getdoc(importlib.import_module(room)).partition("\n")[0]
+        lines += [f"   * - :doc:`{room}`", f"     - {summary}"]
     _write(folder / "index.rst", "\n".join([*lines, ""]))
 
 
