@@ -14,9 +14,14 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
 
-from sklearn_clip._shared import HasMethods, _fit_context
+from sklearn_clip._shared import HasMethods, _fit_context, _num_samples
 
 
 def _inner_has(method):
@@ -50,6 +55,10 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         The fitted classifier; None where y was constant.
     constant_ : object or None
         The one class of y; None where both are present.
+    n_features_in_ : int
+        Number of features. Defined if X was a table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features. Defined if X had string column names.
 
     See Also
     --------
@@ -109,6 +118,8 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         """
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        self.__dict__.pop("n_features_in_", None)
+        validate_data(self, X, skip_check_array=True)
         classes = np.unique(y)
         if len(classes) > 2:
             raise ValueError(
@@ -144,7 +155,7 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         check_is_fitted(self, "classes_")
         if self.constant_ is None:
             return self.estimator_.predict(X)
-        return np.full(_rows(X), self.constant_, dtype=self.classes_.dtype)
+        return np.full(self._count(X), self.constant_, dtype=self.classes_.dtype)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
@@ -164,7 +175,7 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         if self.constant_ is None:
             return self.estimator_.predict_proba(X)
         seen = (self.classes_ == self.constant_).astype(float)
-        return np.tile(seen, (_rows(X), 1))
+        return np.tile(seen, (self._count(X), 1))
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X):
@@ -183,13 +194,13 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         check_is_fitted(self, "classes_")
         if self.constant_ is None:
             return self.estimator_.decision_function(X)
-        return np.full(_rows(X), 1.0 if self.constant_ == self.classes_[1] else -1.0)
+        sign = 1.0 if self.constant_ == self.classes_[1] else -1.0
+        return np.full(self._count(X), sign)
 
-    @property
-    def n_features_in_(self):
-        """Number of features, as the fitted classifier tells it."""
-        check_is_fitted(self, "classes_")
-        return self.estimator_.n_features_in_
+    def _count(self, X):
+        """Check the features of rows, and count these."""
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return _num_samples(X)
 
     def _inner_params(self, sample_weight, fit_params):
         if sample_weight is not None:
@@ -224,7 +235,3 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         tags.input_tags = get_tags(self.estimator).input_tags
         tags.classifier_tags.multi_class = False
         return tags
-
-
-def _rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)

@@ -50,7 +50,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         weights, class weights left out. Otherwise one of scikit-learn's scorer names
         or ``scorer(estimator, X, y)``, which takes no weights. With `per_label` it is
         given every label as a binary problem of its known rows, unless they all have
-        the same value; else all labels, as floats with NaN if some are unknown.
+        the same value, or as a table of one column if it is of
+        `sklearn_clip.metrics`; else all labels, as floats with NaN if some are unknown.
     per_label : bool, default=True
         Whether every label has its own C, or all have the one whose mean score is
         best. Labels with fewer than 40 known ones or zeros take that as well.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_clip.heads._logistic import MultiLabelLogisticRegression
+from sklearn_clip.metrics import MultiLabelScorer
 
 
 def log_loss_scores(products, targets, splits, row_weight, labels, coef, intercept):
@@ -51,7 +52,8 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
     Parameters
     ----------
     scorer : callable
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``. A `MultiLabelScorer` sees a table of one column
+        where others see a binary problem.
     X : {ndarray, CSR matrix} of shape (n_samples, n_features)
         Features.
     y : ndarray of shape (n_samples,) or None
@@ -67,11 +69,12 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
         NaN where a label has one value only among the known held-out rows.
     """
     scores = np.full((len(splits), 1 if jointly else len(labels)), np.nan)
+    tables = isinstance(scorer, MultiLabelScorer)
     for fold, (_, test) in enumerate(splits):
         weights = coef[fold].T.astype(X.dtype), intercept[fold].astype(X.dtype)
         features, truth = X[test], targets.positive[test].astype(np.int64)
         known = None if targets.known is None else targets.known[test]
-        if y is not None:
+        if y is not None and not tables:
             head = _fitted_head(targets.classes, *weights)
             scores[fold, 0] = scorer(head, features, y[test])
         elif jointly:
@@ -81,10 +84,12 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
         else:
             for number, label in enumerate(labels):
                 one = (part[[number]] for part in weights)
-                head = _fitted_head(np.array([0, 1]), *one)
+                classes = np.array([0, 1])
+                head = _fitted_head([classes] if tables else classes, *one)
                 rows = slice(None) if known is None else known[:, label]
                 seen = truth[rows, label]
                 if seen.any() and not seen.all():
+                    seen = seen[:, None] if tables else seen
                     scores[fold, number] = scorer(head, features[rows], seen)
     return scores
 

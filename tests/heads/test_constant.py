@@ -1,13 +1,16 @@
 """Members of MultiOutputClassifier and ClassifierChain on labels of one class."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn import config_context
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.fixes import parse_version
 
@@ -108,6 +111,33 @@ def test_weights_reach_a_classifier_that_takes_them(data):
         )
         routed.fit(X, Y[:, 0], sample_weight=weight)
         np.testing.assert_array_equal(routed.estimator_.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_features_are_remembered_and_checked(label, data):
+    X, Y = data
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = ConstantSafeClassifier(LogisticRegression()).fit(frame, Y[:, label])
+    assert (model.estimator_ is None) == (label == 2)
+    assert model.n_features_in_ == 4
+    assert model.feature_names_in_.tolist() == list("abcd")
+    for method in (model.predict, model.predict_proba, model.decision_function):
+        with pytest.raises(ValueError, match="feature names should match"):
+            method(frame[["b", "a", "c", "d"]])
+    model.fit(X, Y[:, label])
+    assert not hasattr(model, "feature_names_in_")
+    for method in (model.predict, model.predict_proba, model.decision_function):
+        with pytest.raises(ValueError, match="X has 2 features, but"):
+            method(X[:, :2])
+
+
+@pytest.mark.parametrize("y", [[0, 1, 0, 1], [0, 0, 0, 0]])
+def test_rows_without_a_width_are_taken(y):
+    texts = ["a dog", "a cat", "dogs", "cats"]
+    inner = make_pipeline(CountVectorizer(), LogisticRegression())
+    model = ConstantSafeClassifier(inner).fit(texts, y)
+    assert model.predict(texts).tolist() == y or len(set(y)) == 2
+    assert not hasattr(model, "n_features_in_")
 
 
 def test_weights_pass_through_scikit_learn_to_every_member(data):

@@ -19,6 +19,7 @@ from sklearn_clip.heads import (
     MultiLabelLogisticRegressionCV,
 )
 from sklearn_clip.heads import _logistic_cv as module
+from sklearn_clip.metrics import map_scorer
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
 CS = np.array([0.01, 1.0, 100.0])
@@ -195,6 +196,28 @@ def test_a_callable_scorer_sees_known_rows_and_the_features():
     assert all(values == {0, 1} for _, values in seen)
     assert {shape[1] for shape, _ in seen} == {15}
     assert sum(shape[0] for shape, _ in seen) == 3 * np.isfinite(Y).sum()
+
+
+@pytest.mark.parametrize("per_label", [True, False])
+def test_scorers_of_multi_label_metrics_are_taken(per_label):
+    X, Y = make_data(n=150)
+    Y = Y.astype(float)
+    Y[5:20, 0] = np.nan
+    params = {"cv": KFold(3), "per_label": per_label}
+    ours = MultiLabelLogisticRegressionCV([0.1, 10], scoring=map_scorer, **params)
+    ours.fit(X, Y)
+    if per_label:
+        its = MultiLabelLogisticRegressionCV(
+            [0.1, 10], scoring="average_precision", **params
+        ).fit(X, Y)
+        np.testing.assert_allclose(ours.scores_, its.scores_)
+    assert np.isfinite(ours.scores_).all()
+    single = MultiLabelLogisticRegressionCV([0.1, 10], scoring=map_scorer, **params)
+    single.fit(X, Y[:, 1])
+    its = MultiLabelLogisticRegressionCV(
+        [0.1, 10], scoring="average_precision", **params
+    ).fit(X, Y[:, 1])
+    np.testing.assert_allclose(single.scores_, its.scores_)
 
 
 def test_one_dimensional_targets_agree_with_scikit_learn():
