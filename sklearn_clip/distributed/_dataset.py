@@ -12,9 +12,10 @@ from sklearn_clip.distributed._output import (
     Description,
     describe_parameters,
     find_done,
+    find_fusion,
     open_folder,
+    refuse_nameless,
 )
-from sklearn_clip.fusion import make_fusion
 
 
 def embed_dataset(
@@ -90,8 +91,9 @@ def embed_dataset(
     ImportError
         If Ray is not installed.
     ValueError
-        If a column is missing or would be overwritten, if `path` has no `row_id`, or
-        holds rows of other parameters or anything but features.
+        If a column is missing or would be overwritten, or is of a modality that the
+        featurizer does not have, or if `path` has no `row_id`, holds rows of other
+        parameters or anything but features, or if `fusion` has no name there.
     ModelMismatchError
         If an actor finds other weights than this process, or `path` holds features of
         other weights.
@@ -108,6 +110,11 @@ def embed_dataset(
     Values of `row_id` must be unique: rows that share one count as done when one of
     them is, and `read_features` refuses them. Integers are compared as such, all else
     by a digest of its str.
+
+    Rows are added to a folder only if the weights, the columns, `image_root` and all
+    parameters on which numbers depend are those of the run before. A function given as
+    `fusion` is told by its module and name, which a lambda, a partial or an object that
+    is called does not have: with `path` they are refused.
 
     An actor that dies is replaced, and its batch embedded again, however often: a row
     that kills its actor every time has to be found and taken out by hand.
@@ -145,6 +152,8 @@ def embed_dataset(
             "by it, a second run knows what the first has done. Got None."
         )
     clone(featurizer).fit([])  # checks its parameters
+    if path is not None:
+        refuse_nameless(featurizer)
     sources = _sources(featurizer, {"image": image, "text": text})
     kept = _check_columns(dataset, sources, row_id, keep, (features, failure))
     worker = _prepare(featurizer, num_cpus=num_cpus, num_gpus=num_gpus)
@@ -153,7 +162,7 @@ def embed_dataset(
         failure=failure,
         row_id=row_id,
         fingerprint=worker.model_fingerprint_,
-        parameters=describe_parameters(featurizer),
+        parameters=describe_parameters(worker, sources),
     )
     if path is not None:
         filesystem, folder = open_folder(path, "embed_dataset")
@@ -197,8 +206,14 @@ def _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
 
 def _sources(featurizer, given):
     """Columns of the dataset, for the modalities that the fusion needs."""
-    available = tuple(m for m in given if getattr(featurizer, m) is not None)
-    needed = make_fusion(featurizer.fusion, available).modalities
+    for modality, column in given.items():
+        if column is not None and getattr(featurizer, modality) is None:
+            raise ValueError(
+                f"A featurizer with {modality}=None reads no {modality}s. Got "
+                f"{modality}={column!r}. Give CLIPFeaturizer({modality}={column!r}), "
+                "or leave it out."
+            )
+    needed = find_fusion(featurizer).modalities
     return {m: given[m] or getattr(featurizer, m) for m in needed}
 
 

@@ -1,15 +1,19 @@
 """The folder of Parquet files: what is in it, whose it is, and what is half-written."""
 
+import inspect
 import json
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from numbers import Real
 
+import joblib
 import numpy as np
 
 from sklearn_clip._shared import ModelMismatchError, import_optional
 from sklearn_clip.distributed._batches import row_keys
+from sklearn_clip.fusion import CallableFusion, make_fusion
 
 _METADATA_KEY = b"sklearn_clip"
 _OPEN_AT_ONCE = 16
@@ -18,6 +22,7 @@ _PARAMETERS = (
     "normalize",
     "missing",
     "add_missing_indicator",
+    "on_error",
     "long_text",
     "precision",
 )
@@ -56,8 +61,8 @@ class Description:
         return None if text is None else cls(**json.loads(text))
 
 
-def describe_parameters(featurizer):
-    """Note the parameters on which the numbers depend.
+def find_fusion(featurizer):
+    """Return the fusion of a featurizer as an object.
 
     Parameters
     ----------
@@ -66,12 +71,91 @@ def describe_parameters(featurizer):
 
     Returns
     -------
-    dict of str to bool or str
-        In a form that JSON keeps.
+    Fusion
+        The fusion.
     """
-    fusion = featurizer.fusion
+    available = [m for m in ("image", "text") if getattr(featurizer, m) is not None]
+    return make_fusion(featurizer.fusion, tuple(available))
+
+
+def describe_parameters(featurizer, sources):
+    """Note the parameters on which the numbers depend.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer
+        The featurizer.
+    sources : dict of {"image", "text"} to str
+        Columns of the dataset that hold the modalities.
+
+    Returns
+    -------
+    dict of str to bool, str, dict or None
+        In a form that JSON keeps; what means the same is noted alike.
+    """
     noted = {name: getattr(featurizer, name) for name in _PARAMETERS}
-    return noted | {"fusion": getattr(fusion, "__qualname__", None) or str(fusion)}
+    root = featurizer.image_root if "image" in sources else None
+    return noted | {
+        "fusion": _describe_fusion(find_fusion(featurizer)),
+        "image_root": None if root is None else os.path.abspath(root),
+        "sources": dict(sources),
+    }
+
+
+def _describe_fusion(fusion):
+    """Name a fusion and its parameters."""
+    if isinstance(fusion, CallableFusion):
+        return _name_of(fusion.function)
+    values = fusion.get_params(deep=False)
+    noted = ", ".join(f"{name}={_note(values[name])}" for name in sorted(values))
+    return f"{_name_of(type(fusion))}({noted})"
+
+
+def _name_of(thing):
+    """Return module and name of a class or function; of another callable, its class."""
+    if not hasattr(thing, "__name__"):
+        thing = type(thing)
+    name = getattr(thing, "__qualname__", thing.__name__)
+    # A ufunc has no module of its own.
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return f"{module}.{name}"
+
+
+def _note(value):
+    """Write a value so that equal ones are equal in every process."""
+    if isinstance(value, str | bool | None):
+        return repr(value)
+    # The repr of a large array leaves out its middle: a digest does not.
+    return repr(float(value)) if isinstance(value, Real) else joblib.hash(value)
+
+
+def refuse_nameless(featurizer):
+    """Refuse a fusion that another run cannot know again.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer
+        The featurizer.
+
+    Raises
+    ------
+    ValueError
+        If its fusion is a lambda, a partial, a method of an object, or an object that
+        is called: their module and name do not tell what they compute.
+    """
+    fusion = find_fusion(featurizer)
+    if not isinstance(fusion, CallableFusion):
+        return
+    function = fusion.function
+    name = getattr(function, "__name__", "<lambda>")
+    bound = inspect.ismethod(function) and not inspect.isclass(function.__self__)
+    if name == "<lambda>" or bound:
+        raise ValueError(
+            "With path, fusion must be a str, a Fusion object or a function that is "
+            "defined with def: a second run must know by its name that it is the same. "
+            f"Got {function!r}. Define such a function, or a subclass of Fusion with "
+            "parameters, or take the rows with path=None."
+        )
 
 
 def open_folder(path, purpose):

@@ -1,11 +1,13 @@
 """Cross-validation splitters that keep the share of every label."""
 
+import contextlib
 import warnings
+from collections.abc import Hashable
 from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 
 from sklearn_clip.model_selection._dealing import deal
 from sklearn_clip.model_selection._targets import read_targets
@@ -17,7 +19,8 @@ def group_numbers(groups, n_rows):
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Group of every row, numbers or texts.
+        Group of every row: numbers, texts or anything hashable. Groups that have no
+        order among them are numbered by first appearance.
     n_rows : int
         Number of rows.
 
@@ -31,21 +34,45 @@ def group_numbers(groups, n_rows):
     Raises
     ------
     ValueError
-        If `groups` is None, has another length, or holds NaN.
+        If `groups` is None, has another length, or holds None, NaN, NA or something
+        that is not hashable.
     """
     if groups is None:
         raise ValueError(
             "groups must say which rows belong together. Got None. "
             "near_duplicate_groups makes them of embeddings."
         )
-    groups = check_array(groups, input_name="groups", ensure_2d=False, dtype=None)
-    if groups.shape != (n_rows,):
+    shape = getattr(groups, "shape", None)
+    if shape is None:
+        shape = () if isinstance(groups, str) else (len(groups),)
+    if shape != (n_rows,):
         raise ValueError(
-            f"groups must have shape ({n_rows},), one entry per row of y. "
-            f"Got {groups.shape}."
+            f"groups must have shape ({n_rows},), one entry per row of y. Got {shape}."
         )
-    names, group_of = np.unique(groups, return_inverse=True)
-    return group_of.astype(np.int64), len(names)
+    values = list(groups)
+    for row, value in enumerate(values):
+        _check_group(value, row)
+    names = list(dict.fromkeys(values))
+    with contextlib.suppress(TypeError):  # a number and a text have no order
+        names.sort()
+    number_of = {name: number for number, name in enumerate(names)}
+    return np.array([number_of[value] for value in values], np.int64), len(names)
+
+
+def _check_group(value, row):
+    """Refuse what names no group."""
+    if not isinstance(value, Hashable):
+        raise ValueError(
+            "The entries of groups must be hashable, such as a number or a str. "
+            f"Got {value!r} (row {row})."
+        )
+    # pandas' NA is neither equal to nor different from anything, itself included.
+    is_na = value is None or type(value).__name__ == "NAType"
+    if is_na or value != value:
+        raise ValueError(
+            f"groups must hold no None, NaN or NA. Got {value!r} (row {row}). Give a "
+            "row that belongs to no other a group of its own."
+        )
 
 
 class _MultiLabelKFold(BaseCrossValidator):

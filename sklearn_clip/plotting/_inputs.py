@@ -5,7 +5,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import nested_estimators, positive_scores
+from sklearn_clip._shared import (
+    check_label_order,
+    nested_estimators,
+    positive_scores,
+)
 from sklearn_clip.metrics._entries import check_targets, column_names
 
 
@@ -30,8 +34,15 @@ def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
         The checked targets.
     names : ndarray of shape (n_labels,), dtype=object
         The names.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` holds other values, or its columns are not the labels of
+        `estimator` in their order, or `label_names` has another length.
     """
     entries = check_targets(y_true)
+    check_label_order(estimator, y_true)
     n_labels = entries.positive.shape[1]
     if label_names is None:
         known = (entries.names, *map(column_names, tables))

@@ -155,14 +155,14 @@ def write_small(frame, make_tiny, folder, **changes):
     from sklearn_clip.distributed._output import Description, describe_parameters
 
     featurizer = make_tiny(on_error="nan")
+    sources = {"image": "image", "text": "text"}
     fields = {
         "features": "features",
         "failure": "failure",
         "row_id": "sku",
         "fingerprint": featurizer.model_fingerprint_,
-        "parameters": describe_parameters(featurizer),
+        "parameters": describe_parameters(featurizer, sources),
     }
-    sources = {"image": "image", "text": "text"}
     batch = FeaturizeBatch(
         featurizer, sources, None, Description(**fields | changes), None
     )
@@ -184,6 +184,11 @@ def test_output_of_another_model_or_other_parameters_is_refused(
         embed_dataset(
             dataset, make_tiny(fusion="mean"), path=tmp_path / "same", row_id="sku"
         )
+    for other in ({"on_error": "zero"}, {"image_root": tmp_path}):
+        with pytest.raises(ValueError, match="must have the parameters of the one"):
+            embed_dataset(
+                dataset, make_tiny(**other), path=tmp_path / "same", row_id="sku"
+            )
     (tmp_path / "foreign").mkdir()
     frame.to_parquet(tmp_path / "foreign" / "a.parquet")
     with pytest.raises(ValueError, match="which something else has written"):
@@ -210,6 +215,26 @@ def test_wrong_options_are_refused_before_any_work(
     dataset = to_dataset(clipart[0].head(2), 1)
     with pytest.raises(ValueError, match=message):
         embed_dataset(dataset, make_tiny(), **options)
+
+
+@pytest.mark.parametrize(
+    "parameters, options, message",
+    [
+        ({"image": None}, {"image": "photo"}, "image=None.* Got image='photo'"),
+        ({"text": None}, {"text": "title"}, "text=None.* Got text='title'"),
+        (
+            {"fusion": lambda image, text: image},
+            {"path": "out", "row_id": "sku"},
+            "a function that is defined with def",
+        ),
+    ],
+)
+def test_options_that_the_featurizer_cannot_follow_are_refused(
+    make_tiny, clipart, to_dataset, parameters, options, message
+):
+    dataset = to_dataset(clipart[0].head(2), 1)
+    with pytest.raises(ValueError, match=message):
+        embed_dataset(dataset, make_tiny(**parameters), **options)
 
 
 def test_dataset_of_another_type_is_refused(make_tiny, clipart):

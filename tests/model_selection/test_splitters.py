@@ -4,6 +4,7 @@ import itertools
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
 )
+from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.thresholds import ThresholdOptimizer
 
 SPLITTERS = [MultiLabelStratifiedKFold, MultiLabelStratifiedGroupKFold]
@@ -203,13 +205,44 @@ def test_bad_parameters_are_refused(splitter, options, error, message):
         (None, "groups must say which rows belong together.*near_duplicate_groups"),
         ([0, 1], r"groups must have shape \(4,\), one entry per row.* Got \(2,\)"),
         ([0, 0, 0, 0], "n_splits must be at most the number of groups.* n_groups=1"),
-        ([0, 1, np.nan, 2], "NaN"),
+        ([0, 1, np.nan, 2], r"groups must hold no None, NaN or NA.* Got nan \(row 2\)"),
+        (["a", np.nan, "b", np.nan], r"Got nan \(row 1\).* a group of its own"),
+        ([None, "a", "b", "b"], r"Got None \(row 0\)"),
+        (pd.Series(["a", "b", pd.NA, "c"], dtype="string"), r"Got <NA> \(row 2\)"),
+        (np.array(["2020", "NaT", "2021", "2022"], "M8[D]"), r"NaT.* \(row 1\)"),
+        ([0, [1], 2, 3], r"hashable, such as a number or a str.* Got \[1\] \(row 1\)"),
+        ([[0], [1], [2], [3]], r"hashable.* Got \[0\] \(row 0\)"),
+        ([[0], [1], [2]], r"groups must have shape \(4,\).* Got \(3,\)"),
+        (np.zeros((4, 1)), r"groups must have shape \(4,\).* Got \(4, 1\)"),
     ],
 )
 def test_bad_groups_are_refused(groups, message):
     folds = MultiLabelStratifiedGroupKFold(2)
     with pytest.raises(ValueError, match=message):
         next(folds.split(None, np.eye(4), groups))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["b", "b", "a", "c", "a", "c"],
+        [("x", 2), ("x", 2), ("x", 1), ("y", 0), ("x", 1), ("y", 0)],
+        pd.Series(["b", "b", "a", "c", "a", "c"], dtype="category", index=range(6, 12)),
+        pd.Series(["b", "b", "a", "c", "a", "c"], dtype="string"),
+        np.array([1.5, 1.5, 0.5, 2.5, 0.5, 2.5]),
+        np.array([1, 1, -np.inf, 2, -np.inf, 2]),
+    ],
+)
+def test_groups_are_numbered_in_sorted_order(groups):
+    group_of, n_groups = group_numbers(groups, 6)
+    assert group_of.tolist() == [1, 1, 0, 2, 0, 2]
+    assert n_groups == 3
+
+
+def test_groups_without_an_order_are_numbered_by_first_appearance():
+    group_of, n_groups = group_numbers([7, "a", 7, "b", ("a",), "a"], 6)
+    assert group_of.tolist() == [0, 1, 0, 2, 3, 1]
+    assert n_groups == 4
 
 
 def test_fewer_rows_than_folds_and_other_lengths_are_refused():

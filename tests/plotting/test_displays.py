@@ -4,10 +4,11 @@ import inspect
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from sklearn_clip import plotting
+from sklearn_clip import MultiLabelLogisticRegression, plotting
 from sklearn_clip.plotting._axes import short_name
 from sklearn_clip.plotting._inputs import choose_labels, learnt
 
@@ -103,3 +104,14 @@ def test_learnt_attribute_is_found_through_search_and_pipeline(
     assert learnt(search, "n_classes_") == 4
     assert learnt(search, "thresholds_") is None
     assert learnt(None, "thresholds_") is None
+
+
+@pytest.mark.parametrize("name", [n for n in CALLS if n != "LabelCooccurrenceDisplay"])
+def test_columns_in_another_order_than_at_the_fit_are_refused(name, make_problem):
+    data = make_problem()
+    Y = pd.DataFrame(data.Y.astype(int), columns=data.names)
+    model = MultiLabelLogisticRegression().fit(data.X, Y)
+    other = Y[data.names[::-1]]
+    message = r"y must have the labels of the fitted classifier.*\(column 0\)"
+    with pytest.raises(ValueError, match=message):
+        getattr(plotting, name).from_estimator(model, data.X, other)
