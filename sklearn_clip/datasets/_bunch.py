@@ -32,6 +32,11 @@ def make_bunch(
     -------
     Bunch, or tuple of (data, target)
         As the parameters ask for.
+
+    Raises
+    ------
+    ValueError
+        If a label would be a second column ``image`` or ``text`` of the frame.
     """
     data = np.empty((len(images), 2), dtype=object)
     data[:, 0], data[:, 1] = images, texts
@@ -42,6 +47,14 @@ def make_bunch(
         data = frame = pandas.DataFrame(data, columns=["image", "text"])
         if target is not None:
             target = pandas.DataFrame(target, columns=target_names)
+        if target is not None and not return_X_y:
+            double = [name for name in target_names if name in data.columns]
+            if double:
+                raise ValueError(
+                    "Labels in a frame must not be called as a column of the data. Got "
+                    f"{double[0]!r} in {caller}(as_frame=True). as_frame=False does "
+                    "without the frame, return_X_y=True gives two apart."
+                )
             frame = pandas.concat([data, target], axis=1)
     if return_X_y:
         return data, target

@@ -39,7 +39,8 @@ class CSVTable:
         If the file is not there.
     ValueError
         If the file cannot be decoded, is empty, breaks the rules of quoting, has two
-        columns of one name, or a row of another length than the header.
+        columns of one name, a row of another length than the header, or a cell that
+        is longer than :func:`csv.field_size_limit`.
     """
 
     def __init__(self, source, encoding, delimiter):
@@ -109,10 +110,18 @@ class CSVTable:
         records, line = [], 1
         try:
             for cells in reader:
-                if any(cells):
+                # A blank line, not one of empty cells: that is a row.
+                if len(cells) > 1 or any(cell.strip() for cell in cells):
                     records.append((line, [cell.strip() for cell in cells]))
                 line = reader.line_num + 1
         except csv.Error as exc:
+            if "field limit" in str(exc):
+                raise ValueError(
+                    f"A cell must have at most {csv.field_size_limit()} characters. "
+                    f"Got a longer one ({self.place(line)}). A quotation mark that is "
+                    "never closed makes one cell of all that follows; "
+                    "csv.field_size_limit(n) allows longer cells."
+                ) from exc
             raise ValueError(
                 "Quotation marks inside a quoted cell must be doubled. Got a row that "
                 f"breaks off: {exc} ({self.place(line)}). Mend the text and give it as "

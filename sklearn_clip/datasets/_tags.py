@@ -1,6 +1,5 @@
 """A folder of images, and a CSV file of their labels and captions."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +11,7 @@ from sklearn_clip.datasets._image_files import (
     ImageFolder,
     report_missing,
 )
-
-_WORDS = {"false": 0.0, "true": 1.0}
-_UNKNOWN = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
-_SEPARATORS = ";|, "
+from sklearn_clip.datasets._label_cells import make_cell_reader, make_column_reader
 
 
 @dataclass
@@ -41,6 +37,7 @@ def load_csv_tags(
     group=None,
     separator=" ",
     classes=None,
+    other_labels="raise",
     na_values=(),
     unlabelled="keep",
     duplicates="raise",
@@ -82,9 +79,15 @@ def load_csv_tags(
     classes : list of str or None, default=None
         The labels and their order. None takes all that occur, sorted; in the layout
         ``"columns"``, all columns but those of image, text and group.
+    other_labels : {"raise", "ignore"}, default="raise"
+        What happens to labels that are not among `classes`: an error that names the
+        first, or they are left out, as when only the most frequent are learnt. A row
+        that has no others is then one that has none of the labels.
     na_values : list of str, default=()
-        Label cells that mean "unknown" besides empty ones, such as ``"-1"``. In the
-        layout ``"columns"`` nan, NA, null and None are among them anyway.
+        Label cells that mean "unknown", such as ``"-1"``. In the layout ``"columns"``
+        empty cells, nan, NA, null and None are among them anyway; in the others such
+        a word is a label unless it is named here, and what an empty cell means is
+        said by `unlabelled`.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What an image with an empty label cell is: a row that has none of the labels,
         a row to leave out, or one about which nothing is known (NaN). In the layout
@@ -132,7 +135,9 @@ def load_csv_tags(
     ------
     ValueError
         If a parameter is unknown or names no column, the file is not a table in this
-        encoding, a label cell has a value that is none, or an image is named twice.
+        encoding, a label cell has a value that is none or looks as if another
+        separator were meant, an image is named twice, or a label is called ``image``
+        or ``text`` and `as_frame`.
     FileNotFoundError
         If the file or an image is not there.
     NotADirectoryError
@@ -169,6 +174,7 @@ def load_csv_tags(
     array(['A dog, and a ball', None], dtype=object)
     """
     check_choice("layout", layout, ("cells", "columns", "pairs", None))
+    check_choice("other_labels", other_labels, ("raise", "ignore"))
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("duplicates", duplicates, ("raise", "keep"))
     check_choice("missing_files", missing_files, MISSING_FILES)
@@ -184,16 +190,19 @@ def load_csv_tags(
         if column is not None
     }
     na_values = frozenset(map(str, na_values))
+    classes = _check_classes(table, places, layout, classes)
     if layout == "columns":
-        read, classes = _column_reader(table, places, classes, na_values)
+        read = make_column_reader(table, classes, na_values)
     else:
-        read = _cell_reader(table, layout, labels, separator, na_values)
+        read = make_cell_reader(table, layout, labels, separator, na_values)
     rows = _read_rows(table, places, read)
+    rows = _find_images(table, rows, images, missing_files)
     if layout == "pairs":
         rows = _merge(table, rows)
-    rows = _find_images(table, rows, images, duplicates, missing_files)
+    elif duplicates == "raise":
+        _refuse_duplicates(table, rows)
     rows = _settle_unlabelled(table, rows, unlabelled)
-    target, names = _indicate(table, rows, layout, classes)
+    target, names = _indicate(table, rows, layout, classes, other_labels)
     return make_bunch(
         [row.image for row in rows],
         [row.text for row in rows],
@@ -207,87 +216,25 @@ def load_csv_tags(
     )
 
 
-def _as_number(cell):
-    """Read the number that a label cell holds, NaN if it holds none."""
-    try:
-        return _WORDS[cell.lower()] if cell.lower() in _WORDS else float(cell)
-    except ValueError:
-        return np.nan
-
-
-def _column_reader(table, places, classes, na_values):
-    """Make the function that reads the 0, 1 and NaN of a row; return the labels too."""
-    taken = {table.header[place] for place in places.values()}
-    if classes is None:
+def _check_classes(table, places, layout, classes):
+    """Names of the labels as texts, or None if the cells say them."""
+    if classes is None and layout == "columns":
+        taken = {table.header[place] for place in places.values()}
         classes = [name for name in table.header if name and name not in taken]
-    classes = [str(name) for name in classes]
-    columns = [table.find_column(name, "classes") for name in classes]
-    if not columns:
-        raise ValueError(
-            f"The layout 'columns' must have a column for each label. Got none beside "
-            f"{', '.join(map(repr, taken))} ({table.name})."
-        )
-
-    def read(line, cells):
-        values = np.full(len(columns), np.nan)
-        for i, column in enumerate(columns):
-            cell = cells[column]
-            if cell in na_values or cell.lower() in _UNKNOWN:
-                continue
-            values[i] = _as_number(cell)
-            if values[i] not in (0, 1):
-                raise ValueError(
-                    f"A label must be 0, 1 or empty. Got {cell!r} in the column "
-                    f"{classes[i]!r} ({table.place(line)}). na_values=[{cell!r}] makes "
-                    "it unknown; other columns than labels are left out with classes."
-                )
-        return values, bool(np.isnan(values).all())
-
-    return read, classes
-
-
-def _cell_reader(table, layout, labels, separator, na_values):
-    """Make the function that reads the tags of a row."""
-    if layout is None:
-        return lambda line, cells: (frozenset(), False)
-    column = table.find_column(labels, "labels")
-    if layout == "cells":
-        _warn_of_separator(table, column, separator)
-
-    def read(line, cells):
-        cell = cells[column]
-        if cell in na_values:
-            return None, True
-        if layout == "pairs":
-            return frozenset([cell] if cell else []), not cell
-        if cell.startswith("[") and cell.endswith("]"):
+        if not classes:
             raise ValueError(
-                "A label cell must hold labels with a separator between them. Got the "
-                f"printed list {cell!r:.60} ({table.place(line)}). Read the column "
-                "with ast.literal_eval, and make targets with labels_to_frame."
+                "The layout 'columns' must have a column for each label. Got none "
+                f"beside {', '.join(map(repr, sorted(taken)))} ({table.name})."
             )
-        tags = frozenset(tag.strip() for tag in cell.split(separator)) - {""}
-        return tags, not tags
-
-    return read
-
-
-def _warn_of_separator(table, column, separator):
-    """Warn if no cell holds the separator, but nearly all another."""
-    cells = [cells[column] for _, cells in table.rows if cells[column]]
-    if any(separator in cell for cell in cells):
-        return
-    for other in _SEPARATORS:
-        n_cells = sum(other in cell for cell in cells)
-        if other not in separator and other != " " and n_cells > len(cells) / 4:
-            warnings.warn(
-                f"No label cell holds the separator {separator!r}, but {n_cells} of "
-                f"{len(cells)} hold {other!r} ({table.name}): is "
-                f"separator={other!r} meant?",
-                UserWarning,
-                stacklevel=4,
-            )
-            return
+    if classes is None:
+        return None
+    classes = [str(name) for name in classes]
+    if not classes:
+        raise ValueError("classes must name a label. Got an empty list.")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
+    return classes
 
 
 def _read_rows(table, places, read):
@@ -305,6 +252,43 @@ def _read_rows(table, places, read):
         text, group = found.get("text"), found.get("group")
         rows.append(_Row(line, found["image"], text, group, labels, is_empty))
     return rows
+
+
+def _find_images(table, rows, images, missing_files):
+    """Put the path of its file in the place of the image of each row."""
+    folder = ImageFolder(images, "images")
+    paths, missing, kept = {}, [], []
+    for row in rows:
+        name = row.image
+        if name not in paths:
+            try:
+                paths[name] = folder.find(name)
+            except ValueError as exc:
+                raise ValueError(f"{exc} ({table.place(row.line)}).") from exc
+            if paths[name] is None:
+                missing.append(f"{name!r} (line {row.line})")
+                if missing_files == "keep":
+                    paths[name] = str(folder.root / name)
+        row.image = paths[name]
+        if row.image is not None:
+            kept.append(row)
+    if missing_files != "keep":
+        n_images = len({row.image for row in kept}) + len(missing)
+        report_missing(missing, n_images, folder.root, missing_files)
+    return kept
+
+
+def _refuse_duplicates(table, rows):
+    """Raise if an image stands in two lines."""
+    line_of = {}
+    for row in rows:
+        first = line_of.setdefault(row.image, row.line)
+        if first != row.line:
+            raise ValueError(
+                f"An image must stand in one line. Got '{row.image}' in line {first} "
+                f"and again ({table.place(row.line)}). layout='pairs' reads a label a "
+                "line, duplicates='keep' makes every line a row."
+            )
 
 
 def _merge(table, rows):
@@ -328,34 +312,6 @@ def _merge(table, rows):
     return list(merged.values())
 
 
-def _find_images(table, rows, images, duplicates, missing_files):
-    """Put the path of its file in the place of the image of each row."""
-    folder = ImageFolder(images, "images")
-    missing, kept, line_of = [], [], {}
-    for row in rows:
-        try:
-            path = folder.find(row.image)
-        except ValueError as exc:
-            raise ValueError(f"{exc} ({table.place(row.line)}).") from exc
-        if path is None:
-            missing.append(f"{row.image!r} (line {row.line})")
-            if missing_files != "keep":
-                continue
-            path = str(folder.root / row.image)
-        first = line_of.setdefault(path, row.line)
-        if first != row.line and duplicates == "raise":
-            raise ValueError(
-                f"An image must stand in one line. Got {row.image!r} in line {first} "
-                f"and again ({table.place(row.line)}). layout='pairs' reads a label a "
-                "line, duplicates='keep' makes every line a row."
-            )
-        row.image = path
-        kept.append(row)
-    if missing_files != "keep":
-        report_missing(missing, len(rows), folder.root, missing_files)
-    return kept
-
-
 def _settle_unlabelled(table, rows, unlabelled):
     """Drop rows without labels, or make them unknown."""
     if unlabelled == "drop":
@@ -368,33 +324,35 @@ def _settle_unlabelled(table, rows, unlabelled):
     return rows
 
 
-def _indicate(table, rows, layout, classes):
+def _indicate(table, rows, layout, classes, other_labels):
     """Targets of 0, 1 and NaN, and the names of their columns."""
     if layout is None:
         return None, []
     if layout == "columns":
         return _as_integers(np.array([row.labels for row in rows])), classes
-    if classes is None:
-        names = sorted({tag for row in rows for tag in row.labels or ()})
-        if not names:
-            raise ValueError(f"The table must have labels. Got none ({table.name}).")
-    else:
-        names = [str(name) for name in classes]
+    found = {tag for row in rows for tag in row.labels or ()}
+    names = sorted(found) if classes is None else classes
+    if not names:
+        raise ValueError(f"The table must have labels. Got none ({table.name}).")
+    if other_labels == "ignore" and found and found.isdisjoint(names):
+        raise ValueError(
+            f"The table must have labels among classes. Got none, but such as "
+            f"{min(found)!r} ({table.name})."
+        )
     column = {name: i for i, name in enumerate(names)}
-    if len(column) < len(names):
-        raise ValueError(f"classes must be distinct. Got {names}.")
     target = np.zeros((len(rows), len(names)))
     for i, row in enumerate(rows):
         if row.labels is None:
             target[i] = np.nan
             continue
-        strange = sorted(row.labels - column.keys())
-        if strange:
+        strange = row.labels - column.keys()
+        if strange and other_labels == "raise":
             raise ValueError(
-                f"Labels must be among classes. Got {strange[0]!r} "
-                f"({table.place(row.line)})."
+                f"Labels must be among classes. Got {min(strange)!r} "
+                f"({table.place(row.line)}). other_labels='ignore' leaves out those "
+                "that are not."
             )
-        target[i, [column[tag] for tag in row.labels]] = 1
+        target[i, [column[tag] for tag in row.labels - strange]] = 1
     return _as_integers(target), names
 
 

@@ -105,6 +105,12 @@ def test_load_csv_tags_pairs_must_agree_on_caption(images):
         load_pairs(text, images)
 
 
+def test_load_csv_tags_pairs_are_merged_by_file(images):
+    found = load_pairs(PAIRS.replace("0,dog", "0.jpg,dog"), images)
+    assert found.target.tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert found.lines.tolist() == [2, 3, 5]
+
+
 def test_load_csv_tags_without_layout_reads_rows_to_be_labelled(images):
     test = "ImageID,Caption\n2.jpg,last\n0.jpg,\n"
     found = load_cells(test, images, layout=None)
@@ -135,7 +141,7 @@ def test_load_csv_tags_warns_of_another_separator(images):
 
 def test_load_csv_tags_refuses_printed_lists(images):
     text = "image,labels\n0,cat\n1,\"['cat', 'dog']\"\n"
-    with pytest.raises(ValueError, match="printed list.*line 3.*literal_eval"):
+    with pytest.raises(ValueError, match="printed collection.*line 3.*literal_eval"):
         load(text, images)
 
 
@@ -188,8 +194,24 @@ def test_load_csv_tags_na_values_are_unknown(images):
 def test_load_csv_tags_classes_give_the_order_and_refuse_others(images):
     found = load_cells(CELLS, images, classes=["19", "8", "3", "2", "1"])
     assert found.target.tolist() == [[0, 0, 0, 0, 1], [1, 0, 0, 0, 1], [0, 1, 1, 0, 1]]
-    with pytest.raises(ValueError, match=r"Got '3' \(the CSV text, line 4\)"):
+    with pytest.raises(
+        ValueError, match=r"Got '3' \(the CSV text, line 4\). other_labels='ignore'"
+    ):
         load_cells(CELLS, images, classes=["1", "19", "8"])
+
+
+def test_load_csv_tags_ignores_other_labels_where_asked(images):
+    few = {"classes": ["8", "19"], "other_labels": "ignore"}
+    found = load_cells(CELLS, images, unlabelled="drop", **few)
+    assert found.target_names == ["8", "19"]
+    assert found.target.tolist() == [[0, 0], [0, 1], [1, 0]]
+    with pytest.raises(ValueError, match="labels among classes. Got none.*as '1'"):
+        load_cells(CELLS, images, **few | {"classes": ["one"]})
+
+
+def test_load_csv_tags_refuses_a_column_named_twice(images):
+    with pytest.raises(ValueError, match="classes must be distinct. Got 'cat' twice"):
+        load_columns(COLUMNS, images, classes=["cat", "dog", "cat"])
 
 
 def test_load_csv_tags_names_a_bad_value(images):
@@ -201,7 +223,7 @@ def test_load_csv_tags_names_a_bad_value(images):
 
 def test_load_csv_tags_names_both_lines_of_a_duplicate(images):
     text = "image,labels\n0,a\n1,b\n0.jpg,b\n"
-    with pytest.raises(ValueError, match=r"Got '0.jpg' in line 2 and again .*line 4"):
+    with pytest.raises(ValueError, match=r"0.jpg' in line 2 and again .*line 4"):
         load(text, images)
     found = load(text, images, duplicates="keep")
     assert found.groups.tolist() == [0, 1, 0]
@@ -224,6 +246,15 @@ def test_load_csv_tags_names_missing_files(images):
         load(text, images.parent)
     with pytest.raises(NotADirectoryError, match="images must be a folder"):
         load(text, images / "0.jpg")
+
+
+@pytest.mark.parametrize("rows", [{"duplicates": "keep"}, {"layout": "pairs"}])
+def test_load_csv_tags_counts_missing_images_once(images, rows):
+    text = "image,labels\n0,a\n7,a\n0.jpg,b\n7,b\n"
+    with pytest.raises(
+        FileNotFoundError, match=r"none for '7' \(line 3\) \(1 of 2 images\)"
+    ):
+        load(text, images, **rows)
 
 
 def test_load_csv_tags_refuses_ids_of_several_files(images):
@@ -305,7 +336,9 @@ def test_load_csv_tags_names_what_is_wrong_in_a_table(images, text, message):
         ({"missing_files": None}, ValueError, "missing_files must be 'raise'"),
         ({"separator": ""}, ValueError, "separator must be a text. Got ''"),
         ({"classes": "cat"}, TypeError, "classes must be a list of texts. Got 'cat'"),
-        ({"classes": ["1", "1"]}, ValueError, "classes must be distinct"),
+        ({"classes": ["1", 1]}, ValueError, "classes must be distinct. Got '1' twice"),
+        ({"classes": []}, ValueError, "classes must name a label"),
+        ({"other_labels": "drop"}, ValueError, "other_labels must be 'raise' or"),
         ({"na_values": "-1"}, TypeError, "na_values must be a list of texts"),
         ({"group": "product"}, ValueError, "group must name a column"),
     ],
@@ -362,7 +395,9 @@ def test_load_csv_tags_rows_are_featurized(images):
 
 FOLDER = Path(tempfile.gettempdir())
 TAG = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0;[]\r"), min_size=1, max_size=6
+    st.characters(codec="utf-8", exclude_characters="\0;[]{}()\r"),
+    min_size=1,
+    max_size=6,
 ).filter(lambda tag: tag == tag.strip())
 
 

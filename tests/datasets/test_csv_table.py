@@ -1,0 +1,30 @@
+import csv
+import io
+
+import pytest
+
+from sklearn_clip.datasets import load_csv_tags
+
+
+def load(table, folder, **parameters):
+    return load_csv_tags(io.StringIO(table), folder, missing_files="keep", **parameters)
+
+
+@pytest.mark.parametrize("line", [",", ' , ""'])
+def test_a_line_of_empty_cells_is_a_row(tmp_path, line):
+    with pytest.raises(ValueError, match="must have its image.*line 3"):
+        load(f"image,labels\na,cat\n{line}\nb,dog\n", tmp_path)
+
+
+def test_blank_lines_are_skipped_and_counted(tmp_path):
+    found = load("\nimage,labels\n\na,cat\n  \nb,dog\n\n", tmp_path)
+    assert found.lines.tolist() == [4, 6]
+
+
+def test_a_cell_over_the_limit_is_named(tmp_path):
+    length = csv.field_size_limit() + 1
+    table = f"image,labels,text\na,cat,short\nb,dog,{'x' * length}\n"
+    with pytest.raises(
+        ValueError, match=r"at most 131072 .*line 3.*csv.field_size_limit"
+    ):
+        load(table, tmp_path, text="text")
