@@ -13,7 +13,12 @@ from torch.nn import functional as F
 
 from sklearn_clip.finetune._naming import run_name
 from sklearn_clip.fusion import MeanFusion
-from sklearn_clip.losses import AsymmetricLoss, BCELoss, DistributionBalancedLoss
+from sklearn_clip.losses import (
+    LOSSES,
+    AsymmetricLoss,
+    BCELoss,
+    DistributionBalancedLoss,
+)
 
 LONG = np.arange(1.0, 2001.0)  # numpy shows the ends of more than 1,000 alone
 OTHER = np.where(np.arange(2000) == 1000, 7, LONG)
@@ -89,6 +94,16 @@ def test_values_that_differ_have_different_names(one, other):
     for value in (one, other):
         copied = pickle.loads(pickle.dumps(value))
         assert run_name(loss=copied) == run_name(loss=value)
+
+
+def test_every_loss_has_a_name_of_its_own():
+    counts = {"class_counts": [1, 2], "n_samples": 9}
+    made = [
+        kind(**counts if kind.needs_class_counts else {}) for kind in LOSSES.values()
+    ]
+    assert len({run_name(loss=loss) for loss in made}) == len(LOSSES)
+    empty = [torch.empty(0), torch.empty(0, 2), np.empty(0), np.empty((0, 2)), []]
+    assert len({run_name(loss=value) for value in empty}) == 5
 
 
 @pytest.mark.parametrize(
