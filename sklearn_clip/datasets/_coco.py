@@ -1,30 +1,29 @@
 """Pictures, captions and labels of a data set in the format of COCO."""
 
-import json
+import filecmp
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sklearn_clip.datasets._bunch import check_choice, make_bunch
+from sklearn_clip.datasets._coco_files import PREFIX, read_captions, read_objects
 from sklearn_clip.datasets._image_files import (
     MISSING_FILES,
     ImageFolder,
     report_missing,
 )
 
-# All that is read. Outlines are most of a file; they are dropped as soon as parsed.
-_KEPT = (
-    "annotations",
-    "caption",
-    "categories",
-    "category_id",
-    "file_name",
-    "id",
-    "image_id",
-    "images",
-    "name",
-)
-_PREFIX = "instances_"
+
+@dataclass
+class _Row:
+    """One row of the data set; `file` is the name in its file, later the path."""
+
+    split: str
+    image: int | str
+    file: str
+    text: str | None
+    labels: set
 
 
 def load_coco(
@@ -66,8 +65,9 @@ def load_coco(
         What happens to rows whose file is not there: one error that names them, left
         out with a warning, or kept unseen.
     images : str, path-like or None, default=None
-        The folder of the pictures, for all splits. None means ``root/<split>``, else
-        ``root/images/<split>``.
+        The folder to which the file names of all splits are relative. None takes the
+        first that holds any of ``root/<split>``, ``root/images/<split>``,
+        ``root/images`` and ``root``.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
@@ -85,12 +85,13 @@ def load_coco(
             1 where the label is true of the row.
         target_names : list of str
             All categories of the file, ordered by their ids (which have gaps): 80 in
-            COCO.
+            COCO. Those of one name are one, if no more than one of them has objects.
         split : ndarray of shape (n,), dtype str
             The split of each row.
         groups : ndarray of shape (n,)
             The id of the image: equal for the rows of one image, which must not be
-            torn apart in cross-validation.
+            torn apart in cross-validation. A number counted over all splits where
+            they use an id for different images, as annotation tools do.
         frame : DataFrame or None
             `data` and `target` side by side, if `as_frame`.
 
@@ -100,12 +101,13 @@ def load_coco(
     Raises
     ------
     ValueError
-        If a parameter is unknown, a file is not in the format, or two splits share
-        images or have different categories.
+        If a parameter is unknown, a file is not in the format, two splits share
+        images or have different categories, captions are about other images, no image
+        is left, or a category is called ``image`` or ``text`` and `as_frame`.
     FileNotFoundError
         If a file of annotations or a picture is not there.
     NotADirectoryError
-        If a folder is not there.
+        If `images` is no folder, unless `missing_files` is ``"keep"``.
     ImportError
         If `as_frame` and pandas is not installed.
 
@@ -142,7 +144,7 @@ def load_coco(
     check_choice("unlabelled", unlabelled, ("keep", "drop"))
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = Path(root).expanduser()
-    names, rows, parts = None, [], {}
+    names, rows = None, []
     for part in _find_splits(root, split):
         categories, found = _read_split(root, part, captions, unlabelled)
         if names not in (None, categories):
@@ -151,27 +153,23 @@ def load_coco(
                 f"({part}). Load one split at a time."
             )
         names = categories
-        for image in dict.fromkeys(row[0] for row in found):
-            if image in parts:
-                raise ValueError(
-                    f"Splits must not share images. Got the id {image} in "
-                    f"{parts[image]!r} and {part!r}. Name the splits with split=..."
-                )
-            parts[image] = part
         rows += _find_images(root, part, images, found, missing_files)
+    if not rows:
+        kind = "images with objects" if unlabelled == "drop" else "images"
+        raise ValueError(f"The splits of '{root}' must have {kind}. Got none.")
     target = np.zeros((len(rows), len(names)), dtype=np.int64)
-    for i, (_, _, _, labels) in enumerate(rows):
-        target[i, sorted(labels)] = 1
+    for i, row in enumerate(rows):
+        target[i, sorted(row.labels)] = 1
     return make_bunch(
-        [path for _, path, _, _ in rows],
-        [text for _, _, text, _ in rows],
+        [row.file for row in rows],
+        [row.text for row in rows],
         target,
         names,
         as_frame=as_frame,
         return_X_y=return_X_y,
         caller="load_coco",
-        split=np.array([parts[image] for image, _, _, _ in rows]),
-        groups=np.array([image for image, _, _, _ in rows]),
+        split=np.array([row.split for row in rows]),
+        groups=_number_groups(rows),
     )
 
 
@@ -179,70 +177,36 @@ def _find_splits(root, split):
     """Names of the splits to read, all with a file of objects."""
     folder = root / "annotations"
     there = sorted(
-        path.stem.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*.json")
+        path.stem.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*.json")
     )
     if not there:
         raise FileNotFoundError(
-            f"root must hold annotations/{_PREFIX}<split>.json. Got '{root}'."
+            f"root must hold annotations/{PREFIX}<split>.json. Got '{root}'."
         )
     wanted = there if split is None else [split] if isinstance(split, str) else split
     unknown = [name for name in wanted if name not in there]
     if unknown or not wanted:
         raise ValueError(
-            f"split must name files annotations/{_PREFIX}<split>.json of '{root}', "
+            f"split must name files annotations/{PREFIX}<split>.json of '{root}', "
             f"which has {', '.join(map(repr, there))}. Got {split!r}."
         )
     return list(dict.fromkeys(wanted))
 
 
 def _read_split(root, split, captions, unlabelled):
-    """Categories in order of their ids, and rows (image id, file, text, labels)."""
-    path = root / "annotations" / f"{_PREFIX}{split}.json"
-    content = _read_json(path, ("images", "annotations", "categories"))
-    named = sorted((c["id"], c["name"]) for c in content["categories"])
-    names = [name for _, name in named]
-    if len(set(names)) < len(names) or len(dict(named)) < len(names):
-        raise ValueError(
-            f"The categories of '{path}' must have distinct ids and names. Got {named}."
-        )
-    column = {category: i for i, (category, _) in enumerate(named)}
-    labels = {image["id"]: set() for image in content["images"]}
-    if len(labels) < len(content["images"]):
-        raise ValueError(f"The images of '{path}' must have distinct ids.")
-    for entry in content["annotations"]:
-        image, category = entry["image_id"], entry["category_id"]
-        if image not in labels or category not in column:
-            what = "image_id" if image not in labels else "category_id"
-            raise ValueError(
-                f"Annotations of '{path}' must refer to its images and categories. Got "
-                f"{what} {entry[what]!r} (annotation {entry.get('id')})."
-            )
-        labels[image].add(column[category])
-    texts = {} if captions is None else _read_captions(root, split)
+    """Names of the categories, and rows that know the names of their files."""
+    folder = root / "annotations"
+    names, files, labels = read_objects(folder / f"{PREFIX}{split}.json")
+    texts = {}
+    if captions is not None:
+        texts = read_captions(folder / f"captions_{split}.json", files)
     rows = [
-        (image["id"], image["file_name"], text, labels[image["id"]])
-        for image in content["images"]
-        if labels[image["id"]] or unlabelled == "keep"
-        for text in _texts(texts.get(image["id"], []), captions)
+        _Row(split, image, file, text, labels[image])
+        for image, file in files.items()
+        if labels[image] or unlabelled == "keep"
+        for text in _texts(texts.get(image, []), captions)
     ]
     return names, rows
-
-
-def _read_captions(root, split):
-    """Captions by image id, in the order of their own ids."""
-    path = root / "annotations" / f"captions_{split}.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Captions must be in '{path}'. Got no such file. captions=None does "
-            "without."
-        )
-    found = {}
-    entries = _read_json(path, ("annotations",))["annotations"]
-    for entry in sorted(entries, key=lambda entry: entry["id"]):
-        text = " ".join(entry["caption"].split())
-        if text:
-            found.setdefault(entry["image_id"], []).append(text)
-    return found
 
 
 def _texts(found, captions):
@@ -256,52 +220,69 @@ def _texts(found, captions):
 
 def _find_images(root, split, images, rows, missing_files):
     """Put the path of its picture in the place of the file name of each row."""
-    places = [root / split, root / "images" / split]
-    if images is not None:
-        places = [Path(images)]
-    place = next((place for place in places if place.is_dir()), places[0])
+    places = [images]
+    if images is None:
+        places = [root / split, root / "images" / split, root / "images", root]
+    required = images is not None and missing_files != "keep"
+    for place in places:
+        folder = ImageFolder(
+            place, f"The pictures of {split!r} (images=...)", required=required
+        )
+        paths = _find_files(folder, rows)
+        # Names may hold the folder: `images/train/1.jpg`, or `train/1.jpg` in `images`.
+        if any(path is not None for path in paths.values()):
+            places = [folder.root]
+            break
     if missing_files == "keep":
-        return [(i, str(place / name), text, labels) for i, name, text, labels in rows]
-    folder = ImageFolder(place, f"The pictures of {split!r} (images=...)")
-    paths = {name: folder.find(name) for _, name, _, _ in rows}
+        unseen = Path(places[0]).expanduser()
+        paths = {name: path or str(unseen / name) for name, path in paths.items()}
     missing = [f"'{name}'" for name, path in paths.items() if path is None]
-    report_missing(missing, len(paths), place, missing_files)
-    return [
-        (image, paths[name], text, labels)
-        for image, name, text, labels in rows
-        if paths[name] is not None
-    ]
+    where = " or ".join(f"'{place}'" for place in places)
+    report_missing(missing, len(paths), where, missing_files)
+    rows = [row for row in rows if paths[row.file] is not None]
+    for row in rows:
+        row.file = paths[row.file]
+    return rows
 
 
-def _read_json(path, lists):
-    """Read a file of annotations, of which `lists` are needed."""
+def _find_files(folder, rows):
+    """Path of each file name in a folder, None if it is not there."""
+    paths = {}
+    for row in rows:
+        if row.file in paths:
+            continue
+        try:
+            paths[row.file] = folder.find(row.file)
+        except ValueError as exc:
+            raise ValueError(f"{exc} (image {row.image} of {row.split!r}).") from exc
+    return paths
 
-    def keep(entry):
-        return {key: entry[key] for key in _KEPT if key in entry}
 
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file, object_hook=keep)
-    except ValueError as exc:  # not JSON, not UTF-8
-        raise ValueError(f"'{path}' must be a JSON file. Got: {exc}.") from exc
-    needed = {
-        "images": ("id", "file_name"),
-        "categories": ("id", "name"),
-        "annotations": ("image_id", "category_id"),
-    }
-    if "images" not in lists:
-        needed["annotations"] = ("id", "image_id", "caption")
-    for name in lists:
-        entries = content.get(name) if isinstance(content, dict) else None
-        if not isinstance(entries, list):
-            raise ValueError(
-                f"'{path}' must be in the format of COCO. Got no list {name!r}."
-            )
-        for number, entry in enumerate(entries):
-            absent = [key for key in needed[name] if key not in entry]
-            if absent:
+def _number_groups(rows):
+    """Group of each row: the id of its image, or a number where ids are not unique."""
+    files = {}
+    for row in rows:
+        there = files.setdefault(row.image, {})
+        if row.split in there:
+            continue
+        for split, file in there.items():
+            if _is_same(file, row.file):
                 raise ValueError(
-                    f"Entries of {name!r} in '{path}' must have {absent[0]!r}. Got "
-                    f"{entry!r:.80} (entry {number})."
+                    f"Splits must not share images. Got the id {row.image} in "
+                    f"{split!r} and {row.split!r}. Name the splits with split=..."
                 )
-    return content
+        there[row.split] = row.file
+    if all(len(there) == 1 for there in files.values()):
+        return np.array([row.image for row in rows])
+    # Annotation tools count the images of each file from 1.
+    numbers = {}
+    keys = [(row.split, row.image) for row in rows]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+
+
+def _is_same(first, second):
+    """Whether two files hold the same picture, judged by name where one is unseen."""
+    first, second = Path(first), Path(second)
+    if first.is_file() and second.is_file():
+        return filecmp.cmp(first, second, shallow=False)
+    return first.name == second.name

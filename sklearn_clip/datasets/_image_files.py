@@ -23,17 +23,19 @@ class ImageFolder:
         The folder.
     parameter : str
         The parameter that named it, for the error.
+    required : bool, default=True
+        Whether the folder must be there. Nothing is found in one that is not.
 
     Raises
     ------
     NotADirectoryError
-        If `root` is no folder.
+        If `root` is no folder and is required.
     """
 
-    def __init__(self, root, parameter):
+    def __init__(self, root, parameter, *, required=True):
         self.root = Path(root).expanduser()
         self._listings = {}
-        if not self.root.is_dir():
+        if required and not self.root.is_dir():
             raise NotADirectoryError(
                 f"{parameter} must be a folder with pictures. Got '{root}', which is "
                 "no folder."
@@ -59,7 +61,8 @@ class ImageFolder:
         """
         if _URL.match(name):
             raise ValueError(
-                f"An image must be a file name; nothing is fetched. Got {name!r}"
+                "An image must be the name of a file; fetch the pictures first, "
+                f"nothing is fetched. Got {name!r}"
             )
         path = self.root / name
         if path.parent not in self._listings:
@@ -94,7 +97,7 @@ def _list_folder(folder):
     return names, by_stem
 
 
-def report_missing(missing, n_images, folder, action):
+def report_missing(missing, n_images, where, action):
     """Raise or warn about files that are not there.
 
     Parameters
@@ -103,8 +106,8 @@ def report_missing(missing, n_images, folder, action):
         What each missing file is and where it was named.
     n_images : int
         How many were looked for.
-    folder : path-like
-        Where they were looked for.
+    where : str
+        Where they were looked for, in quotation marks.
     action : {"raise", "drop"}
         What is done about them.
 
@@ -119,18 +122,18 @@ def report_missing(missing, n_images, folder, action):
     shown += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     if len(missing) == n_images:
         raise FileNotFoundError(
-            f"'{folder}' must hold the images. Got none of {n_images}: {shown}. Give "
-            "the folder to which the names are relative."
+            f"{where} must hold the images. Got none of {n_images}: {shown}. Give "
+            "the folder to which the names are relative as images=..."
         )
     if action == "raise":
         raise FileNotFoundError(
-            f"'{folder}' must hold every image. Got none for {shown} "
+            f"{where} must hold every image. Got none for {shown} "
             f"({len(missing)} of {n_images} images). missing_files='drop' leaves their "
             "rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
         )
     noun = "image was" if len(missing) == 1 else "images were"
     warnings.warn(
-        f"{len(missing)} of {n_images} {noun} not found in '{folder}', their rows "
+        f"{len(missing)} of {n_images} {noun} not found in {where}, their rows "
         f"are left out: {shown}.",
         UserWarning,
         stacklevel=4,

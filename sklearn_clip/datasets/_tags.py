@@ -274,7 +274,7 @@ def _find_images(table, rows, images, missing_files):
             kept.append(row)
     if missing_files != "keep":
         n_images = len({row.image for row in kept}) + len(missing)
-        report_missing(missing, n_images, folder.root, missing_files)
+        report_missing(missing, n_images, f"'{folder.root}'", missing_files)
     return kept
 
 

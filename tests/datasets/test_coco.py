@@ -1,5 +1,8 @@
+import codecs
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +116,40 @@ def test_load_coco_does_without_captions(coco):
 
 def test_load_coco_drops_images_without_objects(coco):
     assert load_coco(coco, unlabelled="drop").groups.tolist() == [139, 25]
+    change(coco, "instances", lambda c: c["annotations"].clear())
+    with pytest.raises(ValueError, match="must have images with objects. Got none"):
+        load_coco(coco, unlabelled="drop")
+    change(coco, "instances", lambda c: c["images"].clear())
+    with pytest.raises(ValueError, match="must have images. Got none"):
+        load_coco(coco, captions=None)
+
+
+def test_load_coco_drops_splits_without_objects(coco):
+    write_split(coco, "test2017", {9: []}, {})
+    assert load_coco(coco, unlabelled="drop").split.tolist() == ["val2017"] * 2
+
+
+def test_load_coco_refuses_captions_of_other_images(coco):
+    change(coco, "captions", lambda c: c["annotations"][1].update(image_id=7))
+    with pytest.raises(ValueError, match=r"Got image_id 7 \(entry 1\)"):
+        load_coco(coco)
+
+
+def test_load_coco_merges_categories_of_one_name(coco):
+    # A group of categories is listed too in some exports, and no object has it.
+    group = {"id": 0, "name": "dog", "supercategory": "none"}
+    change(coco, "instances", lambda c: c["categories"].insert(0, group))
+    found = load_coco(coco)
+    assert found.target_names == ["dog", "person", "toothbrush"]
+    assert found.target.tolist() == [[0, 1, 0], [1, 1, 0], [0, 0, 0]]
+    write_split(coco, "train2017", {9: []}, {}, [group, *CATEGORIES])
+    assert load_coco(coco).target_names == found.target_names
+
+
+def test_load_coco_skips_a_byte_order_mark(coco):
+    for path in (coco / "annotations").iterdir():
+        path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert load_coco(coco).target_names == ["person", "dog", "toothbrush"]
 
 
 def test_load_coco_reads_all_splits_or_those_named(coco):
@@ -127,9 +164,26 @@ def test_load_coco_reads_all_splits_or_those_named(coco):
 
 def test_load_coco_refuses_splits_that_share_images(coco):
     write_split(coco, "val2014", {25: [1]}, {})
+    name = "000000000025.jpg"
+    shutil.copy(coco / "val2017" / name, coco / "val2014" / name)
     with pytest.raises(ValueError, match="Got the id 25 in 'val2014' and 'val2017'"):
         load_coco(coco)
     assert len(load_coco(coco, split="val2014").data) == 1
+    shutil.rmtree(coco / "val2014")  # unseen files are judged by their names
+    with pytest.raises(ValueError, match="Got the id 25 in 'val2014' and 'val2017'"):
+        load_coco(coco, missing_files="keep")
+
+
+def test_load_coco_tells_images_of_one_id_apart(coco):
+    # Tools count images from 1 in each file, often with the same file names.
+    write_split(coco, "train2017", {25: [1], 139: [90]}, {139: ["one", "two"]})
+    found = load_coco(coco, captions="each")
+    assert found.split.tolist() == ["train2017"] * 3 + ["val2017"] * 4
+    assert found.groups.tolist() == [0, 1, 1, 2, 2, 3, 4]
+    assert found.target[:, 2].tolist() == [0, 1, 1, 0, 0, 0, 0]
+    assert found.data[[1, 3], 1].tolist() == ["one", "A woman at a table."]
+    folders = [Path(path).parent.name for path in found.data[:, 0]]
+    assert folders == found.split.tolist()
 
 
 def test_load_coco_refuses_splits_of_other_categories(coco):
@@ -138,13 +192,47 @@ def test_load_coco_refuses_splits_of_other_categories(coco):
         load_coco(coco)
 
 
-@pytest.mark.parametrize("place", ["images/val2017", "elsewhere"])
+@pytest.mark.parametrize("place", ["images/val2017", "images", "elsewhere"])
 def test_load_coco_finds_pictures_in_other_folders(coco, place):
     (coco / place).parent.mkdir(exist_ok=True)
     (coco / "val2017").rename(coco / place)
     images = coco / place if place == "elsewhere" else None
     found = load_coco(coco, images=images)
     assert found.data[0, 0] == str(coco / place / "000000000139.jpg")
+
+
+@pytest.mark.parametrize("place", [".", "images"])
+def test_load_coco_finds_pictures_whose_names_hold_the_folder(coco, place):
+    def add_folder(content):
+        for image in content["images"]:
+            image["file_name"] = f"val2017/{image['file_name']}"
+
+    change(coco, "instances", add_folder)
+    if place == "images":
+        (coco / "images").mkdir()
+        (coco / "val2017").rename(coco / "images" / "val2017")
+    path = load_coco(coco).data[0, 0]
+    assert path == str(coco / place / "val2017" / "000000000139.jpg")
+
+
+def test_load_coco_expands_the_home_folder(coco, monkeypatch):
+    monkeypatch.setenv("HOME", str(coco))
+    monkeypatch.setenv("USERPROFILE", str(coco))
+    for images in ("~/val2017", "~/nowhere"):
+        found = load_coco(coco, images=images, missing_files="keep")
+        expected = coco / images[2:] / "000000000139.jpg"
+        assert found.data[0, 0] == str(expected)
+
+
+@pytest.mark.parametrize("missing_files", ["raise", "keep"])
+def test_load_coco_names_the_image_that_is_a_url(coco, missing_files):
+    url = "https://a.org/1.jpg"
+    change(coco, "instances", lambda c: c["images"][1].update(file_name=url))
+    with pytest.raises(
+        ValueError,
+        match="fetch the pictures first.*a.org/1.jpg' .image 25 of 'val2017'",
+    ):
+        load_coco(coco, missing_files=missing_files)
 
 
 def test_load_coco_names_missing_pictures(coco):
@@ -165,8 +253,14 @@ def test_load_coco_without_any_picture_doubts_the_folder(coco):
     with pytest.raises(FileNotFoundError, match="Got none of 3.*Give the folder"):
         load_coco(coco, missing_files="drop")
     (coco / "val2017").rmdir()
-    with pytest.raises(NotADirectoryError, match=r"pictures of 'val2017' \(images="):
+    with pytest.raises(
+        FileNotFoundError, match="images' or .*none of 3.*as images="
+    ):
         load_coco(coco)
+    with pytest.raises(NotADirectoryError, match=r"pictures of 'val2017' \(images="):
+        load_coco(coco, images=coco / "val2017")
+    unseen = load_coco(coco, missing_files="keep").data[0, 0]
+    assert unseen == str(coco / "val2017" / "000000000139.jpg")
 
 
 def test_load_coco_as_frame_agrees_with_arrays(coco):
@@ -209,6 +303,36 @@ def test_load_coco_rows_are_featurized(coco):
             "instances",
             lambda c: c["categories"][0].update(name="person"),
             "distinct ids and names",
+        ),
+        (
+            "instances",
+            lambda c: c["categories"][0].update(id=1),
+            "distinct ids and names",
+        ),
+        (
+            "instances",
+            lambda c: c["categories"][2].update(id="90"),
+            r"'id'.*all be numbers, or all texts. Got '90' \(entry 2\)",
+        ),
+        (
+            "instances",
+            lambda c: c["images"][1].update(file_name=7),
+            r"'file_name'.*a text. Got 7 \(entry 1\)",
+        ),
+        (
+            "instances",
+            lambda c: c["annotations"][1].update(category_id=[1]),
+            r"'category_id'.*a number or a text. Got \[1\] \(entry 1\)",
+        ),
+        (
+            "instances",
+            lambda c: c["images"].insert(1, 7),
+            r"'images' in .* must have 'id'. Got 7 \(entry 1\)",
+        ),
+        (
+            "captions",
+            lambda c: c["annotations"][2].update(caption=None),
+            r"'caption'.*a text. Got None \(entry 2\)",
         ),
         ("instances", lambda c: c["images"][0].update(id=25), "have distinct ids"),
         ("captions", lambda c: c["annotations"][0].pop("caption"), "have 'caption'"),
