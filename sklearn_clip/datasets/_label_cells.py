@@ -109,7 +109,8 @@ def make_cell_reader(table, layout, labels, separator, na_values):
             raise ValueError(
                 "A label cell must hold labels with a separator between them. Got the "
                 f"printed collection {cell!r:.60} ({table.place(line)}). Read the "
-                "column with ast.literal_eval, and make targets with labels_to_frame."
+                "column, as with ast.literal_eval, and make targets with "
+                "labels_to_frame."
             )
         tags = frozenset(_split(cell, separator))
         return tags, not tags

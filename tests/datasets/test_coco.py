@@ -253,9 +253,7 @@ def test_load_coco_without_any_picture_doubts_the_folder(coco):
     with pytest.raises(FileNotFoundError, match="Got none of 3.*Give the folder"):
         load_coco(coco, missing_files="drop")
     (coco / "val2017").rmdir()
-    with pytest.raises(
-        FileNotFoundError, match="images' or .*none of 3.*as images="
-    ):
+    with pytest.raises(FileNotFoundError, match="images' or .*none of 3.*as images="):
         load_coco(coco)
     with pytest.raises(NotADirectoryError, match=r"pictures of 'val2017' \(images="):
         load_coco(coco, images=coco / "val2017")
