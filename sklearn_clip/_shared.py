@@ -37,6 +37,7 @@ __all__ = [
     "_fit_context",
     "_num_samples",
     "_safe_indexing",
+    "accuracy_of_known",
     "as_binary",
     "as_targets",
     "binary_entries",
@@ -131,6 +132,41 @@ def nested_estimators(estimator):
         else:
             best = getattr(estimator, "best_estimator_", None)
             estimator = getattr(estimator, "estimator_", best)
+
+
+def accuracy_of_known(truth, predicted, sample_weight=None):
+    """Share of rows whose known labels are all predicted.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n_samples, n_labels)
+        0, 1 and NaN for unknown; rows of which none is known are left out.
+    predicted : ndarray of shape (n_samples, n_labels)
+        0 and 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Row weights.
+
+    Returns
+    -------
+    float
+        Accuracy in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if predicted.shape != truth.shape:
+        raise ValueError(
+            f"y must have the shape of the predictions, {predicted.shape}. "
+            f"Got {truth.shape}."
+        )
+    known = ~np.isnan(truth)
+    right = ((truth == predicted) | ~known).all(axis=1)
+    judged = known.any(axis=1)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+    return float(np.average(right[judged], weights=sample_weight))
 
 
 def check_label_order(estimator, y):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import _check_sample_weight, check_labelled_rows
+from sklearn_clip._shared import accuracy_of_known, check_labelled_rows
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
@@ -132,12 +132,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         rows = range(self._split(X)[1].n_rows)
         truth = check_labelled_rows(rows, y, self.label_names_)
-        predicted, known = self.predict(X), ~np.isnan(truth)
-        judged = known.any(axis=1)
-        right = ((truth == predicted) | ~known).all(axis=1)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
-        return float(np.average(right[judged], weights=sample_weight))
+        return accuracy_of_known(truth, self.predict(X), sample_weight)
 
     def save_pretrained(self, folder):
         """Write the tuned model as a folder that open_clip reads.

@@ -1,11 +1,10 @@
 """What `score` of the heads is: subset accuracy, also where labels are unknown."""
 
-import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 
 from sklearn_clip._shared import (
-    _check_sample_weight,
+    accuracy_of_known,
     as_targets,
     check_indicator,
     check_label_order,
@@ -47,15 +46,4 @@ class MaskedAccuracyMixin(ClassifierMixin):
         truth, _ = check_indicator(y)
         check_consistent_length(X, truth)
         check_label_order(self, y)
-        predicted = self.predict(X)
-        if predicted.shape != truth.shape:
-            raise ValueError(
-                f"y must have the shape of the predictions, {predicted.shape}. "
-                f"Got {truth.shape}."
-            )
-        known = ~np.isnan(truth)
-        right = ((truth == predicted) | ~known).all(axis=1)
-        judged = known.any(axis=1)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
-        return float(np.average(right[judged], weights=sample_weight))
+        return accuracy_of_known(truth, self.predict(X), sample_weight)

@@ -15,8 +15,8 @@ from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import (
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
+    accuracy_of_known,
     check_labelled_rows,
 )
 from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
@@ -419,12 +419,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         truth = check_labelled_rows(X, y, self.label_names_)
-        predicted, known = self.predict(X), ~np.isnan(truth)
-        judged = known.any(axis=1)
-        right = ((truth == predicted) | ~known).all(axis=1)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
-        return float(np.average(right[judged], weights=sample_weight))
+        return accuracy_of_known(truth, self.predict(X), sample_weight)
 
     def prompt_report(self, X, y, *, templates=None, output="frame", digits=3):
         """Rank templates by how well each alone ranks the rows of each label.
