@@ -1,0 +1,65 @@
+"""What all rooms share: errors, checks, the private parts of scikit-learn."""
+
+from sklearn_clip._shared._errors import (
+    ImageDecodeError,
+    ModelMismatchError,
+    WeightsUnavailableError,
+    import_optional,
+)
+from sklearn_clip._shared._estimators import (
+    check_label_order,
+    nested_estimators,
+    positive_scores,
+)
+from sklearn_clip._shared._sklearn import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+    _check_method_params,
+    _check_sample_weight,
+    _fit_context,
+    _num_samples,
+    _safe_indexing,
+)
+from sklearn_clip._shared._targets import (
+    accuracy_of_known,
+    as_binary,
+    as_targets,
+    binary_entries,
+    by_name,
+    check_indicator,
+    check_labelled_rows,
+    is_missing,
+    label_array,
+)
+
+__all__ = [
+    "HasMethods",
+    "ImageDecodeError",
+    "Interval",
+    "ModelMismatchError",
+    "Options",
+    "RealNotInt",
+    "StrOptions",
+    "WeightsUnavailableError",
+    "_check_method_params",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_safe_indexing",
+    "accuracy_of_known",
+    "as_binary",
+    "as_targets",
+    "binary_entries",
+    "by_name",
+    "check_indicator",
+    "check_label_order",
+    "check_labelled_rows",
+    "import_optional",
+    "is_missing",
+    "label_array",
+    "nested_estimators",
+    "positive_scores",
+]

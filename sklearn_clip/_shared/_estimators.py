@@ -1,0 +1,142 @@
+"""Fitted classifiers of any kind: their scores, their parts, their labels."""
+
+import numpy as np
+
+
+def nested_estimators(estimator):
+    """Yield an estimator and those inside it that saw the targets, outermost first.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        A classifier, Pipeline, search or meta-estimator, which is fitted.
+
+    Yields
+    ------
+    estimator instance
+        It, the last step of a Pipeline, the refitted one of a search or meta-estimator.
+    """
+    while estimator is not None:
+        yield estimator
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            best = getattr(estimator, "best_estimator_", None)
+            estimator = getattr(estimator, "estimator_", best)
+
+
+def check_label_order(estimator, y):
+    """Check that the columns of a table are the labels an estimator has learnt.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier, Pipeline, search or meta-estimator.
+    y : object
+        Targets; only a DataFrame with names has an order to be checked.
+
+    Raises
+    ------
+    ValueError
+        If the names are others, or stand in another order.
+    """
+    names = getattr(y, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return
+    parts = nested_estimators(estimator)
+    learnt = (getattr(part, "label_names_", None) for part in parts)
+    learnt = next((list(found) for found in learnt if found is not None), None)
+    if learnt is None or learnt == list(names):
+        return
+    differ = [pair[0] != pair[1] for pair in zip(names, learnt, strict=False)]
+    at = [*differ, True].index(True)
+    raise ValueError(
+        "y must have the labels of the fitted classifier as columns, in their order: "
+        f"pass y[list(classifier.label_names_)]. Got {list(names)[at : at + 1]} "
+        f"instead of {learnt[at : at + 1]} (column {at})."
+    )
+
+
+def _column_of_one(values, classes, *, absent):
+    """Column of class 1 in one label's output; `absent` and 1 where it is constant."""
+    values = np.asarray(values, dtype=np.float64)
+    if classes is not None and len(classes) == 1:
+        return np.full(len(values), 1.0 if classes[0] == 1 else absent)
+    if values.ndim == 2 and values.shape[1] == 2:
+        # Two classes of 0/1 targets are sorted: column 1 is class 1.
+        return values[:, 1]
+    return values.reshape(len(values), -1)[:, -1]
+
+
+def positive_scores(estimator, X, n_labels, *, method=None):
+    """Score every label with a fitted classifier, whatever shape its output has.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted multi-label classifier with `predict_proba` (preferred) or
+        `decision_function`. The output may be a list of one (n_samples, 2) array per
+        label, where a label that was constant in training may have one column, or
+        one array of shape (n_samples, n_labels).
+    X : array-like of length n_samples
+        The rows, handed on as they are.
+    n_labels : int
+        Number of labels the classifier was fitted on.
+    method : {"predict_proba", "decision_function"} or None, default=None
+        The method to call; None takes the first of the two that exists.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_labels), dtype=float64
+        P(label = 1) or the decision value; infinite values become the largest floats.
+    method : {"predict_proba", "decision_function"}
+        The method used.
+
+    Raises
+    ------
+    TypeError
+        If the classifier has neither method.
+    ValueError
+        If the output has another shape or holds NaN.
+    """
+    if method is None:
+        methods = ("predict_proba", "decision_function")
+        method = next((name for name in methods if hasattr(estimator, name)), None)
+    if method is None:
+        raise TypeError(
+            "The estimator must have predict_proba or decision_function. "
+            f"Got {type(estimator).__name__}, which has neither once it is fitted."
+        )
+    return _call_for_scores(estimator, method, X, n_labels), method
+
+
+def _call_for_scores(estimator, method, X, n_labels):
+    """Output of one method as a finite (n_samples, n_labels) array."""
+    output = getattr(estimator, method)(X)
+    classes = getattr(estimator, "classes_", None)
+    absent = 0.0 if method == "predict_proba" else -1.0
+    if isinstance(output, list):
+        per_label = [None] * len(output) if classes is None else classes
+        columns = [
+            _column_of_one(values, known, absent=absent)
+            for values, known in zip(output, per_label, strict=True)
+        ]
+        scores = np.column_stack(columns)
+    elif n_labels == 1:
+        known = classes[0] if isinstance(classes, list) else classes
+        scores = _column_of_one(output, known, absent=absent)[:, None]
+    else:
+        scores = np.asarray(output, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape[1] != n_labels:
+        raise ValueError(
+            f"{method} of the estimator must give one score per row and label, here "
+            f"{n_labels} labels. Got shape {scores.shape} from "
+            f"{type(estimator).__name__}."
+        )
+    if np.isnan(scores).any():
+        row, column = np.argwhere(np.isnan(scores))[0]
+        raise ValueError(
+            f"{method} of the estimator must not give NaN. "
+            f"Got NaN from {type(estimator).__name__} (row {row}, column {column})."
+        )
+    return np.nan_to_num(scores)

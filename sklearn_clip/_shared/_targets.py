@@ -1,0 +1,255 @@
+"""Tables of targets: cells of 0, 1 or unknown, and what the labels are called."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+from sklearn_clip._shared._sklearn import _check_sample_weight
+
+_ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
+_TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
+
+
+def is_missing(value):
+    """Tell whether a cell is empty: None, NaN, NaT or NA."""
+    if value is None or type(value).__name__ == "NAType":  # NA has no truth value
+        return True
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def as_binary(value):
+    """0.0 or 1.0 of a cell of targets, NaN if it is empty, infinity otherwise."""
+    if is_missing(value):
+        return np.nan
+    try:
+        return float(value == 1) if value == 0 or value == 1 else np.inf
+    except (TypeError, ValueError):  # an array has no truth value
+        return np.inf
+
+
+def label_array(names):
+    """Put names of labels, which may be tuples, into a 1-D array; None stays."""
+    if names is None:
+        return None
+    names = list(names)
+    array = np.empty(len(names), dtype=object)
+    array[:] = names
+    return array
+
+
+def as_targets(y):
+    """Turn targets into a dense array, and tell lists of tags from a table.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame}
+        Targets.
+
+    Returns
+    -------
+    ndarray
+        The targets, not checked.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None, or its rows are lists of different lengths.
+    """
+    if y is None:
+        raise ValueError(
+            "A classifier requires y to be passed, but the target y is None."
+        )
+    if sparse.issparse(y):
+        return y.toarray()
+    try:
+        values = np.asarray(y)
+    except ValueError:  # rows of different lengths
+        values = np.asarray(y, dtype=object)
+    if values.ndim == 1 and values.dtype == object:
+        rows = (row for row in enumerate(values) if isinstance(row[1], _ROW_TYPES))
+        number, row = next(rows, (0, None))
+        if row is not None:
+            raise ValueError(
+                f"y must be a table of 0 and 1 with one column per label. Got {row!r} "
+                f"(row {number}), beside rows of other lengths. {_TAGS_HINT}"
+            )
+    return values
+
+
+def binary_entries(values, names=None):
+    """Check a table of targets.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN, None or NA where a label is unknown.
+    names : ndarray of shape (n_labels,), or None, default=None
+        Names of the labels, for the error.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), dtype=float32 or float64
+        0, 1 and NaN.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no label, or anything else in them.
+    """
+    if 0 in values.shape:
+        raise ValueError(
+            "y must have at least one row and one label. "
+            f"Got an array of shape {values.shape}."
+        )
+    if values.dtype.kind in "biuf":
+        numbers = values if values.dtype.kind == "f" else values.astype(np.float32)
+        good = (values == 0) | (values == 1) | np.isnan(numbers)
+    else:
+        numbers = np.frompyfunc(as_binary, 1, 1)(values).astype(np.float32)
+        good = ~np.isinf(numbers)
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        name = "" if names is None else f", label {names[column]!r}"
+        hint = f" {_TAGS_HINT}" if isinstance(values[row, column], str) else ""
+        raise ValueError(
+            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
+            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
+            + hint
+        )
+    return numbers
+
+
+def check_indicator(y, *, one_dimensional_hint=""):
+    """Check multi-label targets and return them as a dense array of 0, 1 and NaN.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        Targets of 0 and 1 or False and True; NaN, None or NA where they are unknown.
+    one_dimensional_hint : str, default=""
+        Sentence added to the error for a 1-D `y`: what to write instead.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples, n_labels), dtype=int64 or float64
+        The targets; float64 only if some are unknown, which are NaN.
+    label_names : ndarray of shape (n_labels,), dtype=object, or None
+        The column names of a DataFrame, else None.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None, is not 2-dimensional, is empty, holds anything but 0, 1 and
+        unknown, or if nothing in it is known.
+    """
+    names = label_array(getattr(y, "columns", None))
+    values = as_targets(y)
+    if values.ndim != 2:
+        raise ValueError(
+            "y must have 2 dimensions, (n_samples, n_labels), with one column of 0 "
+            f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}."
+            + (f" {one_dimensional_hint}" if one_dimensional_hint else "")
+        )
+    numbers = binary_entries(values, names).astype(np.float64)
+    unknown = np.isnan(numbers)
+    if unknown.all():
+        raise ValueError("y must hold at least one known label. Got NaN only.")
+    return numbers if unknown.any() else numbers.astype(np.int64), names
+
+
+def check_labelled_rows(X, y, names):
+    """Check labelled rows, whose labels are named, as far as that needs no reading.
+
+    Parameters
+    ----------
+    X : array-like of length n, or None
+        Rows; None if there are none to count.
+    y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
+        0 and 1, and NaN where a label is unknown.
+    names : sequence of str
+        The labels.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels)
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If y holds other values, or has another number of rows, or other labels or
+        another order of them.
+    """
+    targets, columns = check_indicator(y)
+    if targets.shape[1] != len(names):
+        raise ValueError(
+            f"y must have one column for each of the {len(names)} labels of classes. "
+            f"Got {targets.shape[1]}."
+        )
+    for position, (name, column) in enumerate(
+        zip(names, names if columns is None else columns, strict=True)
+    ):
+        if name != column:
+            raise ValueError(
+                "The columns of y must be the labels of classes, in their order. Got "
+                f"{column!r} for {name!r} (column {position}). Pass y[classes], or "
+                "classes=list(y.columns)."
+            )
+    if X is not None:
+        check_consistent_length(X, targets)
+    return targets
+
+
+def accuracy_of_known(truth, predicted, sample_weight=None):
+    """Share of rows whose known labels are all predicted.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n_samples, n_labels)
+        0, 1 and NaN for unknown; rows of which none is known are left out.
+    predicted : ndarray of shape (n_samples, n_labels)
+        0 and 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Row weights.
+
+    Returns
+    -------
+    float
+        Accuracy in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if predicted.shape != truth.shape:
+        raise ValueError(
+            f"y must have the shape of the predictions, {predicted.shape}. "
+            f"Got {truth.shape}."
+        )
+    known = ~np.isnan(truth)
+    right = ((truth == predicted) | ~known).all(axis=1)
+    judged = known.any(axis=1)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+    return float(np.average(right[judged], weights=sample_weight))
+
+
+def by_name(values):
+    """Turn a Series whose index is no count into a dict; leave anything else.
+
+    Parameters
+    ----------
+    values : object
+        One number per label, perhaps.
+
+    Returns
+    -------
+    object
+        A dict, or what was given.
+    """
+    index = getattr(values, "index", None)
+    if not hasattr(values, "to_dict") or index is None:
+        return values
+    return values if list(index) == list(range(len(index))) else values.to_dict()
