@@ -79,7 +79,7 @@ class ImageFolder:
         if alike:
             return str(path.with_name(alike[0]))
         # On some file systems names differ in case from what is listed.
-        return str(path) if path.is_file() else None
+        return str(path) if names and path.is_file() else None
 
 
 def _list_folder(folder):
