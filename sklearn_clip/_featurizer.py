@@ -1,20 +1,15 @@
 """The transformer: wires rows, images, backbone, store and fusion together."""
 
 import os
-import warnings
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_clip import embedding
-from sklearn_clip._shared import (
-    ImageDecodeError,
-    Interval,
-    StrOptions,
-    _fit_context,
-)
+from sklearn_clip._shared import Interval, StrOptions, _fit_context
 from sklearn_clip.fusion import Fusion, make_fusion
+from sklearn_clip.fusion._fusions import check_fused
 
 
 class CLIPFeaturizer(TransformerMixin, BaseEstimator):
@@ -33,8 +28,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     pretrained : str, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
         `model_name` stands for the weights too.
-    image, text : str or None, default="image" and "text"
-        Column (DataFrame) or key (dict) of each modality; None if X has none.
+    image, text : str, int or None, default="image" and "text"
+        Column (DataFrame) or key (dict) of each modality; None if X has none. Of pairs,
+        numbers are the positions, 0 and 1.
     image_root : str, os.PathLike or None, default=None
         Folder put before relative image paths.
     fusion : str, Fusion or callable, default="concat"
@@ -49,14 +45,17 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         What a missing item becomes (None, NaN, pandas' NA, an empty text or list): the
         zero vector, or a ValueError.
     add_missing_indicator : bool, default=False
-        Append one 0/1 column per modality that is 1 where the item is missing.
+        Append one 0/1 column for each modality that the fusion needs, which is 1 where
+        the item is missing, or is an image that cannot be read.
     on_error : {"raise", "zero", "nan"}, default="raise"
         What an image that cannot be read becomes: an `ImageDecodeError`, or a vector of
-        zeros or NaN with one warning and an entry in `failed_rows_`.
+        zeros (as if it were missing) or NaN, with one warning and an entry in
+        `failed_rows_`. Where a cell has several images, those that can be read are
+        averaged, and only a cell that is left with none is filled.
     long_text : {"truncate", "mean"}, default="truncate"
         What happens to a text beyond the model's context length: it is cut (the end
         token is kept), or encoded in pieces whose vectors are averaged.
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
         Arithmetic of the model. ``"auto"`` is bf16 (or fp16) on GPUs that have units
@@ -79,7 +78,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Digest of the weights and the architecture.
     failed_rows_ : list of tuple (row, source, reason)
         The images of the last call that could not be read; where several threads use
-        one object, of the call that ended last.
+        one object, of the call that ended last. It is there after the first call that
+        embeds something, and does not travel in pickles.
 
     See Also
     --------
@@ -114,8 +114,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "model_name": [str],
         "pretrained": [str, None],
-        "image": [str, None],
-        "text": [str, None],
+        "image": [str, Integral, None],
+        "text": [str, Integral, None],
         "image_root": [str, os.PathLike, None],
         "fusion": [str, Fusion, callable],
         "normalize": ["boolean"],
@@ -123,7 +123,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         "add_missing_indicator": ["boolean"],
         "on_error": [StrOptions({"raise", "zero", "nan"})],
         "long_text": [StrOptions({"truncate", "mean"})],
-        "device": [str],
+        "device": "no_validation",  # torch knows its devices, and is loaded at use
         "precision": [StrOptions({"auto", "fp32", "bf16", "fp16"})],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
@@ -224,18 +224,20 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ModelMismatchError
             If the model is not the one this transformer was saved with.
         ValueError
-            If an item is missing and ``missing="raise"``.
+            If an item is missing and ``missing="raise"``, or if `fusion` returns
+            anything but one row of numbers for each row.
         """
         self._validate_params()
         fusion, cells = self._split(X)
-        vectors, present = self._embed_cells(cells, fusion.modalities)
+        vectors, present, absent = self._embed_cells(cells, fusion.modalities)
         for modality in {"image", "text"} - set(vectors):
             vectors[modality] = present[modality] = None
-        features = fusion.fuse(
+        fused = fusion.fuse(
             vectors["image"], vectors["text"], present["image"], present["text"]
         )
+        features = check_fused(fused, cells.n_rows)
         if self.add_missing_indicator:
-            flags = [~present[m][:, None] for m in fusion.modalities]
+            flags = [absent[m][:, None] for m in fusion.modalities]
             features = np.hstack([features, *flags])
         return np.ascontiguousarray(features, dtype=np.float32)
 
@@ -245,12 +247,20 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         images : list, Series or ndarray of n images
-            Images in any accepted form; a missing one becomes zeros.
+            Images in any accepted form; `missing` and `on_error` say what becomes of
+            one that is missing or cannot be read.
 
         Returns
         -------
         ndarray of shape (n, embedding_dim_), dtype float32
             Embeddings, L2-normalised.
+
+        Raises
+        ------
+        ImageDecodeError
+            If an image cannot be read and ``on_error="raise"``.
+        ValueError
+            If an image is missing and ``missing="raise"``.
         """
         return self._encode(images, "image")
 
@@ -260,12 +270,17 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         texts : list, Series or ndarray of n str
-            Texts; a missing one becomes zeros.
+            Texts; `missing` says what becomes of one that is missing.
 
         Returns
         -------
         ndarray of shape (n, embedding_dim_), dtype float32
             Embeddings, L2-normalised.
+
+        Raises
+        ------
+        ValueError
+            If a text is missing and ``missing="raise"``.
         """
         return self._encode(texts, "text")
 
@@ -379,22 +394,27 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     def _encode(self, items, kind):
         self._validate_params()
-        names = {"image": None, "text": None, kind: getattr(self, kind) or kind}
+        own = getattr(self, kind)
+        names = {"image": None, "text": None, kind: kind if own is None else own}
         cells = embedding.split_rows(items, modalities=(kind,), **names)
-        vectors, _ = self._embed_cells(cells, (kind,), of_rows=False)
+        vectors, _, _ = self._embed_cells(cells, (kind,), of_rows=False)
         return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
 
     def _embed_cells(self, cells, modalities, of_rows=True):
-        """Embed the needed columns: vectors and presence, by modality."""
+        """Embed the needed columns.
+
+        Returns, by modality, the vectors, what the fusion is to take for present (an
+        unreadable image too where its NaN has to show), and what is absent.
+        """
         self.failed_rows_ = []
         present = {
             m: np.array([len(cell) > 0 for cell in getattr(cells, m)], dtype=bool)
             for m in modalities
         }
         if self.missing == "raise":
-            _refuse_missing(cells, present)
+            embedding.refuse_missing(cells, present)
         backbone = self._backbone()
-        vectors = {}
+        vectors, absent = {}, {}
         for modality in modalities:
             column = getattr(cells, modality)
             if modality == "text" and self.long_text == "mean":
@@ -414,30 +434,16 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 verbose=self.verbose,
             )
             if failures:
-                self._report_failures(failures, cells, of_rows)
+                self.failed_rows_ = failures
+                embedding.report_unreadable(
+                    failures, cells, on_error=self.on_error, of_rows=of_rows
+                )
+            absent[modality] = ~present[modality] | unread
             if self.on_error == "nan":
                 vectors[modality][unread] = np.nan
             else:
-                present[modality] &= ~unread
-        return vectors, present
-
-    def _report_failures(self, failed, cells, of_rows):
-        self.failed_rows_ = failed
-        row, source, reason = failed[0]
-        first = f"{cells.name_row(row)}, {embedding.describe_image(source)}: {reason}"
-        count = f"{len(failed)} image{'s' if len(failed) > 1 else ''}"
-        if self.on_error == "raise":
-            find = "List every broken image with check_images(X), or g" * of_rows
-            raise ImageDecodeError(
-                f"An image could not be read: {first}. {find or 'G'}o on without them "
-                "with on_error='zero' or 'nan'.",
-                failed,
-            )
-        warnings.warn(
-            f"{count} could not be read (first: {first}). A row without another image "
-            f"gets {self.on_error} in its place. See failed_rows_.",
-            stacklevel=4,
-        )
+                present[modality] = ~absent[modality]
+        return vectors, present, absent
 
     def _backbone(self):
         """Load the model, and check that it is the one this object knows."""
@@ -489,16 +495,5 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []  # float32, whatever goes in
         return tags
-
-
-def _refuse_missing(cells, present):
-    for modality, there in present.items():
-        if not there.all():
-            rows = np.flatnonzero(~there)
-            named = ", ".join(cells.name_row(row) for row in rows[:5])
-            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-            raise ValueError(
-                f"No row may lack its {modality} with missing='raise'. Got none for "
-                f"{named}{more}. Use missing='zero' to allow it."
-            )

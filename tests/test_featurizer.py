@@ -18,6 +18,7 @@ import skops.io
 from joblib import Parallel, delayed
 from PIL import Image
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -32,7 +33,7 @@ from sklearn_clip import (
     ModelMismatchError,
 )
 from sklearn_clip.embedding import Backbone, load_backbone
-from sklearn_clip.fusion import MeanFusion
+from sklearn_clip.fusion import Fusion, MeanFusion
 
 DIM = 64
 TEXTS = ["a red square", "two cats", "the sea", "an old map"]
@@ -124,6 +125,22 @@ def test_columns_may_have_other_names(make_featurizer, pictures):
     named = make_featurizer(image="photo", text="title").transform(frame)
     pairs = list(zip(pictures, TEXTS, strict=True))
     np.testing.assert_array_equal(named, make_featurizer().transform(pairs))
+
+
+def test_columns_may_be_named_by_numbers(make_featurizer, pictures):
+    expected = make_featurizer().transform(list(zip(pictures, TEXTS, strict=True)))
+    frame = pd.DataFrame({0: pictures, 1: TEXTS})
+    turned = list(zip(TEXTS, pictures, strict=True))
+    first, second = make_featurizer(image=0, text=1), make_featurizer(image=1, text=0)
+    for X in (frame, frame.to_dict("records"), pair_array(pictures, TEXTS)):
+        np.testing.assert_array_equal(first.fit_transform(X), expected)
+    for X in (frame.rename(columns={0: 1, 1: 0}), turned):
+        np.testing.assert_array_equal(second.fit_transform(X), expected)
+    np.testing.assert_array_equal(
+        first.encode_images(frame), make_featurizer().encode_images(pictures)
+    )
+    with pytest.raises(ValueError, match=r"pairs.* image=0 and text=1.*Got image=1"):
+        make_featurizer(image=1, text=2).fit(turned)
 
 
 def test_cell_with_several_images_is_the_average(make_featurizer, pictures):
@@ -298,7 +315,22 @@ def test_broken_image_counts_as_missing_for_fusion_and_indicator(
     clip = make_featurizer(on_error="nan", **options)
     with pytest.warns(UserWarning, match="1 image could not be read"):
         row, _ = clip.transform(X)
-    assert np.isnan(row[:DIM]).all() and row[DIM:].tolist() == [0, 0]
+    assert np.isnan(row[:DIM]).all() and row[DIM:].tolist() == [1, 0]
+
+
+def test_warning_of_broken_images_points_to_the_line_that_called(make_featurizer):
+    clip = make_featurizer(text=None, on_error="zero")
+    pipe = Pipeline([("clip", clip), ("head", DummyClassifier())])
+    search = GridSearchCV(pipe, {"clip__normalize": [True]}, cv=2)
+    X, y = [b"x", b"x", b"x", b"x"], [0, 1, 0, 1]
+    with pytest.warns(UserWarning, match="could not be read") as warned:
+        clip.transform(X)
+        clip.fit_transform(X)
+        clip.encode_images(X)
+        pipe.fit(X, y)
+        search.fit(X, y)
+    assert len(warned) >= 5
+    assert {warning.filename for warning in warned} == {__file__}
 
 
 def test_failures_do_not_travel_in_pickles(make_featurizer, pictures):
@@ -403,6 +435,22 @@ def test_function_is_a_fusion(make_featurizer, pictures):
     assert pickle.loads(pickle.dumps(clip)).transform(X).shape == (4, 10)
 
 
+class Flat(Fusion):
+    """One number a row, in the wrong shape, and no names."""
+
+    def fuse(self, image, text, image_present, text_present):
+        """Return the products of rows."""
+        return (image * text).sum(axis=1)
+
+
+def test_fusion_object_of_another_shape_is_refused(make_featurizer, pictures):
+    clip = make_featurizer(fusion=Flat())
+    with pytest.raises(ValueError, match=r"shape \(n, k\).*Got shape \(4,\)"):
+        clip.transform(list(zip(pictures, TEXTS, strict=True)))
+    with pytest.raises(NotImplementedError, match="Flat must set blocks"):
+        clip.get_feature_names_out()
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
@@ -413,6 +461,7 @@ def test_function_is_a_fusion(make_featurizer, pictures):
         ({"fusion": MeanFusion}, TypeError, "such as MeanFusion"),
         ({"fusion": 3}, ValueError, "The 'fusion' parameter"),
         ({"device": "gpu"}, ValueError, "device must be 'auto' or a torch device"),
+        ({"device": 1.5}, ValueError, "device must be 'auto' or a torch.*Got 1.5"),
         ({"precision": "int8"}, ValueError, "The 'precision' parameter"),
         ({"batch_size": 0}, ValueError, "The 'batch_size' parameter"),
         ({"num_workers": -1}, ValueError, "The 'num_workers' parameter"),
@@ -486,6 +535,14 @@ def test_long_text_is_cut_or_averaged(make_featurizer):
     cut, same_start = make_featurizer(image=None).transform([text, text + " more"])
     np.testing.assert_allclose(cut, same_start, atol=1e-6)
     assert not np.allclose(cut, got[0], atol=1e-3)
+
+
+def test_device_may_be_an_object(make_featurizer, pictures):
+    import torch
+
+    X = list(zip(pictures, TEXTS, strict=True))
+    given = make_featurizer(device=torch.device("cpu")).fit_transform(X)
+    np.testing.assert_array_equal(given, make_featurizer(device="cpu").fit_transform(X))
 
 
 def test_low_precision_is_close(make_featurizer, pictures):
@@ -577,6 +634,11 @@ def test_transform_works_without_fit_and_after_clone(make_featurizer, pictures):
 def test_scikit_learn_check_passes(make_featurizer, check):
     # The other checks feed numbers in two dimensions, which are no images or texts.
     getattr(estimator_checks, check)("CLIPFeaturizer", make_featurizer())
+
+
+def test_output_keeps_no_dtype_of_the_input(make_featurizer):
+    tags = make_featurizer().__sklearn_tags__()
+    assert tags.transformer_tags.preserves_dtype == []
 
 
 def test_scikit_learn_knows_that_rows_are_no_numbers(make_featurizer):

@@ -196,9 +196,19 @@ def list_files(filesystem, folder):
     -------
     list of str
         Their paths, sorted.
-    """
-    from pyarrow.fs import FileSelector
 
+    Raises
+    ------
+    NotADirectoryError
+        If the path is that of a file.
+    """
+    from pyarrow.fs import FileSelector, FileType
+
+    if filesystem.get_file_info(folder).type == FileType.File:
+        raise NotADirectoryError(
+            f"path must be a folder of Parquet files. Got the file {folder!r}: give "
+            "the folder it is in."
+        )
     found = filesystem.get_file_info(FileSelector(folder, allow_not_found=True))
     return sorted(info.path for info in found if info.path.endswith(".parquet"))
 

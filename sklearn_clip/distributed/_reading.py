@@ -19,7 +19,8 @@ def read_features(path, *, columns=None, memory_map=None, duplicates="raise"):
     path : str or os.PathLike
         Folder or URI of the Parquet files.
     columns : list of str or None, default=None
-        Columns to read beside the features and the ids; None reads all.
+        Columns to read beside the features, the ids and the reasons of failures; None
+        reads all.
     memory_map : str, os.PathLike or None, default=None
         File (``.npy``) that is to hold the features; it is overwritten, and
         ``np.load(memory_map, mmap_mode="r")`` opens it another time. None makes a
@@ -40,7 +41,7 @@ def read_features(path, *, columns=None, memory_map=None, duplicates="raise"):
             Rows of which an image, or all, could not be embedded. Their features may
             be NaN.
         frame : DataFrame of n rows
-            The columns that came along, and the reasons of failures.
+            The ids, the columns that came along, and the reasons of failures.
         fingerprint : str
             The model's ``model_fingerprint_``.
 
@@ -48,6 +49,8 @@ def read_features(path, *, columns=None, memory_map=None, duplicates="raise"):
     ------
     FileNotFoundError
         If the folder has no Parquet files.
+    NotADirectoryError
+        If `path` is one file.
     ValueError
         If `embed_dataset` did not write them, if they are of several models, if one
         is half-written, or if rows share an id.
@@ -79,8 +82,6 @@ def read_features(path, *, columns=None, memory_map=None, duplicates="raise"):
         files, filesystem, names.features, len(table), order, memory_map
     )
     failure = table[names.failure].take(order)
-    if columns is not None:
-        table = table.select(list(columns))
     return Bunch(
         features=features,
         ids=ids,
@@ -121,11 +122,8 @@ def _read_columns(files, filesystem, columns):
             wanted = [c for c in opened.schema_arrow.names if c != names.features]
             if columns is not None:
                 _check_there(columns, wanted, file)
-                wanted = list(
-                    dict.fromkeys(
-                        [*columns, *filter(None, [names.row_id]), names.failure]
-                    )
-                )
+                ids = [] if names.row_id is None else [names.row_id]
+                wanted = list(dict.fromkeys([*ids, *columns, names.failure]))
             tables.append(opened.read(columns=wanted).replace_schema_metadata(None))
     return first, pa.concat_tables(tables, promote_options="permissive")
 
@@ -169,12 +167,13 @@ def _map_features(files, filesystem, name, n_read, order, memory_map):
     mapped, start = None, 0
     for file in files:
         with _open(file, filesystem) as opened:
+            if mapped is None:
+                width = _width(opened.schema_arrow.field(name).type)
+                mapped = np.lib.format.open_memmap(
+                    memory_map, "w+", np.float32, (len(order), width)
+                )
             for batch in opened.iter_batches(_BATCH_ROWS, columns=[name]):
                 rows = _to_rows(batch.column(0))
-                if mapped is None:
-                    mapped = np.lib.format.open_memmap(
-                        memory_map, "w+", np.float32, (len(order), rows.shape[1])
-                    )
                 to = place[start : start + len(rows)]
                 mapped[to[to >= 0]] = rows[to >= 0]
                 start += len(rows)
@@ -184,6 +183,11 @@ def _map_features(files, filesystem, name, n_read, order, memory_map):
     if temporary and os.name != "nt":  # the file lives as long as it is mapped
         os.unlink(memory_map)
     return features
+
+
+def _width(kind):
+    """Length of the tensors of a column, which may have no rows."""
+    return getattr(kind, "storage_type", kind).list_size
 
 
 def _to_rows(column):

@@ -24,6 +24,8 @@ _HOMES = {
     "read_embedding_dim": "_loading",
     "read_templates": "_prompts",
     "record_model": "_identity",
+    "refuse_missing": "_failures",
+    "report_unreadable": "_failures",
     "resolve_device": "_loading",
     "session_store": "_session",
     "split_rows": "_rows",

@@ -36,8 +36,8 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
         ``"clipart-tiny"``.
     pretrained : str or None
         Tag or file of the weights; ignored where the name stands for weights too.
-    device : str, default="auto"
-        A torch device.
+    device : str or torch.device, default="auto"
+        The device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
         Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
 
@@ -103,7 +103,7 @@ def resolve_device(device):
 
     Parameters
     ----------
-    device : str
+    device : str or torch.device
         ``"auto"`` or a torch device.
 
     Returns
@@ -114,12 +114,12 @@ def resolve_device(device):
     Raises
     ------
     ValueError
-        If there is no such device on this machine.
+        If it is no device, or there is no such device on this machine.
     """
     if device != "auto":
         try:
             chosen = torch.device(device)
-        except RuntimeError as exc:
+        except (RuntimeError, TypeError) as exc:
             raise ValueError(
                 f"device must be 'auto' or a torch device such as 'cpu' or 'cuda:0'. "
                 f"Got {device!r}."

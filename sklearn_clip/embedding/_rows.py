@@ -7,6 +7,7 @@ where a product has several photos, none where the item is missing.
 import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 from scipy import sparse
@@ -71,8 +72,9 @@ def split_rows(X, *, image, text, modalities):
     ----------
     X : DataFrame, Series, list or ndarray
         Rows in one of the accepted forms, see `CLIPFeaturizer`.
-    image, text : str or None
-        Name of the column or key, None for a modality that is absent.
+    image, text : str, int or None
+        Name of the column or key, None for a modality that is absent. Of pairs,
+        integers are the positions.
     modalities : tuple of {"image", "text"}
         The modalities to read; the others are not looked at.
 
@@ -128,7 +130,7 @@ def _columns(X, names, modalities):
     if all(isinstance(row, Mapping) for row in rows):
         return _mapping_columns(rows, names, modalities), index
     if None not in names.values():
-        return _pair_columns(rows, modalities), index
+        return _pair_columns(rows, names, modalities), index
     only = _only_modality(names, "items")
     if isinstance(X, np.ndarray) and X.ndim == 2:
         if X.shape[1] != 1:
@@ -174,7 +176,15 @@ def _mapping_columns(rows, names, modalities):
     return columns
 
 
-def _pair_columns(rows, modalities):
+def _pair_columns(rows, names, modalities):
+    place = {"image": 0, "text": 1}
+    if any(isinstance(name, Integral) for name in names.values()):
+        if set(names.values()) != {0, 1}:
+            raise ValueError(
+                "In rows that are pairs, numbers must be positions: image=0 and text=1 "
+                f"or the reverse. Got image={names['image']!r}, text={names['text']!r}."
+            )
+        place = names
     for position, row in enumerate(rows):
         if not isinstance(row, tuple | list | np.ndarray) or len(row) != 2:
             got = f"{len(row)} items" if hasattr(row, "__len__") else repr(row)
@@ -184,7 +194,6 @@ def _pair_columns(rows, modalities):
                 f"(row {position}). For rows that are images alone set text=None, for "
                 "texts alone image=None."
             )
-    place = {"image": 0, "text": 1}
     return {m: [row[place[m]] for row in rows] for m in modalities}
 
 

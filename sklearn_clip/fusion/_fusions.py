@@ -6,11 +6,42 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 
+def check_fused(fused, n_rows):
+    """Check what a fusion has made of rows.
+
+    Parameters
+    ----------
+    fused : array-like
+        The features.
+    n_rows : int
+        Number of rows that were fused.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, k)
+        The features.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or does not hold real numbers.
+    """
+    fused = np.asarray(fused)
+    if fused.ndim != 2 or len(fused) != n_rows or fused.dtype.kind not in "biuf":
+        raise ValueError(
+            "A fusion must return an array of numbers of shape (n, k), with one row "
+            f"per input row. Got shape {fused.shape} and dtype {fused.dtype} for "
+            f"{n_rows} rows."
+        )
+    return fused
+
+
 class Fusion(BaseEstimator):
     """What every fusion is: a rule from image and text rows to feature rows.
 
     A subclass sets `modalities`, those it needs, and `blocks`, the names of the blocks
-    of columns it makes, and implements `fuse`. Its parameters can be searched as
+    of columns it makes, each as wide as a vector, and implements `fuse`; if its columns
+    are others it implements `feature_names` too. Its parameters can be searched as
     ``clip__fusion__<name>``.
     """
 
@@ -47,7 +78,17 @@ class Fusion(BaseEstimator):
         -------
         list of str
             For example ``"image_0"``, ``"image_1"``, ...
+
+        Raises
+        ------
+        NotImplementedError
+            If the class sets no `blocks` and does not name its columns itself.
         """
+        if not self.blocks:
+            raise NotImplementedError(
+                f"{type(self).__name__} must set blocks, or implement feature_names, "
+                "to name its columns."
+            )
         return [f"{block}_{i}" for block in self.blocks for i in range(embedding_dim)]
 
 
@@ -74,7 +115,11 @@ class TextFusion(Fusion):
 
 
 class ConcatFusion(Fusion):
-    """Image and text side by side, [i, t]; one of them alone if the other is absent."""
+    """Image and text side by side, [i, t].
+
+    A row without an image is [0, t], one without a text [i, 0]. Of an X that has one
+    modality only (``image=None`` or ``text=None``) it is that modality alone.
+    """
 
     optional = True
     blocks = ("image", "text")
@@ -86,6 +131,8 @@ class ConcatFusion(Fusion):
 
 class MeanFusion(Fusion):
     """Weighted mean; a row that has only one of the two is that one.
+
+    So is every row of an X that has one modality only.
 
     Parameters
     ----------
@@ -112,7 +159,10 @@ class MeanFusion(Fusion):
 
 
 class MaxFusion(Fusion):
-    """Elementwise maximum; a row that has only one of the two is that one."""
+    """Elementwise maximum; a row that has only one of the two is that one.
+
+    So is every row of an X that has one modality only.
+    """
 
     optional = True
     blocks = ("max",)
@@ -179,13 +229,7 @@ class CallableFusion(Fusion):
 
     def fuse(self, image, text, image_present, text_present):
         """Return what the function returns, checked."""
-        fused = np.asarray(self.function(image, text))
-        if fused.ndim != 2 or len(fused) != len(image):
-            raise ValueError(
-                "A fusion function must return an array of shape (n, k) with one row "
-                f"per input row. Got shape {fused.shape} for {len(image)} rows."
-            )
-        return fused
+        return check_fused(self.function(image, text), len(image))
 
     def feature_names(self, embedding_dim):
         """Name the columns by position; the function is called once to count them."""

@@ -68,16 +68,20 @@ def _read_binary(values):
     return column[:, None]
 
 
+def _check_shape(shape):
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(
+            "y must have shape (n_samples, n_labels), with at least one row and one "
+            f"label, or be a dense (n_samples,) for one label. Got shape {shape}."
+        )
+
+
 def _read_dense(y):
     """Read a dense target as an array of 0, 1 and NaN."""
     values = np.asarray(y)
     if values.ndim == 1 and len(values):
         return _read_binary(values)
-    if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(
-            "y must have shape (n_samples, n_labels), with at least one row and one "
-            f"label, or (n_samples,) for one label. Got shape {values.shape}."
-        )
+    _check_shape(values.shape)
     if values.dtype.kind not in "biuf":
         values = np.frompyfunc(_read_cell, 1, 1)(values).astype(np.float64)
     return values
@@ -122,6 +126,7 @@ def read_targets(y):
             "y must be the targets that the split keeps the shares of. Got None."
         )
     if sparse.issparse(y):
+        _check_shape(y.shape)
         stored = sparse.coo_array(y)
         stored.sum_duplicates()
         rows, columns = stored.coords
@@ -132,11 +137,6 @@ def read_targets(y):
         rows, columns = np.nonzero(dense)  # NaN is not zero
         values = np.asarray(dense[rows, columns], np.float64)
         shape = dense.shape
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(
-            "y must have shape (n_samples, n_labels), with at least one row and one "
-            f"label. Got shape {shape}."
-        )
     _refuse_other_values(values, rows, columns)
     return _columns(values, rows, columns, shape)
 

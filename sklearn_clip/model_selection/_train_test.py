@@ -1,6 +1,6 @@
 """One split of multi-label data into a training and a test part."""
 
-from math import ceil
+from math import ceil, floor
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,25 +12,45 @@ from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.model_selection._targets import read_targets
 
 
-def _number_of_test_rows(test_size, n_rows):
-    """Read `test_size` as a number of rows that leaves both parts one."""
-    is_number = isinstance(test_size, Real) and not isinstance(test_size, bool)
-    if isinstance(test_size, Integral) and is_number:
-        number = int(test_size)
-    elif is_number and 0 < test_size < 1:
-        number = ceil(test_size * n_rows)
+def _number_of_rows(size, what, round_share, n_rows):
+    """Read a size as a number of rows that leaves the other part one."""
+    is_number = isinstance(size, Real) and not isinstance(size, bool)
+    if isinstance(size, Integral) and is_number:
+        number = int(size)
+    elif is_number and 0 < size < 1:
+        number = round_share(size * n_rows)
     else:
         number = 0
     if not 0 < number < n_rows:
         raise ValueError(
-            "test_size must be a share in (0, 1) or a number of rows, and leave both "
-            f"parts at least one row. Got {test_size!r} for {n_rows} rows."
+            f"{what} must be a share in (0, 1) or a number of rows, and leave both "
+            f"parts at least one row. Got {size!r} for {n_rows} rows."
         )
     return number
 
 
+def _number_of_test_rows(test_size, train_size, n_rows):
+    """Rows of the test part."""
+    if train_size is None:
+        test_size = 0.25 if test_size is None else test_size
+        return _number_of_rows(test_size, "test_size", ceil, n_rows)
+    n_train = _number_of_rows(train_size, "train_size", floor, n_rows)
+    if test_size is None:
+        return n_rows - n_train
+    n_test = _number_of_rows(test_size, "test_size", ceil, n_rows)
+    sizes = (test_size, train_size)
+    share = sum(s / n_rows if isinstance(s, Integral) else s for s in sizes)
+    if abs(share - 1) > 1e-9:
+        raise ValueError(
+            "test_size and train_size must be all rows together. Got "
+            f"{test_size=} and {train_size=} for {n_rows} rows. Give one of them, or "
+            "take out the other rows before."
+        )
+    return n_test
+
+
 def multilabel_train_test_split(
-    *arrays, y, test_size=0.25, random_state=None, groups=None
+    *arrays, y, test_size=None, train_size=None, random_state=None, groups=None
 ):
     """Split rows into a training and a test part with equal shares of every label.
 
@@ -43,12 +63,15 @@ def multilabel_train_test_split(
             (n_samples,)
         Targets of 0 and 1 (or False and True), NaN for unknown; 1-D for one label. They
         are split as well.
-    test_size : float or int, default=0.25
-        Share of the rows in the test part, in (0, 1), or their number.
+    test_size : float, int or None, default=None
+        Share of the rows in the test part, in (0, 1), or their number. None takes the
+        rows that `train_size` leaves, else a share of 0.25.
+    train_size : float, int or None, default=None
+        The same of the training part; None takes the rows that `test_size` leaves.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice among rows that carry the same labels.
     groups : array-like of shape (n_samples,), default=None
-        Group of every row; no group is torn apart. `test_size` is then met as nearly as
+        Group of every row; no group is torn apart. The sizes are then met as nearly as
         groups and labels allow.
 
     Returns
@@ -60,8 +83,8 @@ def multilabel_train_test_split(
     Raises
     ------
     ValueError
-        If lengths differ, `y` has another shape or holds other values, `test_size`
-        leaves a part empty, or there is but one group.
+        If lengths differ, `y` has another shape or holds other values, the sizes leave
+        a part empty or rows in neither, or there is but one group.
 
     See Also
     --------
@@ -88,7 +111,7 @@ def multilabel_train_test_split(
     *arrays, y = indexable(*arrays, y)
     columns = read_targets(y)
     n_rows = columns.counts.shape[0]
-    n_test = _number_of_test_rows(test_size, n_rows)
+    n_test = _number_of_test_rows(test_size, train_size, n_rows)
     rng = check_random_state(random_state)
     capacity = np.array([n_rows - n_test, n_test])
     if groups is None:

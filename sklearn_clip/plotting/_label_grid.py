@@ -18,6 +18,7 @@ from sklearn_clip.plotting._pictures import (
     FONT,
     LINE,
     check_rows,
+    column_names,
     draw_picture,
     families,
     find_featurizer,
@@ -111,7 +112,7 @@ class LabelGridDisplay:
             How many at most where `rows` is None.
         images : array-like of length n_samples or None, default=None
             The rows' images, in any form that :class:`~sklearn_clip.CLIPFeaturizer`
-            takes. None takes them from `X`.
+            takes. None takes them from `X`, which has to hold some.
         image, text : str or None, default="auto"
             Names of the columns of images and of the texts above them, as
             :class:`~sklearn_clip.CLIPFeaturizer` has them. ``"auto"`` takes those of
@@ -145,6 +146,13 @@ class LabelGridDisplay:
                 f"X and y must have the same number of rows. Got {_num_samples(X)} "
                 f"and {n_samples}."
             )
+        featurizer = find_featurizer(estimator)
+        blind = featurizer is not None and featurizer.image is None
+        if blind and images is None and column_names(X) is None:
+            raise ValueError(
+                "X must hold the images to draw. Got rows for a featurizer that reads "
+                "no images (image=None). Give images=, one image for each row."
+            )
         if rows is None:
             predicted = predict_rows(estimator, X, n_labels)
         else:  # the others need not be predicted
@@ -153,7 +161,6 @@ class LabelGridDisplay:
             part = part.toarray() if hasattr(part, "toarray") else np.asarray(part)
             predicted = np.zeros((n_samples, n_labels), dtype=part.dtype)
             predicted[rows] = part
-        featurizer = find_featurizer(estimator)
         if featurizer is not None:
             image = featurizer.image if image == "auto" else image
             text = featurizer.text if text == "auto" else text
@@ -194,7 +201,9 @@ class LabelGridDisplay:
         ----------
         images : array-like of length n_samples
             Rows in any form that :class:`~sklearn_clip.CLIPFeaturizer` takes: a
-            DataFrame, dicts, pairs, or images alone.
+            DataFrame, dicts, pairs, or images alone. A list of two of which the second
+            is an image, or a str that ends like the name of one, is two images of one
+            row; a tuple of two is always a pair.
         y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             0 and 1 or False and True; NaN where a label is unknown, which counts as
             neither right nor wrong.

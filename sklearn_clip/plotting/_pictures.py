@@ -1,9 +1,11 @@
 """Single pictures: found in rows of any form, drawn, and written above and below."""
 
+import os
 import textwrap
 from collections.abc import Mapping
 
 import numpy as np
+from PIL import Image
 
 from sklearn_clip._shared import _safe_indexing
 from sklearn_clip.embedding import decode_image, split_rows
@@ -92,10 +94,21 @@ def read_pictures(X, rows, image, text, image_root):
         wrong where there is none.
     titles : list of str
         Position, index label and text of each row.
+
+    Raises
+    ------
+    ValueError
+        If the rows are a table that has no such column of images.
     """
     part = _safe_indexing(X, rows)
     image = "image" if image in ("auto", None) else image
-    text = _column_of_texts(part, "text" if text == "auto" else text)
+    columns = column_names(part)
+    if columns is not None and image not in columns:
+        raise ValueError(
+            f"The rows have no column {image!r} of images. Got the columns {columns}. "
+            "Name the column with image=, or give the pictures themselves as images."
+        )
+    text = _column_of_texts(part, columns, "text" if text == "auto" else text)
     modalities = ("image",) if text is None else ("image", "text")
     cells = split_rows(part, image=image, text=text, modalities=modalities)
     pictures = [_first_picture(cell, image_root) for cell in cells.image]
@@ -110,22 +123,54 @@ def read_pictures(X, rows, image, text, image_root):
     return pictures, titles
 
 
-def _column_of_texts(X, text):
+def column_names(X):
+    """List the columns of rows that have names for them.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows in any form that CLIPFeaturizer takes.
+
+    Returns
+    -------
+    list or None
+        The columns of a DataFrame, the keys of dicts; None for all other rows.
+    """
+    if hasattr(X, "columns"):
+        return list(X.columns)
+    if isinstance(X, np.ndarray) and X.ndim > 1:
+        return None
+    rows = list(X)
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _column_of_texts(X, columns, text):
     """Name of the column of texts, None if the rows have none."""
     if text is None:
         return None
-    if hasattr(X, "columns"):
-        return text if text in X.columns else None
-    rows = list(X)
-    if all(isinstance(row, Mapping) for row in rows):
-        return text if any(text in row for row in rows) else None
-    return text if all(map(_is_pair, rows)) else None
+    if columns is not None:
+        return text if text in columns else None
+    return text if all(map(_is_pair, X)) else None
 
 
 def _is_pair(row):
-    """Tell (image, text) from an image."""
-    array = isinstance(row, np.ndarray) and row.ndim == 1
-    return (array or isinstance(row, tuple | list)) and len(row) == 2
+    """Tell (image, text) from an image, and from a list of two images."""
+    if isinstance(row, np.ndarray) and row.ndim != 1:
+        return False
+    if not isinstance(row, np.ndarray | tuple | list) or len(row) != 2:
+        return False
+    return not isinstance(row, list) or not _is_image(row[1])
+
+
+def _is_image(item):
+    """Tell an image from a text and from what is missing."""
+    if isinstance(item, str):
+        suffix = os.path.splitext(item)[1].lower()
+        return suffix in Image.registered_extensions()
+    missing = item is None or isinstance(item, float)
+    return not missing and type(item).__name__ != "NAType"
 
 
 def _first_picture(cell, root):

@@ -19,7 +19,7 @@ WIDTH = 5
 def write(folder, name, ids, *, row_id="sku", fingerprint="abc", failed=()):
     """Write a file whose features hold their id."""
     folder.mkdir(exist_ok=True)
-    ids = pa.array(ids)
+    ids = ids if isinstance(ids, pa.Array) else pa.array(ids)
     numbers = np.asarray([float(str(i).strip("s")) for i in ids.to_pylist()])
     reasons = ["broken" if i in failed else None for i in ids.to_pylist()]
     table = pa.table(
@@ -51,13 +51,24 @@ def test_rows_of_all_files_come_in_the_order_of_their_ids(tmp_path):
 
 
 def test_ids_of_text_are_sorted_and_columns_chosen(tmp_path):
-    write(tmp_path / "f", "a", ["s2", "s10", "s1"])
+    write(tmp_path / "f", "a", ["s2", "s10", "s1"], failed=["s10"])
     table = read_features(tmp_path / "f", columns=["category"])
     assert table.ids.tolist() == ["s1", "s10", "s2"]
     np.testing.assert_array_equal(table.features[:, 0], [1, 10, 2])
     pd.testing.assert_frame_equal(
-        table.frame, pd.DataFrame({"category": ["cs1", "cs10", "cs2"]})
+        table.frame,
+        pd.DataFrame(
+            {
+                "sku": ["s1", "s10", "s2"],
+                "category": ["cs1", "cs10", "cs2"],
+                "failure": [None, "broken", None],
+            }
+        ),
     )
+    assert read_features(tmp_path / "f", columns=[]).frame.columns.tolist() == [
+        "sku",
+        "failure",
+    ]
 
 
 def test_memory_map_is_a_file_that_stays(tmp_path):
@@ -93,6 +104,23 @@ def test_rows_that_share_an_id_are_refused_or_read_once(tmp_path):
     assert table.ids.tolist() == [0, 1, 2, 3]
     np.testing.assert_array_equal(table.features[:, 0], [0, 1, 2, 3])
     assert len(table.frame) == len(table.failed) == 4
+
+
+def test_files_without_rows_give_no_features(tmp_path):
+    write(tmp_path / "f", "a", pa.array([], pa.int64()))
+    table = read_features(tmp_path / "f")
+    assert table.features.shape == (0, WIDTH)
+    assert table.features.dtype == np.float32
+    assert len(table.ids) == len(table.failed) == len(table.frame) == 0
+    write(tmp_path / "f", "b", [4, 2])
+    assert read_features(tmp_path / "f").features[:, 0].tolist() == [2, 4]
+
+
+def test_path_of_one_file_is_refused_with_its_folder(tmp_path):
+    write(tmp_path / "f", "a", [1])
+    message = "path must be a folder of Parquet files.*a.parquet'.*folder it is in"
+    with pytest.raises(NotADirectoryError, match=message):
+        read_features(tmp_path / "f" / "a.parquet")
 
 
 def test_features_feed_a_head(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_clip.fusion import (
@@ -14,6 +15,7 @@ from sklearn_clip.fusion import (
     TextFusion,
     make_fusion,
 )
+from sklearn_clip.fusion._fusions import check_fused
 
 ROWS, DIM = 6, 5
 RNG = np.random.default_rng(0)
@@ -174,8 +176,35 @@ def test_function_is_a_fusion_and_names_its_columns():
     ],
 )
 def test_function_of_another_shape_is_refused(function, shape):
-    with pytest.raises(ValueError, match=rf"shape \(n, k\) .*Got shape {shape} for 6"):
+    with pytest.raises(ValueError, match=rf"shape \(n, k\).*Got shape {shape} .*for 6"):
         CallableFusion(function).fuse(I, T, HAS_I, HAS_T)
+
+
+@pytest.mark.parametrize(
+    ("fused", "got"),
+    [
+        (I[:, 0], r"shape \(6,\) and dtype float32"),
+        (I[:2], r"shape \(2, 5\)"),
+        (I.astype(str), "dtype <U"),
+        (I.astype(object), "dtype object"),
+        (I + 1j, "dtype complex"),
+        (None, r"shape \(\)"),
+        (sparse.csr_array(I), r"shape \(\) and dtype object"),
+    ],
+)
+def test_features_that_are_no_table_of_numbers_are_refused(fused, got):
+    with pytest.raises(ValueError, match=rf"shape \(n, k\).*Got .*{got}.* for 6 rows"):
+        check_fused(fused, 6)
+
+
+@pytest.mark.parametrize("fused", [I, I.tolist(), I > 0, I.astype(np.int8)])
+def test_table_of_numbers_is_a_fusion(fused):
+    np.testing.assert_array_equal(check_fused(fused, 6), fused)
+
+
+def test_fusion_without_blocks_names_no_columns():
+    with pytest.raises(NotImplementedError, match="Fusion must set blocks, or .*names"):
+        Fusion().feature_names(3)
 
 
 def test_base_class_fuses_nothing():

@@ -97,6 +97,7 @@ def test_label_without_a_known_entry_changes_nothing(folds_of, correlated):
         (np.zeros((4, 2, 1)), r"y must have shape .* Got shape \(4, 2, 1\)"),
         (np.zeros((4, 0)), r"at least one row and one label.* Got shape \(4, 0\)"),
         (sparse.csr_array((0, 3)), "at least one row"),
+        (sparse.coo_array([0, 1, 0, 1]), r"y must have shape .* Got shape \(4,\)"),
         ([[0, 1], [2, 0]], r"y must hold only 0 and 1.*\(row 1, column 0\)"),
         ([[0, np.inf], [1, 0]], r"y must hold only 0 and 1.*\(row 0, column 1\)"),
         ([["a", "b"], ["c", "d"]], "labels_to_frame"),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
+from sklearn.model_selection import train_test_split
 
 from sklearn_clip.model_selection import multilabel_train_test_split
 
@@ -99,6 +100,35 @@ def test_groups_are_kept_together_at_about_the_size_asked_for(targets):
     assert not set(train) & set(test)
     assert abs(len(test) - 250) < 10
     assert abs(Y_test.sum(axis=0) - 0.25 * targets.sum(axis=0)).max() < 4
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"train_size": 0.8},
+        {"train_size": 0.555},
+        {"train_size": 7},
+        {"test_size": 0.29, "train_size": 0.71},
+        {"test_size": 300, "train_size": 0.7},
+    ],
+)
+def test_train_size_is_what_scikit_learn_makes_of_it(targets, sizes):
+    expected = [len(part) for part in train_test_split(targets, **sizes)]
+    parts = multilabel_train_test_split(y=targets, random_state=0, **sizes)
+    assert [len(part) for part in parts] == expected
+
+
+@pytest.mark.parametrize("train_size", [0, 1.0, 1000, False, "half"])
+def test_bad_train_size_is_refused(targets, train_size):
+    with pytest.raises(ValueError, match="train_size must be a share"):
+        multilabel_train_test_split(y=targets, train_size=train_size)
+
+
+def test_sizes_that_leave_rows_out_are_refused(targets):
+    match = "must be all rows together.*test_size=0.2 and train_size=0.5"
+    with pytest.raises(ValueError, match=match):
+        multilabel_train_test_split(y=targets, test_size=0.2, train_size=0.5)
 
 
 @pytest.mark.parametrize("test_size", [0, 0.0, 1.0, 1000, -3, True, "half"])

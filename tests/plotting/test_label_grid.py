@@ -125,10 +125,11 @@ def rows_of_form(form, pictures):
         "dicts": [{"image": image, "text": text} for image, text in pairs],
         "stack": np.stack([np.asarray(picture) for picture in pictures]),
         "several images": [[picture, pictures[0]] for picture in pictures],
+        "lists of pairs": [list(pair) for pair in pairs],
     }[form]
 
 
-@pytest.mark.parametrize("form", ["pairs", "object array", "dicts"])
+@pytest.mark.parametrize("form", ["pairs", "object array", "dicts", "lists of pairs"])
 def test_rows_with_texts_give_pictures_and_texts(form, pictures):
     rows = rows_of_form(form, pictures)
     found, titles = read_pictures(rows, np.array([3, 1]), "auto", "auto", None)
@@ -140,12 +141,56 @@ def test_rows_with_texts_give_pictures_and_texts(form, pictures):
 @pytest.mark.parametrize("form", ["images", "stack", "several images", "polars"])
 def test_rows_without_texts_give_pictures(form, pictures):
     rows = rows_of_form(form, pictures)
-    # Two images in a row look like an image and a text.
-    text = None if form == "several images" else "auto"
-    found, titles = read_pictures(rows, np.array([3, 1]), "auto", text, None)
+    found, titles = read_pictures(rows, np.array([3, 1]), "auto", "auto", None)
     assert titles == ["row 3", "row 1"]
     for picture, row in zip(found, [3, 1], strict=True):
         np.testing.assert_array_equal(np.asarray(picture), np.asarray(pictures[row]))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_lists_of_two_are_pairs_unless_both_are_images(missing, pictures, tmp_path):
+    for name, picture in zip("abcd", pictures, strict=True):
+        picture.save(tmp_path / f"{name}.png")
+    first = np.array([0])
+    photos = [["a.png", "b.PNG"], [tmp_path / "c.png", tmp_path / "d.png"]]
+    for row in photos:
+        found, titles = read_pictures([row], first, "auto", "auto", tmp_path)
+        assert titles == ["row 0"]
+        assert found[0].size == (48, 32)
+    pairs = [["a.png", "no. 5"], ["a.png", missing], ("a.png", "b.png")]
+    captions = ["no. 5", "", "b.png"]
+    for row, caption in zip(pairs, captions, strict=True):
+        found, titles = read_pictures([row], first, "auto", "auto", tmp_path)
+        assert titles == [f"{caption}\nrow 0"]
+        assert found[0].size == (48, 32)
+
+
+def test_table_without_images_asks_for_the_options_of_the_display(pictures):
+    frame = pd.DataFrame({"photo": pictures, "text": "a"})
+    for rows in (frame, frame.to_dict("records")):
+        message = r"no column 'image'.*\['photo', 'text'\].* with image=.* as images"
+        with pytest.raises(ValueError, match=message):
+            LabelGridDisplay.from_predictions(rows, TRUE, PREDICTED)
+
+
+def test_estimator_that_reads_texts_alone_asks_for_images(make_featurizer, pictures):
+    texts = pd.Series(["a cat", "a dog", "a car", "a cat in a car"])
+    clip = make_featurizer(image=None)
+    model = make_pipeline(clip, MultiLabelLogisticRegression()).fit(texts, TRUE)
+    with pytest.raises(
+        ValueError, match=r"reads no images \(image=None\).*Give images="
+    ):
+        LabelGridDisplay.from_estimator(model, texts, TRUE)
+    display = LabelGridDisplay.from_estimator(
+        model, texts, TRUE, rows=[1], images=pictures
+    )
+    np.testing.assert_array_equal(display.images[0], np.asarray(pictures[1]))
+    frame = pd.DataFrame({"text": texts, "image": pictures})
+    columns = make_column_transformer((clip, "text"))
+    model = make_pipeline(columns, MultiLabelLogisticRegression()).fit(frame, TRUE)
+    display = LabelGridDisplay.from_estimator(model, frame, TRUE, rows=[1])
+    np.testing.assert_array_equal(display.images[0], np.asarray(pictures[1]))
+    assert display.titles == ["a dog\nrow 1"]
 
 
 def test_large_pictures_are_kept_small():
