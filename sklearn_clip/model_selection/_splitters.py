@@ -49,12 +49,14 @@ def group_numbers(groups, n_rows):
         raise ValueError(
             f"groups must have shape ({n_rows},), one entry per row of y. Got {shape}."
         )
-    values = list(groups)
+    # A NumPy array would lose its NaT by tolist; the items of a tensor have no equals.
+    plain = isinstance(groups, np.ndarray) or not hasattr(groups, "tolist")
+    values = list(groups) if plain else groups.tolist()
     for row, value in enumerate(values):
         _check_group(value, row)
     names = list(dict.fromkeys(values))
     with contextlib.suppress(TypeError):  # a number and a text have no order
-        names.sort()
+        names = sorted(names)
     number_of = {name: number for number, name in enumerate(names)}
     return np.array([number_of[value] for value in values], np.int64), len(names)
 

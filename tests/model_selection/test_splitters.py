@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -231,6 +232,7 @@ def test_bad_groups_are_refused(groups, message):
         pd.Series(["b", "b", "a", "c", "a", "c"], dtype="string"),
         np.array([1.5, 1.5, 0.5, 2.5, 0.5, 2.5]),
         np.array([1, 1, -np.inf, 2, -np.inf, 2]),
+        torch.tensor([1, 1, 0, 2, 0, 2]),
     ],
 )
 def test_groups_are_numbered_in_sorted_order(groups):
@@ -243,6 +245,7 @@ def test_groups_without_an_order_are_numbered_by_first_appearance():
     group_of, n_groups = group_numbers([7, "a", 7, "b", ("a",), "a"], 6)
     assert group_of.tolist() == [0, 1, 0, 2, 3, 1]
     assert n_groups == 4
+    assert group_numbers([3, 1, 2, "a"], 4)[0].tolist() == [0, 1, 2, 3]
 
 
 def test_fewer_rows_than_folds_and_other_lengths_are_refused():
