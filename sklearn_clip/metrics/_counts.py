@@ -17,8 +17,9 @@ class Counts(NamedTuple):
 
     Attributes
     ----------
-    tp, fp, fn, known : ndarray of shape (n_groups,), dtype=int64
-        True positives, false positives, false negatives, and known entries.
+    tp, fp, fn, known : ndarray of shape (n_groups,), dtype=int64 or float64
+        True positives, false positives, false negatives, and known entries; the sums of
+        their weights where they are weighted.
     """
 
     tp: np.ndarray
@@ -27,7 +28,7 @@ class Counts(NamedTuple):
     known: np.ndarray
 
 
-def count_entries(entries, predicted, *, axis):
+def count_entries(entries, predicted, *, axis, weights=None):
     """Count right and wrong predictions of known entries.
 
     Parameters
@@ -38,12 +39,16 @@ def count_entries(entries, predicted, *, axis):
         Checked predictions.
     axis : {0, 1}
         0 counts by label, 1 by row.
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Row weights. They change no count by row.
 
     Returns
     -------
     Counts
         The counts.
     """
+    if weights is not None and axis == 0:
+        return _sum_weights(entries, predicted, weights)
     parts = []
     for rows in row_blocks(*predicted.shape):
         positive, guess = entries.positive[rows], predicted[rows]
@@ -63,6 +68,20 @@ def count_entries(entries, predicted, *, axis):
         )
     join = np.sum if axis == 0 else np.concatenate
     return Counts(*(join(part, axis=0) for part in zip(*parts, strict=True)))
+
+
+def _sum_weights(entries, predicted, weights):
+    """Do what `count_entries` does by label, for rows that weigh differently."""
+    sums = np.zeros((4, predicted.shape[1]))
+    for rows in row_blocks(*predicted.shape):
+        positive, guess, weight = entries.positive[rows], predicted[rows], weights[rows]
+        known = np.ones_like(positive)
+        if entries.known is not None:
+            known = entries.known[rows]
+            guess = guess & known
+        masks = (positive & guess, guess & ~positive, positive & ~guess, known)
+        sums += [weight @ mask for mask in masks]
+    return Counts(*sums)
 
 
 def fraction(counts, metric, *, beta=1.0):
@@ -116,7 +135,9 @@ def divide(above, below, known, zero_division):
     return ratio
 
 
-def average_counts(counts, metric, *, average, beta=1.0, zero_division=0.0):
+def average_counts(
+    counts, metric, *, average, beta=1.0, zero_division=0.0, weights=None
+):
     """Compute a metric of counts and average it.
 
     Parameters
@@ -129,6 +150,8 @@ def average_counts(counts, metric, *, average, beta=1.0, zero_division=0.0):
         None returns one value per group.
     zero_division : float, default=0.0
         Value of 0 / 0; NaN leaves it out of the mean.
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Row weights, for ``average="samples"`` only.
 
     Returns
     -------
@@ -141,8 +164,9 @@ def average_counts(counts, metric, *, average, beta=1.0, zero_division=0.0):
     values = divide(above, below, counts.known, zero_division)
     if average is None:
         return values
-    weights = counts.tp + counts.fn if average == "weighted" else None
-    return mean_of_defined(values, weights)
+    if average == "weighted":
+        return mean_of_defined(values, counts.tp + counts.fn)
+    return mean_of_defined(values, weights if average == "samples" else None)
 
 
 def mean_of_defined(values, weights=None):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared import as_binary
+from sklearn_clip._shared import _check_sample_weight, as_binary
 
 # Entries looked at at a time: 4 M of them are 16 to 32 MB of scores.
 BLOCK_SIZE = 1 << 22
@@ -158,6 +158,50 @@ def check_scores(y_score, y_true, entries):
                 "labels are marked by NaN in y_true."
             )
     return dense
+
+
+def weigh_rows(sample_weight, entries, response):
+    """Check row weights, and drop the rows that weigh nothing.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        Row weights of at least 0; None weighs all rows the same.
+    entries : Entries
+        Checked targets.
+    response : ndarray of shape (n_samples, n_labels)
+        Checked predictions or scores.
+
+    Returns
+    -------
+    entries : Entries
+        Targets of the rows that weigh something.
+    response : ndarray of shape (n_rows, n_labels)
+        What was predicted for them.
+    weights : ndarray of shape (n_rows,), dtype=float64, or None
+        Their weights, all above 0; None if `sample_weight` is None.
+
+    Raises
+    ------
+    ValueError
+        If `sample_weight` has another length than the targets, or holds a negative or
+        infinite number or NaN, or no number above 0.
+    """
+    if sample_weight is None:
+        return entries, response, None
+    weights = _check_sample_weight(
+        sample_weight, entries.positive, dtype=np.float64, ensure_non_negative=True
+    )
+    counted = weights > 0
+    if counted.all():
+        return entries, response, weights
+    if not counted.any():
+        raise ValueError(
+            "sample_weight must be above 0 for at least one row. Got only zeros."
+        )
+    known = None if entries.known is None else entries.known[counted]
+    entries = Entries(entries.positive[counted], known, entries.names)
+    return entries, response[counted], weights[counted]
 
 
 def _float_type(dtype):

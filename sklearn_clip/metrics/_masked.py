@@ -9,12 +9,15 @@ from sklearn_clip.metrics._counts import (
     check_average,
     check_zero_division,
     count_entries,
+    mean_of_defined,
     warn_if_nothing_is_known,
 )
-from sklearn_clip.metrics._entries import check_predictions, check_targets
+from sklearn_clip.metrics._entries import check_predictions, check_targets, weigh_rows
 
 
-def masked_precision_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+def masked_precision_score(
+    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
+):
     """Precision over known entries: right ones among those predicted.
 
     Parameters
@@ -27,6 +30,8 @@ def masked_precision_score(y_true, y_pred, *, average="macro", zero_division=0.0
         As in :func:`masked_fbeta_score`.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
         Value where nothing is predicted; NaN leaves it out of the mean.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -49,10 +54,12 @@ def masked_precision_score(y_true, y_pred, *, average="macro", zero_division=0.0
     >>> masked_precision_score([[1, float("nan")], [0, 1]], [[1, 1], [1, 1]])
     0.75
     """
-    return _score(y_true, y_pred, "precision", average, zero_division)
+    return _score(y_true, y_pred, "precision", average, zero_division, sample_weight)
 
 
-def masked_recall_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+def masked_recall_score(
+    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
+):
     """Recall over known entries: those found among the true ones.
 
     Parameters
@@ -65,6 +72,8 @@ def masked_recall_score(y_true, y_pred, *, average="macro", zero_division=0.0):
         As in :func:`masked_fbeta_score`.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
         Value where there is no positive; NaN leaves it out of the mean.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -87,10 +96,12 @@ def masked_recall_score(y_true, y_pred, *, average="macro", zero_division=0.0):
     >>> masked_recall_score([[1, float("nan")], [1, 1]], [[1, 0], [0, 1]])
     0.75
     """
-    return _score(y_true, y_pred, "recall", average, zero_division)
+    return _score(y_true, y_pred, "recall", average, zero_division, sample_weight)
 
 
-def masked_f1_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+def masked_f1_score(
+    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
+):
     """F1 over known entries: the harmonic mean of precision and recall.
 
     Parameters
@@ -104,6 +115,8 @@ def masked_f1_score(y_true, y_pred, *, average="macro", zero_division=0.0):
     zero_division : {0.0, 1.0, np.nan}, default=0.0
         Value where there is no positive, true or predicted; NaN leaves it out of the
         mean.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -127,10 +140,12 @@ def masked_f1_score(y_true, y_pred, *, average="macro", zero_division=0.0):
     >>> masked_f1_score(Y, [[1, 1], [0, 1], [1, 0]])
     1.0
     """
-    return _score(y_true, y_pred, "fbeta", average, zero_division)
+    return _score(y_true, y_pred, "fbeta", average, zero_division, sample_weight)
 
 
-def masked_fbeta_score(y_true, y_pred, *, beta, average="macro", zero_division=0.0):
+def masked_fbeta_score(
+    y_true, y_pred, *, beta, average="macro", zero_division=0.0, sample_weight=None
+):
     """F-beta over known entries: precision and recall, the latter `beta` times as much.
 
     Parameters
@@ -149,6 +164,8 @@ def masked_fbeta_score(y_true, y_pred, *, beta, average="macro", zero_division=0
         - None: one value per label, NaN for one without a known entry.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
         Value of 0 / 0; NaN leaves it out of the mean. There is no warning.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -175,10 +192,14 @@ def masked_fbeta_score(y_true, y_pred, *, beta, average="macro", zero_division=0
     """
     if not isinstance(beta, Real) or not beta >= 0:
         raise ValueError(f"beta must be a number of at least 0. Got {beta!r}.")
-    return _score(y_true, y_pred, "fbeta", average, zero_division, beta=float(beta))
+    return _score(
+        y_true, y_pred, "fbeta", average, zero_division, sample_weight, float(beta)
+    )
 
 
-def masked_jaccard_score(y_true, y_pred, *, average="macro", zero_division=0.0):
+def masked_jaccard_score(
+    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
+):
     """Jaccard index over known entries: intersection of true and predicted by union.
 
     Parameters
@@ -193,6 +214,8 @@ def masked_jaccard_score(y_true, y_pred, *, average="macro", zero_division=0.0):
     zero_division : {0.0, 1.0, np.nan}, default=0.0
         Value where there is no positive, true or predicted; NaN leaves it out of the
         mean.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -216,10 +239,10 @@ def masked_jaccard_score(y_true, y_pred, *, average="macro", zero_division=0.0):
     >>> masked_jaccard_score(Y, [[1, 1], [1, 0]], average="samples")
     0.75
     """
-    return _score(y_true, y_pred, "jaccard", average, zero_division)
+    return _score(y_true, y_pred, "jaccard", average, zero_division, sample_weight)
 
 
-def masked_hamming_loss(y_true, y_pred):
+def masked_hamming_loss(y_true, y_pred, *, sample_weight=None):
     """Share of wrong entries among the known ones.
 
     Parameters
@@ -228,6 +251,8 @@ def masked_hamming_loss(y_true, y_pred):
         0 and 1 or False and True; NaN where a label is unknown.
     y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
         Predictions of 0 and 1.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -249,14 +274,14 @@ def masked_hamming_loss(y_true, y_pred):
     >>> masked_hamming_loss([[1, float("nan")], [0, 1], [1, 0]], [[1, 1]] * 3)
     0.4
     """
-    counts = _count(y_true, y_pred, axis=0)
+    counts, _ = _count(y_true, y_pred, sample_weight, axis=0)
     n_known = counts.known.sum()
     if n_known == 0:
         return float("nan")
     return float((counts.fp.sum() + counts.fn.sum()) / n_known)
 
 
-def masked_subset_accuracy_score(y_true, y_pred):
+def masked_subset_accuracy_score(y_true, y_pred, *, sample_weight=None):
     """Share of rows whose known entries are all right.
 
     Rows without a known entry are left out.
@@ -267,6 +292,8 @@ def masked_subset_accuracy_score(y_true, y_pred):
         0 and 1 or False and True; NaN where a label is unknown.
     y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
         Predictions of 0 and 1.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -288,27 +315,32 @@ def masked_subset_accuracy_score(y_true, y_pred):
     >>> masked_subset_accuracy_score([[1, float("nan")], [0, 1]], [[1, 1], [1, 1]])
     0.5
     """
-    counts = _count(y_true, y_pred, axis=1)
-    judged = counts.known > 0
-    if not judged.any():
-        return float("nan")
-    return float(np.mean((counts.fp + counts.fn)[judged] == 0))
+    counts, weights = _count(y_true, y_pred, sample_weight, axis=1)
+    right = np.where(counts.known > 0, counts.fp + counts.fn == 0, np.nan)
+    return mean_of_defined(right, weights)
 
 
-def _score(y_true, y_pred, metric, average, zero_division, beta=1.0):
+def _score(y_true, y_pred, metric, average, zero_division, sample_weight, beta=1.0):
     """Check everything, count and average."""
     check_average(average)
     check_zero_division(zero_division)
-    counts = _count(y_true, y_pred, axis=1 if average == "samples" else 0, depth=4)
+    axis = 1 if average == "samples" else 0
+    counts, weights = _count(y_true, y_pred, sample_weight, axis=axis, depth=4)
     return average_counts(
-        counts, metric, average=average, beta=beta, zero_division=zero_division
+        counts,
+        metric,
+        average=average,
+        beta=beta,
+        zero_division=zero_division,
+        weights=weights,
     )
 
 
-def _count(y_true, y_pred, *, axis, depth=3):
-    """Check targets and predictions and count."""
+def _count(y_true, y_pred, sample_weight, *, axis, depth=3):
+    """Check everything and count; the weights are those of the rows counted."""
     entries = check_targets(y_true)
     predicted = check_predictions(y_pred, y_true, entries)
-    counts = count_entries(entries, predicted, axis=axis)
+    entries, predicted, weights = weigh_rows(sample_weight, entries, predicted)
+    counts = count_entries(entries, predicted, axis=axis, weights=weights)
     warn_if_nothing_is_known(counts.known, depth=depth)
-    return counts
+    return counts, weights

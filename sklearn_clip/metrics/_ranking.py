@@ -2,17 +2,23 @@
 
 import warnings
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip.metrics._entries import check_scores, check_targets, row_blocks
+from sklearn_clip.metrics._entries import (
+    check_scores,
+    check_targets,
+    row_blocks,
+    weigh_rows,
+)
 
 # Negatives are sorted in chunks of this many scores, at least.
 _CHUNK_SIZE = 1 << 24
 
 
-def global_average_precision_score(y_true, y_score, *, k=None):
+def global_average_precision_score(y_true, y_score, *, k=None, sample_weight=None):
     """Average precision of the pooled scores of all rows and labels (GAP, GAP@k).
 
     The `k` largest scores of every row are pooled and sorted; GAP is the sum of the
@@ -28,6 +34,8 @@ def global_average_precision_score(y_true, y_score, *, k=None):
         Probabilities or decision values, comparable between labels.
     k : int or None, default=None
         Scores kept of each row; None, or at least n_labels, keeps all.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -78,7 +86,8 @@ def global_average_precision_score(y_true, y_score, *, k=None):
         raise ValueError(f"k must be a positive integer or None. Got {k!r}.")
     entries = check_targets(y_true)
     scores = check_scores(y_score, y_true, entries)
-    value = pooled_average_precision(entries, scores, k=k)
+    entries, scores, weights = weigh_rows(sample_weight, entries, scores)
+    value = pooled_average_precision(entries, scores, weights, k=k)
     if np.isnan(value):
         warnings.warn(
             "GAP is not defined without a positive in y_true, and is set to 0.0.",
@@ -89,7 +98,9 @@ def global_average_precision_score(y_true, y_score, *, k=None):
     return value
 
 
-def macro_average_precision_score(y_true, y_score, *, min_support=1):
+def macro_average_precision_score(
+    y_true, y_score, *, min_support=1, sample_weight=None
+):
     """Mean over labels of the average precision (macro mAP).
 
     Labels with fewer than `min_support` positives are left out, with a warning: the
@@ -103,8 +114,10 @@ def macro_average_precision_score(y_true, y_score, *, min_support=1):
     y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
         Probabilities or decision values.
     min_support : int, default=1
-        Positives that a label must have to count. A larger number gives the mAP of
-        the majority labels.
+        Positives that a label must have to count, whatever they weigh. A larger number
+        gives the mAP of the majority labels.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -156,6 +169,7 @@ def macro_average_precision_score(y_true, y_score, *, min_support=1):
         )
     entries = check_targets(y_true)
     scores = check_scores(y_score, y_true, entries)
+    entries, scores, weights = weigh_rows(sample_weight, entries, scores)
     counted = np.count_nonzero(entries.positive, axis=0) >= min_support
     if not counted.all():
         left_out = np.flatnonzero(~counted)
@@ -170,10 +184,11 @@ def macro_average_precision_score(y_true, y_score, *, min_support=1):
         )
     if not counted.any():
         return float("nan")
-    return float(label_average_precision(entries, scores, counted)[counted].mean())
+    values = label_average_precision(entries, scores, counted, weights)
+    return float(values[counted].mean())
 
 
-def average_precision_per_label(y_true, y_score):
+def average_precision_per_label(y_true, y_score, *, sample_weight=None):
     """Average precision of every label.
 
     Parameters
@@ -182,6 +197,8 @@ def average_precision_per_label(y_true, y_score):
         0 and 1 or False and True; NaN where a label is unknown.
     y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
         Probabilities or decision values.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
 
     Returns
     -------
@@ -209,10 +226,12 @@ def average_precision_per_label(y_true, y_score):
     """
     entries = check_targets(y_true)
     scores = check_scores(y_score, y_true, entries)
-    return label_average_precision(entries, scores, entries.positive.any(axis=0))
+    entries, scores, weights = weigh_rows(sample_weight, entries, scores)
+    wanted = entries.positive.any(axis=0)
+    return label_average_precision(entries, scores, wanted, weights)
 
 
-def pooled_average_precision(entries, scores, *, k=None):
+def pooled_average_precision(entries, scores, weights=None, *, k=None):
     """Average precision of the pooled scores.
 
     Parameters
@@ -221,6 +240,8 @@ def pooled_average_precision(entries, scores, *, k=None):
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked scores.
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Row weights above 0.
     k : int or None, default=None
         Scores kept of each row.
 
@@ -229,20 +250,22 @@ def pooled_average_precision(entries, scores, *, k=None):
     float
         GAP; NaN if there is no positive.
     """
-    n_positives = np.count_nonzero(entries.positive)
-    if n_positives == 0:
+    n_positives = np.count_nonzero(entries.positive, axis=1)
+    total = n_positives.sum() if weights is None else weights @ n_positives
+    if total == 0:
         return float("nan")
     if k is None or k >= scores.shape[1]:
         # Walked through twice, so that the scores are never copied as a whole.
-        positives = scores[entries.positive]
-        kept = _kept_scores(entries, scores)
+        own = None if weights is None else np.repeat(weights, n_positives)
+        positives = _Scored(scores[entries.positive], own)
+        kept = _kept_scores(entries, scores, weights)
     else:
-        kept = list(_kept_scores(entries, scores, k))
-        positives = np.concatenate([hits for hits, _ in kept])
-    return _average_precision(positives, (misses for _, misses in kept), n_positives)
+        kept = list(_kept_scores(entries, scores, weights, k))
+        positives = _join([hits for hits, _ in kept])
+    return _average_precision(positives, (misses for _, misses in kept), total)
 
 
-def label_average_precision(entries, scores, wanted):
+def label_average_precision(entries, scores, wanted, weights=None):
     """Average precision of some labels.
 
     Parameters
@@ -253,6 +276,8 @@ def label_average_precision(entries, scores, wanted):
         Checked scores.
     wanted : ndarray of shape (n_labels,), dtype=bool
         Labels that have a positive and are to be computed.
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Row weights above 0.
 
     Returns
     -------
@@ -271,38 +296,74 @@ def label_average_precision(entries, scores, wanted):
         if entries.known is not None:
             negative &= entries.known[:, labels].T
         for label, row, yes, no in zip(labels, rows, positive, negative, strict=True):
-            hits = row[yes]
-            found[label] = _average_precision(hits, [row[no]], hits.size)
+            hits, misses = _Scored(row, weights).at(yes), _Scored(row, weights).at(no)
+            total = len(hits.scores) if weights is None else hits.weights.sum()
+            found[label] = _average_precision(hits, [misses], total)
     return found
 
 
-def _average_precision(positives, negative_blocks, n_positives):
-    """Sum of the precision at each positive, over `n_positives`; sorts `positives`."""
-    positives.sort()
-    true_positives = positives.size - np.searchsorted(positives, positives)
+class _Scored(NamedTuple):
+    """Scores and what each weighs; `weights` is None where all weigh 1."""
+
+    scores: np.ndarray
+    weights: np.ndarray | None
+
+    def at(self, mask):
+        """Those at a mask."""
+        weights = None if self.weights is None else self.weights[mask]
+        return _Scored(self.scores[mask], weights)
+
+    def sort(self):
+        """Sort, in place where nothing else has to follow the scores."""
+        if self.weights is None:
+            self.scores.sort()
+            return self
+        order = np.argsort(self.scores)
+        return _Scored(self.scores[order], self.weights[order])
+
+    def weigh_from(self, lowest):
+        """Weight of those that are at least each value of `lowest`, once sorted."""
+        place = np.searchsorted(self.scores, lowest)
+        if self.weights is None:
+            return self.scores.size - place
+        return np.append(np.cumsum(self.weights[::-1])[::-1], 0.0)[place]
+
+
+def _join(parts):
+    scores = np.concatenate([part.scores for part in parts])
+    if parts[0].weights is None:
+        return _Scored(scores, None)
+    return _Scored(scores, np.concatenate([part.weights for part in parts]))
+
+
+def _average_precision(positives, negative_blocks, total):
+    """Weighted sum of the precision at each positive, over `total`."""
+    positives = positives.sort()
+    true_positives = positives.weigh_from(positives.scores)
     false_positives = np.zeros_like(true_positives)
     # Each chunk costs one search per positive, so chunks grow with their number.
-    for chunk in _chunks(negative_blocks, max(_CHUNK_SIZE, positives.size)):
-        chunk.sort()
-        false_positives += chunk.size - np.searchsorted(chunk, positives)
+    for chunk in _chunks(negative_blocks, max(_CHUNK_SIZE, positives.scores.size)):
+        false_positives += chunk.sort().weigh_from(positives.scores)
     precision = true_positives / (true_positives + false_positives)
-    return float(precision.sum() / n_positives)
+    if positives.weights is not None:
+        precision *= positives.weights
+    return float(precision.sum() / total)
 
 
 def _chunks(blocks, size):
-    """Join small arrays to arrays of at least `size` entries."""
+    """Join small blocks to ones of at least `size` scores."""
     waiting, n_waiting = [], 0
     for block in blocks:
         waiting.append(block)
-        n_waiting += block.size
+        n_waiting += block.scores.size
         if n_waiting >= size:
-            yield np.concatenate(waiting)
+            yield _join(waiting)
             waiting, n_waiting = [], 0
     if n_waiting:
-        yield np.concatenate(waiting)
+        yield _join(waiting)
 
 
-def _kept_scores(entries, scores, k=None):
+def _kept_scores(entries, scores, weights, k=None):
     """Yield scores of positives and of negatives, by blocks of rows."""
     for rows in row_blocks(*scores.shape):
         block, positive = scores[rows], entries.positive[rows]
@@ -313,7 +374,11 @@ def _kept_scores(entries, scores, k=None):
             kept = _top_k(block, known, k)
             positive = positive & kept
             negative = kept & ~positive
-        yield block[positive], block[negative]
+        if weights is None:
+            scored = _Scored(block, None)
+        else:
+            scored = _Scored(block, np.broadcast_to(weights[rows, None], block.shape))
+        yield scored.at(positive), scored.at(negative)
 
 
 def _top_k(scores, known, k):

@@ -11,6 +11,7 @@ from sklearn_clip.metrics._entries import (
     check_scores,
     check_targets,
     column_names,
+    weigh_rows,
 )
 from sklearn_clip.metrics._ranking import (
     label_average_precision,
@@ -30,6 +31,7 @@ def multilabel_report(
     *,
     thresholds=None,
     label_names=None,
+    sample_weight=None,
     sort_by=None,
     ascending=False,
     output="frame",
@@ -59,6 +61,8 @@ def multilabel_report(
     label_names : sequence of length n_labels or None, default=None
         Names of the labels. None takes the columns of `y_true`, else those of `y_score`
         or `y_pred`, else numbers.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0, of which support and known are sums.
     sort_by : str or None, default=None
         The column to sort the labels by, or ``"label"`` for their names; None keeps
         their order. Labels whose value is not defined come last.
@@ -126,7 +130,9 @@ def multilabel_report(
         predicted = scores >= thresholds
     else:
         predicted = check_predictions(y_pred, y_true, entries)
-    labels, averages = _fill_table(entries, predicted, scores, thresholds)
+    labels, averages = _fill_table(
+        entries, predicted, scores, thresholds, sample_weight
+    )
     order = _sort_labels(labels, names, sort_by, ascending)
     names = [names[label] for label in order]
     labels = {column: values[order] for column, values in labels.items()}
@@ -209,9 +215,12 @@ def _check_thresholds(thresholds, y_pred, scores, names):
     return cuts
 
 
-def _fill_table(entries, predicted, scores, thresholds):
+def _fill_table(entries, predicted, scores, thresholds, sample_weight):
     """Columns of the labels and of the averages."""
-    by_label = count_entries(entries, predicted, axis=0)
+    if scores is not None:
+        _, scores, _ = weigh_rows(sample_weight, entries, scores)
+    entries, predicted, weights = weigh_rows(sample_weight, entries, predicted)
+    by_label = count_entries(entries, predicted, axis=0, weights=weights)
     by_row = count_entries(entries, predicted, axis=1)
     support = by_label.tp + by_label.fn
     labels = {"support": support}
@@ -230,17 +239,18 @@ def _fill_table(entries, predicted, scores, thresholds):
                     by_row if average == "samples" else by_label,
                     metric,
                     average=average,
+                    weights=weights,
                 )
                 for average in _AVERAGES
             ]
         )
     if scores is not None:
-        ap = label_average_precision(entries, scores, support > 0)
+        ap = label_average_precision(entries, scores, support > 0, weights)
         labels["ap"] = ap
         averages["ap"] = np.array(
             [
                 mean_of_defined(ap),
-                pooled_average_precision(entries, scores),
+                pooled_average_precision(entries, scores, weights),
                 mean_of_defined(ap, support),
                 np.nan,
             ]
@@ -292,4 +302,6 @@ def _write_text(names, labels, averages, digits):
 def _write_cell(value, column, digits):
     if np.isnan(value):
         return ""
-    return str(int(value)) if column in _COUNTED else f"{value:.{digits}f}"
+    if column in _COUNTED and float(value).is_integer():
+        return str(int(value))
+    return f"{value:.{digits}f}"

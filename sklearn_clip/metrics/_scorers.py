@@ -4,6 +4,7 @@ from functools import partial
 from inspect import signature
 
 import numpy as np
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
 from sklearn_clip._shared import check_label_order, positive_scores
 from sklearn_clip.metrics._entries import check_targets
@@ -107,6 +108,39 @@ class MultiLabelScorer:
     def _accept_sample_weight(self):
         # scikit-learn asks before it hands weights to a scorer.
         return "sample_weight" in signature(self.metric).parameters
+
+    def set_score_request(self, *, sample_weight):
+        """Say whether searches hand this scorer row weights, under metadata routing.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            True asks for them, False never takes them, None refuses them with an error,
+            a str is the name they are given under.
+
+        Returns
+        -------
+        MultiLabelScorer
+            This scorer. Those with a name in this module are shared: make one of your
+            own for a request that only one search should see.
+        """
+        request = MetadataRequest(owner=repr(self))
+        request.score.add_request(param="sample_weight", alias=sample_weight)
+        self._metadata_request = request
+        return self
+
+    def get_metadata_routing(self):
+        """Say what metadata this scorer asks for.
+
+        Returns
+        -------
+        MetadataRequest
+            Nothing before `set_score_request`.
+        """
+        request = getattr(self, "_metadata_request", None)
+        if request is None:
+            return MetadataRequest(owner=repr(self))
+        return get_routing_for_object(request)
 
 
 def make_multilabel_scorer(

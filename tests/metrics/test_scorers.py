@@ -8,6 +8,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import (
@@ -201,13 +202,22 @@ def test_sample_weight_reaches_a_metric_that_takes_it():
     expected = weighted_share(Y, estimator.predict(X), weight)
     assert scorer(estimator, X, Y, sample_weight=weight) == expected
     assert scorer._accept_sample_weight()
-    assert not gap_scorer._accept_sample_weight()
+
+
+def unweighted_share(y_true, y_pred):
+    return float(np.mean(np.asarray(y_true) == y_pred))
 
 
 # Newer releases say that the weights are not used.
 @pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")
 @pytest.mark.parametrize(
-    "scoring", [gap_scorer, {"gap": gap_scorer, "map": map_scorer}]
+    "scoring",
+    [
+        gap_scorer,
+        {"gap": gap_scorer, "map": map_scorer},
+        make_multilabel_scorer(unweighted_share, "labels"),
+    ],
+    ids=["weighted", "several", "without weights"],
 )
 def test_search_with_sample_weight_runs_for_one_and_for_several_scorers(scoring):
     search = GridSearchCV(
@@ -238,6 +248,52 @@ def test_scorer_runs_with_metadata_routing(scoring):
         )
         search.fit(X, Y, sample_weight=np.ones(len(X)))
     assert search.n_splits_ == 2
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_scorer_gets_the_weights_it_asks_for(asks):
+    weights = np.random.default_rng(0).random(len(X))
+    scorer = make_multilabel_scorer(masked_f1_score, "labels")
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer.set_score_request(sample_weight=asks)
+        head = MultiOutputClassifier(
+            LogisticRegression().set_fit_request(sample_weight=True)
+        )
+        found = cross_validate(
+            head,
+            X,
+            Y,
+            params={"sample_weight": weights},
+            scoring=scorer,
+            cv=KFold(2),
+            return_estimator=True,
+            return_indices=True,
+        )
+    for score, fitted, test in zip(
+        found["test_score"], found["estimator"], found["indices"]["test"], strict=True
+    ):
+        of_test = weights[test] if asks else None
+        expected = masked_f1_score(
+            Y[test], fitted.predict(X[test]), sample_weight=of_test
+        )
+        assert score == pytest.approx(expected, abs=1e-12)
+
+
+def test_weights_without_a_request_are_refused_where_none_is_set():
+    scorer = make_multilabel_scorer(masked_f1_score, "labels")
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer.set_score_request(sample_weight=None)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            cross_validate(
+                MultiOutputClassifier(
+                    LogisticRegression().set_fit_request(sample_weight=True)
+                ),
+                X,
+                Y,
+                params={"sample_weight": np.ones(len(X))},
+                scoring=scorer,
+                cv=KFold(2),
+            )
 
 
 def test_metric_must_be_callable():
