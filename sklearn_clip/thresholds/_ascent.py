@@ -38,6 +38,10 @@ def climb(rows, objective, starts, *, at_least_one=False, limit=None):
     if not at_least_one and limit is None:
         # Unknown entries cannot matter, so that no cut need separate them.
         rows = rows.without_unknown()
+    # One label is read at a time.
+    rows = rows._replace(
+        scores=np.asfortranarray(rows.scores), targets=np.asfortranarray(rows.targets)
+    )
 
     def value_of(cuts):
         return metric_score(
@@ -180,15 +184,22 @@ class _Ascent:
         n_rows = len(self.rows.scores)
         if not len(groups):
             return np.zeros(n_rows)
-        order = np.lexsort((position, groups))
-        groups, position = groups[order], position[order]
-        first = np.concatenate([[True], groups[1:] != groups[:-1]])
-        run = np.cumsum(first) - 1
-        after = []
-        for part, start in zip((true[order], false[order]), base, strict=True):
-            total = np.cumsum(part)
-            before = (total - part)[first]
-            after.append(total - before[run] + start[groups])
+        first = np.ones(len(groups), dtype=bool)
+        if np.all(groups[1:] > groups[:-1]):  # each changes once: there is no order
+            after = [
+                start[groups] + part
+                for part, start in zip((true, false), base, strict=True)
+            ]
+        else:
+            order = np.lexsort((position, groups))
+            groups, position = groups[order], position[order]
+            first[1:] = groups[1:] != groups[:-1]
+            run = np.cumsum(first) - 1
+            after = []
+            for part, start in zip((true[order], false[order]), base, strict=True):
+                total = np.cumsum(part)
+                before = (total - part)[first]
+                after.append(total - before[run] + start[groups])
         sizes = [size[groups] for size in self.sizes]
         values = self.objective.values(*after, *sizes)
         at_base = self.objective.values(*base, *self.sizes)
