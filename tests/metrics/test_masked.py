@@ -4,12 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_problems import problems
 from scipy import sparse
 from sklearn import metrics as theirs
 from sklearn.exceptions import UndefinedMetricWarning
+from torchmetrics.functional import classification
 
 from sklearn_clip.metrics import (
     _entries,
@@ -195,8 +197,6 @@ def test_bad_beta_is_refused(beta):
 
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted", None])
 def test_f1_equals_torchmetrics_with_an_ignored_index(average):
-    classification = pytest.importorskip("torchmetrics.functional.classification")
-    torch = pytest.importorskip("torch")
     y_true, y_pred = random_problem(unknown=0.3)
     other = classification.multilabel_f1_score(
         torch.tensor(y_pred).int(),

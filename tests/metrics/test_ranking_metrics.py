@@ -5,12 +5,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_problems import problems
 from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score
+from torchmetrics.functional import classification
 
 from sklearn_clip.metrics import (
     _entries,
@@ -199,8 +201,6 @@ def test_sparse_and_frame_targets_give_the_same():
 
 
 def test_known_entries_alone_count_as_in_torchmetrics():
-    classification = pytest.importorskip("torchmetrics.functional.classification")
-    torch = pytest.importorskip("torch")
     y_true, y_score = random_problem(unknown=0.3)
     targets = torch.tensor(np.nan_to_num(y_true, nan=-1)).long()
     scores = torch.tensor(y_score)
