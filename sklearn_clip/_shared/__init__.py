@@ -34,6 +34,7 @@ from sklearn_clip._shared._targets import (
     is_missing,
     label_array,
 )
+from sklearn_clip._shared._warnings import warn_user
 
 __all__ = [
     "HasMethods",
@@ -62,4 +63,5 @@ __all__ = [
     "label_array",
     "nested_estimators",
     "positive_scores",
+    "warn_user",
 ]

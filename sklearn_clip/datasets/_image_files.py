@@ -2,8 +2,9 @@
 
 import os
 import re
-import warnings
 from pathlib import Path
+
+from sklearn_clip._shared import warn_user
 
 _SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
@@ -132,9 +133,7 @@ def report_missing(missing, n_images, where, action):
             "rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
         )
     noun = "image was" if len(missing) == 1 else "images were"
-    warnings.warn(
+    warn_user(
         f"{len(missing)} of {n_images} {noun} not found in {where}, their rows "
         f"are left out: {shown}.",
-        UserWarning,
-        stacklevel=4,
     )

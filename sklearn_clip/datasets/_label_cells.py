@@ -1,9 +1,10 @@
 """What the label cells of a CSV file say: tags in one cell, or 0, 1 and unknown."""
 
 import re
-import warnings
 
 import numpy as np
+
+from sklearn_clip._shared import warn_user
 
 _WORDS = {"false": 0.0, "true": 1.0}
 _UNKNOWN = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
@@ -142,12 +143,10 @@ def _warn_of_another(table, cells, separator):
     for other in _SEPARATORS:
         n_cells = sum(other in cell for cell in cells)
         if other not in separator and n_cells > len(cells) / 4:
-            warnings.warn(
+            warn_user(
                 f"No label cell holds the separator {separator!r}, but {n_cells} of "
                 f"{len(cells)} hold {other!r} ({table.name}): is "
                 f"separator={other!r} meant?",
-                UserWarning,
-                stacklevel=5,
             )
             return
 
@@ -175,4 +174,4 @@ def _check_ends(table, cells, separator):
             raise ValueError(
                 f"{message} Where a cell is one label, layout='pairs' reads it."
             )
-        warnings.warn(message, UserWarning, stacklevel=5)
+        warn_user(message)

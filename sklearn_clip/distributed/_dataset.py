@@ -1,12 +1,11 @@
 """A Ray dataset with features: Ray Data schedules the work, this describes it."""
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 from sklearn.base import clone
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import import_optional, warn_user
 from sklearn_clip.distributed._batches import DropDone, FeaturizeBatch, thread_count
 from sklearn_clip.distributed._output import (
     Description,
@@ -285,9 +284,8 @@ def _leave_room(concurrency, num_cpus):
     most = concurrency if isinstance(concurrency, Integral) else max(concurrency)
     cores = ray.cluster_resources().get("CPU", 0)
     if most * num_cpus > cores - 1:
-        warnings.warn(
+        warn_user(
             f"{most} actors of {num_cpus} cores leave none of the cluster's "
             f"{cores:g} to read and write with: unless machines are added, Ray waits. "
             "Choose a smaller num_cpus or concurrency.",
-            stacklevel=3,
         )

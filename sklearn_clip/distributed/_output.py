@@ -3,7 +3,6 @@
 import inspect
 import json
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from numbers import Real
@@ -11,7 +10,7 @@ from numbers import Real
 import joblib
 import numpy as np
 
-from sklearn_clip._shared import ModelMismatchError, import_optional
+from sklearn_clip._shared import ModelMismatchError, import_optional, warn_user
 from sklearn_clip.distributed._batches import row_keys
 from sklearn_clip.fusion import CallableFusion, make_fusion
 
@@ -244,11 +243,10 @@ def find_done(filesystem, folder, description):
     for file in broken:
         filesystem.delete_file(file)
     if broken:
-        warnings.warn(
+        warn_user(
             f"{len(broken)} half-written file{'s' if len(broken) > 1 else ''} of an "
             f"earlier run removed from {folder!r} (first: {broken[0]!r}): the rows are "
             "embedded again.",
-            stacklevel=3,
         )
     keys = [k for k in keys if k is not None and len(k)]
     return np.sort(np.concatenate(keys)) if keys else np.empty(0, np.int64)

@@ -5,9 +5,10 @@ import os
 import sqlite3
 import threading
 import time
-import warnings
 import weakref
 from pathlib import Path
+
+from sklearn_clip._shared import warn_user
 
 _APPLICATION_ID = 0x534B434C  # "SKCL": marks the file as ours
 _FORMAT = 1
@@ -126,10 +127,9 @@ class Database:
                 os.replace(self.file, aside)
                 for suffix in ("-wal", "-shm"):
                     Path(f"{self.file}{suffix}").unlink(missing_ok=True)
-                warnings.warn(
+                warn_user(
                     f"The embedding store {str(self.file)!r} is damaged ({exc}). It is "
                     f"begun anew; the damaged file is now {str(aside)!r}.",
-                    stacklevel=4,
                 )
 
 

@@ -6,7 +6,6 @@ import os
 import sqlite3
 import sys
 import time
-import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.embedding import _images
 from sklearn_clip.embedding._steps import DIGEST_BYTES, ImageSteps, TextSteps
 from sklearn_clip.embedding._streams import open_pool, open_streams
@@ -208,10 +208,9 @@ class _Shelf:
             return work(self._store)
         except sqlite3.OperationalError as exc:
             self._works = False
-            warnings.warn(
+            warn_user(
                 f"The embedding store in {str(self._store.folder)!r} fails ({exc}): "
                 "this call goes on without it, and what it encodes is not kept.",
-                stacklevel=2,
             )
             return otherwise
 

@@ -1,15 +1,9 @@
 """What is said of items that are missing or cannot be read."""
 
-import sys
-import warnings
-
 import numpy as np
 
-from sklearn_clip._shared import ImageDecodeError
+from sklearn_clip._shared import ImageDecodeError, warn_user
 from sklearn_clip.embedding._images import describe_image
-
-# What calls a featurizer on behalf of the user: a warning points beyond it.
-_BETWEEN = ("joblib", "sklearn", "sklearn_clip")
 
 
 def refuse_missing(cells, present):
@@ -66,20 +60,8 @@ def report_unreadable(failures, cells, *, on_error, of_rows=True):
             "with on_error='zero' or 'nan'.",
             failures,
         )
-    warnings.warn(
+    warn_user(
         f"{len(failures)} image{'s' if len(failures) > 1 else ''} could not be read "
         f"(first: {first}). A row without another image gets {on_error} in its place. "
         "See failed_rows_.",
-        stacklevel=_level_of_user(),
     )
-
-
-def _level_of_user():
-    """Count the frames from the caller's, which is 1, to the first of the user's."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in _BETWEEN:
-            break
-        frame, level = frame.f_back, level + 1
-    return level

@@ -7,7 +7,6 @@ import socket
 import threading
 import urllib.parse
 import urllib.request
-import warnings
 from pathlib import Path
 
 import huggingface_hub
@@ -15,7 +14,7 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
-from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip._shared import WeightsUnavailableError, warn_user
 from sklearn_clip.embedding._backbone import Backbone, fast_precision
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
@@ -146,11 +145,10 @@ def resolve_device(device):
 
 
 def _warn_unusable_gpu(reason):
-    warnings.warn(
+    warn_user(
         f"An NVIDIA GPU is present but cannot be used ({reason}): CLIP runs on the CPU,"
         " many times slower. Check torch.cuda.is_available() and the torch build, or "
         "silence this with device='cpu'.",
-        stacklevel=3,
     )
 
 

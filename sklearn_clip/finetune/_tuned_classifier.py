@@ -1,7 +1,6 @@
 """What a tuned model does: it scores rows for labels, is saved, and is pickled."""
 
 import os
-import warnings
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import accuracy_of_known, check_labelled_rows
+from sklearn_clip._shared import accuracy_of_known, check_labelled_rows, warn_user
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
@@ -79,11 +78,10 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         scores += self.bias_
         blank = find_empty(cells, fusion.modalities)
         if len(blank):
-            warnings.warn(
+            warn_user(
                 f"{len(blank)} of {len(scores)} rows have no "
                 f"{' or '.join(fusion.modalities)} (first: "
                 f"{cells.name_row(blank[0])}). They get no label.",
-                stacklevel=2,
             )
             scores[blank] = -np.inf
         return scores

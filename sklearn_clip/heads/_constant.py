@@ -1,7 +1,5 @@
 """A binary classifier that survives a label with one class."""
 
-import warnings
-
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
@@ -21,7 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_clip._shared import HasMethods, _fit_context, _num_samples
+from sklearn_clip._shared import HasMethods, _fit_context, _num_samples, warn_user
 
 
 def _inner_has(method):
@@ -209,11 +207,9 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             return process_routing(self, "fit", **fit_params).estimator.fit
         if sample_weight is None or has_fit_parameter(self.estimator, "sample_weight"):
             return fit_params
-        warnings.warn(
+        warn_user(
             "sample_weight is ignored: the fit of "
             f"{type(self.estimator).__name__} takes none.",
-            UserWarning,
-            stacklevel=5,  # through the decorator of `fit`
         )
         return {k: v for k, v in fit_params.items() if k != "sample_weight"}
 

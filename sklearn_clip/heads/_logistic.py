@@ -1,6 +1,5 @@
 """Logistic regression of many labels in one solve."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn_clip._shared import (
     StrOptions,
     _check_sample_weight,
     _fit_context,
+    warn_user,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._newton import Solution, solve
@@ -178,12 +178,11 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
             names = getattr(self, "label_names_", np.arange(len(self.n_iter_)))
             shown = ", ".join(str(name) for name in names[missed[:10]])
             more = ", ..." if len(missed) > 10 else ""
-            warnings.warn(
+            warn_user(
                 f"{len(missed)} of {len(self.n_iter_)} labels did not converge to "
                 f"tol={self.tol} within max_iter={self.max_iter} Newton steps: "
                 f"{shown}{more}. Raise max_iter, lower C, or scale the features.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     def __sklearn_tags__(self):

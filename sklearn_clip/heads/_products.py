@@ -1,10 +1,11 @@
 """Products with the feature matrix, in NumPy, SciPy or torch."""
 
 import sys
-import warnings
 
 import numpy as np
 from scipy import sparse
+
+from sklearn_clip._shared import warn_user
 
 # Rows cast to float64 at a time: 16 MB of a 1,024-dimensional X.
 _ROWS_IN_DOUBLE = 2048
@@ -205,10 +206,9 @@ def make_products(X, device, n_columns):
                 f"device={device!r} cannot be used on this machine ({cause}). "
                 "device='auto' takes what there is."
             ) from exc
-        warnings.warn(
+        warn_user(
             f"A CUDA GPU is present but cannot be used ({cause}): the CPU is used "
             "instead. Silence this with device='cpu'.",
-            stacklevel=2,
         )
         return NumpyProducts(X)
 

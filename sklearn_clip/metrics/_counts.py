@@ -1,12 +1,12 @@
 """Counts of right and wrong entries, unknown ones left out, and their averages."""
 
-import warnings
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.metrics._entries import row_blocks
 
 AVERAGES = ("macro", "micro", "weighted", "samples", None)
@@ -228,20 +228,17 @@ def check_zero_division(zero_division):
         raise ValueError(f"zero_division must be 0, 1 or NaN. Got {zero_division!r}.")
 
 
-def warn_if_nothing_is_known(known, *, depth):
+def warn_if_nothing_is_known(known):
     """Warn that a metric is not defined.
 
     Parameters
     ----------
     known : ndarray of int
         Known entries by group.
-    depth : int
-        Calls between the user's line, which the warning names, and this one.
     """
     if not known.any():
-        warnings.warn(
+        warn_user(
             "The metric is not defined where no entry of y_true is known. NaN is "
             "returned.",
             UndefinedMetricWarning,
-            stacklevel=depth + 1,
         )

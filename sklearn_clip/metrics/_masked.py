@@ -325,7 +325,7 @@ def _score(y_true, y_pred, metric, average, zero_division, sample_weight, beta=1
     check_average(average)
     check_zero_division(zero_division)
     axis = 1 if average == "samples" else 0
-    counts, weights = _count(y_true, y_pred, sample_weight, axis=axis, depth=4)
+    counts, weights = _count(y_true, y_pred, sample_weight, axis=axis)
     return average_counts(
         counts,
         metric,
@@ -336,11 +336,11 @@ def _score(y_true, y_pred, metric, average, zero_division, sample_weight, beta=1
     )
 
 
-def _count(y_true, y_pred, sample_weight, *, axis, depth=3):
+def _count(y_true, y_pred, sample_weight, *, axis):
     """Check everything and count; the weights are those of the rows counted."""
     entries = check_targets(y_true)
     predicted = check_predictions(y_pred, y_true, entries)
     entries, predicted, weights = weigh_rows(sample_weight, entries, predicted)
     counts = count_entries(entries, predicted, axis=axis, weights=weights)
-    warn_if_nothing_is_known(counts.known, depth=depth)
+    warn_if_nothing_is_known(counts.known)
     return counts, weights

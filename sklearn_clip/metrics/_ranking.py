@@ -1,12 +1,12 @@
 """Metrics of scores: how well positives are ranked before negatives."""
 
-import warnings
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.metrics._entries import (
     check_scores,
     check_targets,
@@ -89,10 +89,9 @@ def global_average_precision_score(y_true, y_score, *, k=None, sample_weight=Non
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
     value = pooled_average_precision(entries, scores, weights, k=k)
     if np.isnan(value):
-        warnings.warn(
+        warn_user(
             "GAP is not defined without a positive in y_true, and is set to 0.0.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
         return 0.0
     return value
@@ -175,12 +174,11 @@ def macro_average_precision_score(
         left_out = np.flatnonzero(~counted)
         names = entries.names or range(len(counted))
         some = ", ".join(repr(names[label]) for label in left_out[:5])
-        warnings.warn(
+        warn_user(
             f"{len(left_out)} of {len(counted)} labels have fewer than {min_support} "
             "known positives in y_true and are left out of the macro mAP: "
             f"{some}{', ...' if len(left_out) > 5 else ''}.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
     if not counted.any():
         return float("nan")

@@ -1,10 +1,9 @@
 """Deal rows, or whole groups of rows, out to parts so that every label is spread."""
 
-import warnings
-
 import numpy as np
 from scipy import sparse
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.model_selection._repair import cover_parts
 
 
@@ -51,12 +50,10 @@ def _warn_of_missing(columns, missing):
     short = np.flatnonzero(missing.any(axis=0) & (columns.cost == 1))
     if len(short):
         labels = columns.labels[short[:10]].tolist()
-        warnings.warn(
+        warn_user(
             f"{len(short)} label(s) (columns {labels} of y) have a positive for every "
             "part of the split, yet no split was found in which each part has one: the "
             "labels share too few rows or groups. Ask for fewer parts.",
-            UserWarning,
-            stacklevel=4,
         )
 
 

@@ -1,7 +1,6 @@
 """Cross-validation splitters that keep the share of every label."""
 
 import contextlib
-import warnings
 from collections.abc import Hashable
 from numbers import Integral
 
@@ -9,6 +8,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_consistent_length, check_random_state
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.model_selection._dealing import deal
 from sklearn_clip.model_selection._targets import read_targets
 
@@ -219,11 +219,9 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
     def _assign(self, columns, n_rows, groups, rng):
         """Fold of every row."""
         if groups is not None:
-            warnings.warn(
+            warn_user(
                 "The groups are ignored by MultiLabelStratifiedKFold. "
                 "MultiLabelStratifiedGroupKFold keeps them together.",
-                UserWarning,
-                stacklevel=3,
             )
         self._check_enough(n_rows, "samples")
         capacity = np.full(self.n_splits, n_rows // self.n_splits)

@@ -1,11 +1,11 @@
 """Cuts that keep a bound: precision at least p, or recall at least r, of each label."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import binom
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.thresholds._cuts import pick_cuts, take_positions, trace_curves
 
 # Where tests of precision begin, in multiples of the fewest rows that can pass.
@@ -245,10 +245,8 @@ def warn_of_unmet(unmet, bound):
         return
     sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
     more = " ..." if len(unmet) > 10 else ""
-    warnings.warn(
+    warn_user(
         f"No cut has a {bound.quantity} of at least {bound.value}{sure} for "
         f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
         "rows, a better classifier or a lower bound would help.",
-        UserWarning,
-        stacklevel=3,
     )

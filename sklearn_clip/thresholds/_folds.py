@@ -1,6 +1,5 @@
 """Scores of rows that the classifier has not seen: splits, fits and fit parameters."""
 
-import warnings
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from sklearn_clip._shared import (
     _num_samples,
     _safe_indexing,
     positive_scores,
+    warn_user,
 )
 from sklearn_clip.model_selection import (
     MultiLabelStratifiedKFold,
@@ -116,12 +116,10 @@ def route_fit_params(optimizer, params):
     if weight is not None:
         name = weight_parameter(optimizer.estimator)
         if name is None:
-            warnings.warn(
+            warn_user(
                 f"{type(optimizer.estimator).__name__} takes no sample_weight in fit: "
                 "the weights are used for the cuts only. With metadata routing "
                 "enabled they reach estimators that request them further in.",
-                UserWarning,
-                stacklevel=2,
             )
         else:
             params[name] = weight

@@ -1,6 +1,5 @@
 """The zero-shot classifier: rows through a featurizer against label prompts."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,6 +17,7 @@ from sklearn_clip._shared import (
     _fit_context,
     accuracy_of_known,
     check_labelled_rows,
+    warn_user,
 )
 from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
 from sklearn_clip.zero_shot._background import own_words, read_background
@@ -573,11 +573,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             )
         blank = np.flatnonzero(shows_nothing(features))
         if len(blank):
-            warnings.warn(
+            warn_user(
                 f"{len(blank)} of {len(features)} rows show nothing (first: row "
                 f"{blank[0]}): their items are missing or could not be read. They get "
                 "no label.",
-                stacklevel=3,
             )
         return embedding.unit_rows(features)
 
