@@ -63,6 +63,16 @@ class CLIPAdapterClassifier(PromptHead):
         Prediction needs none.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, the weights and the batches.
+    background_embeddings : array-like of shape (n_background, n_features) or None, \
+            default=None
+        Embeddings of general words, for example `background_embeddings_` of a fitted
+        :class:`~sklearn_clip.ZeroShotClassifier`. A label then has to stand out from
+        what f' has in common with them, as in its ``scoring="contrast"``:
+        :math:`\log \sum_j e^{s f \cdot b_j} / s` is taken from every cosine. One that
+        is the embedding of a label is no alternative to that label.
+    logit_scale : float, default=100.0
+        The s of this, for example `logit_scale_` of the same; of no use without
+        `background_embeddings`.
 
     Attributes
     ----------
@@ -137,6 +147,8 @@ class CLIPAdapterClassifier(PromptHead):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "device": [str, torch.device],
         "random_state": ["random_state"],
+        "background_embeddings": ["array-like", None],
+        "logit_scale": [Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
@@ -151,6 +163,8 @@ class CLIPAdapterClassifier(PromptHead):
         batch_size=64,
         device="auto",
         random_state=None,
+        background_embeddings=None,
+        logit_scale=100.0,
     ):
         self.label_embeddings = label_embeddings
         self.alpha = alpha
@@ -161,6 +175,8 @@ class CLIPAdapterClassifier(PromptHead):
         self.batch_size = batch_size
         self.device = device
         self.random_state = random_state
+        self.background_embeddings = background_embeddings
+        self.logit_scale = logit_scale
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -182,25 +198,24 @@ class CLIPAdapterClassifier(PromptHead):
         ------
         ValueError
             If y has other values or another number of labels than `label_embeddings`,
-            or these have another width than X.
+            or these or `background_embeddings` have another width than X.
         """
-        X, prompts, positive, known = self._read(X, y, np.float32)
+        X, positive, known = self._read(X, y, np.float32)
         self.__dict__.pop("validation_scores_", None)
         Y = np.where(known, positive, np.nan).astype(np.float32)
 
-        zero_shot = X @ prompts.T
-        start = calibrate(zero_shot, positive, known)
+        start = calibrate(self._stand_out(X, self._prompts), positive, known)
         rng = check_random_state(self.random_state)
-        self.n_epochs_, held_out = self._choose(X, Y, prompts, start, rng)
-        self.alpha_, self.label_vectors_ = 0.0, prompts
+        self.n_epochs_, held_out = self._choose(X, Y, start, rng)
+        self.alpha_, self.label_vectors_ = 0.0, self._prompts
         self.down_ = np.empty((0, X.shape[1]), dtype=np.float32)
         self.up_ = self.down_.T
         if self.n_epochs_:
-            net = self._make_net(prompts, start, rng, max_epochs=self.n_epochs_)
+            net = self._make_net(start, rng, max_epochs=self.n_epochs_)
             self.alpha_ = self.alpha
             self.down_, self.up_, self.label_vectors_ = _weights(net.fit(X, Y))
         if held_out is None:
-            held_out = self._score(X)
+            held_out = self._score(X, self.alpha_, *self._parts())
         self.slope_, self.intercept_ = calibrate(held_out, positive, known)
         return self
 
@@ -215,14 +230,14 @@ class CLIPAdapterClassifier(PromptHead):
         Returns
         -------
         ndarray of shape (n_samples, n_labels)
-            Cosines, in [-1, 1]; higher is more likely. See `predict_proba` for a scale
-            that labels share.
+            Cosines, in [-1, 1], less what stands for the background; higher is more
+            likely. See `predict_proba` for a scale that labels share.
         """
         check_is_fitted(self, "slope_")
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._score(unit_rows(X))
+        return self._score(unit_rows(X), self.alpha_, *self._parts())
 
-    def _choose(self, X, Y, prompts, start, rng):
+    def _choose(self, X, Y, start, rng):
         """Choose how many epochs; give them and the held-out scores after as many."""
         if self.n_epochs != "auto":
             return self.n_epochs, None
@@ -234,14 +249,14 @@ class CLIPAdapterClassifier(PromptHead):
             min(_N_FOLDS, len(X)), random_state=rng.randint(2**31 - 1)
         )
         splits = list(folds.split(X, Y))
-        nets = [self._make_net(prompts, start, rng, max_epochs=1) for _ in splits]
-        scores, values, best = X @ prompts.T, [], 0
+        nets = [self._make_net(start, rng, max_epochs=1) for _ in splits]
+        scores, values, best = self._stand_out(X, self._prompts), [], 0
         for epoch in range(self.max_epochs + 1):
             if epoch:
                 scores = np.empty_like(scores)
                 for net, (train, test) in zip(nets, splits, strict=True):
                     net.partial_fit(X[train], Y[train])
-                    scores[test] = _cosines(X[test], self.alpha, *_weights(net))
+                    scores[test] = self._score(X[test], self.alpha, *_weights(net))
             found = average_precision_per_label(Y[:, useful], scores[:, useful])
             values.append(found.mean())
             if values[epoch] > values[best] or not epoch:
@@ -251,11 +266,13 @@ class CLIPAdapterClassifier(PromptHead):
         self.validation_scores_ = np.array(values)
         return best, kept
 
-    def _make_net(self, prompts, start, rng, *, max_epochs):
+    def _make_net(self, start, rng, *, max_epochs):
         slope, intercept = start
         return MultiLabelNet(
             "adapter",
-            module__init=prompts,
+            module__init=self._prompts,
+            module__background=self._background,
+            module__background_scale=self.logit_scale,
             module__alpha=self.alpha,
             module__reduction=self.reduction,
             module__scale=float(np.clip(slope, *_SLOPES)),
@@ -269,10 +286,15 @@ class CLIPAdapterClassifier(PromptHead):
             random_state=rng.randint(2**31 - 1),
         )
 
-    def _score(self, X):
-        """Scores of rows of length 1."""
-        parts = self.down_, self.up_, self.label_vectors_
-        return _cosines(X, self.alpha_, *parts)
+    def _parts(self):
+        return self.down_, self.up_, self.label_vectors_
+
+    def _score(self, X, alpha, down, up, vectors):
+        """Score adapted rows; they and the label vectors have length 1."""
+        if alpha:
+            hidden = np.maximum(X @ down.T, 0)
+            X = unit_rows((1 - alpha) * X + alpha * np.maximum(hidden @ up.T, 0))
+        return self._stand_out(X, vectors)
 
 
 def _weights(net):
@@ -281,11 +303,3 @@ def _weights(net):
     parts = module.down.weight, module.up.weight, module.vectors
     down, up, vectors = (part.detach().cpu().numpy().copy() for part in parts)
     return down, up, unit_rows(vectors)
-
-
-def _cosines(X, alpha, down, up, vectors):
-    """Cosines of adapted rows with label vectors, all of length 1 before."""
-    if not alpha:
-        return X @ vectors.T
-    hidden = np.maximum(X @ down.T, 0)
-    return unit_rows((1 - alpha) * X + alpha * np.maximum(hidden @ up.T, 0)) @ vectors.T

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_clip.heads._background import find_others
+
 
 class InputNorm(nn.BatchNorm1d):
     """Standardise every feature by what training has shown of it.
@@ -165,10 +167,10 @@ class CosineHead(nn.Module):
                 f"scale must be None or in (0, {_MAX_SCALE:g}]. Got {scale!r}."
             )
         if init is None:
-            vectors = torch.randn(n_labels, n_features)
+            vectors = F.normalize(torch.randn(n_labels, n_features), dim=1)
         else:
-            vectors = _label_vectors(init, (n_labels, n_features))
-        self.vectors = nn.Parameter(F.normalize(vectors, dim=1))
+            vectors = _unit_vectors(init, (n_labels, n_features), "init")
+        self.vectors = nn.Parameter(vectors)
         self.log_scale = self.bias = None
         if scale is not None:
             self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
@@ -209,11 +211,18 @@ class CLIPAdapterHead(CosineHead):
         Start of the scale, as for `CosineHead`.
     bias : float or array-like of shape (n_labels,), default=-3.0
         Start of the bias, as for `CosineHead`.
+    background : array-like of shape (n_background, n_features), default=None
+        Embeddings of general words. What the adapted row has in common with them,
+        log(sum(exp(s cos))) / s, is taken from its cosine with every label; with a
+        label of `init` what it has in common with the others. They are not trained.
+    background_scale : float, default=100.0
+        The s of this, above 0: a model's `logit_scale`.
 
     Raises
     ------
     ValueError
-        If `alpha` or `reduction` is out of range, and where `CosineHead` raises.
+        If `alpha`, `reduction` or `background_scale` is out of range, `background` has
+        another width, and where `CosineHead` raises.
 
     References
     ----------
@@ -239,12 +248,23 @@ class CLIPAdapterHead(CosineHead):
         reduction=4,
         scale=20.0,
         bias=-3.0,
+        background=None,
+        background_scale=100.0,
     ):
         super().__init__(n_features, n_labels, init=init, scale=scale, bias=bias)
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1]. Got {alpha!r}.")
         if reduction < 1:
             raise ValueError(f"reduction must be at least 1. Got {reduction!r}.")
+        if not background_scale > 0:
+            raise ValueError(
+                f"background_scale must be above 0. Got {background_scale!r}."
+            )
+        if background is not None:
+            background = _unit_vectors(background, (None, n_features), "background")
+        self.register_buffer("background", background)
+        self.others = find_others(background, self.vectors.detach())
+        self.background_scale = background_scale
         self.alpha = alpha
         hidden = max(1, n_features // reduction)
         self.down = nn.Linear(n_features, hidden, bias=False)
@@ -257,24 +277,37 @@ class CLIPAdapterHead(CosineHead):
 
     def forward(self, x):
         """Compute the logits, (n, n_features) -> (n, n_labels)."""
-        return super().forward(self.adapt(x))
+        adapted = F.normalize(self.adapt(x), dim=1)
+        logits = super().forward(adapted)
+        if self.background is None:
+            return logits
+        alike = self.background_scale * adapted @ self.background.T
+        common = alike.logsumexp(dim=1, keepdim=True).repeat(1, logits.shape[1])
+        for label, others in self.others.items():
+            common[:, label] = alike[:, others].logsumexp(dim=1)
+        scale = 1 if self.log_scale is None else self.log_scale.exp()
+        return logits - scale / self.background_scale * common
 
 
-def _label_vectors(init, shape):
-    """Check label vectors and make a float32 tensor of them."""
-    if isinstance(init, torch.Tensor):
-        init = init.detach().cpu()
-    vectors = torch.tensor(np.asarray(init, dtype=np.float32))
-    if tuple(vectors.shape) != shape:
+def _unit_vectors(vectors, shape, what):
+    """Check vectors and make a float32 tensor of them, of length 1."""
+    if isinstance(vectors, torch.Tensor):
+        vectors = vectors.detach().cpu()
+    vectors = torch.tensor(np.asarray(vectors, dtype=np.float32))
+    n_wanted, width = shape
+    n_found = vectors.shape[0] if vectors.ndim and n_wanted is None else n_wanted
+    if not n_found or tuple(vectors.shape) != (n_found, width):
+        count = "n_background" if n_wanted is None else "n_labels"
         raise ValueError(
-            f"init must have shape (n_labels, n_features) = {shape}. "
-            f"Got {tuple(vectors.shape)}. Prompt embeddings go with features of one "
-            "modality's width, such as CLIPFeaturizer(fusion='image')."
+            f"{what} must have shape ({count}, n_features) = ({n_wanted or 'any'}, "
+            f"{width}). Got {tuple(vectors.shape)}. Prompt embeddings go with features "
+            "of one modality's width, such as CLIPFeaturizer(fusion='image')."
         )
     bad = ~vectors.isfinite().all(dim=1) | (vectors == 0).all(dim=1)
     if bad.any():
         raise ValueError(
-            "init must hold finite vectors that are not zero. "
-            f"Got another one (label {int(bad.nonzero()[0])})."
+            f"{what} must hold finite vectors that are not zero. "
+            f"Got another one ({'row' if n_wanted is None else 'label'} "
+            f"{int(bad.nonzero()[0])})."
         )
-    return vectors
+    return F.normalize(vectors, dim=1)

@@ -2,11 +2,12 @@
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
+from sklearn_clip.heads._background import find_others
 from sklearn_clip.heads._targets import check_targets
 
 # Strength with which the offsets of the labels are held together: rare ones follow.
@@ -18,24 +19,30 @@ _LEAST_SLOPE = 0.1
 class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """Base of heads with `label_embeddings` that calibrate scores to probabilities.
 
-    A subclass has `decision_function` and sets ``slope_`` and ``intercept_``.
+    A subclass has `background_embeddings` and `logit_scale` too, `decision_function`,
+    and sets ``slope_`` and ``intercept_``.
     """
 
     def _read(self, X, y, dtype):
-        """Check rows and targets, and set what is learned from the latter alone.
+        """Check rows and targets, and set what is learned without the former.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            Of length 1.
-        prompts : ndarray of shape (n_labels, n_features)
             Of length 1.
         positive, known : ndarray of shape (n_samples, n_labels)
             1.0 and 0.0, and whether the label is known.
         """
         X = unit_rows(validate_data(self, X, dtype=dtype))
         targets = check_targets(y)
-        prompts = self._read_prompts(targets, X)
+        if targets.classes is not None:
+            raise ValueError(
+                "y must have 2 dimensions, one column per label. Got 1 dimension. For "
+                "a single label give y.reshape(-1, 1) of 0 and 1."
+            )
+        self._prompts = self._read_prompts(targets.positive.shape[1], X)
+        self._background = self._read_background(X)
+        self._others = find_others(self._background, self._prompts)
         positive = targets.positive.astype(np.float64)
         if len(X) != len(positive):
             raise ValueError(
@@ -48,29 +55,42 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         self.classes_ = [np.array([0, 1])] * positive.shape[1]
         known = targets.known
         known = np.ones(positive.shape, dtype=bool) if known is None else known
-        return X, prompts, positive, known
+        return X, positive, known
 
-    def _read_prompts(self, targets, X):
-        if targets.classes is not None:
-            raise ValueError(
-                "y must have 2 dimensions, one column per label. Got 1 dimension. For "
-                "a single label give y.reshape(-1, 1) of 0 and 1."
-            )
+    def _read_prompts(self, n_labels, X):
         prompts = np.asarray(self.label_embeddings, dtype=X.dtype)
-        wanted = (targets.positive.shape[1], X.shape[1])
+        wanted = (n_labels, X.shape[1])
         if prompts.shape != wanted:
             raise ValueError(
                 f"label_embeddings must have shape {wanted}, one row per label of y "
                 f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
                 "(fusion='image' or 'text')."
             )
-        bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
-        if bad.any():
+        return _check_vectors(prompts, "label_embeddings", "label")
+
+    def _read_background(self, X):
+        if self.background_embeddings is None:
+            return None
+        background = np.asarray(self.background_embeddings, dtype=X.dtype)
+        if background.ndim != 2 or background.shape[1] != X.shape[1]:
             raise ValueError(
-                "label_embeddings must hold finite vectors that are not zero. Got "
-                f"another one (label {int(bad.argmax())})."
+                "background_embeddings must have shape (n_background, "
+                f"{X.shape[1]}), as wide as X. Got {background.shape}."
             )
-        return unit_rows(prompts)
+        return _check_vectors(background, "background_embeddings", "row")
+
+    def _stand_out(self, X, vectors):
+        """Cosines of rows with label vectors, less those with the background."""
+        cosines = X @ vectors.T
+        if self._background is None:
+            return cosines
+        alike = self.logit_scale * (X @ self._background.T)
+        common = np.repeat(
+            logsumexp(alike, axis=1, keepdims=True), len(vectors), axis=1
+        )
+        for label, others in self._others.items():
+            common[:, label] = logsumexp(alike[:, others], axis=1)
+        return cosines - common / self.logit_scale
 
     def predict_proba(self, X):
         """Give the probability of every label.
@@ -110,6 +130,17 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+def _check_vectors(vectors, what, place):
+    """Scale vectors to length 1, if they have one."""
+    bad = ~np.isfinite(vectors).all(axis=1) | (vectors == 0).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{what} must hold finite vectors that are not zero. Got another one "
+            f"({place} {int(bad.argmax())})."
+        )
+    return unit_rows(vectors)
 
 
 def unit_rows(rows):

@@ -43,6 +43,16 @@ class TipAdapterClassifier(PromptHead):
         0, which is zero-shot, unless the gain is beyond chance.
     beta : float or "auto", default="auto"
         Sharpness of the memory, at least 0.
+    background_embeddings : array-like of shape (n_background, n_features) or None, \
+            default=None
+        Embeddings of general words, for example `background_embeddings_` of a fitted
+        :class:`~sklearn_clip.ZeroShotClassifier`. A label then has to stand out from
+        what a row has in common with them, as in its ``scoring="contrast"``:
+        :math:`\log \sum_j e^{s f \cdot b_j} / s` is taken from every cosine. One that
+        is the embedding of a label is no alternative to that label.
+    logit_scale : float, default=100.0
+        The s of this, for example `logit_scale_` of the same; of no use without
+        `background_embeddings`.
 
     Attributes
     ----------
@@ -80,12 +90,24 @@ class TipAdapterClassifier(PromptHead):
         "label_embeddings": ["array-like"],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "beta": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "background_embeddings": ["array-like", None],
+        "logit_scale": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, label_embeddings, *, alpha="auto", beta="auto"):
+    def __init__(
+        self,
+        label_embeddings,
+        *,
+        alpha="auto",
+        beta="auto",
+        background_embeddings=None,
+        logit_scale=100.0,
+    ):
         self.label_embeddings = label_embeddings
         self.alpha = alpha
         self.beta = beta
+        self.background_embeddings = background_embeddings
+        self.logit_scale = logit_scale
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -107,12 +129,12 @@ class TipAdapterClassifier(PromptHead):
         ------
         ValueError
             If y has other values or another number of labels than `label_embeddings`,
-            or these have another width than X.
+            or these or `background_embeddings` have another width than X.
         """
         dtype = [np.float64, np.float32]
-        X, self._prompts, positive, known = self._read(X, y, dtype)
+        X, positive, known = self._read(X, y, dtype)
         self._memory, self._counts = (X, positive), positive.sum(axis=0)
-        own = X @ self._prompts.T
+        own = self._stand_out(X, self._prompts)
         self.alpha_, self.beta_, scores = self._choose(X, own, positive, known)
         # Without its own entry, the only positive of a label has no memory at all.
         alone = (positive == 1) & (self._counts == 1)
@@ -136,7 +158,7 @@ class TipAdapterClassifier(PromptHead):
         check_is_fitted(self, "alpha_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         X = unit_rows(X)
-        scores = X @ self._prompts.T
+        scores = self._stand_out(X, self._prompts)
         if self.alpha_:
             rows, positive = self._memory
             alike = np.exp(-self.beta_ * (1 - X @ rows.T))

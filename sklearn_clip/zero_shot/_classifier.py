@@ -117,6 +117,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         The names.
     label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
         One unit vector per label, for example for :class:`TipAdapterClassifier`.
+    background_embeddings_ : ndarray of shape (n_background, embedding_dim) or None
+        One unit vector per background text; None unless ``scoring="contrast"``.
     logit_scale_ : float
         The factor in use.
     logit_bias_ : float or None
@@ -259,7 +261,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         self._descriptions = descriptions
         self.label_names_ = np.array(names, dtype=object)
         self.label_embeddings_ = embed_prompts(clip, descriptions, templates)
-        self._background_embeddings = self._embed_background(templates)
+        self.background_embeddings_ = self._embed_background(templates)
         for name in ("slope_", "intercept_", "_common"):
             self.__dict__.pop(name, None)
         self.thresholds_ = self._read_cuts(names, self.threshold)
@@ -555,7 +557,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             labels if alone else self.label_embeddings_,
             scale=self.logit_scale_,
             bias=bias,
-            background=background if alone else self._background_embeddings,
+            background=background if alone else self.background_embeddings_,
             own=self._own,
             slope=self.slope_ if calibrated else None,
             intercept=self.intercept_ if calibrated else None,
