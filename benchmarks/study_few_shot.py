@@ -35,11 +35,16 @@ SHOTS = (1, 2, 4, 8, 16, None)
 FIGURES = ("macro mAP", "GAP")
 
 
-def make_heads(prompts, seed):
-    """Make the heads; the prompts are the label embeddings of zero-shot."""
+def make_heads(zero_shot, seed):
+    """Make the heads, which start from zero-shot's embeddings of labels and words."""
+    prompts = zero_shot.label_embeddings_
+    words = {
+        "background_embeddings": zero_shot.background_embeddings_,
+        "logit_scale": zero_shot.logit_scale_,
+    }
     return {
-        "Tip-Adapter": TipAdapterClassifier(prompts),
-        "CLIP-Adapter": CLIPAdapterClassifier(prompts, random_state=seed),
+        "Tip-Adapter": TipAdapterClassifier(prompts, **words),
+        "CLIP-Adapter": CLIPAdapterClassifier(prompts, random_state=seed, **words),
         "cosine net": MultiLabelNet(
             "cosine", module__init=prompts, random_state=seed, verbose=0
         ),
@@ -71,14 +76,13 @@ def measure(seeds):
     zero_shot = ZeroShotClassifier(train.target_names, clip).fit()
     X, X_test = clip.fit_transform(train.data), clip.transform(test.data)
     Y, Y_test = train.target.to_numpy(), test.target.to_numpy()
-    prompts = zero_shot.label_embeddings_
     start = rank_figures(Y_test, zero_shot.predict_proba(test.data))
     found, rows, seconds = {}, {}, {}
     for seed in range(seeds):
         for k in SHOTS:
             shots = draw_shots(Y, k, np.random.default_rng(seed))
             rows.setdefault(k, []).append(len(shots))
-            for name, head in make_heads(prompts, seed).items():
+            for name, head in make_heads(zero_shot, seed).items():
                 begin = time.perf_counter()
                 head.fit(X[shots], Y[shots])
                 seconds.setdefault(name, []).append(time.perf_counter() - begin)

@@ -49,8 +49,8 @@ plt.show()
 # Rows are drawn by lot until every label has its k positives. A label may have more of
 # them: rows come with all of their labels. Two classifiers learn from them:
 #
-# - :class:`~sklearn_clip.TipAdapterClassifier` starts from the words and adds a memory
-#   of the labelled rows;
+# - :class:`~sklearn_clip.TipAdapterClassifier` starts from the words, the general ones
+#   that zero-shot tells labels from included, and adds a memory of the labelled rows;
 # - :class:`~sklearn_clip.MultiLabelLogisticRegression` starts from nothing.
 X_train, X_test = clip.fit_transform(train.data), clip.transform(test.data)
 Y_train = train.target.to_numpy()
@@ -65,7 +65,11 @@ def draw_rows(k, seed):
 
 shots = [1, 2, 4, 8, 16, len(Y_train)]
 heads = {
-    "Tip-Adapter": TipAdapterClassifier(zero_shot.label_embeddings_),
+    "Tip-Adapter": TipAdapterClassifier(
+        zero_shot.label_embeddings_,
+        background_embeddings=zero_shot.background_embeddings_,
+        logit_scale=zero_shot.logit_scale_,
+    ),
     "logistic regression": MultiLabelLogisticRegression(C=5),
 }
 found = {name: [] for name in heads}
