@@ -66,6 +66,12 @@ def make_pictures():
 
 
 @pytest.fixture
+def pictures(make_pictures):
+    """Four pictures."""
+    return make_pictures(4)
+
+
+@pytest.fixture
 def make_featurizer(model_folder):
     """Make a featurizer of the small model that keeps no embeddings."""
     from sklearn_clip import CLIPFeaturizer

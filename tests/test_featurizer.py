@@ -1,24 +1,15 @@
 """CLIPFeaturizer: what it takes, what it gives, what it remembers."""
 
-import io
-import json
-import os
 import pickle
-import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import skops.io
-from joblib import Parallel, delayed
+from featurizer_rows import DIM, TEXTS, to_png
 from PIL import Image
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -28,15 +19,10 @@ from sklearn.utils import estimator_checks
 
 from sklearn_clip import (
     CLIPFeaturizer,
-    EmbeddingStore,
-    ImageDecodeError,
-    ModelMismatchError,
 )
-from sklearn_clip.embedding import Backbone, load_backbone
+from sklearn_clip.embedding import load_backbone
 from sklearn_clip.fusion import Fusion, MeanFusion
 
-DIM = 64
-TEXTS = ["a red square", "two cats", "the sea", "an old map"]
 FUSIONS = {
     "image": DIM,
     "text": DIM,
@@ -47,17 +33,6 @@ FUSIONS = {
     "concat_product": 3 * DIM,
     "interaction": 4 * DIM + 1,
 }
-
-
-def to_png(picture):
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture
-def pictures(make_pictures):
-    return make_pictures(4)
 
 
 @pytest.fixture
@@ -73,9 +48,6 @@ def pair_array(images, texts):
     for row, pair in enumerate(zip(images, texts, strict=True)):
         array[row, 0], array[row, 1] = pair
     return array
-
-
-# Forms of X
 
 
 def test_every_form_of_x_gives_the_same_features(
@@ -179,188 +151,6 @@ def test_transparent_pixels_look_white(make_featurizer):
     white = Image.new("RGB", (30, 30), "white")
     a, b = make_featurizer(text=None).transform([clear, white])
     np.testing.assert_allclose(a, b, atol=1e-6)
-
-
-# What is missing, what is broken
-
-
-@pytest.mark.parametrize("hole", [None, np.nan, pd.NA, ""])
-def test_missing_items_are_zeros(make_featurizer, pictures, hole):
-    X = [(pictures[0], hole), (hole, TEXTS[1]), (hole, hole), (pictures[3], TEXTS[3])]
-    features = make_featurizer(add_missing_indicator=True).transform(X)
-    image, text, flags = np.split(features, [DIM, 2 * DIM], axis=1)
-    assert (image[1:3] == 0).all() and (text[[0, 2]] == 0).all()
-    np.testing.assert_allclose(np.linalg.norm(image[[0, 3]], axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(text[[1, 3]], axis=1), 1, rtol=1e-6)
-    assert flags.tolist() == [[0, 1], [1, 0], [1, 1], [0, 0]]
-
-
-def test_missing_items_raise_on_demand_and_are_named(make_featurizer, pictures):
-    frame = pd.DataFrame(
-        {"image": [pictures[0]] + [None] * 7, "text": "x"}, index=list("abcdefgh")
-    )
-    message = r"lack its image .* for row 1 \(index 'b'\), .* and 2 more"
-    with pytest.raises(ValueError, match=message):
-        make_featurizer(missing="raise").transform(frame)
-    texts = make_featurizer(missing="raise", fusion="text")
-    assert texts.transform(frame).shape == (8, DIM)
-
-
-@pytest.mark.parametrize("fusion", ["mean", "max"])
-def test_row_with_one_item_is_that_item(make_featurizer, pictures, fusion):
-    X = [(pictures[0], None), (None, TEXTS[0])]
-    got = make_featurizer(fusion=fusion).transform(X)
-    image, text = make_featurizer().transform(X)
-    np.testing.assert_array_equal(got, [image[:DIM], text[DIM:]])
-
-
-@pytest.fixture
-def broken(pictures, tmp_path):
-    """A frame with four readable images and every sort of broken one between them."""
-    truncated = tmp_path / "truncated.png"
-    truncated.write_bytes(to_png(pictures[0])[:80])
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "words.jpg").write_text("no picture at all")
-    bad = {
-        "truncated.png": "truncated|broken",
-        "empty.png": "not an image",
-        "words.jpg": "not an image",
-        ".": "it is a folder",
-        "gone.png": "does not exist",
-        "https://example.org/a.png": "it is a URL",
-    }
-    images = [pictures[0], *list(bad)[:3], pictures[1], *list(bad)[3:], *pictures[2:]]
-    labels = [f"sku-{number}" for number in range(len(images))]
-    frame = pd.DataFrame({"image": images, "text": "x"}, index=labels)
-    rows = [row for row, image in enumerate(images) if isinstance(image, str)]
-    return frame, rows, bad
-
-
-def test_broken_image_raises_with_row_label_path_and_cause(
-    make_featurizer, broken, tmp_path
-):
-    frame, _, bad = broken
-    clip = make_featurizer(image_root=tmp_path)
-    for name, reason in bad.items():
-        one = frame[frame["image"].map(lambda value, name=name: value == name)]
-        one = pd.concat([frame.iloc[[0]], one])
-        label = re.escape(repr(one.index[1]))
-        message = rf"row 1 \(index {label}\), '{re.escape(name)}': .*({reason})"
-        with pytest.raises(ImageDecodeError, match=message) as caught:
-            clip.transform(one)
-        assert [(r, s) for r, s, _ in caught.value.failures] == [(1, name)]
-        assert clip.failed_rows_ == caught.value.failures
-        assert pickle.loads(pickle.dumps(caught.value)).failures
-
-
-@pytest.mark.parametrize(("on_error", "value"), [("zero", 0.0), ("nan", np.nan)])
-def test_broken_images_become_vectors_with_one_warning(
-    make_featurizer, broken, tmp_path, on_error, value
-):
-    frame, rows, bad = broken
-    clip = make_featurizer(image_root=tmp_path, on_error=on_error)
-    message = rf"6 images could not be read .*'sku-1'.* gets {on_error} in its place"
-    with pytest.warns(UserWarning, match=message) as warned:
-        features = clip.transform(frame)
-    assert len(warned) == 1
-    assert features.shape == (len(frame), 2 * DIM)
-    good = [row for row in range(len(frame)) if row not in rows]
-    np.testing.assert_array_equal(features[rows, :DIM], np.full((6, DIM), value))
-    np.testing.assert_allclose(
-        features[good], clip.transform(frame.iloc[good]), atol=1e-6
-    )
-    assert clip.failed_rows_ == []  # of the last call
-
-
-def test_failed_rows_are_listed_like_check_images_lists_them(
-    make_featurizer, broken, tmp_path
-):
-    frame, rows, bad = broken
-    clip = make_featurizer(image_root=tmp_path, on_error="zero")
-    with pytest.warns(UserWarning, match="6 images could not be read"):
-        clip.transform(frame)
-    assert [(row, source) for row, source, _ in clip.failed_rows_] == list(
-        zip(rows, bad, strict=True)
-    )
-    for (_, _, reason), expected in zip(clip.failed_rows_, bad.values(), strict=True):
-        assert re.search(expected, reason)
-    checked = clip.check_images(frame)
-    assert [item[:2] for item in checked] == [item[:2] for item in clip.failed_rows_]
-
-
-def test_check_images_loads_no_model(pictures):
-    clip = CLIPFeaturizer("local-dir:/nowhere", text=None)
-    assert clip.check_images([*pictures, b"x"]) == [
-        (4, b"x", "it is not an image of a known format")
-    ]
-    assert clip.check_images(pictures) == []
-
-
-def test_bomb_is_a_broken_image(make_featurizer, pictures, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
-    with pytest.raises(ImageDecodeError, match="MAX_IMAGE_PIXELS sets the limit"):
-        make_featurizer(text=None).transform([to_png(pictures[0])])
-
-
-def test_broken_image_counts_as_missing_for_fusion_and_indicator(
-    make_featurizer, pictures
-):
-    X = [(b"x", TEXTS[0]), (pictures[0], TEXTS[0])]
-    options = {"fusion": "mean", "add_missing_indicator": True}
-    clip = make_featurizer(on_error="zero", **options)
-    with pytest.warns(UserWarning, match="1 image could not be read"):
-        row, _ = clip.transform(X)
-    np.testing.assert_array_equal(row[:DIM], clip.encode_texts(TEXTS[:1])[0])
-    assert row[DIM:].tolist() == [1, 0]
-    clip = make_featurizer(on_error="nan", **options)
-    with pytest.warns(UserWarning, match="1 image could not be read"):
-        row, _ = clip.transform(X)
-    assert np.isnan(row[:DIM]).all() and row[DIM:].tolist() == [1, 0]
-
-
-def test_warning_of_broken_images_points_to_the_line_that_called(make_featurizer):
-    clip = make_featurizer(text=None, on_error="zero")
-    pipe = Pipeline([("clip", clip), ("head", DummyClassifier())])
-    search = GridSearchCV(pipe, {"clip__normalize": [True]}, cv=2)
-    X, y = [b"x", b"x", b"x", b"x"], [0, 1, 0, 1]
-    with pytest.warns(UserWarning, match="could not be read") as warned:
-        clip.transform(X)
-        clip.fit_transform(X)
-        clip.encode_images(X)
-        pipe.fit(X, y)
-        search.fit(X, y)
-    assert len(warned) >= 5
-    assert {warning.filename for warning in warned} == {__file__}
-
-
-def test_failures_do_not_travel_in_pickles(make_featurizer, pictures):
-    clip = make_featurizer(text=None, on_error="zero")
-    with pytest.warns(UserWarning, match="1 image could not be read"):
-        clip.transform([b"x" * 100_000])
-    assert len(pickle.dumps(clip)) < 10_000
-
-
-def test_unreadable_and_readable_photo_of_one_row_give_the_readable(
-    make_featurizer, pictures
-):
-    clip = make_featurizer(text=None, on_error="zero")
-    with pytest.warns(UserWarning, match="1 image could not be read"):
-        got = clip.transform([{"image": [pictures[0], b"x"]}])
-    np.testing.assert_allclose(got, clip.transform(pictures[:1]), atol=1e-6)
-
-
-def test_file_changed_under_its_name_gives_its_new_vector(
-    make_featurizer, pictures, tmp_path
-):
-    clip = make_featurizer(text=None, cache=tmp_path / "store")
-    path = tmp_path / "a.png"
-    for picture in pictures[:2]:
-        picture.save(path)
-        expected = clip.transform([to_png(picture)])
-        np.testing.assert_array_equal(clip.transform([path]), expected)
-
-
-# Fusion
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
@@ -484,9 +274,6 @@ def test_parameter_that_cannot_be_is_refused(
         clip.fit(X).transform(X)
 
 
-# Vectors
-
-
 def test_normalize_scales_each_modality_to_unit_length(make_featurizer, pictures):
     X = list(zip(pictures, TEXTS, strict=True))
     raw = make_featurizer(normalize=False).transform(X)
@@ -562,9 +349,6 @@ def test_threads_get_what_one_gets(make_featurizer, make_pictures, tmp_path):
         np.testing.assert_allclose(np.vstack(list(parts)), expected, atol=1e-5)
 
 
-# Ordinary scikit-learn
-
-
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_set_output_names_columns(make_featurizer, pictures, library):
     X = pd.DataFrame({"image": pictures, "text": TEXTS}, index=list("abcd"))
@@ -578,20 +362,6 @@ def test_set_output_names_columns(make_featurizer, pictures, library):
         assert list(frame.index) == list("abcd")
     listed = clip.transform(list(zip(pictures, TEXTS, strict=True)))
     assert listed.shape == (4, 2 * DIM)
-
-
-def test_nothing_is_loaded_before_the_first_transform(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("a model was loaded")
-
-    monkeypatch.setattr("sklearn_clip.embedding.load_backbone", refuse)
-    clip = CLIPFeaturizer("local-dir:/nowhere")
-    again = clone(clip).set_params(fusion="image", device="cuda", batch_size=7)
-    assert again.get_params()["batch_size"] == 7
-    assert again.fit([{"image": "gone.png"}]) is again
-    assert "CLIPFeaturizer" in again._repr_html_()
-    assert "model_fingerprint_" not in dir(again) and "transform" in dir(again)
-    assert pickle.loads(pickle.dumps(again)).device == "cuda"
 
 
 def test_html_repr_is_shown_without_loading_weights(make_featurizer, monkeypatch):
@@ -664,206 +434,6 @@ def test_pipeline_is_cross_validated_with_many_labels(make_featurizer, make_pict
     assert pipe.fit(X, Y).predict_proba(X).shape == (20, 3)
 
 
-# The store
-
-
-def test_search_encodes_every_distinct_item_once(
-    make_featurizer, make_pictures, count_encoded, tmp_path
-):
-    pictures = make_pictures(50)
-    pictures += pictures[:10]  # 60 rows: 50 distinct pictures, 20 distinct texts
-    X = [(p, f"thing {i % 20}") for i, p in enumerate(pictures)]
-    y = np.arange(60) % 2
-    clip = make_featurizer(cache=tmp_path)
-    load_backbone(clip.model_name).probe()
-    count_encoded.update(image=0, text=0)
-    pipe = Pipeline([("clip", clip), ("head", LogisticRegression())])
-    grid = {"clip__fusion": ["concat", "image", "product"], "head__C": [0.1, 10]}
-    search = GridSearchCV(pipe, grid, cv=5, error_score="raise").fit(X, y)
-    search.predict(X)
-    clone(clip).set_params(fusion="interaction").transform(X[::-1])
-    assert count_encoded == {"image": 50, "text": 20}
-    info = clip.cache_info()
-    assert (info["items"], info["misses"]) == (70, 70) and info["hits"] > 0
-    make_featurizer(cache=None).transform(X[:5])
-    assert count_encoded == {"image": 55, "text": 25}
-
-
-def test_store_object_counts_for_all_clones(make_featurizer, pictures, tmp_path):
-    store = EmbeddingStore(tmp_path)
-    clip = make_featurizer(cache=store, text=None)
-    for _ in range(3):
-        clone(clip).fit_transform(pictures)
-    assert store.info()["misses"] == 4 and store.info()["hits"] == 8
-
-
-def test_cache_info_without_a_store_is_empty(make_featurizer):
-    clip = make_featurizer()
-    assert clip.cache_info() == {"items": 0, "bytes": 0, "hits": 0, "misses": 0}
-    with pytest.raises(ValueError, match="precompute needs a store. Got cache=None"):
-        clip.precompute([])
-
-
-def misses_of_worker(clip, X):
-    features = clip.transform(X)
-    return os.getpid(), clip.cache_info()["misses"], features
-
-
-def test_workers_encode_nothing_that_was_precomputed(make_featurizer, make_pictures):
-    X = [(p, f"thing {i}") for i, p in enumerate(make_pictures(12, seed=5))]
-    clip = make_featurizer(cache="auto", fusion="interaction").precompute(X)
-    expected = clip.transform(X)
-    answers = Parallel(n_jobs=2)(
-        delayed(misses_of_worker)(clip, X[start : start + 3]) for start in (0, 3, 6, 9)
-    )
-    assert os.getpid() not in {pid for pid, _, _ in answers}
-    assert [misses for _, misses, _ in answers] == [0] * 4
-    np.testing.assert_allclose(np.vstack([f for *_, f in answers]), expected, atol=1e-6)
-
-
-def test_two_models_in_one_store_do_not_share(
-    make_featurizer, write_model, pictures, tmp_path
-):
-    other = write_model(tmp_path / "other", seed=11)
-    a = make_featurizer(cache=tmp_path / "store", text=None)
-    b = make_featurizer(model_name=other, cache=tmp_path / "store", text=None)
-    va, vb = a.transform(pictures), b.transform(pictures)
-    assert a.cache_info()["items"] == 8
-    assert not np.allclose(va, vb, atol=1e-2)
-    np.testing.assert_array_equal(va, a.transform(pictures))
-
-
-def test_weights_written_anew_are_loaded_anew_and_not_mixed(
-    make_featurizer, write_model, pictures, tmp_path
-):
-    name = write_model(tmp_path / "m", seed=1)
-    old = make_featurizer(model_name=name, cache=tmp_path / "store", text=None)
-    before = old.fit_transform(pictures)
-    write_model(tmp_path / "m", seed=2)
-    with pytest.raises(ModelMismatchError, match="saved with other weights"):
-        old.transform(pictures)
-    new = clone(old)
-    after = new.fit_transform(pictures)
-    assert new.model_fingerprint_ != old.model_fingerprint_
-    assert not np.allclose(before, after, atol=1e-2)
-    fresh = make_featurizer(model_name=name, text=None).transform(pictures)
-    np.testing.assert_allclose(after, fresh, atol=1e-6)
-    np.testing.assert_array_equal(old.fit_transform(pictures), after)  # fit again
-
-
-def test_model_is_shared_by_clones(make_featurizer, pictures):
-    clip = make_featurizer(text=None)
-    other = clone(clip)
-    clip.transform(pictures), other.transform(pictures)
-    assert clip._backbone() is other._backbone()
-    assert isinstance(clip._backbone(), Backbone)
-
-
-def test_names_of_columns_need_no_weights():
-    clip = CLIPFeaturizer("ViT-B-32", "datacomp_xl_s13b_b90k")
-    assert clip.embedding_dim_ == 512
-    assert clip.get_feature_names_out()[-1] == "clip_text_511"
-
-
-def test_model_attributes_are_known_without_transform(make_featurizer):
-    clip = make_featurizer()
-    assert clip.embedding_dim_ == DIM
-    assert clip.model_fingerprint_ == load_backbone(clip.model_name).fingerprint
-
-
-def test_attributes_follow_a_new_model_name(make_featurizer, write_model, tmp_path):
-    clip = make_featurizer()
-    first = clip.model_fingerprint_
-    clip.set_params(model_name=write_model(tmp_path / "m", seed=9))
-    assert clip.model_fingerprint_ != first
-
-
-# Files
-
-
-ELSEWHERE = """
-import sys, json, joblib, numpy as np
-from PIL import Image
-clip = joblib.load(sys.argv[1])
-known = clip.model_fingerprint_, clip.embedding_dim_
-import sklearn_clip.embedding._loading as loading
-assert not loading._loaded  # both are known from the file
-pictures = [np.load(sys.argv[2])[i] for i in range(4)]
-np.save(sys.argv[3], clip.transform(pictures))
-print(json.dumps([*known, clip.cache_info()["misses"]]))
-"""
-
-
-def test_saved_featurizer_and_folder_store_serve_another_process(
-    make_featurizer, pictures, tmp_path
-):
-    arrays = np.stack([np.asarray(picture) for picture in pictures])
-    clip = make_featurizer(text=None, cache=tmp_path / "store")
-    expected = clip.fit_transform(list(arrays))
-    np.save(tmp_path / "X.npy", arrays)
-    joblib.dump(clip, tmp_path / "clip.joblib")
-    assert (tmp_path / "clip.joblib").stat().st_size < 10_000
-    files = [str(tmp_path / name) for name in ("clip.joblib", "X.npy", "out.npy")]
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, *files], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [clip.model_fingerprint_, DIM, 0]
-    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
-
-
-def test_other_weights_or_preprocessing_at_load_are_a_mismatch(
-    make_featurizer, write_model, pictures, tmp_path
-):
-    name = write_model(tmp_path / "m", seed=1)
-    clip = make_featurizer(model_name=name, text=None)
-    expected = clip.transform(pictures)
-    saved = pickle.dumps(clip)
-    write_model(tmp_path / "m", seed=1, mean=-9.0)
-    with pytest.raises(ModelMismatchError, match="Look for other preprocessing"):
-        pickle.loads(saved).transform(pictures)
-    write_model(tmp_path / "m", seed=2)
-    with pytest.raises(ModelMismatchError, match="bring back the weights"):
-        pickle.loads(saved).transform(pictures)
-    write_model(tmp_path / "m", seed=1)
-    again = pickle.loads(saved)
-    np.testing.assert_allclose(again.transform(pictures), expected, atol=1e-6)
-
-
-HASH = """
-import sys, joblib
-from sklearn_clip import CLIPFeaturizer
-print(joblib.hash(CLIPFeaturizer(sys.argv[1]).set_params(text=None)))
-"""
-
-
-def test_hash_for_joblib_memory_is_the_same_in_every_session(model_folder):
-    command = [sys.executable, "-c", HASH, model_folder]
-    hashes = {
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        for _ in range(2)
-    }
-    assert len(hashes) == 1
-
-
-@pytest.mark.parametrize("fusion", ["concat", MeanFusion(0.3)])
-def test_skops_saves_and_loads_with_the_named_types_trusted(
-    make_featurizer, pictures, fusion
-):
-    X = list(zip(pictures, TEXTS, strict=True))
-    clip = make_featurizer(fusion=fusion, cache="auto")
-    expected = clip.fit_transform(X)
-    data = skops.io.dumps(clip)
-    assert len(data) < 20_000
-    trusted = ["sklearn_clip._featurizer.CLIPFeaturizer"]
-    if fusion != "concat":
-        trusted.append("sklearn_clip.fusion._fusions.MeanFusion")
-    assert sorted(skops.io.get_untrusted_types(data=data)) == sorted(trusted)
-    loaded = skops.io.loads(data, trusted=trusted)
-    np.testing.assert_array_equal(loaded.transform(X), expected)
-    assert loaded.model_fingerprint_ == clip.model_fingerprint_
-
-
 @pytest.mark.parametrize(("verbose", "shown"), [(0, False), (1, True)])
 def test_verbose_shows_a_bar_for_each_modality(
     make_featurizer, pictures, capsys, verbose, shown
@@ -872,25 +442,3 @@ def test_verbose_shows_a_bar_for_each_modality(
     clip.transform(list(zip(pictures, TEXTS, strict=True)))
     err = capsys.readouterr().err
     assert ("images: 100%" in err and "texts: 100%" in err) is shown
-
-
-def test_check_images_without_images_finds_none(make_featurizer):
-    assert make_featurizer(image=None).check_images(["a text"]) == []
-
-
-def test_index_label_that_is_na_does_not_hide_the_error(make_featurizer):
-    X = pd.DataFrame({"image": [None], "text": ["a"]}, index=pd.array([pd.NA]))
-    with pytest.raises(ValueError, match="Got none for row 0"):
-        make_featurizer(missing="raise").transform(X)
-
-
-def test_file_rewritten_with_its_old_times_gives_the_new_vector(
-    make_featurizer, tmp_path
-):
-    path = tmp_path / "square.bmp"
-    Image.new("RGB", (9, 9), "red").save(path)
-    before, clip = path.stat(), make_featurizer(text=None, fusion="image")
-    red = clip.transform([path])
-    Image.new("RGB", (9, 9), "blue").save(path)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert np.abs(clip.transform([path]) - red).max() > 1e-3

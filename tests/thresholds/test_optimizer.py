@@ -1,13 +1,13 @@
+"""None"""
+
 import pickle
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
-from sklearn.datasets import make_multilabel_classification
+from odd_classifiers import Odd, RecordingClassifier
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -15,7 +15,6 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.metrics import f1_score
 from sklearn.model_selection import (
     GridSearchCV,
-    GroupKFold,
     KFold,
     ShuffleSplit,
     cross_validate,
@@ -29,7 +28,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
-from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds import ThresholdOptimizer
 from sklearn_clip.thresholds._folds import make_splits
@@ -45,56 +43,6 @@ HEADS = {
     "svc": OneVsRestClassifier(LinearSVC()),
     "ridge": RidgeClassifierCV(),
 }
-
-
-@pytest.fixture(scope="module")
-def data():
-    X, Y = make_multilabel_classification(
-        n_samples=150, n_features=8, n_classes=4, n_labels=2, random_state=0
-    )
-    return X / 10, Y
-
-
-@pytest.fixture
-def logistic():
-    return OneVsRestClassifier(LogisticRegression())
-
-
-@pytest.fixture
-def metadata_routing():
-    with sklearn.config_context(enable_metadata_routing=True):
-        yield
-
-
-class RecordingClassifier(ClassifierMixin, BaseEstimator):
-    """Gives the first columns of X as probabilities and notes what `fit` was given."""
-
-    def __init__(self, log=None):
-        self.log = log
-
-    def __sklearn_clone__(self):
-        return RecordingClassifier(self.log)
-
-    def fit(self, X, y, sample_weight=None, extra=None):
-        self.classes_ = [np.array([0, 1])] * y.shape[1]
-        if self.log is not None:
-            self.log.append((len(X), sample_weight, extra))
-        return self
-
-    def predict_proba(self, X):
-        return np.array([list(row) for row in X])[:, : len(self.classes_)]
-
-
-class RowsToArray(TransformerMixin, BaseEstimator):
-    """Reads rows that are dicts or tuples, as a featurizer does."""
-
-    def fit(self, X, y=None):
-        return self
-
-    def transform(self, X):
-        assert isinstance(X, list)
-        get = (lambda r: r["x"]) if isinstance(X[0], dict) else (lambda r: r[1])
-        return np.array([get(row) for row in X])
 
 
 def held_out_scores(head, X, Y, n_splits=5, seed=0):
@@ -242,18 +190,6 @@ def test_threshold_std_leaves_out_folds_without_a_positive(data):
     assert np.isnan(tuned.threshold_std_[1])
 
 
-def test_held_out_fraction_keeps_the_estimator_without_refit(data):
-    X, Y = data
-    log = []
-    tuned = ThresholdOptimizer(RecordingClassifier(log), cv=0.2, random_state=0)
-    assert tuned.fit(X, Y).threshold_std_ == pytest.approx([np.nan] * 4, nan_ok=True)
-    assert [entry[0] for entry in log] == [120, 150]
-    log.clear()
-    kept = clone(tuned).set_params(refit=False).fit(X, Y)
-    assert [entry[0] for entry in log] == [120]
-    np.testing.assert_array_equal(kept.thresholds_, tuned.thresholds_)
-
-
 def test_refit_false_with_several_splits_is_refused(data, logistic):
     with pytest.raises(ValueError, match=r"cv must give a single split.* Got 5 splits"):
         ThresholdOptimizer(logistic, refit=False).fit(*data)
@@ -315,50 +251,10 @@ def test_prefit_and_frozen_are_scored_and_never_fitted(data, logistic, frozen):
     assert tuned.score(X[75:], Y[75:]) == pytest.approx(tuned.best_score_)
 
 
-def test_columns_in_another_order_than_the_classifier_learnt_are_refused(data):
-    X, Y = data
-    Y = pd.DataFrame(Y, columns=list("abcd"))
-    other = Y[list("abdc")]
-    head = MultiLabelLogisticRegression().fit(X, Y)
-    tuned = ThresholdOptimizer(head, cv="prefit").fit(X, Y)
-    for call in (tuned.fit, tuned.score):
-        with pytest.raises(ValueError, match=r"\['d'\] instead of \['c'\] .column 2"):
-            call(X, other)
-    assert tuned.score(X, Y) == tuned.score(X, Y.to_numpy())
-
-
 def test_prefit_refuses_parameters_that_nobody_takes(data, logistic):
     tuned = ThresholdOptimizer(logistic.fit(*data), cv="prefit")
     with pytest.raises(TypeError, match=r"nothing is fitted. Got \['colour'\]"):
         tuned.fit(*data, colour=3)
-
-
-def test_names_of_features_go_with_the_frame_they_came_from(data, logistic):
-    X, Y = data
-    tuned = ThresholdOptimizer(logistic, cv=2)
-    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-    assert len(tuned.fit(frame, Y).feature_names_in_) == X.shape[1]
-    assert not hasattr(tuned.fit(X, Y), "feature_names_in_")
-
-
-def test_cuts_of_a_series_go_by_name(data):
-    X, Y = data
-    Y = pd.DataFrame(Y, columns=list("abcd"))
-    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=2).fit(X, Y)
-    cuts = pd.Series({"d": 0.9, "a": 0.1, "b": 0.5, "c": 0.4})
-    assert tuned.set_thresholds(cuts).thresholds_.tolist() == [0.1, 0.5, 0.4, 0.9]
-    unnamed = pd.Series([0.2, 0.3, 0.4, 0.5])
-    assert tuned.set_thresholds(unnamed).thresholds_.tolist() == unnamed.tolist()
-
-
-def test_weights_reach_what_a_search_searches_over(data):
-    X, Y = data
-    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
-    search = GridSearchCV(MultiLabelLogisticRegression(), {"C": [1.0]}, cv=2)
-    tuned = ThresholdOptimizer(search, cv=2).fit(X, Y, sample_weight=weight)
-    alone = MultiLabelLogisticRegression().fit(X, Y, sample_weight=weight)
-    best = tuned.estimator_.best_estimator_
-    np.testing.assert_allclose(best.coef_, alone.coef_, atol=1e-6)
 
 
 def test_unfitted_prefit_is_refused(data, logistic):
@@ -374,182 +270,6 @@ def test_frozen_survives_a_grid_search(data, logistic):
     )
     search.fit(X[75:], Y[75:])
     assert search.best_estimator_.estimator_.estimator is logistic
-
-
-@pytest.mark.parametrize("form", ["dicts", "tuples"])
-def test_rows_reach_a_pipeline_as_they_are(data, form):
-    X, Y = data
-    rows = {
-        "dicts": [{"x": row} for row in X],
-        "tuples": [("a.jpg", row) for row in X],
-    }[form]
-    head = OneVsRestClassifier(LogisticRegression(max_iter=1000))
-    pipe = make_pipeline(RowsToArray(), StandardScaler(), head)
-    tuned = ThresholdOptimizer(pipe, cv=3, random_state=0).fit(rows, Y)
-    plain = ThresholdOptimizer(pipe[1:], cv=3, random_state=0).fit(X, Y)
-    np.testing.assert_array_equal(tuned.predict(rows), plain.predict(X))
-
-
-def test_object_arrays_and_sparse_rows_work(data, logistic):
-    X, Y = data
-    tuned = ThresholdOptimizer(logistic, random_state=0).fit(X, Y)
-    same = clone(tuned).fit(sparse.coo_matrix(X), Y)
-    np.testing.assert_allclose(same.thresholds_, tuned.thresholds_, atol=1e-4)
-    rows = np.empty(150, dtype=object)
-    rows[:] = list(np.clip(X / 2, 0, 1))
-    assert ThresholdOptimizer(RecordingClassifier()).fit(rows, Y).best_score_ > 0
-
-
-def test_frames_keep_their_names(data, logistic):
-    X, Y = data
-    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(8)])
-    labels = pd.DataFrame(Y, columns=["cat", "dog", "cow", "hen"], index=range(9, 159))
-    tuned = ThresholdOptimizer(logistic, random_state=0).fit(frame, labels)
-    assert tuned.label_names_.tolist() == ["cat", "dog", "cow", "hen"]
-    assert tuned.feature_names_in_.tolist() == frame.columns.tolist()
-    assert tuned.n_features_in_ == 8
-    plain = clone(tuned).fit(X, Y)
-    np.testing.assert_allclose(tuned.thresholds_, plain.thresholds_)
-    assert not hasattr(plain, "label_names_")
-    assert not hasattr(tuned.fit(X, Y), "label_names_")
-    assert tuned.score(X, labels) == plain.score(X, Y)
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        sparse.csr_matrix,
-        sparse.csr_array,
-        lambda Y: Y.astype(bool),
-        lambda Y: Y.astype(np.float32),
-        lambda Y: Y.tolist(),
-        lambda Y: Y.astype(object),
-        lambda Y: pd.DataFrame(Y).astype("boolean"),
-    ],
-    ids=["matrix", "sparse_array", "bool", "float32", "list", "object", "nullable"],
-)
-def test_targets_of_every_form_give_the_same_cuts(data, logistic, form):
-    X, Y = data
-    tuned = ThresholdOptimizer(logistic, cv=2, random_state=0).fit(X, Y)
-    same = clone(tuned).fit(X, form(Y))
-    np.testing.assert_array_equal(tuned.thresholds_, same.thresholds_)
-    assert tuned.score(X, form(Y)) == tuned.score(X, Y)
-
-
-def test_one_dimensional_targets_are_refused_with_the_way_out(data, logistic):
-    X, Y = data
-    with pytest.raises(ValueError, match="ThresholdOptimizer.OneVsRestClassifier"):
-        ThresholdOptimizer(logistic).fit(X, Y[:, 0])
-    inside_out = OneVsRestClassifier(ThresholdOptimizer(LogisticRegression()))
-    with pytest.raises(ValueError, match="wrap it inside and the cuts outside"):
-        inside_out.fit(X, Y)
-
-
-@pytest.mark.parametrize("bad, shown", [(np.inf, "inf"), (2, "2.0"), (0.5, "0.5")])
-def test_other_values_in_targets_are_refused_by_place(data, logistic, bad, shown):
-    X, Y = data[0], data[1].astype(float)
-    Y[12, 3] = bad
-    with pytest.raises(ValueError, match=rf"Got {shown} \(row 12, column 3\)"):
-        ThresholdOptimizer(logistic).fit(X, Y)
-    frame = pd.DataFrame(Y, columns=["cat", "dog", "cow", "hen"])
-    with pytest.raises(ValueError, match=r"row 12, column 3, label 'hen'"):
-        ThresholdOptimizer(logistic).fit(X, frame)
-
-
-def test_text_in_targets_is_refused(logistic):
-    X = np.zeros((2, 1))
-    words = pd.DataFrame([[1, 0], ["cat", 1]])
-    with pytest.raises(ValueError, match=r"Got cat \(row 1, column 0, label 0\)"):
-        ThresholdOptimizer(logistic).fit(X, words)
-    with pytest.raises(ValueError, match="at least one known label. Got NaN only"):
-        ThresholdOptimizer(logistic).fit(X, [[None, np.nan], [None, None]])
-
-
-def test_rows_and_targets_must_agree(data, logistic):
-    X, Y = data
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        ThresholdOptimizer(logistic).fit(X, Y[:-1])
-    tuned = ThresholdOptimizer(logistic).fit(X, Y)
-    with pytest.raises(ValueError, match=r"y must have shape \(150, 4\)"):
-        tuned.score(X, Y[:, :3])
-
-
-def test_empty_targets_are_refused(logistic):
-    with pytest.raises(ValueError, match="at least one row and one label"):
-        ThresholdOptimizer(logistic).fit(np.zeros((3, 1)), np.zeros((3, 0)))
-
-
-class Odd(ClassifierMixin, BaseEstimator):
-    """Gives probabilities of any form."""
-
-    def __init__(self, output):
-        self.output = output
-
-    def fit(self, X, y):
-        self.is_fitted_ = True
-        return self
-
-    def predict_proba(self, X):
-        return self.output(len(X))
-
-
-def test_scores_of_another_shape_or_nan_are_refused(data):
-    with pytest.raises(ValueError, match=r"one score per row and label.* 4 labels"):
-        ThresholdOptimizer(Odd(lambda n: np.zeros((n, 2, 4)))).fit(*data)
-    with pytest.raises(ValueError, match=r"must not give NaN.*row 0, column 0"):
-        ThresholdOptimizer(Odd(lambda n: np.full((n, 4), np.nan))).fit(*data)
-
-
-def test_lists_without_classes_take_the_last_column(data):
-    X, Y = data
-    pairs = Odd(lambda n: [np.tile([0.8, 0.2], (n, 1))] * 4)
-    tuned = ThresholdOptimizer(pairs).fit(X, Y)
-    assert (tuned.predict_proba(X) == 0.2).all()
-
-
-def test_estimator_without_scores_is_refused(data):
-    with pytest.raises(ValueError, match="'estimator' parameter of ThresholdOptimizer"):
-        ThresholdOptimizer(MultiOutputClassifier(LinearSVC())).fit(*data)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"metric": "auc"},
-        {"average": "binary"},
-        {"strategy": "top"},
-        {"beta": -1},
-        {"min_precision": 0},
-        {"min_recall": 1.1},
-        {"confidence": 1.0},
-        {"at_least_one": 1.5},
-        {"max_labels": 0},
-        {"shrinkage": -1},
-        {"shrinkage": "much"},
-        {"cv": 1.5},
-        {"cv": "none"},
-        {"refit": "yes"},
-    ],
-    ids=str,
-)
-def test_parameters_are_checked(data, logistic, wrong):
-    (name,) = wrong
-    with pytest.raises(ValueError, match=f"The '{name}' parameter of Threshold"):
-        ThresholdOptimizer(logistic, **wrong).fit(*data)
-
-
-def test_set_thresholds_overrides_by_array_and_by_name(data, logistic):
-    X, Y = data
-    labels = pd.DataFrame(Y, columns=["cat", "dog", "cow", "hen"])
-    tuned = ThresholdOptimizer(logistic, random_state=0).fit(X, labels)
-    before = tuned.thresholds_.copy()
-    assert tuned.set_thresholds(tuned.thresholds_) is tuned
-    tuned.set_thresholds({"dog": 0.0, "hen": np.inf})
-    assert tuned.predict(X)[:, 1].all()
-    assert not tuned.predict(X)[:, 3].any()
-    assert tuned.thresholds_[[0, 2]].tolist() == before[[0, 2]].tolist()
-    with pytest.raises(ValueError, match="must be label names. Got 'cow '"):
-        tuned.set_thresholds({"cow ": 0.5})
 
 
 def test_nothing_works_before_fit(data, logistic):
@@ -618,17 +338,6 @@ def test_skops_keeps_predictions(data, logistic):
     np.testing.assert_array_equal(loaded.predict(X), tuned.predict(X))
 
 
-def test_polars_frames_keep_their_names(data, logistic):
-    pl = pytest.importorskip("polars")
-    X, Y = data
-    names = ["cat", "dog", "cow", "hen"]
-    tuned = ThresholdOptimizer(logistic, random_state=0)
-    tuned.fit(pl.DataFrame(X), pl.DataFrame(Y, schema=names))
-    assert tuned.label_names_.tolist() == names
-    same = clone(tuned).fit(X, Y)
-    np.testing.assert_allclose(tuned.thresholds_, same.thresholds_)
-
-
 def test_tags_are_multi_label_with_the_input_of_the_estimator():
     tags = get_tags(ThresholdOptimizer(LogisticRegression()))
     assert tags.estimator_type == "classifier"
@@ -637,103 +346,6 @@ def test_tags_are_multi_label_with_the_input_of_the_estimator():
     assert not tags.target_tags.single_output
     assert tags.input_tags.sparse
     assert not get_tags(ThresholdOptimizer(Odd(None))).input_tags.sparse
-
-
-def test_sample_weight_reaches_estimator_and_metric(data):
-    X, Y = data
-    log = []
-    weight = np.random.default_rng(0).random(150)
-    cv = KFold(3)
-    tuned = ThresholdOptimizer(RecordingClassifier(log), cv=cv)
-    X = np.clip(X / 2, 0, 1)
-    tuned.fit(X, Y, sample_weight=pd.Series(weight), extra=np.arange(150))
-    for (length, seen, extra), (train, _) in zip(log, cv.split(X), strict=False):
-        assert length == 100
-        np.testing.assert_array_equal(seen, weight[train])
-        np.testing.assert_array_equal(extra, train)
-    np.testing.assert_array_equal(log[-1][1], weight)
-    expected = f1_score(Y, tuned.predict(X), average="macro", sample_weight=weight)
-    assert tuned.best_score_ == pytest.approx(expected)
-    assert tuned.score(X, Y, sample_weight=weight) == pytest.approx(expected)
-    assert tuned.score(X, Y) != pytest.approx(expected)
-
-
-def test_sample_weight_goes_to_the_last_step_of_a_pipeline(data):
-    X, Y = data
-    log = []
-    pipe = make_pipeline(StandardScaler(), RecordingClassifier(log))
-    ThresholdOptimizer(pipe, cv=2).fit(X, Y, sample_weight=np.ones(150))
-    assert [len(weight) for _, weight, _ in log] == [75, 75, 150]
-
-
-def test_sample_weight_that_the_estimator_cannot_take_warns(data):
-    X, Y = data
-    tuned = ThresholdOptimizer(KNeighborsClassifier(), cv=2)
-    with pytest.warns(UserWarning, match="KNeighborsClassifier takes no sample_weight"):
-        tuned.fit(X, Y, sample_weight=np.ones(150))
-
-
-@pytest.mark.parametrize(
-    "weight, message", [(-np.ones(150), "[Nn]egative"), (np.ones(3), r"\(150,\)")]
-)
-def test_bad_sample_weight_is_refused(data, logistic, weight, message):
-    with pytest.raises(ValueError, match=message):
-        ThresholdOptimizer(logistic).fit(*data, sample_weight=weight)
-
-
-def test_groups_go_to_the_splitter(data, logistic):
-    X, Y = data
-    groups = np.arange(150) % 5
-    tuned = ThresholdOptimizer(logistic, cv=GroupKFold(5)).fit(X, Y, groups=groups)
-    splits = list(GroupKFold(5).split(X, Y, groups))
-    same = ThresholdOptimizer(logistic, cv=splits).fit(X, Y)
-    np.testing.assert_array_equal(tuned.thresholds_, same.thresholds_)
-
-
-@pytest.mark.usefixtures("metadata_routing")
-def test_routed_metadata_reaches_estimator_splitter_and_metric(data):
-    X, Y = data
-    weight = np.random.default_rng(0).random(150)
-    head = MultiOutputClassifier(
-        LogisticRegression().set_fit_request(sample_weight=True)
-    )
-    tuned = ThresholdOptimizer(head, cv=GroupKFold(3))
-    tuned.fit(X, Y, sample_weight=weight, groups=np.arange(150) % 3)
-    plain = clone(head).fit(X, Y, sample_weight=weight)
-    np.testing.assert_allclose(
-        tuned.estimator_.estimators_[0].coef_, plain.estimators_[0].coef_
-    )
-    assert tuned.best_score_ != ThresholdOptimizer(head, cv=3).fit(X, Y).best_score_
-
-
-@pytest.mark.usefixtures("metadata_routing")
-def test_routed_metadata_passes_through_a_grid_search(data):
-    X, Y = data
-    inner = LogisticRegression().set_fit_request(sample_weight=True)
-    tuned = ThresholdOptimizer(MultiOutputClassifier(inner), cv=2)
-    tuned.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-    search = GridSearchCV(tuned, {"average": ["macro", "micro"]}, cv=2)
-    search.fit(X, Y, sample_weight=np.ones(150))
-    assert search.best_score_ > 0.5
-
-
-@pytest.mark.usefixtures("metadata_routing")
-def test_metadata_that_was_not_requested_is_refused(data):
-    X, Y = data
-    tuned = ThresholdOptimizer(MultiOutputClassifier(LogisticRegression()))
-    with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_wei"):
-        tuned.fit(X, Y, sample_weight=np.ones(150))
-    with pytest.raises(TypeError, match="unexpected argument.*'extra'"):
-        tuned.fit(X, Y, extra=np.ones(150))
-
-
-def test_float32_scores_are_cut_as_they_were_counted():
-    rng = np.random.default_rng(0)
-    X = rng.random((200, 3)).astype(np.float32)
-    Y = (rng.random((200, 3)) < X).astype(int)
-    prefit = RecordingClassifier().fit(X, Y)
-    tuned = ThresholdOptimizer(prefit, cv="prefit").fit(X, Y)
-    assert tuned.score(X, Y) == tuned.best_score_
 
 
 def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
@@ -751,19 +363,6 @@ def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
         np.testing.assert_allclose(values, expected)
         assert tuned.thresholds_[label] in cuts[values == values.max()]
     assert not hasattr(tuned.set_params(store_curves=False).fit(X, Y), "curves_")
-
-
-def test_held_out_fraction_is_stratified_and_keeps_groups():
-    X, Y = np.zeros((100, 1)), np.zeros((100, 2), dtype=int)
-    Y[:50, 0] = Y[45:50, 1] = 1
-    [(train, test)] = make_splits(0.2, X, Y, random_state=0, split_params={})
-    assert len(test) == 20
-    assert Y[test].sum(axis=0).tolist() == [10, 1]
-    groups = np.arange(100) // 5
-    [(train, test)] = make_splits(
-        0.2, X, Y, random_state=0, split_params={"groups": groups}
-    )
-    assert not set(groups[train]) & set(groups[test])
 
 
 @pytest.mark.parametrize(
@@ -830,18 +429,3 @@ def test_a_callable_metric_is_maximised_and_scored(data, logistic, average):
     assert tuned.best_score_ > metric_score(Y > 0, default, **how)
     copy = pickle.loads(pickle.dumps(tuned))
     assert copy.score(X, Y) == tuned.score(X, Y)
-
-
-@pytest.mark.parametrize("average", ["macro", "samples"])
-def test_whole_weights_are_as_good_as_repeated_rows(average):
-    rng = np.random.default_rng(0)
-    X = rng.random((80, 3))
-    Y = (rng.random((80, 3)) < X).astype(int)
-    weight = rng.integers(1, 4, 80)
-    prefit = RecordingClassifier().fit(X, Y)
-    tuned = ThresholdOptimizer(
-        prefit, cv="prefit", average=average, shrinkage=3, at_least_one=True
-    )
-    weighted = tuned.fit(X, Y, sample_weight=weight).thresholds_
-    repeated = tuned.fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))
-    np.testing.assert_allclose(weighted, repeated.thresholds_)

@@ -1,0 +1,155 @@
+"""ThresholdOptimizer with row weights, groups and routed metadata."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from odd_classifiers import RecordingClassifier
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+)
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_clip.heads import MultiLabelLogisticRegression
+from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds._folds import make_splits
+
+
+@pytest.fixture
+def metadata_routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+def test_weights_reach_what_a_search_searches_over(data):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    search = GridSearchCV(MultiLabelLogisticRegression(), {"C": [1.0]}, cv=2)
+    tuned = ThresholdOptimizer(search, cv=2).fit(X, Y, sample_weight=weight)
+    alone = MultiLabelLogisticRegression().fit(X, Y, sample_weight=weight)
+    best = tuned.estimator_.best_estimator_
+    np.testing.assert_allclose(best.coef_, alone.coef_, atol=1e-6)
+
+
+def test_sample_weight_reaches_estimator_and_metric(data):
+    X, Y = data
+    log = []
+    weight = np.random.default_rng(0).random(150)
+    cv = KFold(3)
+    tuned = ThresholdOptimizer(RecordingClassifier(log), cv=cv)
+    X = np.clip(X / 2, 0, 1)
+    tuned.fit(X, Y, sample_weight=pd.Series(weight), extra=np.arange(150))
+    for (length, seen, extra), (train, _) in zip(log, cv.split(X), strict=False):
+        assert length == 100
+        np.testing.assert_array_equal(seen, weight[train])
+        np.testing.assert_array_equal(extra, train)
+    np.testing.assert_array_equal(log[-1][1], weight)
+    expected = f1_score(Y, tuned.predict(X), average="macro", sample_weight=weight)
+    assert tuned.best_score_ == pytest.approx(expected)
+    assert tuned.score(X, Y, sample_weight=weight) == pytest.approx(expected)
+    assert tuned.score(X, Y) != pytest.approx(expected)
+
+
+def test_sample_weight_goes_to_the_last_step_of_a_pipeline(data):
+    X, Y = data
+    log = []
+    pipe = make_pipeline(StandardScaler(), RecordingClassifier(log))
+    ThresholdOptimizer(pipe, cv=2).fit(X, Y, sample_weight=np.ones(150))
+    assert [len(weight) for _, weight, _ in log] == [75, 75, 150]
+
+
+def test_sample_weight_that_the_estimator_cannot_take_warns(data):
+    X, Y = data
+    tuned = ThresholdOptimizer(KNeighborsClassifier(), cv=2)
+    with pytest.warns(UserWarning, match="KNeighborsClassifier takes no sample_weight"):
+        tuned.fit(X, Y, sample_weight=np.ones(150))
+
+
+@pytest.mark.parametrize(
+    "weight, message", [(-np.ones(150), "[Nn]egative"), (np.ones(3), r"\(150,\)")]
+)
+def test_bad_sample_weight_is_refused(data, logistic, weight, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdOptimizer(logistic).fit(*data, sample_weight=weight)
+
+
+def test_groups_go_to_the_splitter(data, logistic):
+    X, Y = data
+    groups = np.arange(150) % 5
+    tuned = ThresholdOptimizer(logistic, cv=GroupKFold(5)).fit(X, Y, groups=groups)
+    splits = list(GroupKFold(5).split(X, Y, groups))
+    same = ThresholdOptimizer(logistic, cv=splits).fit(X, Y)
+    np.testing.assert_array_equal(tuned.thresholds_, same.thresholds_)
+
+
+@pytest.mark.usefixtures("metadata_routing")
+def test_routed_metadata_reaches_estimator_splitter_and_metric(data):
+    X, Y = data
+    weight = np.random.default_rng(0).random(150)
+    head = MultiOutputClassifier(
+        LogisticRegression().set_fit_request(sample_weight=True)
+    )
+    tuned = ThresholdOptimizer(head, cv=GroupKFold(3))
+    tuned.fit(X, Y, sample_weight=weight, groups=np.arange(150) % 3)
+    plain = clone(head).fit(X, Y, sample_weight=weight)
+    np.testing.assert_allclose(
+        tuned.estimator_.estimators_[0].coef_, plain.estimators_[0].coef_
+    )
+    assert tuned.best_score_ != ThresholdOptimizer(head, cv=3).fit(X, Y).best_score_
+
+
+@pytest.mark.usefixtures("metadata_routing")
+def test_routed_metadata_passes_through_a_grid_search(data):
+    X, Y = data
+    inner = LogisticRegression().set_fit_request(sample_weight=True)
+    tuned = ThresholdOptimizer(MultiOutputClassifier(inner), cv=2)
+    tuned.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    search = GridSearchCV(tuned, {"average": ["macro", "micro"]}, cv=2)
+    search.fit(X, Y, sample_weight=np.ones(150))
+    assert search.best_score_ > 0.5
+
+
+@pytest.mark.usefixtures("metadata_routing")
+def test_metadata_that_was_not_requested_is_refused(data):
+    X, Y = data
+    tuned = ThresholdOptimizer(MultiOutputClassifier(LogisticRegression()))
+    with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_wei"):
+        tuned.fit(X, Y, sample_weight=np.ones(150))
+    with pytest.raises(TypeError, match="unexpected argument.*'extra'"):
+        tuned.fit(X, Y, extra=np.ones(150))
+
+
+def test_held_out_fraction_is_stratified_and_keeps_groups():
+    X, Y = np.zeros((100, 1)), np.zeros((100, 2), dtype=int)
+    Y[:50, 0] = Y[45:50, 1] = 1
+    [(train, test)] = make_splits(0.2, X, Y, random_state=0, split_params={})
+    assert len(test) == 20
+    assert Y[test].sum(axis=0).tolist() == [10, 1]
+    groups = np.arange(100) // 5
+    [(train, test)] = make_splits(
+        0.2, X, Y, random_state=0, split_params={"groups": groups}
+    )
+    assert not set(groups[train]) & set(groups[test])
+
+
+@pytest.mark.parametrize("average", ["macro", "samples"])
+def test_whole_weights_are_as_good_as_repeated_rows(average):
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 3))
+    Y = (rng.random((80, 3)) < X).astype(int)
+    weight = rng.integers(1, 4, 80)
+    prefit = RecordingClassifier().fit(X, Y)
+    tuned = ThresholdOptimizer(
+        prefit, cv="prefit", average=average, shrinkage=3, at_least_one=True
+    )
+    weighted = tuned.fit(X, Y, sample_weight=weight).thresholds_
+    repeated = tuned.fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))
+    np.testing.assert_allclose(weighted, repeated.thresholds_)
