@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_clip._shared import (
@@ -126,6 +127,62 @@ def route_fit_params(optimizer, params):
     return params, split_params
 
 
+def fit_and_score(optimizer, X, Y, params):
+    """Fit an optimizer's estimator and score rows that it was not fitted on.
+
+    Parameters
+    ----------
+    optimizer : ThresholdOptimizer
+        Its `cv`, `refit`, `n_jobs` and `random_state` say how.
+    X : array-like of length n_samples
+        Rows.
+    Y : ndarray of shape (n_samples, n_labels)
+        Targets.
+    params : dict
+        Everything else that `fit` was given.
+
+    Returns
+    -------
+    estimator : estimator instance
+        A clone, fitted on all rows, or on the training part with ``refit=False``.
+    folds : list of FoldScores
+        The held-out scores.
+
+    Raises
+    ------
+    ValueError
+        If `refit` is False and `cv` has several splits.
+    """
+    fit_params, split_params = route_fit_params(optimizer, params)
+    splits = make_splits(
+        optimizer.cv,
+        X,
+        Y,
+        random_state=optimizer.random_state,
+        split_params=split_params,
+    )
+    if not optimizer.refit and len(splits) > 1:
+        raise ValueError(
+            "refit=False keeps the estimator of the one training part, so cv must "
+            f"give a single split, for example cv=0.2. Got {len(splits)} splits."
+        )
+    folds = Parallel(n_jobs=optimizer.n_jobs)(
+        delayed(score_fold)(
+            optimizer.estimator,
+            X,
+            Y,
+            train,
+            test,
+            fit_params=fit_params,
+            keep=not optimizer.refit,
+        )
+        for train, test in splits
+    )
+    if optimizer.refit:
+        return clone(optimizer.estimator).fit(X, Y, **fit_params), folds
+    return folds[0].estimator, folds
+
+
 def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
     """Fit a clone on the rows `train` and score the rows `test`.
 
@@ -172,28 +229,3 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
     held_out = _safe_indexing(X, test)
     scores, method = positive_scores(fitted, held_out, Y.shape[1])
     return FoldScores(test, scores, method, fitted if keep else None)
-
-
-def spread_of_cuts(cuts, counted):
-    """Compute the standard deviation of each label's cuts over folds.
-
-    Parameters
-    ----------
-    cuts : ndarray of shape (n_folds, n_labels)
-        Cuts found on each fold alone.
-    counted : ndarray of shape (n_folds, n_labels), dtype=bool
-        False where a fold says nothing about the label; infinite cuts are left out
-        as well.
-
-    Returns
-    -------
-    std : ndarray of shape (n_labels,)
-        NaN where fewer than two folds count.
-    """
-    counted = counted & np.isfinite(cuts)
-    number = counted.sum(axis=0)
-    known = np.where(counted, cuts, 0.0)
-    safe = np.maximum(number, 1)
-    mean = known.sum(axis=0) / safe
-    square = np.where(counted, (cuts - mean) ** 2, 0.0).sum(axis=0) / safe
-    return np.where(number > 1, np.sqrt(square), np.nan)

@@ -4,12 +4,11 @@ from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
@@ -24,18 +23,11 @@ from sklearn_clip._shared import (
     positive_scores,
 )
 from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
-from sklearn_clip.thresholds._cuts import ScoredRows, override_cuts
-from sklearn_clip.thresholds._folds import (
-    FoldScores,
-    make_splits,
-    route_fit_params,
-    score_fold,
-    spread_of_cuts,
-)
+from sklearn_clip.thresholds._cuts import override_cuts
+from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
+from sklearn_clip.thresholds._learning import learn_cuts, scored_rows
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS, Objective
 from sklearn_clip.thresholds._plan import CutPlan
-from sklearn_clip.thresholds._search import label_curves
-from sklearn_clip.thresholds._shrinkage import choose_count, split_rows
 
 _WRAP_OUTSIDE = (
     "To use a classifier that knows one label only, wrap it inside and the cuts "
@@ -53,14 +45,6 @@ def _inner_has(method):
         return True
 
     return check
-
-
-def _scored_rows(scores, Y, sample_weight, *, probability=True):
-    """Scores beside targets of 0, 1 and NaN."""
-    known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
-    if known is not None and known.all():
-        known = None
-    return ScoredRows(scores, Y == 1, known, sample_weight, probability)
 
 
 class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -365,7 +349,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        self._choose_cuts(folds, targets, sample_weight, bound)
+        self._learn_cuts(folds, targets, sample_weight, bound)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -467,7 +451,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             sample_weight = _check_sample_weight(
                 sample_weight, targets, ensure_non_negative=True
             )
-        rows = _scored_rows(predicted, targets, sample_weight)
+        rows = scored_rows(predicted, targets, sample_weight)
         return self._plan().score(rows, predicted > 0)
 
     def set_thresholds(self, thresholds):
@@ -536,85 +520,28 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.estimator_ = self.estimator
             scores, method = positive_scores(self.estimator, X, Y.shape[1])
             return [FoldScores(np.arange(len(Y)), scores, method)]
-
-        fit_params, split_params = route_fit_params(self, params)
-        splits = make_splits(
-            self.cv, X, Y, random_state=self.random_state, split_params=split_params
-        )
-        if not self.refit and len(splits) > 1:
-            raise ValueError(
-                "refit=False keeps the estimator of the one training part, so cv must "
-                f"give a single split, for example cv=0.2. Got {len(splits)} splits."
-            )
-        folds = Parallel(n_jobs=self.n_jobs)(
-            delayed(score_fold)(
-                self.estimator,
-                X,
-                Y,
-                train,
-                test,
-                fit_params=fit_params,
-                keep=not self.refit,
-            )
-            for train, test in splits
-        )
-        if self.refit:
-            self.estimator_ = clone(self.estimator).fit(X, Y, **fit_params)
-        else:
-            self.estimator_ = folds[0].estimator
+        self.estimator_, folds = fit_and_score(self, X, Y, params)
         return folds
 
-    def _choose_cuts(self, folds, Y, sample_weight, bound):
+    def _learn_cuts(self, folds, Y, sample_weight, bound):
         """Set the learned cuts and what is known about them."""
         self.response_method_ = folds[0].method
-        probability = self.response_method_ == "predict_proba"
-        every = np.concatenate([fold.rows for fold in folds])
-        rows = _scored_rows(
-            np.concatenate([fold.scores for fold in folds]),
-            Y[every],
-            None if sample_weight is None else sample_weight[every],
-            probability=probability,
+        learned = learn_cuts(
+            self._plan(bound),
+            folds,
+            Y,
+            sample_weight,
+            shrinkage=self.shrinkage,
+            store_curves=self.store_curves,
         )
-        plan = self._plan(bound)
-        self.shrinkage_ = self._choose_shrinkage(plan, folds, rows, Y[every])
-        if hasattr(self, "top_k_"):
-            del self.top_k_
-        if self.strategy == "top_k":
-            self.top_k_, self.thresholds_ = plan.search_top_k(rows)
-        else:
-            self.thresholds_ = plan.search_shrunk(rows, self.shrinkage_)
-        self.best_score_ = plan.score(rows, self._decide(rows.scores))
+        for name, value in learned._asdict().items():
+            self.__dict__.pop(f"{name}_", None)
+            if value is not None:
+                setattr(self, f"{name}_", value)
         unmet = np.flatnonzero((self.thresholds_ == np.inf) & (bound is not None))
         names = self._names()
         self.unmet_labels_ = [names[label] for label in unmet]
         warn_of_unmet(self.unmet_labels_, bound)
-        if self.store_curves:
-            self.curves_ = label_curves(rows, plan.objective)
-        elif hasattr(self, "curves_"):
-            del self.curves_
-        self.threshold_std_ = self._spread(plan, folds, rows)
-
-    def _choose_shrinkage(self, plan, folds, rows, Y):
-        """Say how many positives the shared cut weighs as much as."""
-        if not plan.shrinks or not rows.targets.any() or self.shrinkage is None:
-            return 0.0
-        if self.shrinkage != "auto":
-            return float(self.shrinkage)
-        parts = split_rows([fold.rows for fold in folds], Y)
-        return choose_count(plan, rows, parts)
-
-    def _spread(self, plan, folds, rows):
-        """Compute the standard deviation of the cuts found on each fold alone."""
-        if len(folds) == 1:
-            return np.full(self.n_labels_, np.nan)
-        ends = np.cumsum([len(fold.rows) for fold in folds])
-        parts = [
-            rows.take(slice(end - len(fold.rows), end))
-            for fold, end in zip(folds, ends, strict=True)
-        ]
-        cuts = [plan.search_shrunk(part, self.shrinkage_) for part in parts]
-        counted = [part.targets.any(axis=0) for part in parts]
-        return spread_of_cuts(np.array(cuts), np.array(counted))
 
     def _names(self):
         """Names of the labels, column numbers where they have none."""
