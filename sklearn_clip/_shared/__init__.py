@@ -33,6 +33,7 @@ from sklearn_clip._shared._targets import (
     check_labelled_rows,
     is_missing,
     label_array,
+    label_classes,
 )
 from sklearn_clip._shared._warnings import warn_user
 
@@ -61,6 +62,7 @@ __all__ = [
     "import_optional",
     "is_missing",
     "label_array",
+    "label_classes",
     "nested_estimators",
     "positive_scores",
     "warn_user",

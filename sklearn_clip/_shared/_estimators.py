@@ -123,7 +123,7 @@ def _call_for_scores(estimator, method, X, n_labels):
         ]
         scores = np.column_stack(columns)
     elif n_labels == 1:
-        known = classes[0] if isinstance(classes, list) else classes
+        known = classes[0] if np.ndim(classes) == 2 else classes
         scores = _column_of_one(output, known, absent=absent)[:, None]
     else:
         scores = np.asarray(output, dtype=np.float64)

@@ -201,6 +201,25 @@ def check_labelled_rows(X, y, names):
     return targets
 
 
+def label_classes(n_labels):
+    """Classes of every label of a multi-label classifier.
+
+    scikit-learn's scorers tell by them that there are several labels, also where there
+    is one, and `cross_val_predict` counts the columns by their first axis.
+
+    Parameters
+    ----------
+    n_labels : int
+        Number of labels.
+
+    Returns
+    -------
+    ndarray of shape (n_labels, 2)
+        0 and 1 for every label.
+    """
+    return np.tile([0, 1], (n_labels, 1))
+
+
 def accuracy_of_known(truth, predicted, sample_weight=None):
     """Share of rows whose known labels are all predicted.
 

@@ -156,8 +156,8 @@ class CLIPFineTuner(TunedClassifier):
         The loss, whose `activation` makes the probabilities.
     model_ : Module
         The tuned model of open_clip, in fp32 on the CPU.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of shape (n_labels, 2)
+        0 and 1 for every label.
 
     See Also
     --------

@@ -10,7 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import accuracy_of_known, check_labelled_rows, warn_user
+from sklearn_clip._shared import (
+    accuracy_of_known,
+    check_labelled_rows,
+    label_classes,
+    warn_user,
+)
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
@@ -179,7 +184,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     def classes_(self):
         """One array [0, 1] per label."""
         check_is_fitted(self, "label_names_")
-        return [np.array([0, 1]) for _ in self.label_names_]
+        return label_classes(len(self.label_names_))
 
     def _split(self, X):
         """Read what fuses rows, and the columns that it needs."""

@@ -92,8 +92,8 @@ class CLIPAdapterClassifier(PromptHead):
         Shared slope of the probabilities over the scores.
     intercept_ : ndarray of shape (n_labels,)
         Offsets of the probabilities, shrunk towards a common one.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of shape (n_labels, 2)
+        0 and 1 for every label.
     label_names_ : ndarray of shape (n_labels,)
         Column names of a DataFrame of targets; not set for others.
     n_features_in_ : int

@@ -188,7 +188,7 @@ def _count_labels(estimator):
     check_is_fitted(estimator)
     for step in nested_estimators(estimator):
         classes = getattr(step, "classes_", None)
-        if isinstance(classes, list):
+        if isinstance(classes, list) or np.ndim(classes) == 2:
             return len(classes)
         count = getattr(step, "n_labels_", getattr(step, "n_outputs_", None))
         if count is None and getattr(step, "multilabel_", False):  # OneVsRestClassifier

@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     StrOptions,
     _check_sample_weight,
     _fit_context,
+    label_classes,
     warn_user,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
@@ -110,7 +111,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
         decisions = X @ self.coef_.T + self.intercept_
-        return decisions if isinstance(self.classes_, list) else decisions[:, 0]
+        return decisions if self.classes_.ndim == 2 else decisions[:, 0]
 
     def predict_proba(self, X):
         """Compute the probability of every label.
@@ -161,7 +162,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
                 )
         self.classes_ = targets.classes
         if targets.classes is None:
-            self.classes_ = [np.array([0, 1]) for _ in range(targets.positive.shape[1])]
+            self.classes_ = label_classes(targets.positive.shape[1])
         if targets.names is not None:
             self.label_names_ = targets.names
         elif hasattr(self, "label_names_"):
@@ -235,8 +236,8 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         Intercepts; zeros without `fit_intercept`.
     n_iter_ : ndarray of shape (n_labels,), dtype=int32
         Newton steps taken; 0 for a constant label.
-    classes_ : list of n_labels ndarrays, or ndarray of shape (2,)
-        ``[array([0, 1])] * n_labels``, or the two classes of a 1-D `y`.
+    classes_ : ndarray of shape (n_labels, 2) or (2,)
+        0 and 1 for every label, or the two classes of a 1-D `y`.
     label_names_ : ndarray of shape (n_labels,), dtype=object
         Column names of `y`. Defined if `y` was a DataFrame.
     n_features_in_ : int

@@ -89,8 +89,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         Intercepts; zeros without `fit_intercept`.
     n_iter_ : ndarray of shape (n_labels,), dtype=int32
         Newton steps of the final fit; zeros without `refit`.
-    classes_ : list of n_labels ndarrays, or ndarray of shape (2,)
-        ``[array([0, 1])] * n_labels``, or the two classes of a 1-D `y`.
+    classes_ : ndarray of shape (n_labels, 2) or (2,)
+        0 and 1 for every label, or the two classes of a 1-D `y`.
     label_names_ : ndarray of shape (n_labels,), dtype=object
         Column names of `y`. Defined if `y` was a DataFrame.
     n_features_in_ : int

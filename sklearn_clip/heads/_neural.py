@@ -16,7 +16,13 @@ from skorch.utils import is_dataset, to_numpy
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from sklearn_clip._shared import Interval, Options, StrOptions, check_label_order
+from sklearn_clip._shared import (
+    Interval,
+    Options,
+    StrOptions,
+    check_label_order,
+    label_classes,
+)
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._batches import RowDataset, encode_targets, make_loader
 from sklearn_clip.heads._modules import (
@@ -143,9 +149,9 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
 
     Attributes
     ----------
-    classes_ : list of n_labels ndarrays, or ndarray of shape (2,)
-        ``[array([0, 1])] * n_labels``, the form that scikit-learn's scorers take. For
-        a 1-D `y` its two classes.
+    classes_ : ndarray of shape (n_labels, 2) or (2,)
+        0 and 1 for every label, the form that scikit-learn's scorers and
+        `cross_val_predict` take. For a 1-D `y` its two classes.
     n_labels_ : int
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
@@ -506,7 +512,7 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
 
     def _is_binary(self):
         """Whether the target was 1-D."""
-        return isinstance(getattr(self, "classes_", None), np.ndarray)
+        return hasattr(self, "classes_") and self.classes_.ndim == 1
 
     def _decode(self, targets):
         """Turn targets as the net sees them into such as `fit` was given."""
@@ -575,7 +581,7 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
         self.known_counts_ = (~np.isnan(targets)).sum(axis=0)
         self.classes_ = classes
         if classes is None:
-            self.classes_ = [np.array([0, 1]) for _ in range(self.n_labels_)]
+            self.classes_ = label_classes(self.n_labels_)
         self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names

@@ -6,6 +6,7 @@ from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_clip._shared import label_classes
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._background import find_others
 from sklearn_clip.heads._targets import check_targets
@@ -52,7 +53,7 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         self.__dict__.pop("label_names_", None)
         if targets.names is not None:
             self.label_names_ = targets.names
-        self.classes_ = [np.array([0, 1])] * positive.shape[1]
+        self.classes_ = label_classes(positive.shape[1])
         known = targets.known
         known = np.ones(positive.shape, dtype=bool) if known is None else known
         return X, positive, known

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_clip._shared import label_classes
 from sklearn_clip.heads._logistic import MultiLabelLogisticRegression
 from sklearn_clip.metrics import MultiLabelScorer
 
@@ -78,14 +79,14 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
             head = _fitted_head(targets.classes, *weights)
             scores[fold, 0] = scorer(head, features, y[test])
         elif jointly:
-            head = _fitted_head([np.array([0, 1]) for _ in labels], *weights)
+            head = _fitted_head(label_classes(len(labels)), *weights)
             seen = truth if known is None else np.where(known, truth, np.nan)
             scores[fold, 0] = scorer(head, features, seen)
         else:
             for number, label in enumerate(labels):
                 one = (part[[number]] for part in weights)
-                classes = np.array([0, 1])
-                head = _fitted_head([classes] if tables else classes, *one)
+                classes = label_classes(1)
+                head = _fitted_head(classes if tables else classes[0], *one)
                 rows = slice(None) if known is None else known[:, label]
                 seen = truth[rows, label]
                 if seen.any() and not seen.all():

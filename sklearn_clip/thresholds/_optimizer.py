@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     _fit_context,
     check_indicator,
     check_label_order,
+    label_classes,
     positive_scores,
 )
 from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
@@ -157,8 +158,9 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
         Column names of `y`. Defined if `y` was a DataFrame.
-    classes_ : list of n_labels ndarrays
-        ``[array([0, 1])] * n_labels``, the form that scikit-learn's scorers take.
+    classes_ : ndarray of shape (n_labels, 2)
+        0 and 1 for every label, the form that scikit-learn's scorers and
+        `cross_val_predict` take.
     n_features_in_ : int
         Number of features. Defined if `estimator_` has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -488,7 +490,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def classes_(self):
         """One array [0, 1] per label."""
         check_is_fitted(self, "n_labels_")
-        return [np.array([0, 1]) for _ in range(self.n_labels_)]
+        return label_classes(self.n_labels_)
 
     def _is_prefit(self):
         """Whether the estimator is never fitted here."""

@@ -17,6 +17,7 @@ from sklearn_clip._shared import (
     _fit_context,
     accuracy_of_known,
     check_labelled_rows,
+    label_classes,
     warn_user,
 )
 from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
@@ -127,8 +128,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         The cuts; minus infinity without, NaN where one has to be given first.
     slope_, intercept_ : ndarray of shape (n_labels,)
         The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of shape (n_labels, 2)
+        0 and 1 for every label.
 
     See Also
     --------
@@ -474,7 +475,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     def classes_(self):
         """One array [0, 1] per label."""
         check_is_fitted(self, "label_names_")
-        return [np.array([0, 1]) for _ in self.label_names_]
+        return label_classes(len(self.label_names_))
 
     def _check(self, X, y, names):
         """Check what can be checked without a model; return the targets."""

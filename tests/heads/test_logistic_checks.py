@@ -12,7 +12,7 @@ from sklearn_clip.heads import (
 
 EXPECTED = {
     "check_classifier_multioutput": (
-        "indexes classes_ by predictions; it is the list of one array per label that "
+        "indexes classes_ by predictions; it holds 0 and 1 for each label, as "
         "scikit-learn's scorers take"
     )
 }

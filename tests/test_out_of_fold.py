@@ -1,0 +1,70 @@
+"""scikit-learn's own out-of-fold predictions, and stacking, of our classifiers."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_multilabel_classification
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.multioutput import MultiOutputClassifier
+
+from sklearn_clip import (
+    CLIPFeaturizer,
+    MultiLabelLogisticRegression,
+    MultiLabelNet,
+    ThresholdOptimizer,
+    TipAdapterClassifier,
+    ZeroShotClassifier,
+)
+from sklearn_clip.heads import MultiLabelLogisticRegressionCV
+
+X, Y = make_multilabel_classification(n_classes=4, random_state=0)
+PROMPTS = np.random.default_rng(0).normal(size=(4, X.shape[1]))
+LOGISTIC = MultiLabelLogisticRegression()
+ESTIMATORS = {
+    "logistic": lambda n: LOGISTIC,
+    "path": lambda n: MultiLabelLogisticRegressionCV(Cs=2, cv=2),
+    "net": lambda n: MultiLabelNet(max_epochs=2, device="cpu", random_state=0),
+    "prompts": lambda n: TipAdapterClassifier(PROMPTS[:n]),
+    "cuts": lambda n: ThresholdOptimizer(LOGISTIC, cv=2, random_state=0),
+    "cuts of another": lambda n: ThresholdOptimizer(
+        MultiOutputClassifier(LogisticRegression()), cv=2, random_state=0
+    ),
+}
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 4])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_cross_val_predict_gives_what_each_fold_does(name, n_labels):
+    estimator, targets = ESTIMATORS[name](n_labels), Y[:, :n_labels]
+    folds = KFold(2)
+    for method in ("predict_proba", "decision_function", "predict"):
+        if not hasattr(estimator, method):
+            continue
+        found = cross_val_predict(estimator, X, targets, cv=folds, method=method)
+        expected = np.empty((len(X), n_labels))
+        for train, test in folds.split(X):
+            fitted = clone(estimator).fit(X[train], targets[train])
+            expected[test] = getattr(fitted, method)(X[test])
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_zero_shot_labels_are_cross_validated_too(make_pictures):
+    pictures = make_pictures(8)
+    targets = np.tile([[0, 1], [1, 0]], (4, 1))
+    clip = CLIPFeaturizer("clipart-tiny", text=None)
+    model = ZeroShotClassifier(["red", "blue"], clip, calibrate=True)
+    found = cross_val_predict(
+        model, pictures, targets, cv=KFold(2), method="predict_proba"
+    )
+    assert found.shape == (8, 2)
+
+
+def test_heads_are_stacked():
+    stack = StackingClassifier(
+        [("ours", LOGISTIC), ("theirs", MultiOutputClassifier(LogisticRegression()))],
+        final_estimator=MultiLabelLogisticRegression(),
+        cv=3,
+    ).fit(X, Y)
+    assert (stack.predict(X) == Y).mean() > 0.8
