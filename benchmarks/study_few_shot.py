@@ -38,10 +38,7 @@ FIGURES = ("macro mAP", "GAP")
 def make_heads(zero_shot, seed):
     """Make the heads, which start from zero-shot's embeddings of labels and words."""
     prompts = zero_shot.label_embeddings_
-    words = {
-        "background_embeddings": zero_shot.background_embeddings_,
-        "logit_scale": zero_shot.logit_scale_,
-    }
+    words = {"background": zero_shot.background_}
     return {
         "Tip-Adapter": TipAdapterClassifier(prompts, **words),
         "CLIP-Adapter": CLIPAdapterClassifier(prompts, random_state=seed, **words),

@@ -67,8 +67,7 @@ shots = [1, 2, 4, 8, 16, len(Y_train)]
 heads = {
     "Tip-Adapter": TipAdapterClassifier(
         zero_shot.label_embeddings_,
-        background_embeddings=zero_shot.background_embeddings_,
-        logit_scale=zero_shot.logit_scale_,
+        background=zero_shot.background_,
     ),
     "logistic regression": MultiLabelLogisticRegression(C=5),
 }

@@ -32,7 +32,7 @@ ALLOWED = {
         "model_selection",
     },
     "fusion": set(),
-    "heads": {"losses", "metrics", "model_selection"},
+    "heads": {"embedding", "losses", "metrics", "model_selection"},
     "losses": set(),
     "metrics": set(),
     "model_selection": set(),

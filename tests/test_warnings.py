@@ -1,6 +1,7 @@
 """Warnings point to the line of the user, however deep they arise."""
 
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -89,6 +90,25 @@ def test_warning_names_the_line_of_the_user(use, category):
     ours = [w for w in caught if w.category is category]
     assert ours
     assert {w.filename for w in ours} == {__file__}
+    assert {w.lineno for w in ours} <= {at[2] for at in use.__code__.co_lines()}
+
+
+def test_warning_in_a_thread_names_a_function_of_this_package():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        thread = threading.Thread(
+            target=masked_f1_score, args=(np.full((2, 2), np.nan), np.ones((2, 2)))
+        )
+        thread.start()
+        thread.join()
+    assert [Path(w.filename).name for w in caught] == ["_masked.py"]
+
+
+def test_code_without_a_name_may_be_warned():
+    names = {"score": masked_f1_score, "nan": np.full((2, 2), np.nan)}
+    names |= {"__name__": None}  # for which Python drops warnings
+    exec("value = score(nan, nan == 1)", names)
+    assert np.isnan(names["value"])
 
 
 def test_no_room_warns_by_another_way():

@@ -1,42 +1,98 @@
-"""General words that labels stand out from."""
+"""General words that labels stand out from, for heads that start from prompts."""
+
+from numbers import Real
 
 import numpy as np
 
-# Cosine from which two texts are taken for one.
-_SAME = 0.9999
+from sklearn_clip.embedding import Background
 
 
-def find_others(background, labels):
-    """Find, for labels that are among the general words, the words that are not they.
+def read_background(background, n_labels, n_features, dtype=np.float32):
+    """Check a background and scale its embeddings to length 1.
 
     Parameters
     ----------
-    background : array-like of shape (n_background, n_features) or None
-        Embeddings of general words, of length 1.
-    labels : array-like of shape (n_labels, n_features)
-        Embeddings of the labels, of length 1.
+    background : Background or None
+        The general words.
+    n_labels, n_features : int
+        Number of labels, and width of the rows.
+    dtype : dtype, default=np.float32
+        Of the embeddings.
+
+    Returns
+    -------
+    Background or None
+        With a float scale; None if there is none.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    ValueError
+        If the embeddings have another width or a length of 0, the scale is not above 0,
+        or `own` names what is not there or leaves a label nothing.
+    """
+    if background is None:
+        return None
+    if not isinstance(background, Background):
+        raise TypeError(
+            "background must be a sklearn_clip.zero_shot.Background, such as "
+            "background_ of a fitted ZeroShotClassifier. Got "
+            f"{type(background).__name__}."
+        )
+    vectors = np.asarray(background.embeddings, dtype=dtype)
+    if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != n_features:
+        raise ValueError(
+            "The embeddings of background must have shape (n_background, "
+            f"{n_features}), at least one, and as wide as the rows. Got "
+            f"{vectors.shape}."
+        )
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    bad = ~(np.isfinite(lengths) & (lengths > 0)).ravel()
+    if bad.any():
+        raise ValueError(
+            "The embeddings of background must be finite vectors that are not zero. "
+            f"Got another one (row {int(bad.argmax())})."
+        )
+    scale = background.logit_scale
+    if not isinstance(scale, Real) or not 0 < scale < np.inf:
+        raise ValueError(
+            f"logit_scale of background must be a number above 0. Got {scale!r}."
+        )
+    _check_own(background.own, n_labels, len(vectors))
+    return Background(vectors / lengths, float(scale), background.own)
+
+
+def _check_own(own, n_labels, n_background):
+    for label, rows in own.items():
+        if not 0 <= label < n_labels or not set(rows) <= set(range(n_background)):
+            raise ValueError(
+                f"own of background must name labels below {n_labels} and rows below "
+                f"{n_background}. Got {rows} of label {label}."
+            )
+        if len(set(rows)) == n_background:
+            raise ValueError(
+                "The background must hold a word that is not the label's own. Got "
+                f"{n_background}, all of them of label {label}."
+            )
+
+
+def other_words(background):
+    """List the words that are alternatives, for labels that are among the words.
+
+    Parameters
+    ----------
+    background : Background
+        The general words.
 
     Returns
     -------
     dict of int to list of int
-        By label, the rows of `background` that are no embedding of it; labels of which
-        there is none in it are left out.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left for a label.
+        By label, the rows of the embeddings that are not its own.
     """
-    if background is None:
-        return {}
-    own = np.asarray(labels) @ np.asarray(background).T > _SAME
-    alone = own.all(axis=1)
-    if alone.any():
-        raise ValueError(
-            "The background must hold a vector that is not the label's own. Got "
-            f"{own.shape[1]}, all of them that of label {int(alone.argmax())}."
-        )
+    every = range(len(background.embeddings))
     return {
-        int(label): np.flatnonzero(~own[label]).tolist()
-        for label in np.flatnonzero(own.any(axis=1))
+        label: [row for row in every if row not in set(rows)]
+        for label, rows in background.own.items()
+        if len(rows)
     }

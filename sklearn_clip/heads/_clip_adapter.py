@@ -63,16 +63,12 @@ class CLIPAdapterClassifier(PromptHead):
         Prediction needs none.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, the weights and the batches.
-    background_embeddings : array-like of shape (n_background, n_features) or None, \
-            default=None
-        Embeddings of general words, for example `background_embeddings_` of a fitted
+    background : Background or None, default=None
+        General words, for example `background_` of a fitted
         :class:`~sklearn_clip.ZeroShotClassifier`. A label then has to stand out from
-        what f' has in common with them, as in its ``scoring="contrast"``:
-        :math:`\log \sum_j e^{s f \cdot b_j} / s` is taken from every cosine. One that
-        is the embedding of a label is no alternative to that label.
-    logit_scale : float, default=100.0
-        The s of this, for example `logit_scale_` of the same; of no use without
-        `background_embeddings`.
+        what f' has in common with them, as in its ``scoring="contrast"``: from every
+        cosine is taken :math:`\log \sum_j e^{s f' \cdot b_j} / s`, with the
+        embeddings b of the words and their scale s.
 
     Attributes
     ----------
@@ -147,8 +143,7 @@ class CLIPAdapterClassifier(PromptHead):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "device": [str, torch.device],
         "random_state": ["random_state"],
-        "background_embeddings": ["array-like", None],
-        "logit_scale": [Interval(Real, 0, None, closed="neither")],
+        "background": "no_validation",  # read_background says it shorter
     }
 
     def __init__(
@@ -163,8 +158,7 @@ class CLIPAdapterClassifier(PromptHead):
         batch_size=64,
         device="auto",
         random_state=None,
-        background_embeddings=None,
-        logit_scale=100.0,
+        background=None,
     ):
         self.label_embeddings = label_embeddings
         self.alpha = alpha
@@ -175,8 +169,7 @@ class CLIPAdapterClassifier(PromptHead):
         self.batch_size = batch_size
         self.device = device
         self.random_state = random_state
-        self.background_embeddings = background_embeddings
-        self.logit_scale = logit_scale
+        self.background = background
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -198,7 +191,9 @@ class CLIPAdapterClassifier(PromptHead):
         ------
         ValueError
             If y has other values or another number of labels than `label_embeddings`,
-            or these or `background_embeddings` have another width than X.
+            or these or `background` have another width than X.
+        TypeError
+            If `background` is no Background.
         """
         X, positive, known = self._read(X, y, np.float32)
         self.__dict__.pop("validation_scores_", None)
@@ -272,7 +267,6 @@ class CLIPAdapterClassifier(PromptHead):
             "adapter",
             module__init=self._prompts,
             module__background=self._background,
-            module__background_scale=self.logit_scale,
             module__alpha=self.alpha,
             module__reduction=self.reduction,
             module__scale=float(np.clip(slope, *_SLOPES)),

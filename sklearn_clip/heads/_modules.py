@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_clip.heads._background import find_others
+from sklearn_clip.heads._background import other_words, read_background
 
 
 class InputNorm(nn.BatchNorm1d):
@@ -169,7 +169,7 @@ class CosineHead(nn.Module):
         if init is None:
             vectors = F.normalize(torch.randn(n_labels, n_features), dim=1)
         else:
-            vectors = _unit_vectors(init, (n_labels, n_features), "init")
+            vectors = _label_vectors(init, (n_labels, n_features))
         self.vectors = nn.Parameter(vectors)
         self.log_scale = self.bias = None
         if scale is not None:
@@ -211,18 +211,16 @@ class CLIPAdapterHead(CosineHead):
         Start of the scale, as for `CosineHead`.
     bias : float or array-like of shape (n_labels,), default=-3.0
         Start of the bias, as for `CosineHead`.
-    background : array-like of shape (n_background, n_features), default=None
-        Embeddings of general words. What the adapted row has in common with them,
-        log(sum(exp(s cos))) / s, is taken from its cosine with every label; with a
-        label of `init` what it has in common with the others. They are not trained.
-    background_scale : float, default=100.0
-        The s of this, above 0: a model's `logit_scale`.
+    background : Background or None, default=None
+        General words, such as `background_` of a fitted
+        :class:`~sklearn_clip.ZeroShotClassifier`. What the adapted row has in common
+        with them is taken from its cosine with every label. They are not trained.
 
     Raises
     ------
     ValueError
-        If `alpha`, `reduction` or `background_scale` is out of range, `background` has
-        another width, and where `CosineHead` raises.
+        If `alpha` or `reduction` is out of range, `background` does not go with the
+        rows and labels, and where `CosineHead` raises.
 
     References
     ----------
@@ -249,22 +247,17 @@ class CLIPAdapterHead(CosineHead):
         scale=20.0,
         bias=-3.0,
         background=None,
-        background_scale=100.0,
     ):
         super().__init__(n_features, n_labels, init=init, scale=scale, bias=bias)
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1]. Got {alpha!r}.")
         if reduction < 1:
             raise ValueError(f"reduction must be at least 1. Got {reduction!r}.")
-        if not background_scale > 0:
-            raise ValueError(
-                f"background_scale must be above 0. Got {background_scale!r}."
-            )
-        if background is not None:
-            background = _unit_vectors(background, (None, n_features), "background")
-        self.register_buffer("background", background)
-        self.others = find_others(background, self.vectors.detach())
-        self.background_scale = background_scale
+        words = read_background(background, n_labels, n_features)
+        vectors = None if words is None else torch.tensor(words.embeddings)
+        self.register_buffer("background", vectors)
+        self.background_scale = None if words is None else words.logit_scale
+        self.others = {} if words is None else other_words(words)
         self.alpha = alpha
         hidden = max(1, n_features // reduction)
         self.down = nn.Linear(n_features, hidden, bias=False)
@@ -289,25 +282,21 @@ class CLIPAdapterHead(CosineHead):
         return logits - scale / self.background_scale * common
 
 
-def _unit_vectors(vectors, shape, what):
-    """Check vectors and make a float32 tensor of them, of length 1."""
-    if isinstance(vectors, torch.Tensor):
-        vectors = vectors.detach().cpu()
-    vectors = torch.tensor(np.asarray(vectors, dtype=np.float32))
-    n_wanted, width = shape
-    n_found = vectors.shape[0] if vectors.ndim and n_wanted is None else n_wanted
-    if not n_found or tuple(vectors.shape) != (n_found, width):
-        count = "n_background" if n_wanted is None else "n_labels"
+def _label_vectors(init, shape):
+    """Check label vectors and make a float32 tensor of them, of length 1."""
+    if isinstance(init, torch.Tensor):
+        init = init.detach().cpu()
+    vectors = torch.tensor(np.asarray(init, dtype=np.float32))
+    if tuple(vectors.shape) != shape:
         raise ValueError(
-            f"{what} must have shape ({count}, n_features) = ({n_wanted or 'any'}, "
-            f"{width}). Got {tuple(vectors.shape)}. Prompt embeddings go with features "
-            "of one modality's width, such as CLIPFeaturizer(fusion='image')."
+            f"init must have shape (n_labels, n_features) = {shape}. "
+            f"Got {tuple(vectors.shape)}. Prompt embeddings go with features of one "
+            "modality's width, such as CLIPFeaturizer(fusion='image')."
         )
     bad = ~vectors.isfinite().all(dim=1) | (vectors == 0).all(dim=1)
     if bad.any():
         raise ValueError(
-            f"{what} must hold finite vectors that are not zero. "
-            f"Got another one ({'row' if n_wanted is None else 'label'} "
-            f"{int(bad.nonzero()[0])})."
+            "init must hold finite vectors that are not zero. "
+            f"Got another one (label {int(bad.nonzero()[0])})."
         )
     return F.normalize(vectors, dim=1)

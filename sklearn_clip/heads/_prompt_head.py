@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import label_classes
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads._background import find_others
+from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
 
 # Strength with which the offsets of the labels are held together: rare ones follow.
@@ -20,8 +20,8 @@ _LEAST_SLOPE = 0.1
 class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """Base of heads with `label_embeddings` that calibrate scores to probabilities.
 
-    A subclass has `background_embeddings` and `logit_scale` too, `decision_function`,
-    and sets ``slope_`` and ``intercept_``.
+    A subclass has `background` too, `decision_function`, and sets ``slope_`` and
+    ``intercept_``.
     """
 
     def _read(self, X, y, dtype):
@@ -42,8 +42,9 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
                 "a single label give y.reshape(-1, 1) of 0 and 1."
             )
         self._prompts = self._read_prompts(targets.positive.shape[1], X)
-        self._background = self._read_background(X)
-        self._others = find_others(self._background, self._prompts)
+        self._background = read_background(
+            self.background, len(self._prompts), X.shape[1], X.dtype
+        )
         positive = targets.positive.astype(np.float64)
         if len(X) != len(positive):
             raise ValueError(
@@ -67,31 +68,27 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
                 f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
                 "(fusion='image' or 'text')."
             )
-        return _check_vectors(prompts, "label_embeddings", "label")
-
-    def _read_background(self, X):
-        if self.background_embeddings is None:
-            return None
-        background = np.asarray(self.background_embeddings, dtype=X.dtype)
-        if background.ndim != 2 or background.shape[1] != X.shape[1]:
+        bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
+        if bad.any():
             raise ValueError(
-                "background_embeddings must have shape (n_background, "
-                f"{X.shape[1]}), as wide as X. Got {background.shape}."
+                "label_embeddings must hold finite vectors that are not zero. Got "
+                f"another one (label {int(bad.argmax())})."
             )
-        return _check_vectors(background, "background_embeddings", "row")
+        return unit_rows(prompts)
 
     def _stand_out(self, X, vectors):
         """Cosines of rows with label vectors, less those with the background."""
         cosines = X @ vectors.T
-        if self._background is None:
+        words = self._background
+        if words is None:
             return cosines
-        alike = self.logit_scale * (X @ self._background.T)
+        alike = words.logit_scale * (X @ words.embeddings.T)
         common = np.repeat(
             logsumexp(alike, axis=1, keepdims=True), len(vectors), axis=1
         )
-        for label, others in self._others.items():
+        for label, others in other_words(words).items():
             common[:, label] = logsumexp(alike[:, others], axis=1)
-        return cosines - common / self.logit_scale
+        return cosines - common / words.logit_scale
 
     def predict_proba(self, X):
         """Give the probability of every label.
@@ -131,17 +128,6 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
-
-
-def _check_vectors(vectors, what, place):
-    """Scale vectors to length 1, if they have one."""
-    bad = ~np.isfinite(vectors).all(axis=1) | (vectors == 0).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{what} must hold finite vectors that are not zero. Got another one "
-            f"({place} {int(bad.argmax())})."
-        )
-    return unit_rows(vectors)
 
 
 def unit_rows(rows):

@@ -43,16 +43,12 @@ class TipAdapterClassifier(PromptHead):
         0, which is zero-shot, unless the gain is beyond chance.
     beta : float or "auto", default="auto"
         Sharpness of the memory, at least 0.
-    background_embeddings : array-like of shape (n_background, n_features) or None, \
-            default=None
-        Embeddings of general words, for example `background_embeddings_` of a fitted
+    background : Background or None, default=None
+        General words, for example `background_` of a fitted
         :class:`~sklearn_clip.ZeroShotClassifier`. A label then has to stand out from
-        what a row has in common with them, as in its ``scoring="contrast"``:
-        :math:`\log \sum_j e^{s f \cdot b_j} / s` is taken from every cosine. One that
-        is the embedding of a label is no alternative to that label.
-    logit_scale : float, default=100.0
-        The s of this, for example `logit_scale_` of the same; of no use without
-        `background_embeddings`.
+        what a row has in common with them, as in its ``scoring="contrast"``: from every
+        cosine is taken :math:`\log \sum_j e^{s f \cdot b_j} / s`, with the
+        embeddings b of the words and their scale s.
 
     Attributes
     ----------
@@ -90,8 +86,7 @@ class TipAdapterClassifier(PromptHead):
         "label_embeddings": ["array-like"],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "beta": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "background_embeddings": ["array-like", None],
-        "logit_scale": [Interval(Real, 0, None, closed="neither")],
+        "background": "no_validation",  # read_background says it shorter
     }
 
     def __init__(
@@ -100,14 +95,12 @@ class TipAdapterClassifier(PromptHead):
         *,
         alpha="auto",
         beta="auto",
-        background_embeddings=None,
-        logit_scale=100.0,
+        background=None,
     ):
         self.label_embeddings = label_embeddings
         self.alpha = alpha
         self.beta = beta
-        self.background_embeddings = background_embeddings
-        self.logit_scale = logit_scale
+        self.background = background
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -129,7 +122,9 @@ class TipAdapterClassifier(PromptHead):
         ------
         ValueError
             If y has other values or another number of labels than `label_embeddings`,
-            or these or `background_embeddings` have another width than X.
+            or these or `background` have another width than X.
+        TypeError
+            If `background` is no Background.
         """
         dtype = [np.float64, np.float32]
         X, positive, known = self._read(X, y, dtype)

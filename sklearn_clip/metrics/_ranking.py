@@ -345,7 +345,7 @@ def _average_precision(positives, negative_blocks, total):
     precision = true_positives / (true_positives + false_positives)
     if positives.weights is not None:
         precision *= positives.weights
-    return float(precision.sum() / total)
+    return min(1.0, float(precision.sum() / total))  # sums of weights round
 
 
 def _chunks(blocks, size):

@@ -5,6 +5,7 @@ from sklearn_clip._lazy import lazy_names
 # Encoding needs torch: names are imported when they are used.
 _HOMES = {
     "BACKGROUND": "_background",
+    "Background": "_background",
     "TEMPLATES": "_background",
     "ZeroShotClassifier": "_classifier",
 }

@@ -1,8 +1,8 @@
 """What else a picture may show: the alternatives that a label stands out from."""
 
-from sklearn_clip.embedding import TEMPLATES, check_text, plain_text
+from sklearn_clip.embedding import TEMPLATES, Background, check_text, plain_text
 
-__all__ = ["BACKGROUND", "TEMPLATES", "own_words", "read_background"]
+__all__ = ["BACKGROUND", "TEMPLATES", "Background", "own_words", "read_background"]
 
 BACKGROUND = (
     *("something", "object", "thing", "nothing", "background", "anything", "image"),
@@ -61,7 +61,7 @@ def own_words(descriptions, background):
     -------
     dict of int to list of int
         For the labels concerned the positions of their texts in the background, which
-        are no alternative to them; case and outer blanks make no difference.
+        are no alternative to them; case and the number of blanks make no difference.
 
     Raises
     ------
@@ -85,4 +85,4 @@ def own_words(descriptions, background):
 
 
 def _fold(text):
-    return text.strip().casefold()
+    return " ".join(text.split()).casefold()

@@ -1,5 +1,6 @@
 """The zero-shot classifier: rows through a featurizer against label prompts."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -20,7 +21,12 @@ from sklearn_clip._shared import (
     label_classes,
     warn_user,
 )
-from sklearn_clip.embedding import embed_prompts, read_classes, read_templates
+from sklearn_clip.embedding import (
+    Background,
+    embed_prompts,
+    read_classes,
+    read_templates,
+)
 from sklearn_clip.zero_shot._background import own_words, read_background
 from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
 from sklearn_clip.zero_shot._checks import (
@@ -118,8 +124,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         The names.
     label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
         One unit vector per label, for example for :class:`TipAdapterClassifier`.
-    background_embeddings_ : ndarray of shape (n_background, embedding_dim) or None
-        One unit vector per background text; None unless ``scoring="contrast"``.
+    background_ : Background or None
+        The background texts as one unit vector each, with `logit_scale_` and the texts
+        that are the labels' own, for the same heads; None unless
+        ``scoring="contrast"``.
     logit_scale_ : float
         The factor in use.
     logit_bias_ : float or None
@@ -258,11 +266,14 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         given = self.logit_scale
         self.logit_scale_ = float(scale if given == "model" else given)
         self.logit_bias_ = bias
-        self._templates, self._background, self._own = templates, background, own
+        self._templates, self._background = templates, background
         self._descriptions = descriptions
         self.label_names_ = np.array(names, dtype=object)
         self.label_embeddings_ = embed_prompts(clip, descriptions, templates)
-        self.background_embeddings_ = self._embed_background(templates)
+        self.background_ = None
+        if self.scoring == "contrast":
+            words = self._embed_background(templates)
+            self.background_ = Background(words, self.logit_scale_, own)
         for name in ("slope_", "intercept_", "_common"):
             self.__dict__.pop(name, None)
         self.thresholds_ = self._read_cuts(names, self.threshold)
@@ -303,7 +314,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         own = self._own_words(descriptions, self._background)
         vectors = embed_prompts(self.featurizer_, descriptions, self._templates)
         count = len(known)
-        self._own = self._own | {count + label: at for label, at in own.items()}
+        if self.background_ is not None:
+            own = {count + label: at for label, at in own.items()}
+            own = self.background_.own | own
+            self.background_ = replace(self.background_, own=own)
         self._descriptions = self._descriptions + descriptions
         self.label_names_ = np.append(self.label_names_, np.array(names, object))
         self.label_embeddings_ = np.concatenate([self.label_embeddings_, vectors])
@@ -549,6 +563,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     def _scorer(self, labels=None, background=None):
         """Put together what scores rows; other vectors are for uncalibrated scores."""
         alone = labels is not None
+        if not alone and self.background_ is not None:
+            background = self.background_.embeddings
         scoring, bias = self.scoring, self.logit_bias_ or 0.0
         if scoring == "cosine" and self.calibrate:
             scoring, bias = "sigmoid", 0.0  # what calibration takes: scale * cosine
@@ -558,8 +574,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             labels if alone else self.label_embeddings_,
             scale=self.logit_scale_,
             bias=bias,
-            background=background if alone else self.background_embeddings_,
-            own=self._own,
+            background=background,
+            own={} if self.background_ is None else self.background_.own,
             slope=self.slope_ if calibrated else None,
             intercept=self.intercept_ if calibrated else None,
         )

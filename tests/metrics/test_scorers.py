@@ -250,9 +250,9 @@ def test_scorer_runs_with_metadata_routing(scoring):
     assert search.n_splits_ == 2
 
 
-@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("asks", [True, False, "weight_of_rows"])
 def test_scorer_gets_the_weights_it_asks_for(asks):
-    weights = np.random.default_rng(0).random(len(X))
+    weights, named = np.random.default_rng(0).random(len(X)), isinstance(asks, str)
     scorer = make_multilabel_scorer(masked_f1_score, "labels")
     with sklearn.config_context(enable_metadata_routing=True):
         scorer.set_score_request(sample_weight=asks)
@@ -263,7 +263,7 @@ def test_scorer_gets_the_weights_it_asks_for(asks):
             head,
             X,
             Y,
-            params={"sample_weight": weights},
+            params={"sample_weight": weights} | ({asks: weights} if named else {}),
             scoring=scorer,
             cv=KFold(2),
             return_estimator=True,

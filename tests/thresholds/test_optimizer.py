@@ -1,4 +1,4 @@
-"""None"""
+"""ThresholdOptimizer: what it chooses, where it fits in, what it keeps."""
 
 import pickle
 
