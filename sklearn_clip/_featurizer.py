@@ -7,7 +7,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_clip import embedding
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    warn_of_row_order,
+)
 from sklearn_clip.fusion import Fusion, make_fusion
 from sklearn_clip.fusion._fusions import check_fused
 
@@ -184,8 +189,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ----------
         X : DataFrame, list or ndarray
             Rows, see Notes.
-        y : None
-            Ignored.
+        y : object or None
+            Targets, of which nothing is learned; a table that has the index of X in
+            another order brings a warning.
 
         Returns
         -------
@@ -198,6 +204,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             If X has none of the accepted forms.
         """
         self._split(X)
+        warn_of_row_order(X, y)
         self.__dict__.pop("_model_record", None)  # of an earlier fit, perhaps
         self.__dict__.pop("_checked", None)
         return self

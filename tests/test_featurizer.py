@@ -1,6 +1,7 @@
 """CLIPFeaturizer: what it takes, what it gives, what it remembers."""
 
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,11 +15,13 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import estimator_checks
 
 from sklearn_clip import (
     CLIPFeaturizer,
+    MultiLabelLogisticRegression,
+    ThresholdOptimizer,
 )
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.fusion import Fusion, MeanFusion
@@ -442,3 +445,25 @@ def test_verbose_shows_a_bar_for_each_modality(
     clip.transform(list(zip(pictures, TEXTS, strict=True)))
     err = capsys.readouterr().err
     assert ("images: 100%" in err and "texts: 100%" in err) is shown
+
+
+def test_rows_in_another_order_than_their_targets_bring_a_warning(
+    make_featurizer, pictures
+):
+    X = pd.DataFrame({"image": pictures, "text": TEXTS}, index=list("abcd"))
+    y = pd.DataFrame({"red": [0, 1, 1, 0]}, index=list("abcd"))
+    clip = make_featurizer()
+    tuned = ThresholdOptimizer(
+        make_pipeline(clip, MultiLabelLogisticRegression()), cv="prefit"
+    )
+    tuned.estimator.fit(X, y)
+    with pytest.warns(UserWarning, match=r"by position: 'a' of X with 'd' of y.*y.loc"):
+        clip.fit(X, y.iloc[::-1])
+    with pytest.warns(UserWarning, match="the same index in another order"):
+        tuned.fit(X, y.iloc[::-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clip.fit(X, y)
+        clip.fit(X, y.reset_index(drop=True))  # another index is by position on purpose
+        clip.fit(X.to_dict("records"), y)
+        tuned.fit(X, y.to_numpy())

@@ -24,6 +24,7 @@ from sklearn_clip._shared._sklearn import (
     _safe_indexing,
 )
 from sklearn_clip._shared._targets import (
+    TEXTS_HINT,
     accuracy_of_known,
     as_binary,
     as_targets,
@@ -34,6 +35,7 @@ from sklearn_clip._shared._targets import (
     is_missing,
     label_array,
     label_classes,
+    warn_of_row_order,
 )
 from sklearn_clip._shared._warnings import warn_user
 
@@ -45,6 +47,7 @@ __all__ = [
     "Options",
     "RealNotInt",
     "StrOptions",
+    "TEXTS_HINT",
     "WeightsUnavailableError",
     "_check_method_params",
     "_check_sample_weight",
@@ -65,5 +68,6 @@ __all__ = [
     "label_classes",
     "nested_estimators",
     "positive_scores",
+    "warn_of_row_order",
     "warn_user",
 ]

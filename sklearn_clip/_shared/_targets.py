@@ -5,8 +5,13 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from sklearn_clip._shared._sklearn import _check_sample_weight
+from sklearn_clip._shared._warnings import warn_user
 
 _ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
+TEXTS_HINT = (
+    "Split each text into a list of tags, and sklearn_clip.labels_to_frame makes the "
+    "columns of them: labels_to_frame(text.split(',') for text in y)."
+)
 _TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
 
 
@@ -29,10 +34,23 @@ def as_binary(value):
 
 
 def label_array(names):
-    """Put names of labels, which may be tuples, into a 1-D array; None stays."""
+    """Put names of labels, which may be tuples, into a 1-D array; None stays.
+
+    Raises
+    ------
+    ValueError
+        If two labels have one name.
+    """
     if names is None:
         return None
     names = list(names)
+    first = {}
+    for column, name in enumerate(names):
+        if first.setdefault(name, column) != column:
+            raise ValueError(
+                "Labels must have distinct names. Got "
+                f"{name!r} twice (columns {first[name]} and {column})."
+            )
     array = np.empty(len(names), dtype=object)
     array[:] = names
     return array
@@ -146,16 +164,41 @@ def check_indicator(y, *, one_dimensional_hint=""):
     names = label_array(getattr(y, "columns", None))
     values = as_targets(y)
     if values.ndim != 2:
+        of_texts = values.ndim == 1 and any(isinstance(cell, str) for cell in values)
+        hint = TEXTS_HINT if of_texts else one_dimensional_hint
         raise ValueError(
             "y must have 2 dimensions, (n_samples, n_labels), with one column of 0 "
-            f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}."
-            + (f" {one_dimensional_hint}" if one_dimensional_hint else "")
+            f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}"
+            + (f" of texts. {hint}" if of_texts else f". {hint}" if hint else ".")
         )
     numbers = binary_entries(values, names).astype(np.float64)
     unknown = np.isnan(numbers)
     if unknown.all():
         raise ValueError("y must hold at least one known label. Got NaN only.")
     return numbers if unknown.any() else numbers.astype(np.int64), names
+
+
+def warn_of_row_order(X, y):
+    """Warn if rows and targets have the same index, in another order.
+
+    Parameters
+    ----------
+    X, y : object
+        Rows and targets; only where both are tables with an index is there an order.
+    """
+    rows, targets = getattr(X, "index", None), getattr(y, "index", None)
+    if not (hasattr(rows, "equals") and hasattr(targets, "equals")):
+        return  # a list has a method of that name
+    if len(rows) != len(targets) or rows.equals(targets) or set(rows) != set(targets):
+        return
+    pairs = zip(rows, targets, strict=True)
+    differ = [row != other for row, other in pairs]
+    at = differ.index(True) if True in differ else 0
+    warn_user(
+        "X and y have the same index in another order, and rows go with targets by "
+        f"position: {rows[at]!r} of X with {targets[at]!r} of y (row {at}). Pass "
+        "y.loc[X.index] if that is not meant."
+    )
 
 
 def check_labelled_rows(X, y, names):

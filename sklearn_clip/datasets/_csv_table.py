@@ -142,7 +142,10 @@ def _read_text(source, encoding):
         return getattr(source, "name", "the CSV text"), text
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            f"csv must be a path or a file opened as text. Got {type(source).__name__}."
+            "csv must be a path or a file opened as text. Got "
+            f"{type(source).__name__}. A table that is read already needs no reader: "
+            "labels_to_frame makes the labels, CLIPFeaturizer(image=..., "
+            "image_root=...) takes the rows."
         )
     path = Path(source).expanduser()
     content = path.read_bytes()

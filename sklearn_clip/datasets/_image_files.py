@@ -132,8 +132,8 @@ def report_missing(missing, n_images, where, action):
             f"({len(missing)} of {n_images} images). missing_files='drop' leaves their "
             "rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
         )
-    noun = "image was" if len(missing) == 1 else "images were"
+    verb = "was" if len(missing) == 1 else "were"
     warn_user(
-        f"{len(missing)} of {n_images} {noun} not found in {where}, their rows "
-        f"are left out: {shown}.",
+        f"{len(missing)} of {n_images} images {verb} not found in {where}; rows "
+        f"without are left out: {shown}.",
     )

@@ -114,8 +114,8 @@ def load_csv_tags(
         With the attributes
 
         data : ndarray of shape (n, 2), dtype object, or DataFrame
-            Path of the picture and caption, None where there is none. The DataFrame
-            has the columns ``image`` and ``text``.
+            Path of the picture and caption, None (NaN in a DataFrame) where there is
+            none. The DataFrame has the columns ``image`` and ``text``.
         target : ndarray of shape (n, n_labels), or DataFrame, or None
             1 where the label is true of the row; int64, or float64 with NaN where it
             is unknown. None without a layout.

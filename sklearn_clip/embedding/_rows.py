@@ -169,8 +169,8 @@ def _mapping_columns(rows, names, modalities):
             raise ValueError(
                 f"The dicts in X must have the key {name!r} for their {modality}s. Got "
                 f"the keys {sorted(map(str, rows[0]))} (row 0). Name the key with "
-                f"CLIPFeaturizer({modality}=...), or leave the modality out with "
-                f"{modality}=None."
+                f"CLIPFeaturizer({modality}=...), give None where there is none, or "
+                f"leave the modality out with {modality}=None."
             )
         columns[modality] = [row.get(name) for row in rows]
     return columns

@@ -19,8 +19,8 @@ def labels_to_frame(tags, classes=None):
     Parameters
     ----------
     tags : iterable of iterable of str
-        The labels of each row; None, NaN or NA for a row about which nothing is
-        known. A Series keeps its index.
+        The labels of each row, of which blanks around a tag are no part; None, NaN or
+        NA for a row about which nothing is known. A Series keeps its index.
     classes : list of str or None, default=None
         The labels and their order; None takes all that occur, sorted.
 
@@ -54,10 +54,13 @@ def labels_to_frame(tags, classes=None):
                 f"The tags of a row must be a list. Got the text {row!r:.80} "
                 f"(row {number}). Split it first, for example row.split(',')."
             )
-    rows = [() if lost else tuple(row) for row, lost in zip(rows, unknown, strict=True)]
+    rows = [
+        () if lost else tuple(t.strip() if isinstance(t, str) else t for t in row)
+        for row, lost in zip(rows, unknown, strict=True)
+    ]
     for number, row in enumerate(rows):
         for place, tag in enumerate(row):
-            if is_missing(tag):
+            if is_missing(tag) or tag == "":
                 raise ValueError(
                     f"A tag must not be missing. Got {tag!r} (row {number}, tag "
                     f"{place}). Leave it out, or give None for a row of unknown tags."

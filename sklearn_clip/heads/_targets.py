@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from sklearn_clip._shared import as_targets, binary_entries, label_array
+from sklearn_clip._shared import TEXTS_HINT, as_targets, binary_entries, label_array
 
 
 class Targets(NamedTuple):
@@ -72,12 +72,14 @@ def _check_one_dimensional(y):
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) > 2:
+        of_texts = any(isinstance(value, str) for value in classes)
         raise ValueError(
             "Only binary classification is supported. The type of the target is "
             f"{type_of_target(y)}. A 1-D y must hold two classes. Got {len(classes)}. "
             "For one probability per class pass an indicator matrix, as "
             "sklearn.preprocessing.LabelBinarizer makes it, or wrap this in "
-            "OneVsRestClassifier."
+            f"OneVsRestClassifier.{' For several labels a row: ' * of_texts}"
+            f"{TEXTS_HINT * of_texts}"
         )
     if len(classes) < 2:
         raise ValueError(

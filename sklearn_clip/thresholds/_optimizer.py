@@ -22,6 +22,7 @@ from sklearn_clip._shared import (
     check_label_order,
     label_classes,
     positive_scores,
+    warn_of_row_order,
 )
 from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
 from sklearn_clip.thresholds._cuts import override_cuts
@@ -34,7 +35,7 @@ _WRAP_OUTSIDE = (
     "To use a classifier that knows one label only, wrap it inside and the cuts "
     "outside: ThresholdOptimizer(OneVsRestClassifier(...)), since "
     "OneVsRestClassifier(ThresholdOptimizer(...)) would ignore the cuts. For a single "
-    "binary target pass y.reshape(-1, 1)."
+    "binary target pass y.reshape(-1, 1), or y.to_frame() of a Series."
 )
 
 
@@ -335,6 +336,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
         (X,) = indexable(X)
         check_consistent_length(X, targets)
+        warn_of_row_order(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, targets, ensure_non_negative=True

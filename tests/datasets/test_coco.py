@@ -241,7 +241,7 @@ def test_load_coco_names_missing_pictures(coco):
         FileNotFoundError, match=r"none for '000000000025.jpg' \(1 of 3 images\)"
     ):
         load_coco(coco)
-    with pytest.warns(UserWarning, match="1 of 3 image was not found") as caught:
+    with pytest.warns(UserWarning, match="1 of 3 images was not found") as caught:
         assert load_coco(coco, missing_files="drop").groups.tolist() == [139, 36]
     assert caught[0].filename == __file__
     assert load_coco(coco, missing_files="keep").groups.tolist() == [139, 25, 36]

@@ -150,3 +150,26 @@ def test_names_may_be_tuples(data):
     assert head.label_names_.tolist() == list(Y.columns)
     assert predict_labels(head, X[2:4]) == [["('hue', 'red')"], ["('pet', 'dog')"]]
     assert top_labels(head, X[2:3], k=1)[0][0][0] == "('hue', 'red')"
+
+
+def test_blanks_around_tags_are_no_part_of_them():
+    table = labels_to_frame(text.split(",") for text in ["flag, animal", "animal,car "])
+    assert list(table.columns) == ["animal", "car", "flag"]
+    assert table.to_numpy().tolist() == [[1, 0, 1], [1, 1, 0]]
+    with pytest.raises(ValueError, match=r"must not be missing. Got '' \(row 0, tag 1"):
+        labels_to_frame([["flag", " ", "car"]])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MultiLabelLogisticRegression(),
+        lambda: ThresholdOptimizer(MultiLabelLogisticRegression()),
+    ],
+)
+def test_texts_and_names_that_repeat_are_refused_as_targets(make):
+    texts = ["flag, animal", "car", "flag", "animal"]
+    with pytest.raises(
+        ValueError, match=r"labels_to_frame\(text.split\(','\) for text"
+    ):
+        make().fit(np.eye(4), texts)
