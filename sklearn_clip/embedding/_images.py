@@ -155,10 +155,18 @@ def explain_failure(exc):
     if isinstance(exc, PermissionError):
         return "no permission to read the file"
     if isinstance(exc, Image.UnidentifiedImageError):
-        return "it is not an image of a known format"
+        return "it is not an image of a known format" + _hint_at_plugin(exc)
     if isinstance(exc, Image.DecompressionBombError):
         return f"{exc} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)"
     return str(exc) or type(exc).__name__
+
+
+def _hint_at_plugin(exc):
+    """Say what reads the pictures of telephones, if that is what it is by its name."""
+    named = str(exc).lower().rstrip("')\"")  # it ends in the path
+    if not named.endswith((".heic", ".heif")):
+        return ""
+    return " (Pillow reads HEIC after pillow_heif.register_heif_opener())"
 
 
 def why_unreadable(source, root=None):

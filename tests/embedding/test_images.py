@@ -323,6 +323,15 @@ def test_urls_are_refused(url):
         image_digest(url)
 
 
+@pytest.mark.parametrize("name", ["a.heic", "b.HEIF", "with 'quotes'.heic"])
+def test_pictures_of_telephones_are_told_what_reads_them(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"\0\0\0\x18ftypheic")
+    for source in (path, str(path)):
+        assert "known format (Pillow reads HEIC after" in why_unreadable(source)
+    assert why_unreadable(path.read_bytes()) == "it is not an image of a known format"
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
