@@ -133,9 +133,12 @@ def test_images_in_a_folder_and_in_parquet_come_out_as_rows(
     paths = clipart[0]["image"].tolist()[:6]
     encoded = [Path(path).read_bytes() for path in paths[3:]]
     rows = pd.DataFrame({"bytes": encoded, "path": paths[3:]})
-    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    folder = tmp_path / "rows"  # several files, row groups and blocks
+    folder.mkdir()
+    for name, part in (("a", rows[:2]), ("b", rows[2:])):
+        part.to_parquet(folder / f"{name}.parquet", index=False, row_group_size=1)
     files = cluster.data.read_binary_files(paths[:3], include_paths=True)
-    table = cluster.data.read_parquet(str(tmp_path / "rows.parquet"))
+    table = cluster.data.read_parquet(str(folder), override_num_blocks=3)
     featurizer = make_tiny(text=None)
     out = embed_dataset(
         files.union(table), featurizer, image="bytes", keep=["path"]
