@@ -22,6 +22,7 @@ from sklearn_clip import (
     CLIPFeaturizer,
     MultiLabelLogisticRegression,
     ThresholdOptimizer,
+    ZeroShotClassifier,
 )
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.fusion import Fusion, MeanFusion
@@ -461,9 +462,17 @@ def test_rows_in_another_order_than_their_targets_bring_a_warning(
         clip.fit(X, y.iloc[::-1])
     with pytest.warns(UserWarning, match="the same index in another order"):
         tuned.fit(X, y.iloc[::-1])
+    labelled = ZeroShotClassifier(["red"], make_featurizer(text=None), calibrate=True)
+    with pytest.warns(UserWarning, match="the same index in another order"):
+        labelled.fit(X, y.iloc[::-1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clip.fit(X, y)
         clip.fit(X, y.reset_index(drop=True))  # another index is by position on purpose
         clip.fit(X.to_dict("records"), y)
+        for rows, targets in [
+            ([1, 1, 2, 3], [1, 2, 2, 3]),  # no label is that of one row
+            ([1, 2, 3, pd.NA], [pd.NA, 1, 2, 3]),
+        ]:
+            clip.fit(X.set_axis(rows, axis=0), y.set_axis(targets, axis=0))
         tuned.fit(X, y.to_numpy())

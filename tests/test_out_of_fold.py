@@ -61,10 +61,21 @@ def test_zero_shot_labels_are_cross_validated_too(make_pictures):
     assert found.shape == (8, 2)
 
 
-def test_heads_are_stacked():
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_heads_are_stacked(n_labels):
+    targets = Y[:, :n_labels]
     stack = StackingClassifier(
-        [("ours", LOGISTIC), ("theirs", MultiOutputClassifier(LogisticRegression()))],
+        [("one", LOGISTIC), ("other", MultiLabelLogisticRegression(C=0.1))],
         final_estimator=MultiLabelLogisticRegression(),
+        stack_method="decision_function",
         cv=3,
-    ).fit(X, Y)
-    assert (stack.predict(X) == Y).mean() > 0.8
+    ).fit(X, targets)
+    assert stack.transform(X).shape == (len(X), 2 * n_labels)
+    assert (stack.predict(X) == targets).mean() > 0.75
+
+
+def test_numbers_that_cross_val_predict_gives_unknown_labels_are_told():
+    known = Y.astype(float)
+    known[::7, 1] = np.nan
+    with pytest.raises(ValueError, match="numbered the unknown labels of a column"):
+        cross_val_predict(LOGISTIC, X, known, cv=KFold(2), method="predict_proba")

@@ -1,5 +1,7 @@
 """Tables of targets: cells of 0, 1 or unknown, and what the labels are called."""
 
+from collections.abc import Hashable
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
@@ -10,7 +12,8 @@ from sklearn_clip._shared._warnings import warn_user
 _ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
 TEXTS_HINT = (
     "Split each text into a list of tags, and sklearn_clip.labels_to_frame makes the "
-    "columns of them: labels_to_frame(text.split(',') for text in y)."
+    "columns of them: labels_to_frame(y.str.split(',')) of a Series, "
+    "labels_to_frame([text.split(',') for text in y]) of a list."
 )
 _TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
 
@@ -38,6 +41,8 @@ def label_array(names):
 
     Raises
     ------
+    TypeError
+        If a name cannot be one.
     ValueError
         If two labels have one name.
     """
@@ -46,6 +51,10 @@ def label_array(names):
     names = list(names)
     first = {}
     for column, name in enumerate(names):
+        if not isinstance(name, Hashable):
+            raise TypeError(
+                f"The name of a label must be a text. Got {name!r} (column {column})."
+            )
         if first.setdefault(name, column) != column:
             raise ValueError(
                 "Labels must have distinct names. Got "
@@ -130,6 +139,11 @@ def binary_entries(values, names=None):
         row, column = np.argwhere(~good)[0]
         name = "" if names is None else f", label {names[column]!r}"
         hint = f" {_TAGS_HINT}" if isinstance(values[row, column], str) else ""
+        if values.dtype.kind == "i" and values[row, column] == 2:
+            hint = (
+                " If this is cross_val_predict, it has numbered the unknown labels of "
+                "a column: loop over the folds instead."
+            )
         raise ValueError(
             "y must hold only 0 and 1 (or False and True), and NaN where a label is "
             f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
@@ -189,16 +203,21 @@ def warn_of_row_order(X, y):
     rows, targets = getattr(X, "index", None), getattr(y, "index", None)
     if not (hasattr(rows, "equals") and hasattr(targets, "equals")):
         return  # a list has a method of that name
-    if len(rows) != len(targets) or rows.equals(targets) or set(rows) != set(targets):
+    if len(rows) != len(targets) or rows.equals(targets):
         return
-    pairs = zip(rows, targets, strict=True)
-    differ = [row != other for row, other in pairs]
-    at = differ.index(True) if True in differ else 0
-    warn_user(
-        "X and y have the same index in another order, and rows go with targets by "
-        f"position: {rows[at]!r} of X with {targets[at]!r} of y (row {at}). Pass "
-        "y.loc[X.index] if that is not meant."
-    )
+    try:
+        reordered = rows.is_unique and set(rows) == set(targets)
+        differ = [row != other for row, other in zip(rows, targets, strict=True)]
+        at = differ.index(True) if reordered and True in differ else None
+    except TypeError:  # labels that cannot be hashed or compared
+        return
+    if at is not None:
+        warn_user(
+            "X and y have the same index in another order, and rows go with targets by "
+            f"position: {rows[at]!r} of X with {targets[at]!r} of y (row {at}). Pass "
+            "y.loc[X.index]; or if y is in order and has lost the index of X, set "
+            "y.index = X.index."
+        )
 
 
 def check_labelled_rows(X, y, names):
@@ -225,6 +244,7 @@ def check_labelled_rows(X, y, names):
         another order of them.
     """
     targets, columns = check_indicator(y)
+    warn_of_row_order(X, y)
     if targets.shape[1] != len(names):
         raise ValueError(
             f"y must have one column for each of the {len(names)} labels of classes. "

@@ -5,7 +5,7 @@ from sklearn_clip._lazy import lazy_names
 # The store needs no torch: names are imported when they are used.
 _HOMES = {
     "Backbone": "_backbone",
-    "Background": "_prompts",
+    "Background": "_words",
     "Cells": "_rows",
     "EmbeddingStore": "_store",
     "TEMPLATES": "_prompts",

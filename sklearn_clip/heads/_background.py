@@ -1,5 +1,6 @@
 """General words that labels stand out from, for heads that start from prompts."""
 
+from collections.abc import Iterable, Mapping
 from numbers import Real
 
 import numpy as np
@@ -40,7 +41,10 @@ def read_background(background, n_labels, n_features, dtype=np.float32):
             "background_ of a fitted ZeroShotClassifier. Got "
             f"{type(background).__name__}."
         )
-    vectors = np.asarray(background.embeddings, dtype=dtype)
+    vectors = background.embeddings
+    if hasattr(vectors, "detach"):  # a tensor
+        vectors = vectors.detach().cpu()
+    vectors = np.asarray(vectors, dtype=dtype)
     if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != n_features:
         raise ValueError(
             "The embeddings of background must have shape (n_background, "
@@ -64,11 +68,19 @@ def read_background(background, n_labels, n_features, dtype=np.float32):
 
 
 def _check_own(own, n_labels, n_background):
+    if not isinstance(own, Mapping):
+        raise TypeError(
+            "own of background must be a dict from labels to lists of rows. Got "
+            f"{type(own).__name__}."
+        )
     for label, rows in own.items():
-        if not 0 <= label < n_labels or not set(rows) <= set(range(n_background)):
+        places = rows if isinstance(rows, Iterable) else [None]
+        if label not in range(n_labels) or not set(places) <= set(range(n_background)):
             raise ValueError(
-                f"own of background must name labels below {n_labels} and rows below "
-                f"{n_background}. Got {rows} of label {label}."
+                f"own of background must name labels below {n_labels} and lists of "
+                f"rows below {n_background}. Got {rows!r} of label {label!r}. It "
+                "belongs to labels and an order of its own: fit zero-shot with the "
+                "labels at hand, and take its background_."
             )
         if len(set(rows)) == n_background:
             raise ValueError(

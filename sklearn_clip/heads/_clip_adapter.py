@@ -65,10 +65,11 @@ class CLIPAdapterClassifier(PromptHead):
         Seed of the folds, the weights and the batches.
     background : Background or None, default=None
         General words, for example `background_` of a fitted
-        :class:`~sklearn_clip.ZeroShotClassifier`. A label then has to stand out from
-        what f' has in common with them, as in its ``scoring="contrast"``: from every
-        cosine is taken :math:`\log \sum_j e^{s f' \cdot b_j} / s`, with the
-        embeddings b of the words and their scale s.
+        :class:`~sklearn_clip.ZeroShotClassifier` of these labels in this order. A
+        label then has to stand out from what f' has in common with them, as in its
+        ``scoring="contrast"``: from every cosine is taken
+        :math:`\log \sum_j e^{s f' \cdot b_j} / s`, with the embeddings b of the words
+        and their scale s.
 
     Attributes
     ----------

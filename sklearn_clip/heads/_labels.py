@@ -19,8 +19,9 @@ def labels_to_frame(tags, classes=None):
     Parameters
     ----------
     tags : iterable of iterable of str
-        The labels of each row, of which blanks around a tag are no part; None, NaN or
-        NA for a row about which nothing is known. A Series keeps its index.
+        The labels of each row; blanks around a tag are no part of it, and a blank one
+        is none. None, NaN or NA for a row about which nothing is known. A Series keeps
+        its index.
     classes : list of str or None, default=None
         The labels and their order; None takes all that occur, sorted.
 
@@ -54,13 +55,12 @@ def labels_to_frame(tags, classes=None):
                 f"The tags of a row must be a list. Got the text {row!r:.80} "
                 f"(row {number}). Split it first, for example row.split(',')."
             )
-    rows = [
-        () if lost else tuple(t.strip() if isinstance(t, str) else t for t in row)
-        for row, lost in zip(rows, unknown, strict=True)
-    ]
+    pairs = zip(rows, unknown, strict=True)
+    rows = [[] if lost else list(_strip(row)) for row, lost in pairs]
+    classes = None if classes is None else list(_strip(classes))
     for number, row in enumerate(rows):
         for place, tag in enumerate(row):
-            if is_missing(tag) or tag == "":
+            if is_missing(tag):
                 raise ValueError(
                     f"A tag must not be missing. Got {tag!r} (row {number}, tag "
                     f"{place}). Leave it out, or give None for a row of unknown tags."
@@ -79,6 +79,14 @@ def labels_to_frame(tags, classes=None):
         values[unknown] = np.nan
     index = tags.index if isinstance(tags, pandas.Series) else None
     return pandas.DataFrame(values, columns=binarizer.classes_, index=index)
+
+
+def _strip(tags):
+    """Take blanks off tags, and leave out what is blank."""
+    for tag in tags:
+        stripped = tag.strip() if isinstance(tag, str) else tag
+        if not isinstance(stripped, str) or stripped:
+            yield stripped
 
 
 def predict_labels(estimator, X, label_names=None):

@@ -213,8 +213,9 @@ class CLIPAdapterHead(CosineHead):
         Start of the bias, as for `CosineHead`.
     background : Background or None, default=None
         General words, such as `background_` of a fitted
-        :class:`~sklearn_clip.ZeroShotClassifier`. What the adapted row has in common
-        with them is taken from its cosine with every label. They are not trained.
+        :class:`~sklearn_clip.ZeroShotClassifier` of these labels in this order. What
+        the adapted row has in common with them is taken from its cosine with every
+        label. They are not trained.
 
     Raises
     ------

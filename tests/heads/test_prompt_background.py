@@ -1,6 +1,8 @@
 """Heads over label prompts, from which general words are told apart."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -226,6 +228,38 @@ def test_background_that_cannot_be_used_is_refused(data, background, match):
             head.fit(X, Y)
     with pytest.raises(ValueError, match=match):
         CLIPAdapterHead(16, 5, background=background)
+
+
+def test_heads_without_training_load_no_torch():
+    code = (
+        "import sys; from sklearn_clip import TipAdapterClassifier; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "own, error, match",
+    [
+        (None, TypeError, "own of background must be a dict .*Got NoneType"),
+        ({0: 3}, ValueError, "lists of rows below 2. Got 3 of label 0"),
+        ({"a": [1]}, ValueError, r"Got \[1\] of label 'a'.*take its background_"),
+    ],
+)
+def test_own_words_that_cannot_be_are_refused(data, own, error, match):
+    X, Y, prompts, _ = data
+    head = TipAdapterClassifier(
+        prompts, background=Background(np.ones((2, 16)), 9, own)
+    )
+    with pytest.raises(error, match=match):
+        head.fit(X, Y)
+
+
+def test_words_may_be_a_tensor(data):
+    *_, prompts, background = data
+    words = torch.tensor(background, requires_grad=True)
+    head = CLIPAdapterHead(16, 5, init=prompts, background=Background(words))
+    np.testing.assert_allclose(head.background, background, atol=1e-6)
 
 
 def test_words_alone_are_no_background(data):
