@@ -38,6 +38,7 @@ from sklearn_clip._shared._targets import (
     warn_of_row_order,
 )
 from sklearn_clip._shared._warnings import warn_user
+from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
     "HasMethods",
@@ -49,6 +50,7 @@ __all__ = [
     "StrOptions",
     "TEXTS_HINT",
     "WeightsUnavailableError",
+    "WordLabelsMixin",
     "_check_method_params",
     "_check_sample_weight",
     "_fit_context",

@@ -389,7 +389,7 @@ class CLIPFineTuner(TunedClassifier):
     def _read(self, X, y, names, what):
         """Check rows and targets; return cells and targets."""
         fusion, cells = self._split(X)
-        targets = check_labelled_rows(range(cells.n_rows), y, names)
+        targets = check_labelled_rows(X, y, names)
         check_cells(cells, self.image_root, fusion.modalities, what=what)
         image_weights(fusion, cells)  # fails here, if its weight is none
         return cells, targets.astype(np.float32)

@@ -5,24 +5,19 @@ import os
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import (
-    accuracy_of_known,
-    check_labelled_rows,
-    label_classes,
-    warn_user,
-)
+from sklearn_clip._shared import WordLabelsMixin, warn_user
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
 from sklearn_clip.finetune._saving import pack_model, unpack_model, write_folder
 
 
-class TunedClassifier(ClassifierMixin, BaseEstimator):
+class TunedClassifier(WordLabelsMixin, BaseEstimator):
     """The half of `CLIPFineTuner` that works once there is a tuned model.
 
     A subclass has the parameters, and a `fit` that sets `model_`, `loss_`,
@@ -106,37 +101,6 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         """
         return (self.predict_proba(X) > 0.5).astype(np.int64)
 
-    def score(self, X, y, sample_weight=None):
-        """Compute the share of rows whose known labels are all predicted.
-
-        Without unknown labels, that is scikit-learn's accuracy.
-
-        Parameters
-        ----------
-        X : DataFrame, list or ndarray of n rows
-            Rows, as for `fit`.
-        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
-            0 and 1, and NaN where a label is unknown; rows of which none is known are
-            left out.
-        sample_weight : array-like of shape (n,), default=None
-            Row weights.
-
-        Returns
-        -------
-        float
-            Accuracy in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If y has another shape, other labels or another order of them, holds other
-            values, or none of it is known.
-        """
-        check_is_fitted(self)
-        rows = range(self._split(X)[1].n_rows)
-        truth = check_labelled_rows(rows, y, self.label_names_)
-        return accuracy_of_known(truth, self.predict(X), sample_weight)
-
     def save_pretrained(self, folder):
         """Write the tuned model as a folder that open_clip reads.
 
@@ -179,12 +143,6 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         own = {m: getattr(self, m) for m in ("image", "text", "image_root")}
         own["fusion"] = clone(self.fusion, safe=False)
         return CLIPFeaturizer(name, None, **own | parameters)
-
-    @property
-    def classes_(self):
-        """One array [0, 1] per label."""
-        check_is_fitted(self, "label_names_")
-        return label_classes(len(self.label_names_))
 
     def _split(self, X):
         """Read what fuses rows, and the columns that it needs."""

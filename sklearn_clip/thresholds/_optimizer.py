@@ -490,7 +490,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     @property
     def classes_(self):
-        """One array [0, 1] per label."""
+        """0 and 1 for every label."""
         check_is_fitted(self, "n_labels_")
         return label_classes(self.n_labels_)
 

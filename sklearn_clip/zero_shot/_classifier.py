@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -15,10 +15,9 @@ from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import (
     Interval,
     StrOptions,
+    WordLabelsMixin,
     _fit_context,
-    accuracy_of_known,
     check_labelled_rows,
-    label_classes,
     warn_user,
 )
 from sklearn_clip.embedding import (
@@ -58,7 +57,7 @@ def _gives_probabilities(self):
     return True
 
 
-class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
+class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
     r"""Label rows by the words for the labels; no training rows are needed.
 
     Every label is put into prompts, such as "a photo of a dog", and embedded once. A
@@ -408,36 +407,6 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         predicted[shows_nothing(features)] = 0
         return predicted
 
-    def score(self, X, y, sample_weight=None):
-        """Compute the share of rows whose known labels are all predicted.
-
-        Without unknown labels, that is scikit-learn's accuracy.
-
-        Parameters
-        ----------
-        X : DataFrame, list or ndarray of n rows
-            Rows as the featurizer takes them.
-        y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
-            0 and 1, and NaN where a label is unknown; rows of which none is known are
-            left out.
-        sample_weight : array-like of shape (n,), default=None
-            Row weights.
-
-        Returns
-        -------
-        float
-            Accuracy in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If y has another shape, other labels or another order of them, holds other
-            values, or none of it is known.
-        """
-        check_is_fitted(self)
-        truth = check_labelled_rows(X, y, self.label_names_)
-        return accuracy_of_known(truth, self.predict(X), sample_weight)
-
     def prompt_report(self, X, y, *, templates=None, output="frame", digits=3):
         """Rank templates by how well each alone ranks the rows of each label.
 
@@ -484,12 +453,6 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
 
         table = rank_templates(score, targets[visible], self.label_names_, chosen)
         return show_report(table, output=output, digits=digits)
-
-    @property
-    def classes_(self):
-        """One array [0, 1] per label."""
-        check_is_fitted(self, "label_names_")
-        return label_classes(len(self.label_names_))
 
     def _check(self, X, y, names):
         """Check what can be checked without a model; return the targets."""
