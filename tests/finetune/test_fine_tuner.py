@@ -535,3 +535,14 @@ def test_checkpoint_is_of_the_values_of_its_loss(
     assert_same_model(again, fit(50.0, None))
     assert len(list(tmp_path.iterdir())) == 2
     assert fit(50.0, tmp_path).history_ == again.history_  # read, seconds and all
+
+
+def test_targets_in_another_order_than_the_rows_bring_a_warning(make_tuner, problem):
+    images, targets = problem[0][:8], problem[1][:8]
+    tuner = make_tuner(max_epochs=1)
+    X = pd.Series(list(images), index=list("abcdefgh"))
+    y = pd.DataFrame(targets, index=X.index, columns=tuner.classes)
+    with pytest.warns(UserWarning, match="the same index in another order"):
+        tuner.fit(X, y.iloc[::-1])
+    with pytest.warns(UserWarning, match="the same index in another order"):
+        tuner.score(X, y.iloc[::-1])
