@@ -7,6 +7,7 @@ The way of the data, and the room each step lives in::
     rows, labels in words -> scores without training             (zero_shot)
     rows, labels in words -> a CLIP that has learnt them         (finetune)
     scores -> labels                                             (thresholds)
+    tag lists -> targets, labels -> names                        (labels)
     labels -> folds with every label, near copies on one side    (model_selection)
     scores, labels -> how good they are                          (metrics)
     labels, scores, pictures -> drawings of them                 (plotting)
@@ -36,11 +37,11 @@ _HOMES = {
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
     "ZeroShotClassifier": "zero_shot",
-    "labels_to_frame": "heads",
+    "labels_to_frame": "labels",
     "multilabel_train_test_split": "model_selection",
     "near_duplicate_groups": "model_selection",
-    "predict_labels": "heads",
-    "top_labels": "heads",
+    "predict_labels": "labels",
+    "top_labels": "labels",
 }
 _ROOMS = (
     "datasets",
@@ -49,6 +50,7 @@ _ROOMS = (
     "finetune",
     "fusion",
     "heads",
+    "labels",
     "losses",
     "metrics",
     "model_selection",

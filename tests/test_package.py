@@ -33,6 +33,7 @@ ALLOWED = {
     },
     "fusion": set(),
     "heads": {"embedding", "losses", "metrics", "model_selection"},
+    "labels": set(),
     "losses": set(),
     "metrics": set(),
     "model_selection": set(),

@@ -1,25 +1,22 @@
-"""Heads: classifiers of many labels, and labels by name."""
+"""Heads: classifiers of many labels, by family: linear, networks, few_shot."""
 
 from sklearn_clip._lazy import lazy_names
 
 # Only the nets need torch: names are imported when they are used.
 _HOMES = {
-    "AttentionHead": "_tokens",
-    "CLIPAdapterClassifier": "_clip_adapter",
-    "CLIPAdapterHead": "_modules",
+    "AttentionHead": "networks._token_modules",
+    "CLIPAdapterClassifier": "few_shot._clip_adapter",
+    "CLIPAdapterHead": "networks._modules",
     "ConstantSafeClassifier": "_constant",
-    "CosineHead": "_modules",
-    "GMLPHead": "_tokens",
-    "GatedHead": "_tokens",
-    "LinearHead": "_modules",
-    "MLPHead": "_modules",
-    "MultiLabelLogisticRegression": "_logistic",
-    "MultiLabelLogisticRegressionCV": "_logistic_cv",
-    "MultiLabelNet": "_neural",
-    "TipAdapterClassifier": "_tip_adapter",
-    "labels_to_frame": "_labels",
-    "predict_labels": "_labels",
-    "top_labels": "_labels",
+    "CosineHead": "networks._modules",
+    "GMLPHead": "networks._token_modules",
+    "GatedHead": "networks._token_modules",
+    "LinearHead": "networks._modules",
+    "MLPHead": "networks._modules",
+    "MultiLabelLogisticRegression": "linear._logistic",
+    "MultiLabelLogisticRegressionCV": "linear._logistic_cv",
+    "MultiLabelNet": "networks._net",
+    "TipAdapterClassifier": "few_shot._tip_adapter",
 }
 
 __all__ = list(_HOMES)

@@ -24,7 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.heads._directions import Settings, newton_direction, newton_system
+from sklearn_clip.heads.linear._conjugate_gradients import (
+    Settings,
+    newton_direction,
+    newton_system,
+)
 
 # Columns are solved in blocks of so many entries (row and column); about ten arrays of
 # one block are alive at a time.

@@ -18,7 +18,7 @@ from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
 )
-from sklearn_clip.heads import _logistic_cv as module
+from sklearn_clip.heads.linear import _logistic_cv as module
 from sklearn_clip.metrics import map_scorer
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 

@@ -11,8 +11,8 @@ from sklearn_clip.heads import (
     LinearHead,
     MLPHead,
 )
-from sklearn_clip.heads._modules import InputNorm
-from sklearn_clip.heads._tokens import GMLPBlock, SpatialGating
+from sklearn_clip.heads.networks._modules import InputNorm
+from sklearn_clip.heads.networks._token_modules import GMLPBlock, SpatialGating
 
 HEADS = [
     LinearHead,

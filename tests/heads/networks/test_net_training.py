@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
 from sklearn_clip.heads import MultiLabelNet
-from sklearn_clip.heads._batches import RowDataset, make_loader
+from sklearn_clip.heads.networks._batches import RowDataset, make_loader
 
 NAMES = list("abcd")
 

@@ -8,16 +8,16 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.heads._logistic import (
+from sklearn_clip.heads._targets import LabelData
+from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._logistic import (
     LinearMultiLabelClassifier,
     fit_columns,
 )
-from sklearn_clip.heads._newton import Solution
-from sklearn_clip.heads._nystrom import NystromSketch, sketch_rank
-from sklearn_clip.heads._path import choose, follow_path
-from sklearn_clip.heads._products import make_products
-from sklearn_clip.heads._scoring import log_loss_scores, scorer_scores
-from sklearn_clip.heads._targets import LabelData
+from sklearn_clip.heads.linear._newton import Solution
+from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
+from sklearn_clip.heads.linear._regularization_path import choose, follow_path
+from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
 # To compare values of C the path need not be exact: the training loss of a fold is

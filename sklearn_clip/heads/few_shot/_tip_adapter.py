@@ -7,7 +7,7 @@ from scipy.special import stdtrit
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.heads._prompt_head import PromptHead, calibrate, unit_rows
+from sklearn_clip.heads.few_shot._prompt_head import PromptHead, calibrate, unit_rows
 
 # Weights of the memory against the prompts (both in units of the cosine), and how fast
 # the memory forgets what is not alike. 0 is zero-shot.

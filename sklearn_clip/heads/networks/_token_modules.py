@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_clip.heads._modules import InputNorm
+from sklearn_clip.heads.networks._modules import InputNorm
 
 
 class ModalityTokens(nn.Module):

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_clip.datasets import load_clipart
 from sklearn_clip.heads import MultiLabelLogisticRegression
-from sklearn_clip.heads import _newton as newton
-from sklearn_clip.heads import _products as products
+from sklearn_clip.heads.linear import _design_matrix as products
+from sklearn_clip.heads.linear import _newton as newton
 
 
 def make_data(n=300, d=20, n_labels=5, *, seed=0, dtype=np.float64, rate=0.3):
@@ -495,7 +495,7 @@ def test_torch_gives_the_fit_of_numpy(monkeypatch, dtype, C):
     expected = MultiLabelLogisticRegression(device="cpu", **parameters)
     expected.fit(X, Y, weight)
     monkeypatch.setattr(
-        "sklearn_clip.heads._logistic.make_products",
+        "sklearn_clip.heads.linear._logistic.make_products",
         lambda X, device, n_columns: products.TorchProducts(X, "cpu"),
     )
     head = MultiLabelLogisticRegression(**parameters).fit(X, Y, weight)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_clip._shared import label_classes
-from sklearn_clip.heads._logistic import MultiLabelLogisticRegression
+from sklearn_clip.heads.linear._logistic import MultiLabelLogisticRegression
 from sklearn_clip.metrics import MultiLabelScorer
 
 

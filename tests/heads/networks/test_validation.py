@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from sklearn_clip.heads._validation import METRICS, choose_validation_rows
+from sklearn_clip.heads.networks._validation import METRICS, choose_validation_rows
 
 
 def split(targets, fraction=0.2, seed=0):

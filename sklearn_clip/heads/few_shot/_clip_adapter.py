@@ -8,8 +8,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.heads._neural import MultiLabelNet
-from sklearn_clip.heads._prompt_head import PromptHead, calibrate, unit_rows
+from sklearn_clip.heads.few_shot._prompt_head import PromptHead, calibrate, unit_rows
+from sklearn_clip.heads.networks._net import MultiLabelNet
 from sklearn_clip.metrics import average_precision_per_label
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 

@@ -24,16 +24,20 @@ from sklearn_clip._shared import (
     label_classes,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads._batches import RowDataset, encode_targets, make_loader
-from sklearn_clip.heads._modules import (
+from sklearn_clip.heads.networks._batches import RowDataset, encode_targets, make_loader
+from sklearn_clip.heads.networks._epoch_log import EpochTable, write_line
+from sklearn_clip.heads.networks._modules import (
     CLIPAdapterHead,
     CosineHead,
     LinearHead,
     MLPHead,
 )
-from sklearn_clip.heads._printing import EpochTable, write_line
-from sklearn_clip.heads._tokens import AttentionHead, GatedHead, GMLPHead
-from sklearn_clip.heads._validation import (
+from sklearn_clip.heads.networks._token_modules import (
+    AttentionHead,
+    GatedHead,
+    GMLPHead,
+)
+from sklearn_clip.heads.networks._validation import (
     METRICS,
     BestEpoch,
     choose_validation_rows,

@@ -6,7 +6,7 @@ from copy import deepcopy
 import numpy as np
 from skorch.callbacks import EarlyStopping
 
-from sklearn_clip.heads._printing import Verbosity
+from sklearn_clip.heads.networks._epoch_log import Verbosity
 from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
 
 

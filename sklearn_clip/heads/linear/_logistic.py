@@ -18,10 +18,10 @@ from sklearn_clip._shared import (
     warn_user,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads._newton import Solution, solve
-from sklearn_clip.heads._nystrom import NystromSketch, sketch_rank
-from sklearn_clip.heads._products import make_products
 from sklearn_clip.heads._targets import LabelData, check_targets
+from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._newton import Solution, solve
+from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 
 
 def fit_columns(

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.heads._logistic import fit_columns
-from sklearn_clip.heads._newton import Solution
+from sklearn_clip.heads.linear._logistic import fit_columns
+from sklearn_clip.heads.linear._newton import Solution
 
 # A label leaves the path once its score has fallen by so many standard errors (over
 # folds), or at two successive C: the largest C cost most and are seldom the best.

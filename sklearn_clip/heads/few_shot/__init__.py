@@ -1,0 +1,1 @@
+"""Heads that start from label prompts and learn from few rows."""

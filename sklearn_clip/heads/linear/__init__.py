@@ -1,0 +1,1 @@
+"""Logistic regression of all labels in one solve, and the solver beneath it."""

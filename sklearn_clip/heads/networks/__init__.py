@@ -1,0 +1,1 @@
+"""Networks of many labels: the skorch estimator, its modules, its training."""

@@ -1,0 +1,5 @@
+"""Labels by name: tag lists to targets, predictions to names."""
+
+from sklearn_clip.labels._labels import labels_to_frame, predict_labels, top_labels
+
+__all__ = ["labels_to_frame", "predict_labels", "top_labels"]
