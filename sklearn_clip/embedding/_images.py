@@ -8,20 +8,17 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
+
+from sklearn_clip.embedding._pixels import ORIENTATION, to_rgb
 
 _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
-_ORIENTATION = 0x0112  # the EXIF tag
 # Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests = {}
 _MOST_DIGESTS = 10**6
 _file_digests_lock = threading.Lock()
-# Pictures of so many pixels are decoded one at a time: a hundred megapixels are most of
-# a gigabyte with their copies, and there may be eight threads.
-_LARGE = 2**25
-_large_lock = threading.Lock()
 # Pillow reads an opened picture at first use, which two threads must not do at once.
 _picture_locks = [threading.Lock() for _ in range(64)]
 
@@ -100,16 +97,16 @@ def decode_image(source, root=None, *, draft_side=None):
         if path.is_dir():
             raise IsADirectoryError("it is a folder, not an image file")
         with Image.open(path) as picture:
-            return _to_rgb(_draft(picture, draft_side), draft_side)
+            return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, bytes | bytearray | memoryview):
         with Image.open(io.BytesIO(source)) as picture:
-            return _to_rgb(_draft(picture, draft_side), draft_side)
+            return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, Image.Image):
         with _lock_of(source):
-            return _to_rgb(source, draft_side)
+            return to_rgb(source, draft_side)
     if isinstance(source, np.ndarray):
         _check_array(source)
-        return _to_rgb(Image.fromarray(source), draft_side)
+        return to_rgb(Image.fromarray(source), draft_side)
     raise ValueError(_not_an_image(source))
 
 
@@ -245,8 +242,8 @@ def _file_digest(path):
 
 def _renew_locks():
     """Give a forked child locks that nobody holds: their holders are not there."""
-    global _file_digests_lock, _large_lock, _picture_locks
-    _file_digests_lock, _large_lock = threading.Lock(), threading.Lock()
+    global _file_digests_lock, _picture_locks
+    _file_digests_lock = threading.Lock()
     _picture_locks = [threading.Lock() for _ in _picture_locks]
 
 
@@ -266,7 +263,7 @@ def _picture_digest(picture):
         picture.size,
         palette,
         picture.info.get("transparency"),
-        picture.getexif().get(_ORIENTATION),
+        picture.getexif().get(ORIENTATION),
     )
     return _digest(b"pil", repr(frame).encode(), pixels)
 
@@ -303,37 +300,3 @@ def _draft(picture, side):
     if side is not None and isinstance(picture, JpegImageFile):
         picture.draft(None, (side, side))
     return picture
-
-
-def _to_rgb(picture, side):
-    if picture.width * picture.height < _LARGE:
-        return _compose(picture)
-    with _large_lock:
-        composed = _compose(picture)
-        factor = 1 if side is None else min(composed.size) // side
-        return composed.reduce(factor) if factor > 1 else composed
-
-
-def _compose(picture):
-    if 0 in picture.size:
-        raise ValueError(f"it has no pixels, its size is {picture.size}")
-    picture.load()  # the orientation may stand behind the pixels
-    if picture.getexif().get(_ORIENTATION, 1) != 1:  # spares a copy
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F":
-        raise ValueError("its pixels are floats, whose range is not known")
-    if picture.mode.startswith("I"):
-        grey = np.asarray(picture, dtype=np.int64).clip(0, 65535)
-        # 16-bit greys: 65535 is white, and 65535 / 257 = 255. Mode "I" has no range of
-        # its own; values that fit in 8 bits are 8-bit greys, not a black page.
-        if picture.mode != "I" or grey.max() > 255:
-            grey = grey // 257
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    if picture.mode in ("La", "RGBa"):  # premultiplied
-        picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
-    if picture.has_transparency_data:
-        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-        page = Image.new("RGB", picture.size, "white")
-        page.paste(picture, mask=picture.getchannel("A"))
-        return page
-    return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from sklearn_clip.embedding import _images, decode_image, describe_image
+from sklearn_clip.embedding import _images, _pixels, decode_image, describe_image
 from sklearn_clip.embedding._images import image_digest, resolve_path, why_unreadable
 
 GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
@@ -114,9 +114,9 @@ def test_premultiplied_pictures_equal_their_plain_twins(mode, premultiplied):
 
 
 def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
-    monkeypatch.setattr(_images, "_LARGE", 100)
+    monkeypatch.setattr(_pixels, "_LARGE", 100)
     at_once, most = [], []
-    compose = _images._compose
+    compose = _pixels._compose
 
     def watched(picture):
         at_once.append(1)
@@ -125,7 +125,7 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
         at_once.pop()
         return compose(picture)
 
-    monkeypatch.setattr(_images, "_compose", watched)
+    monkeypatch.setattr(_pixels, "_compose", watched)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(decode_image, [COLOURS] * 16))
     assert len(most) == 16 and max(most) == 1
@@ -135,7 +135,7 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
 def test_child_forked_while_a_picture_is_read_can_read_pictures():
     picture = Image.fromarray(COLOURS)
     with contextlib.ExitStack() as held:
-        for lock in [*_images._picture_locks, _images._large_lock]:
+        for lock in [*_images._picture_locks, _pixels._large_lock]:
             held.enter_context(lock)
         child = get_context("fork").Process(target=image_digest, args=(picture,))
         child.start()
@@ -144,7 +144,7 @@ def test_child_forked_while_a_picture_is_read_can_read_pictures():
 
 
 def test_large_picture_is_reduced_to_what_the_model_needs(monkeypatch):
-    monkeypatch.setattr(_images, "_LARGE", 100)
+    monkeypatch.setattr(_pixels, "_LARGE", 100)
     large = Image.fromarray(COLOURS).resize((200, 120))
     small = decode_image(large, draft_side=30)
     assert small.size == (50, 30) and decode_image(large).size == (200, 120)
