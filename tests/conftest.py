@@ -19,6 +19,42 @@ ARCHITECTURE = {
 }
 
 
+def pytest_addoption(parser):
+    """Let a run behave as on another processor."""
+    parser.addoption(
+        "--bf16-units",
+        choices=["machine", "on", "off"],
+        default="machine",
+        help="what the package is told about the CPU's bf16 units (default: the truth)",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bf16_units(request):
+    """Tell the package that the CPU has bf16 units or not, if a run asks for it.
+
+    bf16 computes the same numbers without the units, in more time.
+    """
+    told = request.config.getoption("--bf16-units")
+    with pytest.MonkeyPatch.context() as patch:
+        if told != "machine":
+            import torch
+
+            from sklearn_clip.embedding._backbone import _BF16_UNITS
+
+            for unit in _BF16_UNITS:
+                name = f"_is_{unit}_supported"
+                patch.setattr(torch.cpu, name, lambda: told == "on", raising=False)
+        yield
+
+
+@pytest.fixture
+def shared_precision(request):
+    """Precision of a featurizer that goes to processes which are not told so."""
+    told = request.config.getoption("--bf16-units")
+    return "auto" if told == "machine" else "fp32"
+
+
 @pytest.fixture(scope="session")
 def architecture():
     """Architecture of the small model, as open_clip writes it."""

@@ -94,9 +94,13 @@ def misses_of_worker(clip, X):
     return os.getpid(), clip.cache_info()["misses"], features
 
 
-def test_workers_encode_nothing_that_was_precomputed(make_featurizer, make_pictures):
+def test_workers_encode_nothing_that_was_precomputed(
+    make_featurizer, make_pictures, shared_precision
+):
     X = [(p, f"thing {i}") for i, p in enumerate(make_pictures(12, seed=5))]
-    clip = make_featurizer(cache="auto", fusion="interaction").precompute(X)
+    clip = make_featurizer(
+        cache="auto", fusion="interaction", precision=shared_precision
+    ).precompute(X)
     expected = clip.transform(X)
     answers = Parallel(n_jobs=2)(
         delayed(misses_of_worker)(clip, X[start : start + 3]) for start in (0, 3, 6, 9)
@@ -177,10 +181,12 @@ print(json.dumps([*known, clip.cache_info()["misses"]]))
 
 
 def test_saved_featurizer_and_folder_store_serve_another_process(
-    make_featurizer, pictures, tmp_path
+    make_featurizer, pictures, tmp_path, shared_precision
 ):
     arrays = np.stack([np.asarray(picture) for picture in pictures])
-    clip = make_featurizer(text=None, cache=tmp_path / "store")
+    clip = make_featurizer(
+        text=None, cache=tmp_path / "store", precision=shared_precision
+    )
     expected = clip.fit_transform(list(arrays))
     np.save(tmp_path / "X.npy", arrays)
     joblib.dump(clip, tmp_path / "clip.joblib")

@@ -52,9 +52,11 @@ def test_grid_search_encodes_every_distinct_item_once(
     assert count_encoded == {"image": X["image"].nunique(), "text": X["text"].nunique()}
 
 
-def test_workers_find_what_the_parent_has_precomputed(rows, model_folder):
+def test_workers_find_what_the_parent_has_precomputed(
+    rows, model_folder, shared_precision
+):
     X, Y = rows
-    clip = CLIPFeaturizer(model_folder)
+    clip = CLIPFeaturizer(model_folder, precision=shared_precision)
     before = clip.precompute(X).cache_info()["items"]
     search = GridSearchCV(
         Pipeline([("clip", clip), ("head", head())]),
@@ -121,11 +123,11 @@ def test_featurizer_is_a_column_beside_price_and_words(rows, model_folder):
 
 
 def test_saved_pipeline_is_small_and_tags_in_a_new_process(
-    rows, model_folder, tmp_path
+    rows, model_folder, tmp_path, shared_precision
 ):
     X, Y = rows
     pipe = make_pipeline(
-        CLIPFeaturizer(model_folder),
+        CLIPFeaturizer(model_folder, precision=shared_precision),
         ThresholdOptimizer(head(), cv=3, random_state=0),
     )
     pipe.fit(X, Y)

@@ -324,7 +324,6 @@ class _Run:
         batch = feed.result()
         rows = self._encode(batch.content)
         self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
-        self._shelf.release([self._places.key(n) for n in batch.broken])
         return batch, rows
 
     def _feed(self, numbers):
@@ -347,6 +346,8 @@ class _Run:
                 ready[number] = item
             else:
                 broken[number] = reason
+        # At once, not after the batch is encoded: nobody need wait for these.
+        self._shelf.release([self._places.key(number) for number in broken])
         content = list(ready.values())
         return _Batch(
             written={keys[key]: vector for key, vector in written.items()},

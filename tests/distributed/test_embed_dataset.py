@@ -51,7 +51,7 @@ def note_calls(folder, *, kill_at=None, fail_after=None):
                 except FileExistsError:
                     pass
             if fail_after is not None and number >= 4:
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 600
                 while len(list(fail_after.glob("*.parquet"))) < 2:
                     assert time.monotonic() < deadline, "Ray has written nothing yet"
                     time.sleep(0.05)

@@ -40,7 +40,10 @@ def test_model_is_loaded_once_and_shared(model_folder):
     assert load_backbone(model_folder) is load_backbone(model_folder, "ignored tag")
     relative = f"local-dir:{os.path.relpath(model_folder.removeprefix('local-dir:'))}"
     assert load_backbone(relative) is load_backbone(model_folder)
-    assert load_backbone(model_folder, precision="fp32") is load_backbone(model_folder)
+    exact = load_backbone(model_folder, precision="fp32")
+    assert load_backbone(model_folder, precision="fp32") is exact
+    auto = load_backbone(model_folder)  # fp32 too where no unit is faster
+    assert (auto is exact) == (set(auto.precisions.values()) == {"fp32"})
     assert load_backbone(model_folder, device="cpu").device.type == "cpu"
 
 

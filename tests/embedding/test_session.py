@@ -30,7 +30,7 @@ def own_temporary_folder(tmp_path, monkeypatch):
 
 def run_python(code):
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=6000
     )
 
 
@@ -154,6 +154,6 @@ context.Process(target=work, args=(folder, sys.argv[1])).start()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_folder_stays_until_the_last_child_is_done(own_temporary_folder, tmp_path):
     command = [sys.executable, "-c", LEAVE_CHILD, str(tmp_path / "seen")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=600)
     assert (tmp_path / "seen").read_text() == "True True"
     assert list(own_temporary_folder.iterdir()) == []

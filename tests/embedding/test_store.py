@@ -130,7 +130,7 @@ def test_processes_may_write_at_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(n), start])
         for n in range(2)
     ]
-    assert [writer.wait(120) for writer in writers] == [0, 0]
+    assert [writer.wait(600) for writer in writers] == [0, 0]
     assert EmbeddingStore(tmp_path).info()["items"] == 80
 
 
@@ -150,7 +150,7 @@ store._database.run(die, write=True)
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
 def test_kill_keeps_what_was_committed_and_voids_claims(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=600)
     assert done.returncode == -signal.SIGKILL
     store = EmbeddingStore(tmp_path)
     found, claimed = store.claim([b"committed", b"claimed"], store.new_owner())
@@ -316,12 +316,14 @@ def test_foreign_file_is_refused_and_left_as_it_is(tmp_path, write, reason):
     assert path.read_bytes() == content
 
 
-def test_store_that_cannot_be_opened_raises_at_once(tmp_path):
+def test_store_that_cannot_be_opened_raises_at_once(tmp_path, monkeypatch):
+    def refuse(seconds):
+        raise AssertionError("waited for a file that cannot be opened")
+
+    monkeypatch.setattr(time, "sleep", refuse)
     (tmp_path / "embeddings.sqlite").mkdir()
-    begin = time.monotonic()
     with pytest.raises(OSError, match="cannot be opened .unable to open.*Choose"):
         EmbeddingStore(tmp_path).info()
-    assert time.monotonic() - begin < 10
 
 
 def test_folder_removed_under_an_open_store_is_made_again(tmp_path):
@@ -366,7 +368,7 @@ if os.fork() == 0:
     os._exit(0)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     store = EmbeddingStore(tmp_path)
     while store.info()["items"] < 4 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -26,7 +26,7 @@ def test_streams_divide_the_threads(most, count):
 
 
 def test_streams_run_side_by_side():
-    meeting = threading.Barrier(2, timeout=30)
+    meeting = threading.Barrier(2, timeout=600)
     with open_streams(CPU, 2) as streams:
         for result in [streams.submit(lambda _: meeting.wait(), i) for i in "ab"]:
             result()

@@ -376,7 +376,8 @@ def test_device_precision_and_threads_may_change_after_a_prediction(
     make_tuner, problem
 ):
     X, Y = problem
-    tuner = make_tuner(max_epochs=1, trainable="projection").fit(X, Y)
+    tuner = make_tuner(max_epochs=1, trainable="projection", precision="fp32")
+    tuner.fit(X, Y)
     full = tuner.decision_function(X)
     rounded = tuner.set_params(precision="bf16").decision_function(X)
     assert not np.array_equal(rounded, full)
