@@ -1,15 +1,15 @@
 """One store for many processes: what is encoded how often, and what a kill costs."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -17,8 +17,6 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_clip import CLIPFeaturizer, EmbeddingStore
 from sklearn_clip.embedding import Backbone, load_backbone
-
-TESTS = str(Path(__file__).parent)
 
 
 @contextlib.contextmanager
@@ -84,25 +82,37 @@ def test_processes_that_start_at_once_share_the_work(model_folder, tmp_path):
         np.testing.assert_allclose(features, rows, atol=1e-5)
 
 
-WRITER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import torch
-from test_shared_store import CountingFeaturizer
-torch.set_num_threads(1)
-model, folder, start = sys.argv[2], sys.argv[3], int(sys.argv[4])
-X = [f"item {i}" for i in range(start, start + 400)]
-clip = CountingFeaturizer(model, image=None, cache=folder, batch_size=4)
-print("ready", flush=True)
-clip.transform(X)
-"""
-
-
-def start_writer(model, folder, start):
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, TESTS, model, str(folder), str(start)],
-        stdout=subprocess.PIPE,
+@pytest.fixture(scope="module")
+def processes():
+    """Start processes that need not import torch anew, where that can be had."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context(
+        "forkserver" if "forkserver" in methods else "spawn"
     )
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["sklearn_clip.embedding", "open_clip"])
+    return context
+
+
+def write_items(model, folder, numbers, then_wait=False):
+    """Embed texts, four at a time; be there until the process is killed."""
+    torch.set_num_threads(1)
+    clip = CountingFeaturizer(model, image=None, cache=folder, batch_size=4)
+    clip.transform([f"item {i}" for i in numbers])
+    if then_wait:
+        time.sleep(600)
+
+
+def start_writer(processes, *arguments, **options):
+    writer = processes.Process(target=write_items, args=arguments, kwargs=options)
+    writer.start()
+    return writer
+
+
+def exit_codes(writers):
+    for writer in writers:
+        writer.join(600)
+    return [writer.exitcode for writer in writers]
 
 
 def wait_for_items(store, count):
@@ -113,16 +123,21 @@ def wait_for_items(store, count):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_eight_writers_of_which_one_is_killed_lose_nothing(model_folder, tmp_path):
+def test_eight_writers_of_which_one_is_killed_lose_nothing(
+    model_folder, tmp_path, processes
+):
     folder = tmp_path / "cache"
     store = EmbeddingStore(folder)
     # Overlapping sets of 400 items: 0-399, 100-499, ... 700-1099.
-    writers = [start_writer(model_folder, folder, 100 * n) for n in range(8)]
+    writers = [
+        start_writer(processes, model_folder, folder, range(100 * n, 100 * n + 400))
+        for n in range(8)
+    ]
     assert wait_for_items(store, 30) >= 30
     victim = writers[0]
-    victim.send_signal(signal.SIGKILL)
+    victim.kill()
     committed = store.info()["items"]
-    assert [w.wait(600) for w in writers] == [-signal.SIGKILL] + [0] * 7
+    assert exit_codes(writers) == [-signal.SIGKILL] + [0] * 7
     assert store.info()["items"] >= committed
     again = CLIPFeaturizer(model_folder, image=None, cache=store)
     X = [f"item {i}" for i in range(1_100)]
@@ -133,22 +148,18 @@ def test_eight_writers_of_which_one_is_killed_lose_nothing(model_folder, tmp_pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_interrupted_pass_goes_on_where_it_stopped(model_folder, tmp_path):
+def test_interrupted_pass_goes_on_where_it_stopped(model_folder, tmp_path, processes):
     folder = tmp_path / "cache"
     store = EmbeddingStore(folder)
-    code = WRITER.replace("start + 400", "start + 2_000")
-    arguments = [TESTS, model_folder, str(folder), "0"]
     # The first writer never comes to its end, however late the kill is.
-    endless = code.replace("X = ", "import time\nX = ").replace(
-        "clip.transform(X)", "clip.transform(X[:1_900])\ntime.sleep(600)"
-    )
-    first = subprocess.Popen([sys.executable, "-c", endless, *arguments])
+    first = start_writer(processes, model_folder, folder, range(1_900), then_wait=True)
     wait_for_items(store, 300)
-    first.send_signal(signal.SIGKILL)
-    first.wait(600)
+    first.kill()
+    assert exit_codes([first]) == [-signal.SIGKILL]
     before = store.info()["items"]
     assert 300 <= before < 2_000
     noted = len(encoded(folder))
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=600)
+    second = start_writer(processes, model_folder, folder, range(2_000))
+    assert exit_codes([second]) == [0]
     assert len(encoded(folder)) - noted == 2_000 - before
     assert store.info()["items"] == 2_000
