@@ -29,7 +29,7 @@ HIDDEN = 0.6
 def clipart():
     """Features and labels of the titles, train and test; 60 % of Y hidden."""
     train, test = (load_clipart(split=s, as_frame=True) for s in ("train", "test"))
-    clip = CLIPFeaturizer("clipart-tiny", image=None, cache=None)
+    clip = CLIPFeaturizer("clipart-tiny", image=None)
     X, X_test = clip.fit_transform(train.data), clip.transform(test.data)
     Y = train.target.to_numpy(dtype=float)
     hidden = np.random.default_rng(0).random(Y.shape) < HIDDEN
@@ -107,7 +107,7 @@ def test_split_shares_what_is_known(clipart):
 
 
 def test_zero_shot_calibrates_on_what_is_known(clipart):
-    clip = CLIPFeaturizer("clipart-tiny", image=None, cache=None)
+    clip = CLIPFeaturizer("clipart-tiny", image=None)
     rows = clipart["rows"][:200]
     tuned = ZeroShotClassifier(clipart["names"], clip, calibrate=True)
     tuned.fit(rows, clipart["known"][:200])

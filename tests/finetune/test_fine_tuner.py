@@ -177,7 +177,8 @@ def test_temperature_and_bias_are_learnt_and_capped(make_tuner, problem):
 def test_early_stopping_restores_the_best_epoch(make_tuner, problem):
     X, Y = problem
     parameters = {"early_stopping": "loss", "max_epochs": 12, "lr": 2e-2, "warmup": 0}
-    tuner = make_tuner(patience=2, **parameters).fit(X, Y, X_val=X[:9], y_val=1 - Y[:9])
+    tuner = make_tuner(patience=2, precision="fp32", **parameters)
+    tuner.fit(X, Y, X_val=X[:9], y_val=1 - Y[:9])
     losses = [record["valid_loss"] for record in tuner.history_]
     assert tuner.best_epoch_ == np.argmin(losses) + 1
     assert len(losses) == tuner.best_epoch_ + 2 < 12

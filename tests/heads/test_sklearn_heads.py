@@ -50,7 +50,7 @@ HEADS = {
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def rows():
     """Training and test rows with any of four labels, and what embeds them once."""
     parts = []
     for split, n in (("train", 200), ("test", 100)):
@@ -58,7 +58,7 @@ def rows(tmp_path_factory):
         Y = data.target[["animal", "bird", "food", "plant"]]
         Y = Y[Y.any(axis=1)].sample(n, random_state=0)
         parts += [data.data.loc[Y.index], Y]
-    clip = CLIPFeaturizer("clipart-tiny", cache=str(tmp_path_factory.mktemp("store")))
+    clip = CLIPFeaturizer("clipart-tiny")
     return *parts, clip.precompute(parts[0]).precompute(parts[2])
 
 

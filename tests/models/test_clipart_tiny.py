@@ -15,14 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import GroupKFold
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_union
 
 import sklearn_clip
-from sklearn_clip import CLIPFeaturizer
+from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression
 from sklearn_clip.datasets import load_clipart
 
 FOLDER = Path(sklearn_clip.__file__).parent / "models" / "clipart-tiny"
@@ -35,8 +33,7 @@ def mean_ap(target, scores):
 
 
 def logistic(features, target):
-    model = OneVsRestClassifier(LogisticRegression(C=C, max_iter=200))
-    return model.fit(features, target).predict_proba
+    return MultiLabelLogisticRegression(C=C).fit(features, target).predict_proba
 
 
 def out_of_fold(features, target, groups):
@@ -75,7 +72,7 @@ def test():
 
 @pytest.fixture(scope="module")
 def featurizer():
-    return CLIPFeaturizer("clipart-tiny", cache=None)
+    return CLIPFeaturizer("clipart-tiny")
 
 
 @pytest.fixture(scope="module")
