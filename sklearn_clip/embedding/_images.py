@@ -13,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from sklearn_clip.embedding._arrays import is_array, name_dtype, pixels_of
 from sklearn_clip.embedding._greys import check_decoder, stated_range
+from sklearn_clip.embedding._mending import open_picture
 from sklearn_clip.embedding._orientation import load_pixels, read_orientation
 from sklearn_clip.embedding._pixels import frame_extent, to_rgb
 
@@ -101,10 +102,10 @@ def decode_image(source, root=None, *, draft_side=None):
         path = resolve_path(source, root)
         if path.is_dir():
             raise IsADirectoryError("it is a folder, not an image file")
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, bytes | bytearray | memoryview):
-        with Image.open(io.BytesIO(source)) as picture:
+        with open_picture(io.BytesIO(source)) as picture:
             return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, Image.Image):
         with _lock_of(source):

@@ -90,7 +90,7 @@ def test_numbers_without_a_stated_range_are_refused(dtype, order):
     data = grey_tiff(GREYS.astype(dtype), order=order, t339=kind)
     why = why_unreadable(data)
     if order == ">" and dtype == np.uint32:  # Pillow does not open them
-        assert why == "it is not an image of a known format"
+        assert "it is not an image of a known format" in why
         return
     name = {"u": "integers", "i": "signed integers", "f": "floats"}
     bits = 8 * np.dtype(dtype).itemsize
@@ -121,13 +121,9 @@ def test_a_stated_range_is_black_to_white(dtype, low, high, photometric):
     values = np.rint(values) if dtype != np.float32 else values
     stated = {"t340": (12, (float(low),)), "t341": (12, (float(high),))}
     data = grey_tiff(values.astype(dtype), photometric, t339=kind, **stated)
-    if photometric == 0 and dtype not in (np.uint16, np.float32):
-        assert "not an image of a known format" in why_unreadable(data)
-        return
     found = greys(data)
     expected = GREYS if photometric else 255 - GREYS
     assert np.abs(found.astype(int) - expected).max() <= 1
-    assert np.array_equal(greys(Image.open(io.BytesIO(data))), found)
 
 
 def test_older_tags_state_the_range_where_nothing_else_does():
