@@ -1,5 +1,7 @@
 """Arrays that are pictures: the shapes and types that say all there is to know."""
 
+import sys
+
 import numpy as np
 
 from sklearn_clip.embedding._greys import scale_values
@@ -89,7 +91,8 @@ def _as_numpy(source):
         return source.data, False
     if isinstance(source, np.ndarray):
         return np.asarray(source), False
-    if type(source).__module__.split(".")[0] != "torch":
+    torch = sys.modules.get("torch")  # who has a tensor has imported it
+    if torch is None or not isinstance(source, torch.Tensor):
         kind = f"{type(source).__module__.split('.')[0]}.{type(source).__name__}"
         raise ValueError(
             f"an image must be a numpy array or a tensor of torch, got a {kind} of "

@@ -186,8 +186,10 @@ def _pair_columns(rows, names, modalities):
             )
         place = names
     for position, row in enumerate(rows):
-        if not isinstance(row, tuple | list | np.ndarray) or len(row) != 2:
-            got = f"{len(row)} items" if hasattr(row, "__len__") else repr(row)
+        # An array of one number has no length, though it has the method.
+        sized = hasattr(row, "__len__") and getattr(row, "ndim", 1) > 0
+        if not isinstance(row, tuple | list | np.ndarray) or not sized or len(row) != 2:
+            got = f"{len(row)} items" if sized else repr(row)
             got = repr(row) if isinstance(row, str) else got
             raise ValueError(
                 f"Every row of X must be an (image, text) pair. Got {got} "
@@ -231,7 +233,7 @@ def _image_cell(value, row, cells):
     if _is_missing(value) or (isinstance(value, str) and not value):
         return []
     if isinstance(value, list | tuple) or (
-        isinstance(value, np.ndarray) and value.dtype == object
+        isinstance(value, np.ndarray) and value.dtype == object and value.ndim > 0
     ):
         return [v for v in value if not _is_missing(v) and not _is_empty(v)]
     if isinstance(value, int | float | bool | np.number | np.bool_):

@@ -14,6 +14,8 @@ from sklearn_clip.embedding._orientation import load_pixels
 
 # Grey of 4 bits is multiplied by 17 to have 8, that of 2 bits by 85.
 _SCALES = {"L;2": 85, "L;4": 17, "L": 1}
+# Formats of pictures in memory that may have been such a PNG.
+_OPENED = ("PNG", None)
 
 
 def load_with_key(picture):
@@ -41,7 +43,10 @@ def load_with_key(picture):
         return np.asarray(picture) == bool(key)
     if picture.mode == "L":
         grey = np.asarray(picture)
-        return grey == key * (_SCALES.get(coding) or _likely_scale(grey, key))
+        scale = _SCALES.get(coding)
+        if scale is None:
+            scale = _likely_scale(grey, key) if picture.format in _OPENED else 1
+        return grey == key * scale
     return np.asarray(picture) == key if picture.mode.startswith("I") else None
 
 

@@ -1,9 +1,12 @@
 """Arrays and tensors: what is unambiguous is taken, the rest refused in a sentence."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 
 from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import decode_image, describe_image, split_rows
@@ -43,6 +46,7 @@ def pixels(source):
         (torch.from_numpy(COLOURS).permute(2, 0, 1), COLOURS),
         (torch.from_numpy(GREYS)[None], GREYS),
         (torch.from_numpy(GREYS), GREYS),
+        (tv_tensors.Image(torch.from_numpy(FIRST.copy())), COLOURS),
     ],
 )
 def test_forms_of_one_picture_share_pixels_and_digest(source, plain):
@@ -128,8 +132,6 @@ class FromElsewhere:
     ],
 )
 def test_arrays_that_leave_something_open_are_refused_in_one_sentence(source, reason):
-    import re
-
     why = why_unreadable(source)
     assert why is not None and re.search(reason, why), why
     assert len(why) < 200 and "\n" not in why
@@ -164,6 +166,15 @@ def test_a_lone_image_is_no_stack(kind):
     for image in (COLOURS, FIRST.copy(), GREYS[None]):
         with pytest.raises(ValueError, match=r"For a single image give X\[None\]"):
             cells(kind(image))
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_a_number_in_an_array_is_no_row_and_no_image(kind):
+    with pytest.raises(ValueError, match=r"an \(image, text\) pair. Got .*\(row 0\)"):
+        split_rows([kind(5)], image="image", text="text", modalities=("image",))
+    (cell,) = cells([kind(5)])
+    assert re.search(r"got int64 of shape \(\)", why_unreadable(cell[0]))
+    assert len(cells([np.array(None)])[0]) == 1
 
 
 def test_forms_of_one_picture_give_one_vector():
