@@ -11,17 +11,22 @@ from PIL import Image, UnidentifiedImageError
 from sklearn_clip.embedding._greys import stated_range
 
 _HEAD = 16
-_PHOTOMETRIC, _SHORT, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 262, 3, 0, 1
-# Where EXIF begins in an AVIF: the place of the TIFF header in it, and that header.
-_EXIF = re.compile(rb"\0\0\0(?:\0|\x06Exif\0\0)(?=(II\*\0|MM\0\*)(.{4}))", re.DOTALL)
+_PHOTOMETRIC, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 262, 0, 1
+_UNIT, _NO_UNIT, _UNUSED = 296, 1, 0xFFFF
+_SHORT = 3
+# Where EXIF begins: the directory of an APP1 of a JPEG; in an AVIF behind the place of
+# its header, which is 0 or 6.
+_IN_JPEG = re.compile(rb"Exif\0\0(?=II\*\0|MM\0\*)")
+_IN_AVIF = re.compile(rb"\0\0\0(?:\0|\x06Exif\0\0)(?=II\*\0|MM\0\*)")
 
 
 def open_picture(file, formats=None):
-    """Open a picture as Pillow does, and two kinds more.
+    """Open a picture as Pillow does, and some kinds more.
 
     A TIFF of more than 8 bits whose zero is white: Pillow knows few of their kinds, but
     all where zero is black. An AVIF with a broken entry in its EXIF: Pillow writes the
-    whole block anew where it is to be turned, even before it decodes it.
+    whole block anew where it is to be turned, even before it decodes it. A TIFF or JPEG
+    whose resolution in a unit is no number: Pillow converts it to another unit.
 
     Parameters
     ----------
@@ -56,36 +61,33 @@ def _open_mended(file, formats):
     file.seek(0)
     head = file.read(_HEAD)
     if head[:4] in (b"II*\0", b"MM\0*"):
-        name, mend = "TIFF", _let_zero_be_black
+        name, mend = "TIFF", _open_tiff
+    elif head[:3] == b"\xff\xd8\xff":
+        name, mend = "JPEG", _open_jpeg
     elif head[4:12] in (b"ftypavif", b"ftypavis", b"ftypmif1", b"ftypmsf1"):
-        name, mend = "AVIF", _empty_exif
+        name, mend = "AVIF", _open_avif
     else:
         return None
     if formats is not None and name not in formats:
         return None
-    mended = bytearray(head + file.read())
     # Whatever is wrong with it beside this is what the first attempt has said.
     with contextlib.suppress(UnidentifiedImageError, ValueError, struct.error):
-        if mend(mended):
-            picture = Image.open(io.BytesIO(mended), formats=[name])
-            return _let_zero_be_white(picture) if name == "TIFF" else picture
+        return mend(bytearray(head + file.read()))
     return None
 
 
-def _let_zero_be_black(data):
-    order = "<" if data[:2] == b"II" else ">"
-    (start,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    for entry in range(start + 2, start + 2 + 12 * count, 12):
-        found = struct.unpack_from(f"{order}HHIH", data, entry)
-        if found == (_PHOTOMETRIC, _SHORT, 1, _WHITE_IS_ZERO):
-            struct.pack_into(f"{order}H", data, entry + 8, _BLACK_IS_ZERO)
-            return True
-    return False
-
-
-def _let_zero_be_white(picture):
-    """Give the tag its value back, by which pixels that are scaled are turned round."""
+def _open_tiff(data):
+    zero_is_white = False
+    for place, order, tag, value in _read_shorts(data, 0):
+        if tag == _PHOTOMETRIC and value == _WHITE_IS_ZERO:
+            struct.pack_into(f"{order}H", data, place + 8, _BLACK_IS_ZERO)
+            zero_is_white = True
+        elif tag == _UNIT:
+            struct.pack_into(f"{order}H", data, place + 8, _NO_UNIT)
+    picture = Image.open(io.BytesIO(data), formats=["TIFF"])
+    if not zero_is_white:
+        return picture
+    # By the tag's own value pixels that are scaled are turned round; no others are.
     picture.tag_v2[_PHOTOMETRIC] = _WHITE_IS_ZERO
     try:
         scaled = stated_range(picture) is not None
@@ -94,13 +96,36 @@ def _let_zero_be_white(picture):
     return picture if scaled else None
 
 
-def _empty_exif(data):
-    """Let the first directory of EXIF have no entries; AVIF has its own for turns."""
-    place = _EXIF.search(data)
-    if place is None:
-        return False
-    header, start = place.groups()
-    order = "<" if header[:2] == b"II" else ">"
-    (start,) = struct.unpack(f"{order}I", start)
-    struct.pack_into(f"{order}H", data, place.end() + start, 0)
-    return True
+def _open_jpeg(data):
+    found = _IN_JPEG.search(data)
+    if found is None:
+        return None
+    for place, order, tag, _ in _read_shorts(data, found.end()):
+        if tag == _UNIT:
+            struct.pack_into(f"{order}H", data, place, _UNUSED)
+    return Image.open(io.BytesIO(data), formats=["JPEG"])
+
+
+def _open_avif(data):
+    """Open it as if its EXIF had no entries: AVIF has its own way to ask for turns."""
+    found = _IN_AVIF.search(data)
+    if found is None:
+        return None
+    order, start = _find_directory(data, found.end())
+    struct.pack_into(f"{order}H", data, start, 0)
+    return Image.open(io.BytesIO(data), formats=["AVIF"])
+
+
+def _find_directory(data, header):
+    order = "<" if data[header : header + 1] == b"I" else ">"
+    return order, header + struct.unpack_from(f"{order}I", data, header + 4)[0]
+
+
+def _read_shorts(data, header):
+    """Yield the place, byte order, tag and value of entries of one short number."""
+    order, start = _find_directory(data, header)
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    for place in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, length, value = struct.unpack_from(f"{order}HHIH", data, place)
+        if kind == _SHORT and length == 1:
+            yield place, order, tag, value

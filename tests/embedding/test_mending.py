@@ -67,6 +67,26 @@ def test_damaged_files_are_refused_as_before(cut):
     assert why_unreadable(data[:4] + where + data[8:]) is not None
 
 
+@pytest.mark.filterwarnings("ignore")  # of Pillow's, about what is broken
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(
+    "value", [(2, b"72 dpi\0"), (2, b"72\0"), (1, b"\7"), (7, b"7777")]
+)
+def test_resolution_in_a_unit_that_is_no_number_breaks_nothing(form, value):
+    stored = np.dstack([GREYS] * 3)
+    entries = {274: (3, (6,)), 282: value, 283: value, 296: (3, (3,))}
+    if form == "TIFF":
+        tags = {f"t{tag}": entry for tag, entry in entries.items()}
+        data = write_tiff([stored.tobytes()], (20, 12), [8] * 3, 2, **tags)
+    else:
+        file = io.BytesIO()
+        Image.fromarray(stored).save(file, form, exif=write_exif(entries), quality=95)
+        data = file.getvalue()
+    found = pixels(data)
+    assert found.shape == (20, 12, 3)
+    assert np.abs(found.astype(int) - np.rot90(stored, -1)).mean() < 3
+
+
 @pytest.mark.skipif(
     ".avif" not in Image.registered_extensions(), reason="this Pillow has no AVIF"
 )
