@@ -129,7 +129,8 @@ def _channels_last(array, is_tensor):
 def _refuse_type(source, dtype, shape):
     return (
         f"an image array must be uint8 with values from 0 to 255, got {dtype} of shape "
-        f"{shape}{_tell_values(source)}: {_conversion(dtype)}"
+        f"{shape}{_tell_values(source)}: {_conversion(dtype)}, or its file's path or "
+        "bytes"
     )
 
 
@@ -155,7 +156,10 @@ def _conversion(dtype):
 def _refuse_shape(shape):
     hint = ""
     if len(shape) == 3 and shape[2] == 2:
-        hint = ": for grey with alpha give PIL.Image.fromarray(x)"
+        hint = (
+            ": for grey with alpha give PIL.Image.fromarray(x), or its file's path or "
+            "bytes"
+        )
     elif len(shape) == 4:
         hint = ": for several images give list(x)"
     return f"an image array must have shape {_SHAPES}, got {shape}{hint}"
