@@ -142,7 +142,7 @@ def embed_dataset(
     if not isinstance(dataset, data.Dataset):
         raise TypeError(
             f"dataset must be a ray.data.Dataset. Got {type(dataset).__name__}: make "
-            "one with ray.data.read_parquet, read_images or from_pandas."
+            "one with ray.data.read_parquet, read_binary_files or from_pandas."
         )
     _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file)
     if path is not None and row_id is None:

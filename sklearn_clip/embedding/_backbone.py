@@ -19,7 +19,7 @@ from sklearn_clip.embedding._towers import (
 
 _PROBE_TEXT = "a photo of a cat"
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
-_DECODING = "draft-1"
+_DECODING = "draft-2"
 _BF16_UNITS = ("avx512_bf16", "amx_tile")
 # How near to fp32 a lower precision must be for "auto" to use it.
 _AUTO_COSINE = 0.999

@@ -11,7 +11,11 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from sklearn_clip.embedding._pixels import ORIENTATION, to_rgb
+from sklearn_clip.embedding._arrays import is_array, name_dtype, pixels_of
+from sklearn_clip.embedding._greys import check_decoder, stated_range
+from sklearn_clip.embedding._mending import open_picture
+from sklearn_clip.embedding._orientation import load_pixels, read_orientation
+from sklearn_clip.embedding._pixels import frame_extent, to_rgb
 
 _URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
@@ -32,7 +36,7 @@ def image_digest(source, root=None):
 
     Parameters
     ----------
-    source : str, os.PathLike, bytes, PIL.Image.Image or ndarray
+    source : str, os.PathLike, bytes, PIL.Image.Image, ndarray or torch.Tensor
         The image.
     root : str, os.PathLike or None, default=None
         Folder put before a relative path.
@@ -56,24 +60,25 @@ def image_digest(source, root=None):
     if isinstance(source, Image.Image):
         with _lock_of(source):
             return _picture_digest(source)
-    if isinstance(source, np.ndarray):
-        _check_array(source)
-        return _digest(b"array", repr(source.shape).encode(), source.tobytes())
+    if is_array(source):
+        pixels = pixels_of(source)
+        return _digest(b"array", repr(pixels.shape).encode(), pixels.tobytes())
     raise ValueError(_not_an_image(source))
 
 
 def decode_image(source, root=None, *, draft_side=None):
     """Decode an image to RGB as a person would see it on a white page.
 
-    EXIF orientation is applied, transparent pixels are composed over white, 16-bit
-    greys are scaled to 8 bits. Of an animated file the first frame is taken, of an
-    animated PIL image the frame it stands at.
+    The orientation of EXIF is applied, whatever else stands there. Transparent pixels
+    are composed over white. Pixels of more than 8 bits are scaled by what the file or
+    the type states to be black and white. Of an animated file the first frame is taken,
+    of an animated PIL image the frame it stands at.
 
     Parameters
     ----------
-    source : str, os.PathLike, bytes, PIL.Image.Image or ndarray
-        A path, an encoded file, a PIL image, or a uint8 array of shape (h, w),
-        (h, w, 3) or (h, w, 4).
+    source : str, os.PathLike, bytes, PIL.Image.Image, ndarray or torch.Tensor
+        A path, an encoded file, a PIL image, or an array of uint8 or uint16 of shape
+        (h, w), or with 1, 3 or 4 channels last or first.
     root : str, os.PathLike or None, default=None
         Folder put before a relative path.
     draft_side : int or None, default=None
@@ -88,7 +93,8 @@ def decode_image(source, root=None, *, draft_side=None):
     Raises
     ------
     ValueError
-        If the source is a URL, no kind of image, or has pixels without a known range.
+        If the source is a URL, no kind of image, has pixels without a known range, or
+        is of a kind that Pillow is known to decode wrongly.
     OSError
         If the file cannot be read or is no image Pillow knows.
     """
@@ -96,17 +102,17 @@ def decode_image(source, root=None, *, draft_side=None):
         path = resolve_path(source, root)
         if path.is_dir():
             raise IsADirectoryError("it is a folder, not an image file")
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, bytes | bytearray | memoryview):
-        with Image.open(io.BytesIO(source)) as picture:
+        with open_picture(io.BytesIO(source)) as picture:
             return to_rgb(_draft(picture, draft_side), draft_side)
     if isinstance(source, Image.Image):
         with _lock_of(source):
             return to_rgb(source, draft_side)
-    if isinstance(source, np.ndarray):
-        _check_array(source)
-        return to_rgb(Image.fromarray(source), draft_side)
+    if is_array(source):
+        pixels = np.ascontiguousarray(pixels_of(source))
+        return to_rgb(Image.fromarray(pixels), draft_side)
     raise ValueError(_not_an_image(source))
 
 
@@ -127,8 +133,9 @@ def describe_image(source):
         return repr(os.fspath(source))
     if isinstance(source, bytes | bytearray | memoryview):
         return f"<{len(source)} bytes>"
-    if isinstance(source, np.ndarray):
-        return f"<array of shape {source.shape}, {source.dtype}>"
+    if is_array(source):
+        kind = "array" if isinstance(source, np.ndarray) else type(source).__name__
+        return f"<{kind} of shape {tuple(source.shape)}, {name_dtype(source)}>"
     return f"<{type(source).__name__}>"
 
 
@@ -256,14 +263,19 @@ def _lock_of(picture):
 
 
 def _picture_digest(picture):
-    pixels = picture.tobytes()  # reads the file, and so all that `info` will hold
+    check_decoder(picture)
+    grey = stated_range(picture)
+    load_pixels(picture)  # reads the file, and so all that `info` will hold
+    pixels = picture.tobytes()
     palette = picture.getpalette("RGBA") if picture.mode in ("P", "PA") else None
     frame = (
         picture.mode,
         picture.size,
         palette,
         picture.info.get("transparency"),
-        picture.getexif().get(ORIENTATION),
+        read_orientation(picture),
+        grey,
+        frame_extent(picture),
     )
     return _digest(b"pil", repr(frame).encode(), pixels)
 
@@ -273,19 +285,6 @@ def _digest(*parts):
     for part in parts:
         hasher.update(part)
     return hasher.digest()
-
-
-def _check_array(array):
-    if array.dtype != np.uint8:
-        raise ValueError(
-            f"an image array must be uint8 with values from 0 to 255, got {array.dtype}"
-        )
-    channels_ok = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if not channels_ok or 0 in array.shape:
-        raise ValueError(
-            "an image array must have shape (h, w), (h, w, 3) or (h, w, 4), got "
-            f"{array.shape}"
-        )
 
 
 def _not_an_image(source):

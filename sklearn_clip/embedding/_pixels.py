@@ -3,10 +3,13 @@
 import os
 import threading
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
-ORIENTATION = 0x0112  # the EXIF tag
+from sklearn_clip.embedding._greys import check_decoder, scale_grey, stated_range
+from sklearn_clip.embedding._orientation import read_orientation, turn_upright
+from sklearn_clip.embedding._transparency import load_with_key
+
 # Pictures of so many pixels are decoded one at a time: a hundred megapixels are most of
 # a gigabyte with their copies, and there may be eight threads.
 _LARGE = 2**25
@@ -41,7 +44,8 @@ def to_rgb(picture, side=None):
     Raises
     ------
     ValueError
-        If it has no pixels, or pixels without a known range.
+        If it has no pixels, pixels without a known range, or is of a kind that Pillow
+        is known to decode wrongly.
     """
     if picture.width * picture.height < _LARGE:
         return _compose(picture)
@@ -54,18 +58,25 @@ def to_rgb(picture, side=None):
 def _compose(picture):
     if 0 in picture.size:
         raise ValueError(f"it has no pixels, its size is {picture.size}")
-    picture.load()  # the orientation may stand behind the pixels
-    if picture.getexif().get(ORIENTATION, 1) != 1:  # spares a copy
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F":
-        raise ValueError("its pixels are floats, whose range is not known")
-    if picture.mode.startswith("I"):
-        grey = np.asarray(picture, dtype=np.int64).clip(0, 65535)
-        # 16-bit greys: 65535 is white, and 65535 / 257 = 255. Mode "I" has no range of
-        # its own; values that fit in 8 bits are 8-bit greys, not a black page.
-        if picture.mode != "I" or grey.max() > 255:
-            grey = grey // 257
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    check_decoder(picture)
+    grey = stated_range(picture)
+    transparent = load_with_key(picture)
+    page = _lay_on_white(picture, grey, transparent)
+    extent = frame_extent(picture)
+    if extent is not None:
+        frame, page = page.crop(extent), Image.new("RGB", page.size, "white")
+        page.paste(frame, extent)
+    # Last, as it may stand behind the pixels, and turns three channels at the most.
+    return turn_upright(page, read_orientation(picture))
+
+
+def _lay_on_white(picture, grey, transparent):
+    if grey is not None:
+        picture = scale_grey(picture, *grey)
+    if transparent is not None:
+        picture = picture.convert("RGB")
+        picture.paste("white", mask=Image.fromarray(transparent))
+        return picture
     if picture.mode in ("La", "RGBa"):  # premultiplied
         picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
     if picture.has_transparency_data:
@@ -74,3 +85,24 @@ def _compose(picture):
         page.paste(picture, mask=picture.getchannel("A"))
         return page
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def frame_extent(picture):
+    """Tell which part of its page the first frame of a GIF covers.
+
+    Pillow fills the rest with the first colour of the palette, where one sees the page.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        The picture.
+
+    Returns
+    -------
+    tuple of int, or None
+        Left, top, right, bottom; None where it covers all, and for other pictures.
+    """
+    if not isinstance(picture, GifImageFile) or picture.tell() != 0:
+        return None
+    extent = tuple(picture.dispose_extent)
+    return None if extent == (0, 0, *picture.size) else extent

@@ -122,7 +122,7 @@ def _columns(X, names, modalities):
     index = index if hasattr(index, "dtype") else None  # list.index is a method
     if hasattr(X, "columns"):
         return _frame_columns(X, names, modalities), index
-    if isinstance(X, np.ndarray) and X.ndim >= 3:
+    if getattr(X, "ndim", 1) >= 3:  # an array or a tensor
         return {_only_modality(names, "images"): list(_image_array(X))}, index
     rows = X.to_list() if hasattr(X, "to_list") else list(X)
     if not rows:
@@ -186,8 +186,10 @@ def _pair_columns(rows, names, modalities):
             )
         place = names
     for position, row in enumerate(rows):
-        if not isinstance(row, tuple | list | np.ndarray) or len(row) != 2:
-            got = f"{len(row)} items" if hasattr(row, "__len__") else repr(row)
+        # An array of one number has no length, though it has the method.
+        sized = hasattr(row, "__len__") and getattr(row, "ndim", 1) > 0
+        if not isinstance(row, tuple | list | np.ndarray) or not sized or len(row) != 2:
+            got = f"{len(row)} items" if sized else repr(row)
             got = repr(row) if isinstance(row, str) else got
             raise ValueError(
                 f"Every row of X must be an (image, text) pair. Got {got} "
@@ -208,11 +210,12 @@ def _only_modality(names, what):
 
 
 def _image_array(X):
-    """Check that a stacked array is n images; a lone (h, w, 3) image is refused."""
-    if X.ndim != 4 or X.shape[3] not in (3, 4):
+    """Check that a stacked array is n images; a lone image is refused."""
+    if X.ndim != 4 or not {1, 3, 4} & {X.shape[1], X.shape[3]}:
         raise ValueError(
-            "An array of images must have shape (n, h, w, 3) or (n, h, w, 4). Got "
-            f"{X.shape}. For a single image give X[None]."
+            "An array of images must have shape (n, h, w, c) or (n, c, h, w) with 1, 3 "
+            f"or 4 channels c. Got {tuple(X.shape)}. For a single image give X[None], "
+            "for n grey ones X[:, None]."
         )
     return X
 
@@ -230,7 +233,7 @@ def _image_cell(value, row, cells):
     if _is_missing(value) or (isinstance(value, str) and not value):
         return []
     if isinstance(value, list | tuple) or (
-        isinstance(value, np.ndarray) and value.dtype == object
+        isinstance(value, np.ndarray) and value.dtype == object and value.ndim > 0
     ):
         return [v for v in value if not _is_missing(v) and not _is_empty(v)]
     if isinstance(value, int | float | bool | np.number | np.bool_):

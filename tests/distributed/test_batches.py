@@ -77,6 +77,23 @@ def test_batch_takes_the_tensors_that_read_images_makes(make_tiny, make_pictures
     )
 
 
+def test_batch_takes_grey_tensors_beside_colour(make_tiny, make_pictures):
+    from ray.data.block import BlockAccessor
+
+    arrays = [np.asarray(picture) for picture in make_pictures(2)]
+    arrays.append(arrays[0][..., 0])
+    tensors = np.empty(3, object)
+    # The shape that read_images gives a grey picture of a mixed folder.
+    tensors[:] = [arrays[0], arrays[1], arrays[2][None]]
+    block = BlockAccessor.batch_to_block({"image": tensors})
+    featurizer = make_tiny(text=None, on_error="nan")
+    out = make_batch(featurizer, image="image")(block)
+    assert out["failure"].null_count == 3
+    np.testing.assert_allclose(
+        features_of(out), featurizer.transform(arrays), atol=1e-6
+    )
+
+
 def test_unreadable_image_is_kept_with_its_reason(make_tiny, clipart, tmp_path):
     frame = clipart[0].head(3).copy()
     broken = tmp_path / "broken.webp"

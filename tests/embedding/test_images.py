@@ -95,14 +95,6 @@ def test_sixteen_bit_grey_equals_its_eight_bit_twin():
     expected = np.dstack([GREYS] * 3)
     assert np.array_equal(pixels(encoded(Image.fromarray(deep), "PNG")), expected)
     assert np.array_equal(pixels(encoded(Image.fromarray(deep), "TIFF")), expected)
-    whole = Image.fromarray(deep.astype(np.int32))
-    assert np.array_equal(pixels(whole), expected)
-
-
-def test_thirty_two_bit_grey_of_eight_bit_values_is_not_black():
-    source = Image.fromarray(GREYS.astype(np.int32))
-    assert source.mode == "I"
-    assert np.array_equal(pixels(source), pixels(Image.fromarray(GREYS)))
 
 
 @pytest.mark.parametrize(("mode", "premultiplied"), [("RGBA", "RGBa"), ("LA", "La")])
