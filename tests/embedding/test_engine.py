@@ -2,6 +2,7 @@
 
 import copy
 import sqlite3
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -248,7 +249,8 @@ def no_waiting(monkeypatch):
     def refuse(seconds):
         raise AssertionError("waited for an item that is still claimed")
 
-    monkeypatch.setattr(_engine.time, "sleep", refuse)
+    # The database waits for its file in a time of its own.
+    monkeypatch.setattr(_engine, "time", SimpleNamespace(sleep=refuse))
 
 
 @pytest.mark.usefixtures("no_waiting")
