@@ -20,7 +20,7 @@ ALLOWED = {
     "_featurizer": {"embedding", "fusion"},
     "_lazy": set(),
     "_shared": set(),
-    "datasets": set(),
+    "datasets": {"embedding"},
     "distributed": {"fusion"},
     "embedding": set(),
     "finetune": {
