@@ -11,9 +11,10 @@ _PREFIX = 16
 # The formats that Pillow decodes to pixels by itself. Not among them: PostScript, which
 # is handed to another program (EPS); what only such a program or a plug-in could draw
 # (WMF, BUFR, GRIB, HDF5, MPEG); measurements whose range is not known (FITS, MCIDAS,
-# SPIDER); IPTC, which opens whatever lies inside it; and IMT, which any text may be.
+# SPIDER); IPTC, which opens whatever lies inside it; IM, which Pillow gives up; IMT,
+# which any text may be.
 _READ = (
-    "AVIF BLP BMP CUR DCX DDS DIB FLI FTEX GBR GIF ICNS ICO IM JPEG JPEG2000 MPO MSP "
+    "AVIF BLP BMP CUR DCX DDS DIB FLI FTEX GBR GIF ICNS ICO JPEG JPEG2000 MPO MSP "
     "PCD PCX PIXAR PNG PPM PSD QOI SGI SUN TGA TIFF WEBP XBM XPM XVTHUMB"
 )
 _FORMATS = frozenset(_READ.split())
@@ -95,6 +96,7 @@ _OTHERS = (
     (0, b"\x76\x2f\x31\x01", "OpenEXR: map its tones to 8 bits and save it as PNG"),
     (0, b"#?RADIANCE", "Radiance HDR: map its tones to 8 bits and save it as PNG"),
     (0, b"#?RGBE", "Radiance HDR: map its tones to 8 bits and save it as PNG"),
+    (0, b"Image type: ", "IM, an old format: save it as PNG"),
     (0, b"gimp xcf", "a file of GIMP: " + _EXPORT),
     (0, b"8BPS\0\x02", "a large file of Photoshop (PSB): " + _EXPORT),
     (0, b"AT&TFORM", "DjVu: convert its pages to PNG, with ddjvu for instance"),

@@ -18,7 +18,7 @@ _SMALL = 2**16
 _LARGE = 2**22
 # Reads that find a header, at the most; some of Pillow's readers look for the next mark
 # byte by byte, for hours in a file of many gigabytes of zeros.
-_MOST_READS = 2**20
+_MOST_READS = 2**18
 _LONGEST_LINE = 2**16
 _LONGEST_PATH = 1024  # bytes that may be a path
 _KINDS = {

@@ -28,6 +28,7 @@ class ShapeBound:
 
     def __init__(self, steps):
         self._target = _target_size(steps)
+        self._resample = _resampling(steps)
         crops = (step.size for step in steps if isinstance(step, CenterCrop))
         self._crop = next(crops, None)
         pads = (step.fill for step in steps if isinstance(step, CenterCropOrPad))
@@ -51,7 +52,10 @@ class ShapeBound:
             return picture
         if self._crop is not None:
             return self._cut(picture)
-        return self._squash(picture) if self._fill is None else self._pad(picture)
+        if self._fill is not None:
+            return self._pad(picture)
+        # One side alone does not say what the other becomes.
+        return self._squash(picture) if len(self._target) == 2 else picture
 
     def _cut(self, picture):
         """Cut away most of what the crop would, at no more pixels than it needs."""
@@ -61,22 +65,27 @@ class ShapeBound:
         kept = 2 * short * max(self._crop) // min(self._target)
         width, height = (min(side, kept) for side in picture.size)
         left, top = (picture.width - width) // 2, (picture.height - height) // 2
-        factor = self._factor(short)
+        factor = max(short // (_OVERSAMPLING * max(self._target)), 1)
         return picture.reduce(factor, (left, top, left + width, top + height))
 
     def _squash(self, picture):
-        """Shrink either side by itself, as squashing to a square does."""
-        return picture.reduce(tuple(map(self._factor, picture.size)))
+        """Shrink to the target, by averages of blocks before the filter."""
+        # Gives what the resizing gives, which then has nothing left to do.
+        size = (self._target[-1], self._target[0])
+        return picture.resize(size, self._resample, reducing_gap=_OVERSAMPLING)
 
     def _pad(self, picture):
         """Shrink both sides alike, and add some of what the padding would."""
-        factor = self._factor(max(picture.size))
-        covered = min(min(picture.size) / factor, 1)
-        picture = picture.reduce(tuple(min(factor, side) for side in picture.size))
-        if covered < 1:
-            # A line thinner than one of the blocks of pixels fills a part of it, the
-            # padding fills the rest: mean = covered * line + (1 - covered) * padding.
-            page = Image.new("RGB", picture.size, (self._fill,) * 3)
+        scale = _OVERSAMPLING * max(self._target) / max(picture.size)
+        if scale < 1 / 2:
+            size = tuple(max(round(scale * side), 1) for side in picture.size)
+            covered = min(scale * min(picture.size), 1)
+            picture = picture.resize(
+                size, Image.Resampling.BOX, reducing_gap=_OVERSAMPLING
+            )
+            # A line thinner than one pixel fills a part of it, the padding the rest:
+            # mean = covered * line + (1 - covered) * padding.
+            page = Image.new("RGB", size, (self._fill,) * 3)
             picture = Image.blend(page, picture, covered)
         short = -(-max(picture.size) // MAX_ASPECT)
         size = max(picture.width, short), max(picture.height, short)
@@ -85,10 +94,6 @@ class ShapeBound:
         page.paste(picture, corner)
         return page
 
-    def _factor(self, side):
-        """Pixels of a side that may be averaged to one."""
-        return max(side // (_OVERSAMPLING * max(self._target)), 1)
-
 
 def _target_size(steps):
     """Sides that the resizing aims at; None if the first step is no resizing."""
@@ -96,3 +101,10 @@ def _target_size(steps):
         return None
     size = steps[0].size
     return (size,) if isinstance(size, int) else tuple(size)
+
+
+def _resampling(steps):
+    """Filter of the resizing, by the name that torchvision and Pillow share."""
+    mode = getattr(steps[0], "interpolation", None) if steps else None
+    name = getattr(mode, "name", "BICUBIC")
+    return Image.Resampling.__members__.get(name, Image.Resampling.BICUBIC)
