@@ -18,7 +18,7 @@ from sklearn_clip.embedding._opening import (
 from sklearn_clip.embedding._pixels import ORIENTATION, to_rgb
 
 _DIGEST_BYTES = 16
-_CHUNK = 2**20  # bytes of a file that are in memory while it is hashed
+_CHUNK = 2**16  # bytes of a file that are in memory while it is hashed
 # Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests = {}
 _MOST_DIGESTS = 10**6
