@@ -122,7 +122,7 @@ _REDUCED, _SUB_IMAGES = 0x00FE, 0x014A
 
 
 def begins_clearly(head):
-    """Whether a file is JPEG, PNG, GIF or WebP, whole or damaged, and nothing else.
+    """Whether a file is JPEG, PNG, GIF, WebP or AVIF, whole or damaged, no other.
 
     Parameters
     ----------
@@ -135,7 +135,8 @@ def begins_clearly(head):
         Whether it is.
     """
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith(_CLEAR)
+    avif = head[4:12] in (b"ftypavif", b"ftypavis")
+    return webp or avif or head.startswith(_CLEAR)
 
 
 def readers(head, *, plugins_only=False):

@@ -18,8 +18,8 @@ _SMALL = 2**16
 _LARGE = 2**22
 # Reads that find a header, at the most; some of Pillow's readers look for the next mark
 # byte by byte, for hours in a file of many gigabytes of zeros.
-_MOST_READS = 2**18
-_LONGEST_LINE = 2**16
+_MOST_READS = 2**16
+_LONGEST_LINE = 2**12
 _LONGEST_PATH = 1024  # bytes that may be a path
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -102,8 +102,8 @@ def open_encoded(source, root=None):
     Yields
     ------
     file object
-        The bytes. Small files, and those that begin as JPEG, PNG, GIF or WebP do, may
-        still turn out to be no picture.
+        The bytes. Small files, and those that begin as JPEG, PNG, GIF, WebP or AVIF
+        do, may still turn out to be no picture.
 
     Raises
     ------
@@ -113,8 +113,11 @@ def open_encoded(source, root=None):
     with _open_source(source, root) as file:
         head = _read_head(file)
         size = file.seek(0, os.SEEK_END)
-        clear = _formats.begins_clearly(head) and size <= _LARGE
-        if _formats.name_other(head) is not None or not (clear or size <= _SMALL):
+        if _formats.name_other(head) is None:
+            doubtful = size > _SMALL and not _formats.begins_clearly(head)
+        else:  # nobody reads it, unless a plug-in does
+            doubtful = not _formats.readers(head, plugins_only=True)[0]
+        if doubtful or size > _LARGE:
             with _identify(file):
                 pass
         file.seek(0)
@@ -253,4 +256,4 @@ def _name_path(head):
     )
     if not name.isprintable() or not (likely or os.path.isfile(name)):
         return None
-    return f"but like the path {name!r}: of a path as bytes give os.fsdecode(path)"
+    return f"it looks like the path {name!r}: of one in bytes give os.fsdecode(path)"

@@ -237,6 +237,23 @@ def test_plugin_that_is_registered_reads_its_files(name, register, tmp_path):
     assert "PDF" in why_unreadable(b"%PDF-1.7\n")
 
 
+def test_files_are_not_opened_to_be_hashed_where_their_beginning_says_enough(
+    register, monkeypatch
+):
+    def fail(file, name):
+        raise AssertionError("not to be opened")
+
+    register("PLAIN", fail, lambda prefix: prefix[4:12] == b"ftypheic")
+    monkeypatch.setattr(Image, "open", fail)
+    pictures = [OTHERS["heic"][0] + bytes(2**17)]
+    noise = np.random.default_rng(0).integers(0, 256, (250, 250, 3), dtype=np.uint8)
+    for form in ("PNG", "JPEG", "WEBP", "AVIF"):
+        if form in Image.SAVE:
+            pictures.append(encoded(form, Image.fromarray(noise), quality=100))
+    assert all(len(data) > 2**16 for data in pictures[:2])
+    assert {len(image_digest(data)) for data in pictures} == {16}
+
+
 def test_plugin_may_take_the_place_of_a_reader_of_pillow(register):
     register("EPS", PlainFile, lambda prefix: prefix.startswith(b"%!"))
     assert decode_image(OTHERS["eps"][0]).size == (8, 6)
