@@ -337,7 +337,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         if self.image is None:
             return []
         cells = self._cells(X, ("image",))
-        return embedding.find_unreadable(cells.image, self.image_root)
+        remarks = []
+        found = embedding.find_unreadable(cells.image, self.image_root, remarks=remarks)
+        embedding.report_remarks(remarks, cells)
+        return found
 
     def cache_info(self):
         """Count the embeddings in the store and how this process used them.
@@ -428,10 +431,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 column = [
                     [c for t in cell for c in backbone.chunk_text(t)] for cell in column
                 ]
+            remarks = []
             vectors[modality], unread, failures = embedding.embed_column(
                 column,
                 modality,
                 backbone,
+                remarks=remarks,
                 normalize=self.normalize,
                 store=embedding.open_store(self.cache),
                 root=self.image_root,
@@ -440,6 +445,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 stop_on_failure=self.on_error == "raise",
                 verbose=self.verbose,
             )
+            embedding.report_remarks(remarks, cells)
             if failures:
                 self.failed_rows_ = failures
                 embedding.report_unreadable(

@@ -21,7 +21,7 @@ ALLOWED = {
     "_featurizer": {"embedding", "fusion"},
     "_lazy": set(),
     "_shared": set(),
-    "datasets": set(),
+    "datasets": {"embedding"},
     "distributed": {"fusion"},
     "embedding": set(),
     "finetune": {

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -151,17 +150,17 @@ def _open(png):
     """Decode a PNG to RGBA; None if it is oversized or shows nothing."""
     from PIL import Image
 
-    with warnings.catch_warnings():
-        # PIL warns of large pictures and refuses larger ones by their header.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    from sklearn_clip.embedding import listen, open_image
+
+    # PIL warns of large pictures and refuses larger ones by their header.
+    with listen():
         try:
-            opened = Image.open(png)
+            with open_image(png) as opened:
+                if opened.width * opened.height > _MAX_PIXELS:
+                    return None
+                picture = opened.convert("RGBA")
         except Image.DecompressionBombError:
             return None
-        with opened:
-            if opened.width * opened.height > _MAX_PIXELS:
-                return None
-            picture = opened.convert("RGBA")
     return picture if picture.getextrema()[3][1] else None
 
 

@@ -37,7 +37,9 @@ def encode(path):
     """
     from PIL import Image
 
-    with Image.open(path) as opened:
+    from sklearn_clip.embedding import open_image
+
+    with open_image(path) as opened:
         picture = opened.convert("RGBA")
     picture = picture.crop(picture.getchannel("A").getbbox())
     scale = _LONGEST_SIDE / max(picture.size)

@@ -7,11 +7,12 @@ import numpy as np
 
 from sklearn_clip.embedding._engine import embed
 from sklearn_clip.embedding._images import why_unreadable
+from sklearn_clip.embedding._remarks import listen
 
 _BLOCK = 8192  # images that wait for a thread at once
 
 
-def embed_column(column, kind, backbone, *, normalize, **options):
+def embed_column(column, kind, backbone, *, normalize, remarks=None, **options):
     """Embed a column of cells.
 
     Parameters
@@ -24,6 +25,9 @@ def embed_column(column, kind, backbone, *, normalize, **options):
         The model.
     normalize : bool
         L2-normalise the items, and the mean of several.
+    remarks : list or None, default=None
+        Gets a tuple (row, source, list of (category, text)) for every image that was
+        read with a warning. None drops the warnings.
     **options
         Handed on to `embed`.
 
@@ -38,14 +42,17 @@ def embed_column(column, kind, backbone, *, normalize, **options):
     """
     lengths = [len(cell) for cell in column]
     flat = [item for cell in column for item in cell]
-    vectors, broken = embed(flat, kind, backbone, **options)
+    heard = {}
+    vectors, broken = embed(flat, kind, backbone, remarks=heard, **options)
     owner = np.repeat(np.arange(len(column)), lengths)
+    if remarks is not None:
+        remarks += [(int(owner[i]), flat[i], said) for i, said in heard.items()]
     failures = [(int(owner[i]), flat[i], why) for i, why in broken.items()]
     rows, unread = pool_cells(lengths, vectors, broken, normalize=normalize)
     return rows, unread, failures
 
 
-def find_unreadable(column, root=None):
+def find_unreadable(column, root=None, *, remarks=None):
     """Read and decode every image of a column.
 
     Parameters
@@ -54,6 +61,9 @@ def find_unreadable(column, root=None):
         The images of each row.
     root : str, os.PathLike or None, default=None
         Folder put before relative paths.
+    remarks : list or None, default=None
+        Gets a tuple (row, source, list of (category, text)) for every image that was
+        read with a warning. None drops the warnings.
 
     Returns
     -------
@@ -61,17 +71,25 @@ def find_unreadable(column, root=None):
         Those that cannot be read.
     """
     items = [(row, item) for row, cell in enumerate(column) for item in cell]
-    found = []
+    found, heard = [], []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(items), _BLOCK):
             block = items[start : start + _BLOCK]
-            reasons = pool.map(lambda pair: why_unreadable(pair[1], root), block)
-            found += [
-                (row, item, reason)
-                for (row, item), reason in zip(block, reasons, strict=True)
-                if reason is not None
-            ]
+            tried = pool.map(lambda pair: _try_to_read(pair[1], root), block)
+            for (row, item), (reason, said) in zip(block, tried, strict=True):
+                if reason is not None:
+                    found.append((row, item, reason))
+                elif said:
+                    heard.append((row, item, said))
+    if remarks is not None:
+        remarks += heard
     return found
+
+
+def _try_to_read(item, root):
+    """Why an image cannot be read, None if it can, and what was said meanwhile."""
+    with listen() as said:
+        return why_unreadable(item, root), said
 
 
 def unit_rows(vectors):

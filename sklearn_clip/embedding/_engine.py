@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.embedding import _images
+from sklearn_clip.embedding._failures import attempt
 from sklearn_clip.embedding._steps import DIGEST_BYTES, ImageSteps, TextSteps
 from sklearn_clip.embedding._streams import open_pool, open_streams
 
@@ -38,6 +38,7 @@ def embed(
     batch_size="auto",
     num_workers="auto",
     stop_on_failure=False,
+    remarks=None,
     verbose=0,
 ):
     """Embed items in order, encoding only what the store does not hold.
@@ -61,6 +62,9 @@ def embed(
     stop_on_failure : bool
         Return after the first batch with an item that cannot be read, instead of
         hours later; what was encoded until then is in the store.
+    remarks : dict or None, default=None
+        Is filled with the positions of images that were read with a warning, and lists
+        of (category, text). None drops the warnings.
     verbose : int
         Above 0, shows a progress bar.
 
@@ -88,7 +92,7 @@ def embed(
         ) as progress,
         ThreadPoolExecutor(max(num_workers, 1)) as pool,
     ):
-        digests, failures = _digest_all(steps, items, pool)
+        digests, failures, heard = _digest_all(steps, items, pool)
         vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
         if failures and stop_on_failure:
             return vectors, failures
@@ -106,6 +110,11 @@ def embed(
                 progress.update(len(positions))
         for number, reason in run.broken.items():
             failures.update(dict.fromkeys(places.of([number])[0].tolist(), reason))
+        for number, said in run.heard.items():
+            heard.update(dict.fromkeys(places.of([number])[0].tolist(), said))
+    if remarks is not None:
+        # Of what could not be read the reason says enough.
+        remarks |= {place: heard[place] for place in sorted(heard.keys() - failures)}
     return vectors, dict(sorted(failures.items()))
 
 
@@ -229,12 +238,15 @@ class _Batch:
         These items, prepared.
     broken : dict of int to str
         Items that could not be decoded, and why.
+    heard : dict of int to list
+        Items that were decoded with a warning, and what was said.
     """
 
     written: dict
     numbers: list
     content: object
     broken: dict
+    heard: dict
 
 
 class _Run:
@@ -259,6 +271,8 @@ class _Run:
     ----------
     broken : dict of int to str
         Items that could not be decoded, and why.
+    heard : dict of int to list
+        Items that were decoded with a warning, and what was said.
     """
 
     def __init__(self, steps, shelf, items, places, device, pool):
@@ -271,6 +285,7 @@ class _Run:
         self._pool = pool
         self._waiting = []
         self.broken = {}
+        self.heard = {}
 
     def __call__(self, stop_on_failure):
         """Yield (item numbers, their vectors, whether from the store) as they come."""
@@ -311,6 +326,7 @@ class _Run:
                     under_way.append(streams.submit(self._encode_fed, feed))
                 batch, rows = under_way.popleft()()
                 self.broken |= batch.broken
+                self.heard |= batch.heard
                 if batch.written:
                     yield (
                         list(batch.written),
@@ -340,8 +356,10 @@ class _Run:
             mine,
             self._pool if self._steps.in_threads else None,
         )
-        ready, broken = {}, {}
-        for number, (item, reason) in zip(mine, prepared, strict=True):
+        ready, broken, heard = {}, {}, {}
+        for number, (item, reason, remarks) in zip(mine, prepared, strict=True):
+            if remarks:
+                heard[number] = remarks
             if reason is None:
                 ready[number] = item
             else:
@@ -354,6 +372,7 @@ class _Run:
             numbers=list(ready),
             content=self._steps.collate(content) if ready else content,
             broken=broken,
+            heard=heard,
         )
 
     def _encode(self, content):
@@ -381,34 +400,26 @@ class _Run:
 
 
 def _digest_all(steps, items, pool):
-    """Hash every item: an array of digests, and what could not be read, and why."""
+    """Hash every item: an array of digests, what could not be read, what was said."""
     digests = np.zeros((len(items), DIGEST_BYTES), dtype=np.uint8)
-    failures = {}
+    failures, heard = {}, {}
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
         done = _attempt_all(steps.digest, block, pool if steps.in_threads else None)
-        for place, (digest, reason) in enumerate(done, start=start):
+        for place, (digest, reason, remarks) in enumerate(done, start=start):
+            if remarks:
+                heard[place] = remarks
             if reason is None:
                 digests[place] = np.frombuffer(digest, dtype=np.uint8)
             else:
                 failures[place] = reason
-    return digests, failures
+    return digests, failures, heard
 
 
 def _attempt_all(function, items, pool):
     """Call for each item, in threads if there is a pool."""
     apply = map if pool is None else pool.map
-    return apply(lambda item: _attempt(function, item), items)
-
-
-def _attempt(function, item):
-    """Call and return ``(result, None)``, or ``(None, reason)`` for a broken item."""
-    try:
-        return function(item), None
-    except MemoryError:
-        raise
-    except Exception as exc:  # Pillow's readers raise nearly anything on mutated files
-        return None, _images.explain_failure(exc)
+    return apply(lambda item: attempt(function, item), items)
 
 
 def _is_out_of_memory(exc):

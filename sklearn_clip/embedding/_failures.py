@@ -1,9 +1,44 @@
-"""What is said of items that are missing or cannot be read."""
+"""What is said of items that are missing, cannot be read, or are read with a doubt."""
 
 import numpy as np
+from PIL import Image
 
 from sklearn_clip._shared import ImageDecodeError, warn_user
-from sklearn_clip.embedding._images import describe_image
+from sklearn_clip.embedding._images import describe_image, explain_failure
+from sklearn_clip.embedding._remarks import listen
+
+
+def attempt(function, item):
+    """Do something with an image that may be broken.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the item.
+    item : object
+        The image.
+
+    Returns
+    -------
+    result : object
+        What the function returned; None if it could not.
+    reason : str or None
+        Why it could not.
+    remarks : list of tuple (category, text)
+        What was warned of meanwhile.
+
+    Raises
+    ------
+    MemoryError
+        If anything but the image itself lacks memory.
+    """
+    with listen() as remarks:
+        try:
+            return function(item), None, remarks
+        except MemoryError:
+            raise
+        except Exception as exc:  # readers raise nearly anything on mutated files
+            return None, explain_failure(exc), remarks
 
 
 def refuse_missing(cells, present):
@@ -65,3 +100,43 @@ def report_unreadable(failures, cells, *, on_error, of_rows=True):
         f"(first: {first}). A row without another image gets {on_error} in its place. "
         "See failed_rows_.",
     )
+
+
+def report_remarks(remarks, cells):
+    """Warn once of the images whose readers had something to remark.
+
+    Parameters
+    ----------
+    remarks : list of tuple (row, source, list of (category, text))
+        The images and what was said of each.
+    cells : Cells
+        The rows.
+    """
+    bombs = [_said(item, bombs=True) for item in remarks]
+    others = [_said(item, bombs=False) for item in remarks]
+    # A category of its own, of which people make an error to set a limit.
+    for category, found in (
+        (Image.DecompressionBombWarning, [item for item in bombs if item[2]]),
+        (UserWarning, [item for item in others if item[2]]),
+    ):
+        if not found:
+            continue
+        row, source, texts = found[0]
+        more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+        rows = sorted({row for row, _, _ in found} - {row})
+        also = f"; also row{'s' if len(rows) > 1 else ''} " if rows else ""
+        also += ", ".join(map(str, rows[:5])) + " ..." * (len(rows) > 5)
+        warn_user(
+            f"{len(found)} image{'s were' if len(found) > 1 else ' was'} read with a "
+            f"warning (first: {cells.name_row(row)}, {describe_image(source)}: "
+            f"{texts[0].rstrip('. ')}{more}{also}). See whether they look as they "
+            "should.",
+            category,
+        )
+
+
+def _said(item, *, bombs):
+    """Keep the texts of one image that are, or are not, about too many pixels."""
+    row, source, said = item
+    bomb = Image.DecompressionBombWarning
+    return row, source, [text for kind, text in said if issubclass(kind, bomb) is bombs]

@@ -1,11 +1,9 @@
 """One image, in any accepted form, to one RGB picture and to one content digest."""
 
+import contextlib
 import hashlib
-import io
 import os
-import re
 import threading
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,12 +11,17 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from sklearn_clip.embedding._arrays import is_array, name_dtype, pixels_of
 from sklearn_clip.embedding._greys import check_decoder, stated_range
-from sklearn_clip.embedding._mending import open_picture
+from sklearn_clip.embedding._opening import (
+    check_opened,
+    open_encoded,
+    open_image,
+    resolve_path,
+)
 from sklearn_clip.embedding._orientation import load_pixels, read_orientation
 from sklearn_clip.embedding._pixels import frame_extent, to_rgb
 
-_URL = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 _DIGEST_BYTES = 16
+_CHUNK = 2**16  # bytes of a file that are in memory while it is hashed
 # Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests = {}
 _MOST_DIGESTS = 10**6
@@ -51,18 +54,21 @@ def image_digest(source, root=None):
     ValueError
         If the source is a URL or no kind of image.
     OSError
-        If a file cannot be read.
+        If a file cannot be read, is no regular file or is clearly no picture, or if
+        there is not enough memory for it.
     """
-    if isinstance(source, str | os.PathLike):
-        return _file_digest(resolve_path(source, root))
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _digest(b"file", bytes(source))
-    if isinstance(source, Image.Image):
-        with _lock_of(source):
-            return _picture_digest(source)
-    if is_array(source):
-        pixels = pixels_of(source)
-        return _digest(b"array", repr(pixels.shape).encode(), pixels.tobytes())
+    with _memory_of_one():
+        if isinstance(source, str | os.PathLike):
+            return _file_digest(resolve_path(source, root))
+        if isinstance(source, bytes | bytearray | memoryview):
+            return _encoded_digest(bytes(source))
+        if isinstance(source, Image.Image):
+            with _lock_of(source):
+                check_opened(source)
+                return _picture_digest(source)
+        if is_array(source):
+            pixels = pixels_of(source)
+            return _digest(b"array", repr(pixels.shape).encode(), pixels.tobytes())
     raise ValueError(_not_an_image(source))
 
 
@@ -96,24 +102,30 @@ def decode_image(source, root=None, *, draft_side=None):
         If the source is a URL, no kind of image, has pixels without a known range, or
         is of a kind that Pillow is known to decode wrongly.
     OSError
-        If the file cannot be read or is no image Pillow knows.
+        If the file cannot be read, is no regular file or no picture of a format that
+        is read, or if there is not enough memory for it.
     """
-    if isinstance(source, str | os.PathLike):
-        path = resolve_path(source, root)
-        if path.is_dir():
-            raise IsADirectoryError("it is a folder, not an image file")
-        with open_picture(path) as picture:
-            return to_rgb(_draft(picture, draft_side), draft_side)
-    if isinstance(source, bytes | bytearray | memoryview):
-        with open_picture(io.BytesIO(source)) as picture:
-            return to_rgb(_draft(picture, draft_side), draft_side)
-    if isinstance(source, Image.Image):
-        with _lock_of(source):
-            return to_rgb(source, draft_side)
-    if is_array(source):
-        pixels = np.ascontiguousarray(pixels_of(source))
-        return to_rgb(Image.fromarray(pixels), draft_side)
+    with _memory_of_one():
+        if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+            with open_image(source, root) as picture:
+                return to_rgb(_draft(picture, draft_side), draft_side)
+        if isinstance(source, Image.Image):
+            with _lock_of(source):
+                check_opened(source)
+                return to_rgb(source, draft_side)
+        if is_array(source):
+            pixels = np.ascontiguousarray(pixels_of(source))
+            return to_rgb(Image.fromarray(pixels), draft_side)
     raise ValueError(_not_an_image(source))
+
+
+@contextlib.contextmanager
+def _memory_of_one():
+    """Make a picture that does not fit into memory one that cannot be read."""
+    try:
+        yield
+    except MemoryError as exc:
+        raise OSError("it needs more memory than there is") from exc
 
 
 def describe_image(source):
@@ -158,19 +170,9 @@ def explain_failure(exc):
         return "it is a folder, not an image file"
     if isinstance(exc, PermissionError):
         return "no permission to read the file"
-    if isinstance(exc, Image.UnidentifiedImageError):
-        return "it is not an image of a known format" + _hint_at_plugin(exc)
     if isinstance(exc, Image.DecompressionBombError):
         return f"{exc} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)"
     return str(exc) or type(exc).__name__
-
-
-def _hint_at_plugin(exc):
-    """Say what reads the pictures of telephones, if that is what it is by its name."""
-    named = str(exc).lower().rstrip("')\"")  # it ends in the path
-    if not named.endswith((".heic", ".heif")):
-        return ""
-    return " (Pillow reads HEIC after pillow_heif.register_heif_opener())"
 
 
 def why_unreadable(source, root=None):
@@ -197,41 +199,8 @@ def why_unreadable(source, root=None):
     return None
 
 
-def resolve_path(source, root):
-    """Put `root` before a relative path, and refuse a URL.
-
-    Parameters
-    ----------
-    source : str or os.PathLike
-        The path as given.
-    root : str, os.PathLike or None
-        Folder of relative paths; None for the working directory.
-
-    Returns
-    -------
-    pathlib.Path
-        The path to open.
-
-    Raises
-    ------
-    ValueError
-        If the source is a URL.
-    """
-    name = os.fspath(source)
-    if isinstance(name, bytes):
-        name = os.fsdecode(name)
-    if _URL.match(name):
-        raise ValueError(
-            "it is a URL, and sklearn-clip fetches nothing on its own: download the "
-            "file and give its path or its bytes"
-        )
-    return Path(name) if root is None else Path(root) / name
-
-
 def _file_digest(path):
     stat = path.stat()
-    if path.is_dir():
-        raise IsADirectoryError(str(path))
     # The time of the last change of status cannot be set back as that of the content
     # can, by a copy that keeps times.
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
@@ -239,12 +208,20 @@ def _file_digest(path):
     with _file_digests_lock:
         seen, digest = _file_digests.get(name, (None, None))
     if seen != identity:
-        digest = _digest(b"file", path.read_bytes())
+        digest = _encoded_digest(path)
         with _file_digests_lock:
             if len(_file_digests) >= _MOST_DIGESTS:
                 _file_digests.clear()
             _file_digests[name] = identity, digest
     return digest
+
+
+def _encoded_digest(source):
+    hasher = hashlib.blake2b(b"file", digest_size=_DIGEST_BYTES)
+    with open_encoded(source) as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.digest()
 
 
 def _renew_locks():

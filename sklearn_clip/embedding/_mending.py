@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from sklearn_clip.embedding._greys import stated_range
 
 _HEAD = 16
+_MOST = 2**26  # bytes of a file that is read whole to be mended
 _PHOTOMETRIC, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 262, 0, 1
 _UNIT, _NO_UNIT, _UNUSED = 296, 1, 0xFFFF
 _SHORT = 3
@@ -20,7 +21,7 @@ _IN_JPEG = re.compile(rb"Exif\0\0(?=II\*\0|MM\0\*)")
 _IN_AVIF = re.compile(rb"\0\0\0(?:\0|\x06Exif\0\0)(?=II\*\0|MM\0\*)")
 
 
-def open_picture(file, formats=None):
+def open_picture(file, formats):
     """Open a picture as Pillow does, and some kinds more.
 
     A TIFF of more than 8 bits whose zero is white: Pillow knows few of their kinds, but
@@ -30,10 +31,10 @@ def open_picture(file, formats=None):
 
     Parameters
     ----------
-    file : str, os.PathLike or file object
+    file : file object
         The encoded picture.
-    formats : list of str or None, default=None
-        What ``Image.open`` takes.
+    formats : list of str
+        Names of the formats to try.
 
     Returns
     -------
@@ -55,9 +56,8 @@ def open_picture(file, formats=None):
 
 
 def _open_mended(file, formats):
-    if isinstance(file, str | bytes | os.PathLike):
-        with open(file, "rb") as opened:
-            return _open_mended(opened, formats)
+    if file.seek(0, os.SEEK_END) > _MOST:
+        return None
     file.seek(0)
     head = file.read(_HEAD)
     if head[:4] in (b"II*\0", b"MM\0*"):
@@ -68,7 +68,7 @@ def _open_mended(file, formats):
         name, mend = "AVIF", _open_avif
     else:
         return None
-    if formats is not None and name not in formats:
+    if name not in formats:
         return None
     # Whatever is wrong with it beside this is what the first attempt has said.
     with contextlib.suppress(UnidentifiedImageError, ValueError, struct.error):

@@ -4,10 +4,12 @@ import copy
 
 import numpy as np
 import torch
-from open_clip.transform import CenterCropOrPad, ResizeKeepRatio
+from open_clip.transform import ResizeKeepRatio
 from PIL import Image
 from torch import nn
 from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
+
+from sklearn_clip.embedding._shapes import ShapeBound
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Texts of several lengths: a tower shows on them whether it needs its padding, and a
@@ -19,9 +21,6 @@ TRIAL_TEXTS = (
 )
 # Largest 1 - cosine between padded and cut texts, by precision.
 _TRIM_TOLERANCE = {"fp32": 1e-5, "bf16": 1e-3, "fp16": 1e-3}
-# Pictures longer than this many times their width are cut or filled up before they are
-# resized, which would make a line of pixels a thousand times larger, or vanish.
-_MAX_ASPECT = 16
 
 
 class _CroppedResize:
@@ -100,6 +99,7 @@ class ImageTower:
         self._device = device
         self._dtype = DTYPES[precision]
         steps = preprocess.transforms if isinstance(preprocess, Compose) else []
+        self._prepare = Compose([ShapeBound(steps), preprocess])
         # Pixels travel as bytes and become normalised floats on the device: a quarter
         # of the memory, and threads that decode spend no time on arithmetic.
         self._on_device = (
@@ -107,18 +107,14 @@ class ImageTower:
             and isinstance(steps[-2], ToTensor)
             and isinstance(steps[-1], Normalize)
         )
-        self._prepare = preprocess
         if self._on_device:
             to_bytes = steps[:-2]
             if _CroppedResize.fits(to_bytes):
                 to_bytes = [_CroppedResize(*to_bytes[:2]), *to_bytes[2:]]
-            self._prepare = Compose(to_bytes)
+            self._prepare = Compose([ShapeBound(to_bytes), *to_bytes])
             mean, std = torch.tensor(steps[-1].mean), torch.tensor(steps[-1].std)
             self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
             self._shift = (-mean / std).view(3, 1, 1).to(device)
-        self._cuts = any(isinstance(step, CenterCrop) for step in steps)
-        pads = (step.fill for step in steps if isinstance(step, CenterCropOrPad))
-        self._fill = next(pads, None)
         self.draft_side = _draft_side(steps)
 
     def prepare(self, picture):
@@ -134,26 +130,8 @@ class ImageTower:
         Tensor
             uint8 of shape (h, w, 3), or what the model's own transform gives.
         """
-        if max(picture.size) > _MAX_ASPECT * min(picture.size):
-            picture = self._bound_aspect(picture)
         prepared = self._prepare(picture)
         return torch.from_numpy(np.array(prepared)) if self._on_device else prepared
-
-    def _bound_aspect(self, picture):
-        """Cut away what the crop to a square would, or add what the padding would."""
-        width, height = picture.size
-        if self._cuts:
-            long = _MAX_ASPECT * min(picture.size)
-            width, height = min(width, long), min(height, long)
-            left, top = (picture.width - width) // 2, (picture.height - height) // 2
-            return picture.crop((left, top, left + width, top + height))
-        if self._fill is None:
-            return picture  # squashed to a square, whatever its shape
-        short = -(-max(picture.size) // _MAX_ASPECT)
-        size = max(width, short), max(height, short)
-        page = Image.new("RGB", size, (self._fill,) * 3)
-        page.paste(picture, ((size[0] - width) // 2, (size[1] - height) // 2))
-        return page
 
     def collate(self, prepared):
         """Stack prepared pictures, in memory that a GPU can read by itself.

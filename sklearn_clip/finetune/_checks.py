@@ -42,7 +42,8 @@ def check_cells(cells, root, modalities, *, what="X"):
         )
     if "image" not in modalities:
         return
-    failed = embedding.find_unreadable(cells.image, root)
+    remarks = []
+    failed = embedding.find_unreadable(cells.image, root, remarks=remarks)
     if failed:
         row, source, reason = failed[0]
         raise ImageDecodeError(
@@ -51,6 +52,7 @@ def check_cells(cells, root, modalities, *, what="X"):
             "are listed in the `failures` of this error: leave their rows out.",
             failed,
         )
+    embedding.report_remarks(remarks, cells)
 
 
 def find_empty(cells, modalities):

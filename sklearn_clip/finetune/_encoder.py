@@ -97,10 +97,12 @@ class Encoder:
         return np.ascontiguousarray(embedding.unit_rows(fused))
 
     def _encode_images(self, cells, root, verbose):
+        remarks = []
         vectors, _, failed = embedding.embed_column(
             cells.image,
             "image",
             self._backbone,
+            remarks=remarks,
             normalize=True,
             root=root,
             num_workers=self._num_workers,
@@ -114,6 +116,7 @@ class Encoder:
                 f"{embedding.describe_image(source)}: {reason}. Leave the row out.",
                 failed,
             )
+        embedding.report_remarks(remarks, cells)
         return vectors
 
 

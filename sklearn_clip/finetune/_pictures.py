@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import ImageOps
 
-from sklearn_clip.embedding import decode_image
+from sklearn_clip.embedding import decode_image, listen
 
 _AHEAD = 2  # batches that are decoded while others are computed
 _RATIO = 4 / 3  # of width to height, at most, between a crop and its picture
@@ -101,7 +101,9 @@ class Pictures:
         else:
             rng = np.random.default_rng([self._seed, epoch, row])
             chosen = images[rng.integers(len(images))]
-        picture = decode_image(chosen, self._root, draft_side=self._backbone.draft_side)
+        side = self._backbone.draft_side
+        with listen():  # what there is to say was said when the rows were checked
+            picture = decode_image(chosen, self._root, draft_side=side)
         if rng is not None:
             picture = augment(picture, rng, crop=self._crop, flip=self._flip)
         return self._backbone.prepare_image(picture)

@@ -74,10 +74,11 @@ def _digest(part, root):
     if part is None:
         return None
     cells, targets = part
-    images = [
-        [embedding.image_digest(image, root).hex() for image in cell]
-        for cell in cells.image or []
-    ]
+    with embedding.listen():  # the rows were checked before
+        images = [
+            [embedding.image_digest(image, root).hex() for image in cell]
+            for cell in cells.image or []
+        ]
     return run_name(images=images, texts=cells.text, targets=targets.tobytes())
 
 

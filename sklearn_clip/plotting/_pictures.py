@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_clip._shared import _safe_indexing
-from sklearn_clip.embedding import decode_image, split_rows
-from sklearn_clip.embedding._images import explain_failure
+from sklearn_clip.embedding import attempt, decode_image, report_remarks, split_rows
 from sklearn_clip.plotting._axes import GREY, short_name
 
 FONT = 8.5  # points
@@ -111,7 +110,12 @@ def read_pictures(X, rows, image, text, image_root):
     text = _column_of_texts(part, columns, "text" if text == "auto" else text)
     modalities = ("image",) if text is None else ("image", "text")
     cells = split_rows(part, image=image, text=text, modalities=modalities)
-    pictures = [_first_picture(cell, image_root) for cell in cells.image]
+    remarks = []
+    pictures = [
+        _first_picture(row, cell, image_root, remarks)
+        for row, cell in enumerate(cells.image)
+    ]
+    report_remarks(remarks, cells)
     titles = []
     for place, row in enumerate(rows):
         title = f"row {row}"
@@ -173,16 +177,17 @@ def _is_image(item):
     return not missing and type(item).__name__ != "NAType"
 
 
-def _first_picture(cell, root):
+def _first_picture(row, cell, root, remarks):
     """Decode the first picture of a row."""
     if not cell:
         return "(no image)"
-    try:
-        picture = decode_image(cell[0], root, draft_side=_SIDE)
-    except MemoryError:
-        raise
-    except Exception as exc:  # Pillow's readers raise nearly anything on broken files
-        return f"(cannot be read: {explain_failure(exc)})"
+    picture, reason, said = attempt(
+        lambda image: decode_image(image, root, draft_side=_SIDE), cell[0]
+    )
+    if reason is not None:
+        return f"(cannot be read: {reason})"
+    if said:
+        remarks.append((row, cell[0], said))
     if max(picture.size) <= _SIDE:
         return picture
     small = picture.copy()  # what was decoded may be the user's own picture
