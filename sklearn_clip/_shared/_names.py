@@ -171,10 +171,8 @@ def path_readings(path):
         The path itself; with slashes for backslashes, as Windows parts folders; with
         the letters that percent signs encode in addresses; and both. Only what differs.
     """
-    readings = [path]
-    if "\\" in path:
-        readings.append(path.replace("\\", "/"))
-    readings += [decode_percent(reading) for reading in readings]
+    forms = (path, decode_percent(path))
+    readings = (text for form in forms for text in (form, form.replace("\\", "/")))
     return list(dict.fromkeys(readings))
 
 

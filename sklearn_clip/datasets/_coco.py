@@ -8,11 +8,8 @@ import numpy as np
 
 from sklearn_clip.datasets._bunch import check_choice, make_bunch
 from sklearn_clip.datasets._coco_files import PREFIX, read_captions, read_objects
-from sklearn_clip.datasets._image_files import (
-    MISSING_FILES,
-    ImageFolder,
-    report_missing,
-)
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
 
 @dataclass
@@ -224,21 +221,19 @@ def _find_images(root, split, images, rows, missing_files):
     if images is None:
         places = [root / split, root / "images" / split, root / "images", root]
     required = images is not None and missing_files != "keep"
-    for place in places:
-        folder = ImageFolder(
-            place, f"The pictures of {split!r} (images=...)", required=required
-        )
+    what = f"The pictures of {split!r} (images=...)"
+    folders = [ImageFolder(place, what, required=required) for place in places]
+    for folder in folders:
         paths = _find_files(folder, rows)
         # Names may hold the folder: `images/train/1.jpg`, or `train/1.jpg` in `images`.
         if any(path is not None for path in paths.values()):
-            places = [folder.root]
+            folders = [folder]
             break
     if missing_files == "keep":
-        unseen = Path(places[0]).expanduser()
+        unseen = folders[0].root
         paths = {name: path or str(unseen / name) for name, path in paths.items()}
-    missing = [f"'{name}'" for name, path in paths.items() if path is None]
-    where = " or ".join(f"'{place}'" for place in places)
-    report_missing(missing, len(paths), where, missing_files)
+    missing = {name: repr(name) for name, path in paths.items() if path is None}
+    report_missing(missing, len(paths), folders, missing_files)
     rows = [row for row in rows if paths[row.file] is not None]
     for row in rows:
         row.file = paths[row.file]
