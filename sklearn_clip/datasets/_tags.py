@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
-from sklearn_clip.datasets._bunch import check_choice, make_bunch
+from sklearn_clip.datasets._bunch import as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._csv_table import CSVTable
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._label_cells import make_cell_reader, make_column_reader
@@ -339,7 +339,7 @@ def _indicate(table, rows, layout, classes, other_labels):
     if layout is None:
         return None, []
     if layout == "columns":
-        return _as_integers(np.array([row.labels for row in rows])), classes
+        return as_integers(np.array([row.labels for row in rows])), classes
     found = {tag for row in rows for tag in row.labels or ()}
     spelled = unify_names(found, chosen=classes is not None)
     names = sorted(set(spelled.values())) if classes is None else classes
@@ -365,12 +365,7 @@ def _indicate(table, rows, layout, classes, other_labels):
                 "other_labels='ignore' leaves out those that are not."
             )
         target[i, [place[tag] for tag in row.labels - strange]] = 1
-    return _as_integers(target), names
-
-
-def _as_integers(target):
-    """Make 0 and 1 integers where none of them is unknown."""
-    return target if np.isnan(target).any() else target.astype(np.int64)
+    return as_integers(target), names
 
 
 def _number_groups(rows, group):

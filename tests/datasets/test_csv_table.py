@@ -42,8 +42,6 @@ def test_the_mark_of_a_file_says_its_encoding(tmp_path, encoding):
     assert found.target_names == ["caf\u00e9"]
     with (
         open(path, encoding="cp1252") as file,
-        pytest.raises(
-            ValueError, match=r"csv\). Open it with encoding='utf-8-sig"
-        ),
+        pytest.raises(ValueError, match=r"csv\). Open it with encoding='utf-8-sig"),
     ):
         load_csv_tags(file, tmp_path, missing_files="keep")
