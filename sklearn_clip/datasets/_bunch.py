@@ -64,7 +64,7 @@ def make_bunch(
 
 
 def as_integers(target):
-    """Make 0 and 1 integers where none of them is unknown."""
+    """Make integers of 0 and 1 where none of them is unknown."""
     return target if np.isnan(target).any() else target.astype(np.int64)
 
 

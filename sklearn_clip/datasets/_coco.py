@@ -344,9 +344,10 @@ def _number_groups(images):
                     "split=..."
                 )
         there.append(image)
-    if all(len(there) == 1 for there in known.values()):
+    kinds = {isinstance(image.id, str) for image in images}
+    if len(kinds) == 1 and all(len(there) == 1 for there in known.values()):
         return np.array([image.id for image in images])
-    # Annotation tools count the images of each file from 1.
+    # Annotation tools count the images of each file from 1; 1 is not '1'.
     return np.arange(len(images))
 
 

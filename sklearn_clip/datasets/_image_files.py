@@ -96,7 +96,9 @@ class ImageFolder:
     def __init__(self, root, parameter, *, required=True):
         self.root = Path(root).expanduser()
         self._listings, self._spelled, self._real = {}, {}, {}
-        if required and not self.root.is_dir():
+        self._above = [_look(part) for part in self.root.absolute().parts]
+        self._is_there = self.root.is_dir()
+        if required and not self._is_there:
             raise NotADirectoryError(
                 f"{parameter} must be a folder with pictures. Got '{root}', which is "
                 "no folder."
@@ -128,6 +130,8 @@ class ImageFolder:
             if found is not None:
                 return found
         for reading in readings:
+            if not (self._is_there or os.path.isabs(reading)):
+                continue
             for path in self._places(reading):
                 found = self._find_alike(path, name)
                 if found is not None:
@@ -156,7 +160,7 @@ class ImageFolder:
         parts = whole.parts[1:][-_MOST_FOLDERS:]
         for start in range(len(parts)):
             end = self.root.joinpath(*parts[start:])
-            if self._is_there(end, name):
+            if self._has_like(end, name):
                 return (
                     f"Of {name!r} the end {'/'.join(parts[start:])!r} is there: leave "
                     "out what stands before it."
@@ -183,7 +187,7 @@ class ImageFolder:
         """
         reading = path_readings(_as_path(name))[-1]
         for below in sorted(self._list(self.root).folders)[:_MOST_FOLDERS]:
-            if self._is_there(self.root / below / reading, name):
+            if self._has_like(self.root / below / reading, name):
                 return str(self.root / below)
         return None
 
@@ -257,7 +261,7 @@ class ImageFolder:
         files = similar.get(_blur(parts[-1])) or similar.get(_blur(_stem(parts[-1])))
         return "/".join([*found, files[0]]) if files else None
 
-    def _is_there(self, path, name):
+    def _has_like(self, path, name):
         try:
             return self._find_alike(path, name) is not None
         except ValueError:  # even twice
@@ -266,9 +270,10 @@ class ImageFolder:
     def _places(self, reading):
         """Where a file may be: below the folder, whose end its name may repeat."""
         yield self.root / reading
-        above, parts = self.root.absolute().parts, Path(reading).parts
-        for count in range(min(len(above), len(parts) - 1), 0, -1):
-            if [*map(_look, above[-count:])] == [*map(_look, parts[:count])]:
+        parts = Path(reading).parts
+        looks = [_look(part) for part in parts[:-1]]
+        for count in range(min(len(self._above), len(looks)), 0, -1):
+            if self._above[-count:] == looks[:count]:
                 yield self.root.joinpath(*parts[count:])
 
     def _spell_folder(self, folder):

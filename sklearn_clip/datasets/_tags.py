@@ -258,7 +258,7 @@ def _read_rows(table, places, read):
                     f"{table.header[places[name]]!r} ({table.place(line)})."
                 )
         labels, is_empty = read(line, cells)
-        text, group = found.get("text"), found.get("group")
+        text, group = found.get("text"), clean_name(found.get("group"))
         rows.append(_Row(line, found["image"], text, group, labels, is_empty))
     return rows
 
@@ -310,7 +310,7 @@ def _merge(table, rows):
             continue
         for name in ("text", "group"):
             old, new = getattr(first, name), getattr(row, name)
-            if None not in (old, new) and old != new:
+            if None not in (old, new) and clean_name(old) != clean_name(new):
                 raise ValueError(
                     f"The lines of an image must have the same {name}. Got {old!r:.60} "
                     f"(line {first.line}) and {new!r:.60} ({table.place(row.line)})."

@@ -348,6 +348,12 @@ def test_ids_that_are_texts_are_ids(tmp_path):
     assert found.target.tolist() == [[0, 0], [0, 1]]
 
 
+def test_a_number_and_a_text_are_no_group(tmp_path):
+    write(tmp_path, [named(1)], [(1, 3)], split="train")
+    write(tmp_path, [named("1", "1.png")], [("1", 3)], split="val")
+    assert len(set(read(tmp_path).groups)) == 2
+
+
 def test_repeated_ids_of_annotations_are_told_and_read(tmp_path):
     write(tmp_path, PLAIN, [(1, 3), (2, 7), (5, 9)])
     change(tmp_path, lambda c: c["annotations"][2].update(id=1))
@@ -359,10 +365,12 @@ def test_repeated_ids_of_annotations_are_told_and_read(tmp_path):
 
 def test_annotations_need_no_ids(tmp_path):
     write(tmp_path, PLAIN, [(1, 3), (5, 9)])
-    change(
-        tmp_path,
-        lambda c: {**c, "annotations": [e for e in c["annotations"] if e.pop("id")]},
-    )
+
+    def leave_out_ids(content):
+        for entry in content["annotations"]:
+            del entry["id"]
+
+    change(tmp_path, leave_out_ids)
     assert read(tmp_path).target.sum() == 2
 
 

@@ -148,3 +148,16 @@ def test_columns_are_named_as_they_look(images):
         read("Image,tea", "1")
     with pytest.warns(UserWarning, match="Got 'Tea' and 'tea'"):
         read("image,tea,Tea", "1,0")
+
+
+def test_groups_and_captions_that_look_alike_are_the_same(images):
+    def read(rows, **parameters):
+        table = io.StringIO("image,labels,shop,title\n" + rows)
+        return load_csv_tags(table, images, group="shop", text="title", **parameters)
+
+    found = read(f"a,x,{COMPOSED},\nb,y,{DECOMPOSED},\nc,y,{COMPOSED}\u200b,\n")
+    assert found.groups.tolist() == [COMPOSED] * 3
+    rows = f"a,x,{COMPOSED},{COMPOSED}\na,y,{DECOMPOSED},{DECOMPOSED}\n"
+    found = read(rows, layout="pairs")
+    assert found.target.tolist() == [[1, 1]]
+    assert found.data[:, 1].tolist() == [COMPOSED]
