@@ -138,7 +138,8 @@ def respell_keys(mapping, names):
     Returns
     -------
     dict
-        The same values; keys that look like no name stay.
+        The same values; keys that look like no name stay, and so do those with blanks
+        around them, which are more likely a slip.
 
     Raises
     ------
@@ -148,7 +149,8 @@ def respell_keys(mapping, names):
     spelled = {clean_name(name): name for name in names}
     found = {}
     for key, value in mapping.items():
-        name = spelled.get(clean_name(key), key)
+        slip = isinstance(key, str) and key != key.strip()
+        name = key if slip else spelled.get(clean_name(key), key)
         if name in found:
             raise ValueError(
                 f"Labels must be named once. Got {name!r} twice in a dict."
