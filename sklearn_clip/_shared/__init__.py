@@ -11,6 +11,14 @@ from sklearn_clip._shared._estimators import (
     nested_estimators,
     positive_scores,
 )
+from sklearn_clip._shared._names import (
+    clean_name,
+    decode_percent,
+    hint_at_name,
+    path_readings,
+    respell_keys,
+    unify_names,
+)
 from sklearn_clip._shared._sklearn import (
     HasMethods,
     Interval,
@@ -64,12 +72,18 @@ __all__ = [
     "check_indicator",
     "check_label_order",
     "check_labelled_rows",
+    "clean_name",
+    "decode_percent",
+    "hint_at_name",
     "import_optional",
     "is_missing",
     "label_array",
     "label_classes",
     "nested_estimators",
+    "path_readings",
     "positive_scores",
+    "respell_keys",
+    "unify_names",
     "warn_of_row_order",
     "warn_user",
 ]

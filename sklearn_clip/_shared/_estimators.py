@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_clip._shared._names import clean_name
+
 
 def nested_estimators(estimator):
     """Yield an estimator and those inside it that saw the targets, outermost first.
@@ -46,9 +48,12 @@ def check_label_order(estimator, y):
     parts = nested_estimators(estimator)
     learnt = (getattr(part, "label_names_", None) for part in parts)
     learnt = next((list(found) for found in learnt if found is not None), None)
-    if learnt is None or learnt == list(names):
+    if learnt is None:
         return
-    differ = [pair[0] != pair[1] for pair in zip(names, learnt, strict=False)]
+    spelled, known = list(map(clean_name, names)), list(map(clean_name, learnt))
+    if spelled == known:
+        return
+    differ = [pair[0] != pair[1] for pair in zip(spelled, known, strict=False)]
     at = [*differ, True].index(True)
     raise ValueError(
         "y must have the labels of the fitted classifier as columns, in their order: "

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from sklearn_clip._shared._names import clean_name
 from sklearn_clip._shared._sklearn import _check_sample_weight
 from sklearn_clip._shared._warnings import warn_user
 
@@ -44,7 +45,7 @@ def label_array(names):
     TypeError
         If a name cannot be one.
     ValueError
-        If two labels have one name.
+        If two labels have one name, or names that look alike.
     """
     if names is None:
         return None
@@ -55,14 +56,23 @@ def label_array(names):
             raise TypeError(
                 f"The name of a label must be a text. Got {name!r} (column {column})."
             )
-        if first.setdefault(name, column) != column:
+        before = first.setdefault(clean_name(name), column)
+        if before != column:
             raise ValueError(
                 "Labels must have distinct names. Got "
-                f"{name!r} twice (columns {first[name]} and {column})."
+                f"{name!r} twice (columns {before} and {column})."
+                + _tell_spellings(names[before], name)
             )
     array = np.empty(len(names), dtype=object)
     array[:] = names
     return array
+
+
+def _tell_spellings(first, second):
+    """Show what tells two names apart that look alike; nothing if they are equal."""
+    if first == second:
+        return ""
+    return f" They look alike, as {first!a} and {second!a}: make one column of them."
 
 
 def as_targets(y):
@@ -253,7 +263,7 @@ def check_labelled_rows(X, y, names):
     for position, (name, column) in enumerate(
         zip(names, names if columns is None else columns, strict=True)
     ):
-        if name != column:
+        if clean_name(name) != clean_name(column):
             raise ValueError(
                 "The columns of y must be the labels of classes, in their order. Got "
                 f"{column!r} for {name!r} (column {position}). Pass y[classes], or "

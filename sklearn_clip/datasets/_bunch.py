@@ -63,6 +63,11 @@ def make_bunch(
     )
 
 
+def as_integers(target):
+    """Make integers of 0 and 1 where none of them is unknown."""
+    return target if np.isnan(target).any() else target.astype(np.int64)
+
+
 def check_choice(name, value, choices):
     """Raise ValueError if a parameter is not among its choices."""
     if value not in choices:

@@ -1,4 +1,4 @@
-"""Pictures, captions and labels of a data set in the format of COCO."""
+"""Pictures, captions and labels of a data set in the format of COCO or LVIS."""
 
 import filecmp
 from dataclasses import dataclass
@@ -6,24 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_clip.datasets._bunch import check_choice, make_bunch
+from sklearn_clip.datasets._bunch import as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._coco_files import PREFIX, read_captions, read_objects
-from sklearn_clip.datasets._image_files import (
-    MISSING_FILES,
-    ImageFolder,
-    report_missing,
-)
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
 
 @dataclass
-class _Row:
-    """One row of the data set; `file` is the name in its file, later the path."""
+class _Image:
+    """What is known of an image; `absent` is None if all that is not present is.
+
+    `path` is the name in the file, later that on the disk, and `file` what is equal for
+    all paths of one file.
+    """
 
     split: str
-    image: int | str
-    file: str
-    text: str | None
-    labels: set
+    id: int | str
+    path: str
+    texts: list
+    present: set
+    absent: set | None
+    file: str | None = None
 
 
 def load_coco(
@@ -32,6 +35,7 @@ def load_coco(
     split=None,
     captions="first",
     unlabelled="keep",
+    duplicates="raise",
     missing_files="raise",
     images=None,
     return_X_y=False,
@@ -48,6 +52,14 @@ def load_coco(
     A row is an image with a caption. A label is true if an object of its category,
     of any size and single or in a crowd, is in the image.
 
+    A file is one of LVIS's kind if any image has the key `neg_category_ids` or
+    `not_exhaustive_category_ids`: its images were looked at for some of the categories
+    alone. Then a label is 1 where there is an object (whether all are marked or not), 0
+    where the category is among the `neg_category_ids` of the image, and NaN elsewhere.
+    A name of a file that is wanting is taken from `coco_url`. LVIS has no captions, and
+    other file names: put ``lvis_v1_val.json`` to the annotations as
+    ``instances_lvis_v1_val.json``, and pass ``captions=None``.
+
     Parameters
     ----------
     root : str or path-like
@@ -61,13 +73,17 @@ def load_coco(
     unlabelled : {"keep", "drop"}, default="keep"
         Whether images without any object stay, as rows without a label. In COCO some
         1 % of the images have none; published figures differ in whether they count.
+    duplicates : {"raise", "merge"}, default="raise"
+        What happens to a file that two images of a split name: an error that names
+        them, or they become one image, with the labels and captions of both.
     missing_files : {"raise", "drop", "keep"}, default="raise"
         What happens to rows whose file is not there: one error that names them, left
         out with a warning, or kept unseen.
     images : str, path-like or None, default=None
         The folder to which the file names of all splits are relative. None takes the
         first that holds any of ``root/<split>``, ``root/images/<split>``,
-        ``root/images`` and ``root``.
+        ``root/images`` and ``root``. Files are found in the spelling of other systems
+        too, as by :func:`load_csv_tags`.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
@@ -81,8 +97,9 @@ def load_coco(
         data : ndarray of shape (n, 2), dtype object, or DataFrame
             Path of the picture and caption, None where there is none. The DataFrame
             has the columns ``image`` and ``text``.
-        target : ndarray of shape (n, n_labels), dtype int64, or DataFrame
-            1 where the label is true of the row.
+        target : ndarray of shape (n, n_labels), or DataFrame
+            1 where the label is true of the row; int64, or float64 with NaN where
+            nobody has looked.
         target_names : list of str
             All categories of the file, ordered by their ids (which have gaps): 80 in
             COCO. Those of one name are one, if no more than one of them has objects.
@@ -101,8 +118,9 @@ def load_coco(
     Raises
     ------
     ValueError
-        If a parameter is unknown, a file is not in the format, two splits share
-        images or have different categories, captions are about other images, no image
+        If a parameter is unknown, a file is not in the format or contradicts itself,
+        two images are one file, two splits share images or have different categories,
+        captions are about other images, no image
         is left, or a category is called ``image`` or ``text`` and `as_frame`.
     FileNotFoundError
         If a file of annotations or a picture is not there.
@@ -119,6 +137,9 @@ def load_coco(
     ----------
     Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014,
     arXiv:1405.0312. https://cocodataset.org/#format-data
+
+    Gupta et al., "LVIS: A Dataset for Large Vocabulary Instance Segmentation", CVPR
+    2019, arXiv:1908.03195, section 2.
 
     Examples
     --------
@@ -142,35 +163,53 @@ def load_coco(
     """
     check_choice("captions", captions, ("first", "joined", "each", None))
     check_choice("unlabelled", unlabelled, ("keep", "drop"))
+    check_choice("duplicates", duplicates, ("raise", "merge"))
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = Path(root).expanduser()
-    names, rows = None, []
+    names, found = None, []
     for part in _find_splits(root, split):
-        categories, found = _read_split(root, part, captions, unlabelled)
+        categories, entries = _read_split(root, part, captions, unlabelled)
         if names not in (None, categories):
             raise ValueError(
                 f"Splits must have the same categories. Got {names} and {categories} "
                 f"({part}). Load one split at a time."
             )
         names = categories
-        rows += _find_images(root, part, images, found, missing_files)
-    if not rows:
+        entries = _find_images(root, part, images, entries, missing_files)
+        found += _merge(entries, duplicates, names)
+    if not found:
         kind = "images with objects" if unlabelled == "drop" else "images"
         raise ValueError(f"The splits of '{root}' must have {kind}. Got none.")
-    target = np.zeros((len(rows), len(names)), dtype=np.int64)
-    for i, row in enumerate(rows):
-        target[i, sorted(row.labels)] = 1
+    groups = _number_groups(found)
+    rows = [
+        (number, text)
+        for number, image in enumerate(found)
+        for text in _texts(image.texts, captions)
+    ]
+    numbers = [number for number, _ in rows]
     return make_bunch(
-        [row.file for row in rows],
-        [row.text for row in rows],
-        target,
+        [found[number].path for number in numbers],
+        [text for _, text in rows],
+        _indicate(found, len(names))[numbers],
         names,
         as_frame=as_frame,
         return_X_y=return_X_y,
         caller="load_coco",
-        split=np.array([row.split for row in rows]),
-        groups=_number_groups(rows),
+        split=np.array([found[number].split for number in numbers]),
+        groups=groups[numbers],
     )
+
+
+def _indicate(images, n_labels):
+    """Targets of the images, of 0, 1 and NaN."""
+    if all(image.absent is None for image in images):
+        target = np.zeros((len(images), n_labels), dtype=np.int64)
+    else:
+        target = np.full((len(images), n_labels), np.nan)
+    for row, image in zip(target, images, strict=True):
+        row[slice(None) if image.absent is None else sorted(image.absent)] = 0
+        row[sorted(image.present)] = 1
+    return as_integers(target)
 
 
 def _find_splits(root, split):
@@ -194,19 +233,25 @@ def _find_splits(root, split):
 
 
 def _read_split(root, split, captions, unlabelled):
-    """Names of the categories, and rows that know the names of their files."""
+    """Names of the categories, and images that know the names of their files."""
     folder = root / "annotations"
-    names, files, labels = read_objects(folder / f"{PREFIX}{split}.json")
+    objects = read_objects(folder / f"{PREFIX}{split}.json")
     texts = {}
     if captions is not None:
-        texts = read_captions(folder / f"captions_{split}.json", files)
-    rows = [
-        _Row(split, image, file, text, labels[image])
-        for image, file in files.items()
-        if labels[image] or unlabelled == "keep"
-        for text in _texts(texts.get(image, []), captions)
+        texts = read_captions(folder / f"captions_{split}.json", objects.files)
+    images = [
+        _Image(
+            split,
+            image,
+            name,
+            texts.get(image, []),
+            objects.present[image],
+            None if objects.absent is None else objects.absent[image],
+        )
+        for image, name in objects.files.items()
+        if objects.present[image] or unlabelled == "keep"
     ]
-    return names, rows
+    return objects.names, images
 
 
 def _texts(found, captions):
@@ -218,71 +263,99 @@ def _texts(found, captions):
     return found or [None]
 
 
-def _find_images(root, split, images, rows, missing_files):
-    """Put the path of its picture in the place of the file name of each row."""
+def _find_images(root, split, images, entries, missing_files):
+    """Put the path of its file in the place of the file name of each image."""
     places = [images]
     if images is None:
         places = [root / split, root / "images" / split, root / "images", root]
     required = images is not None and missing_files != "keep"
-    for place in places:
-        folder = ImageFolder(
-            place, f"The pictures of {split!r} (images=...)", required=required
-        )
-        paths = _find_files(folder, rows)
+    what = f"The pictures of {split!r} (images=...)"
+    folders = [ImageFolder(place, what, required=required) for place in places]
+    for folder in folders:
+        paths = _find_files(folder, entries)
         # Names may hold the folder: `images/train/1.jpg`, or `train/1.jpg` in `images`.
         if any(path is not None for path in paths.values()):
-            places = [folder.root]
+            folders = [folder]
             break
     if missing_files == "keep":
-        unseen = Path(places[0]).expanduser()
+        unseen = folders[0].root
         paths = {name: path or str(unseen / name) for name, path in paths.items()}
-    missing = [f"'{name}'" for name, path in paths.items() if path is None]
-    where = " or ".join(f"'{place}'" for place in places)
-    report_missing(missing, len(paths), where, missing_files)
-    rows = [row for row in rows if paths[row.file] is not None]
-    for row in rows:
-        row.file = paths[row.file]
-    return rows
+    missing = {name: repr(name) for name, path in paths.items() if path is None}
+    report_missing(missing, len(paths), folders, missing_files)
+    entries = [image for image in entries if paths[image.path] is not None]
+    for image in entries:
+        image.path = paths[image.path]
+        image.file = folders[0].identify(image.path)
+    return entries
 
 
-def _find_files(folder, rows):
+def _find_files(folder, images):
     """Path of each file name in a folder, None if it is not there."""
     paths = {}
-    for row in rows:
-        if row.file in paths:
+    for image in images:
+        if image.path in paths:
             continue
         try:
-            paths[row.file] = folder.find(row.file)
+            paths[image.path] = folder.find(image.path)
         except ValueError as exc:
-            raise ValueError(f"{exc} (image {row.image} of {row.split!r}).") from exc
+            raise ValueError(f"{exc} (image {image.id} of {image.split!r}).") from exc
     return paths
 
 
-def _number_groups(rows):
-    """Group of each row: the id of its image, or a number where ids are not unique."""
-    files = {}
-    for row in rows:
-        there = files.setdefault(row.image, {})
-        if row.split in there:
+def _merge(images, duplicates, names):
+    """Make one image of those of one file, or refuse them."""
+    merged = {}
+    for image in images:
+        first = merged.setdefault(image.file, image)
+        if first is image:
             continue
-        for split, file in there.items():
-            if _is_same(file, row.file):
+        if duplicates == "raise":
+            raise ValueError(
+                "A file must be one image, or its rows contradict each other and are "
+                f"torn apart. Got the ids {first.id!r} and {image.id!r} for "
+                f"'{image.path}' ({image.split!r}). duplicates='merge' makes one image."
+            )
+        first.texts = list(dict.fromkeys([*first.texts, *image.texts]))
+        first.present = first.present | image.present
+        if first.absent is None:
+            continue
+        first.absent = first.absent | image.absent
+        both = first.present & first.absent
+        if both:
+            raise ValueError(
+                "The entries of a file must agree. Got "
+                f"{names[min(both)]!r} with an object, and among those surely absent, "
+                f"for the ids {first.id!r} and {image.id!r} ({image.split!r})."
+            )
+    return list(merged.values())
+
+
+def _number_groups(images):
+    """Group of each image: its id, or a number where ids are not unique."""
+    known, holder = {}, {}
+    for image in images:
+        there = known.setdefault(image.id, [])
+        for other in (*there, holder.setdefault(image.file, image)):
+            if other.split != image.split and _is_same(other, image):
+                whose = f"id {image.id}" if other.id == image.id else f"'{image.path}'"
                 raise ValueError(
-                    f"Splits must not share images. Got the id {row.image} in "
-                    f"{split!r} and {row.split!r}. Name the splits with split=..."
+                    f"Splits must not share images. Got the {whose} in "
+                    f"{other.split!r} and {image.split!r}. Name the splits with "
+                    "split=..."
                 )
-        there[row.split] = row.file
-    if all(len(there) == 1 for there in files.values()):
-        return np.array([row.image for row in rows])
-    # Annotation tools count the images of each file from 1.
-    numbers = {}
-    keys = [(row.split, row.image) for row in rows]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+        there.append(image)
+    kinds = {isinstance(image.id, str) for image in images}
+    if len(kinds) == 1 and all(len(there) == 1 for there in known.values()):
+        return np.array([image.id for image in images])
+    # Annotation tools count the images of each file from 1; 1 is not '1'.
+    return np.arange(len(images))
 
 
 def _is_same(first, second):
-    """Whether two files hold the same picture, judged by name where one is unseen."""
-    first, second = Path(first), Path(second)
-    if first.is_file() and second.is_file():
-        return filecmp.cmp(first, second, shallow=False)
-    return first.name == second.name
+    """Whether two images show the same, judged by name where one is unseen."""
+    paths = Path(first.path), Path(second.path)
+    if first.file == second.file:
+        return True
+    if all(path.is_file() for path in paths):
+        return filecmp.cmp(*paths, shallow=False)
+    return paths[0].name == paths[1].name

@@ -1,21 +1,40 @@
-"""The files of annotations of COCO: read, checked entry by entry, and joined."""
+"""The files of annotations of COCO and LVIS: what they say of each image."""
 
-import json
+from dataclasses import dataclass
 
-# All that is read. Outlines are most of a file; they are dropped as soon as parsed.
-_KEPT = (
-    "annotations",
-    "caption",
-    "categories",
-    "category_id",
-    "file_name",
-    "id",
-    "image_id",
-    "images",
-    "name",
-)
-_IDS = ("id", "image_id", "category_id")
+from sklearn_clip._shared import unify_names, warn_user
+from sklearn_clip.datasets._coco_json import read_json
+
 PREFIX = "instances_"
+# Lists of categories that images of LVIS have beside their objects. An image is looked
+# at for some categories alone: those that are surely absent, those of which it has
+# objects, and among these those of which not every object is marked.
+_ABSENT, _IN_PART = "neg_category_ids", "not_exhaustive_category_ids"
+# Categories that were seen, without an object that is marked.
+_PRESENT = "pos_category_ids"
+
+
+@dataclass
+class Objects:
+    """What a file of objects says.
+
+    Attributes
+    ----------
+    names : list of str
+        The categories, ordered by their ids. Those of one name are one.
+    files : dict of {int or str: str}
+        File name by id of the image, in the order of the file.
+    present : dict of {int or str: set of int}
+        Positions in `names` of what is in an image, by its id.
+    absent : dict of {int or str: set of int}, or None
+        Positions of what is surely not in it, where other categories are unknown; None
+        if each image was looked at for all categories.
+    """
+
+    names: list
+    files: dict
+    present: dict
+    absent: dict | None
 
 
 def read_objects(path):
@@ -24,53 +43,137 @@ def read_objects(path):
     Parameters
     ----------
     path : Path
+        The file.
 
     Returns
     -------
-    names : list of str
-        The categories, ordered by their ids. Those of one name are one.
-    files : dict of {int or str: str}
-        File name by id of the image, in the order of the file.
-    labels : dict of {int or str: set of int}
-        Positions in `names` of the objects, by id of the image.
+    Objects
+        Its categories, images, and what is in them.
 
     Raises
     ------
     ValueError
-        If the file is not in the format.
+        If the file is not in the format, or contradicts itself.
     """
     needed = {
         "images": ("id", "file_name"),
         "categories": ("id", "name"),
         "annotations": ("image_id", "category_id"),
     }
-    content = _read_json(path, needed)
-    files = {image["id"]: image["file_name"] for image in content["images"]}
-    if len(files) < len(content["images"]):
-        raise ValueError(f"The images of '{path}' must have distinct ids.")
-    categories = sorted((c["id"], c["name"]) for c in content["categories"])
-    used = {entry["category_id"] for entry in content["annotations"]}
-    # Exports list a group of categories as one more, which no object has.
-    used_names = [name for category, name in categories if category in used]
-    n_ids = len(dict(categories))
-    if n_ids < len(categories) or len(set(used_names)) < len(used_names):
-        raise ValueError(
-            f"The categories of '{path}' must have distinct ids and names. Got "
-            f"{categories}."
-        )
-    names = list(dict.fromkeys(name for _, name in categories))
-    column = {category: names.index(name) for category, name in categories}
-    labels = {image: set() for image in files}
-    for number, entry in enumerate(content["annotations"]):
-        image, category = entry["image_id"], entry["category_id"]
-        if image not in labels or category not in column:
-            what = "image_id" if image not in labels else "category_id"
+    content = read_json(path, needed)
+    files = _read_files(content["images"], path)
+    annotations = content["annotations"]
+    column, names = _read_categories(content["categories"], annotations, path)
+    _tell_of_repeated_ids(annotations, path)
+    present = {image: set() for image in files}
+    for number, entry in enumerate(annotations):
+        for key, known in (("image_id", present), ("category_id", column)):
+            if entry[key] not in known:
+                raise ValueError(
+                    f"Annotations of '{path}' must refer to its images and categories. "
+                    f"Got {key} {entry[key]!r} (annotation {entry.get('id', number)})."
+                    + _hint_at_type(entry[key], known)
+                )
+        present[entry["image_id"]].add(column[entry["category_id"]])
+    for image in content["images"]:
+        present[image["id"]] |= _read_list(image, _PRESENT, column, path)
+    absent = _read_absent(content["images"], present, column, names, path)
+    return Objects(names, files, present, absent)
+
+
+def _read_files(images, path):
+    """File name by id."""
+    first = {}
+    for number, image in enumerate(images):
+        before = first.setdefault(image["id"], number)
+        if before != number:
             raise ValueError(
-                f"Annotations of '{path}' must refer to its images and categories. Got "
-                f"{what} {entry[what]!r} (annotation {entry.get('id', number)})."
+                f"The images of '{path}' must have distinct ids. Got {image['id']!r} "
+                f"for {images[before]['file_name']!r} and {image['file_name']!r} "
+                f"(entries {before} and {number})."
             )
-        labels[image].add(column[category])
-    return names, files, labels
+    return {image["id"]: image["file_name"] for image in images}
+
+
+def _read_categories(categories, annotations, path):
+    """Position of each id among the names, and the names in order of their ids."""
+    spelled = unify_names(entry["name"] for entry in categories)
+    ordered = sorted((entry["id"], spelled[entry["name"]]) for entry in categories)
+    rule = f"The categories of '{path}' must have distinct ids and names. Got"
+    for (one, first), (other, second) in zip(ordered, ordered[1:], strict=False):
+        if one == other:
+            raise ValueError(f"{rule} the id {one!r} for {first!r} and {second!r}.")
+    # Exports list a group of categories as one more, which no object has.
+    used = {entry["category_id"] for entry in annotations}
+    id_of = {}
+    for category, name in ordered:
+        if category in used and id_of.setdefault(name, category) != category:
+            raise ValueError(
+                f"{rule} {name!r} for the ids {id_of[name]!r} and {category!r}, which "
+                "both have objects."
+            )
+    names = list(dict.fromkeys(name for _, name in ordered))
+    place = {name: position for position, name in enumerate(names)}
+    return {category: place[name] for category, name in ordered}, names
+
+
+def _tell_of_repeated_ids(annotations, path):
+    """Warn of ids that stand for several annotations, which changes no label."""
+    first = {}
+    for number, entry in enumerate(annotations):
+        key = entry.get("id")
+        if isinstance(key, int | str) and first.setdefault(key, number) != number:
+            warn_user(
+                f"Annotations of '{path}' should have distinct ids. Got {key!r} for "
+                f"the entries {first[key]} and {number}; all of them are read. Of two "
+                "files put together, one may refer to the images of the other."
+            )
+            return
+
+
+def _read_absent(images, present, column, names, path):
+    """Categories surely absent by image, None if all that have no object are."""
+    if not any(key in image for image in images for key in (_ABSENT, _IN_PART)):
+        return None
+    absent = {}
+    for image in images:
+        found = _read_list(image, _ABSENT, column, path)
+        # What is marked in part is in the image. Without any mark it stays unknown.
+        in_part = _read_list(image, _IN_PART, column, path)
+        both = found & (present[image["id"]] | in_part)
+        if both:
+            raise ValueError(
+                f"A category of {_ABSENT!r} must not be in the image. Got "
+                f"{names[min(both)]!r}, which has objects or stands in another list "
+                f"(image {image['id']!r} of '{path}')."
+            )
+        absent[image["id"]] = found
+    return absent
+
+
+def _read_list(image, key, column, path):
+    """Positions of the categories that a list of an image names."""
+    found = image.get(key) or []
+    if not isinstance(found, list):
+        raise ValueError(
+            f"{key!r} must be a list of ids of categories. Got {found!r:.80} (image "
+            f"{image['id']!r} of '{path}')."
+        )
+    for category in found:
+        if not isinstance(category, int | float | str) or category not in column:
+            raise ValueError(
+                f"{key!r} must hold ids of categories. Got {category!r:.80} (image "
+                f"{image['id']!r} of '{path}').{_hint_at_type(category, column)}"
+            )
+    return {column[category] for category in found}
+
+
+def _hint_at_type(value, known):
+    """Tell an id that is there as a number from one that is there as a text."""
+    other = next((key for key in known if str(key) == str(value)), None)
+    if other is None:
+        return ""
+    return f" There is {other!r}: a number is not a text."
 
 
 def read_captions(path, images):
@@ -79,6 +182,7 @@ def read_captions(path, images):
     Parameters
     ----------
     path : Path
+        The file.
     images : container of int or str
         The ids that there are.
 
@@ -101,13 +205,14 @@ def read_captions(path, images):
             "without."
         )
     needed = {"annotations": ("id", "image_id", "caption")}
-    entries = _read_json(path, needed)["annotations"]
+    entries = read_json(path, needed)["annotations"]
     for number, entry in enumerate(entries):
         if entry["image_id"] not in images:
             raise ValueError(
                 f"Captions in '{path}' must refer to images of the file of objects. "
-                f"Got image_id {entry['image_id']!r} (entry {number}). captions=None "
-                "does without."
+                f"Got image_id {entry['image_id']!r} (entry {number})."
+                f"{_hint_at_type(entry['image_id'], images)} captions=None does "
+                "without."
             )
     found = {}
     for entry in sorted(entries, key=lambda entry: entry["id"]):
@@ -115,46 +220,3 @@ def read_captions(path, images):
         if text:
             found.setdefault(entry["image_id"], []).append(text)
     return found
-
-
-def _read_json(path, needed):
-    """Read a file, of which `needed` says the lists and the keys of their entries."""
-
-    def keep(entry):
-        return {key: entry[key] for key in _KEPT if key in entry}
-
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file, object_hook=keep)
-    except ValueError as exc:  # not JSON, not UTF-8
-        raise ValueError(f"'{path}' must be a JSON file. Got: {exc}.") from exc
-    for name, keys in needed.items():
-        entries = content.get(name) if isinstance(content, dict) else None
-        if not isinstance(entries, list):
-            raise ValueError(
-                f"'{path}' must be in the format of COCO. Got no list {name!r}."
-            )
-        for number, entry in enumerate(entries):
-            _check_entry(entry, keys, entries[0], f"{name!r} in '{path}'", number)
-    return content
-
-
-def _check_entry(entry, keys, first, where, number):
-    """Raise if an entry lacks a key, or has a value of the wrong type."""
-    for key in keys:
-        if not isinstance(entry, dict) or key not in entry:
-            raise ValueError(
-                f"Entries of {where} must have {key!r}. Got {entry!r:.80} (entry "
-                f"{number})."
-            )
-        value = entry[key]
-        if isinstance(value, str if key not in _IDS else str | int | float):
-            # Ids are sorted.
-            if key != "id" or isinstance(value, str) == isinstance(first[key], str):
-                continue
-            rule = "all be numbers, or all texts"
-        else:
-            rule = f"be {'a number or ' if key in _IDS else ''}a text"
-        raise ValueError(
-            f"{key!r} of {where} must {rule}. Got {value!r:.80} (entry {number})."
-        )

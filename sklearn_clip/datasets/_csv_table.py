@@ -6,7 +6,16 @@ import io
 import os
 from pathlib import Path
 
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+from sklearn_clip._shared import clean_name, hint_at_name
+
+# What a file begins with that says its encoding, whatever is thought of it.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# The mark of UTF-8 in a file that was opened as Latin-1 or cp1252.
+_MISREAD_MARK = codecs.BOM_UTF8.decode("cp1252")
 
 
 class CSVTable:
@@ -17,7 +26,7 @@ class CSVTable:
     source : str, path-like or text file
         The file.
     encoding : str
-        Its encoding; a byte order mark is skipped.
+        Its encoding, unless it begins with a byte order mark, which is skipped.
     delimiter : str
         What stands between cells.
 
@@ -26,7 +35,7 @@ class CSVTable:
     name : str
         What errors call the file.
     header : list of str
-        Names of the columns.
+        Names of the columns, as they are compared.
     rows : list of tuple (int, list of str)
         The line in which a row begins, counted from 1 as an editor does, and its
         cells, as many as the header has, without white space around them.
@@ -39,8 +48,8 @@ class CSVTable:
         If the file is not there.
     ValueError
         If the file cannot be decoded, is empty, breaks the rules of quoting, has two
-        columns of one name, a row of another length than the header, or a cell that
-        is longer than :func:`csv.field_size_limit`.
+        columns whose names look alike, a row of another length than the header, or a
+        cell that is longer than :func:`csv.field_size_limit`.
     """
 
     def __init__(self, source, encoding, delimiter):
@@ -50,7 +59,8 @@ class CSVTable:
             raise ValueError(
                 f"The table must have a header. Got nothing ({self.name})."
             )
-        line, self.header = records[0]
+        line, header = records[0]
+        self.header = [clean_name(column) for column in header]
         named = [column for column in self.header if column]
         if len(set(named)) < len(named):
             twice = next(column for column in named if named.count(column) > 1)
@@ -92,12 +102,13 @@ class CSVTable:
         ValueError
             If there is no such column.
         """
-        if column in self.header:
-            return self.header.index(column)
-        hint = ""
+        name = clean_name(column)
+        if name in self.header:
+            return self.header.index(name)
+        hint = hint_at_name(name, self.header)
         if len(self.header) == 1:
-            hint = next((sign for sign in ";\t|" if sign in self.header[0]), "")
-            hint = f" Is delimiter={hint!r} meant?" if hint else ""
+            sign = next((sign for sign in ";\t|" if sign in self.header[0]), "")
+            hint = f" Is delimiter={sign!r} meant?" if sign else hint
         raise ValueError(
             f"{parameter} must name a column of '{self.name}', which has "
             f"{', '.join(map(repr, self.header))}. Got {column!r}.{hint}"
@@ -139,7 +150,14 @@ def _read_text(source, encoding):
                 "csv must be a path or a file opened as text. Got "
                 f"{type(text).__name__} from {type(source).__name__}.read()."
             )
-        return getattr(source, "name", "the CSV text"), text
+        name = getattr(source, "name", "the CSV text")
+        if text.startswith(_MISREAD_MARK):
+            raise ValueError(
+                "A text file must be opened in its encoding. Got the mark of UTF-8 as "
+                f"{_MISREAD_MARK!r} ({name}). Open it with encoding='utf-8-sig', or "
+                "give its path."
+            )
+        return name, text
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             "csv must be a path or a file opened as text. Got "
@@ -149,8 +167,8 @@ def _read_text(source, encoding):
         )
     path = Path(source).expanduser()
     content = path.read_bytes()
-    if content.startswith(_UTF_16):
-        encoding = "utf-16"
+    marked = (name for mark, name in _MARKS.items() if content.startswith(mark))
+    encoding = next(marked, encoding)
     try:
         return path.name, content.decode(encoding)
     except UnicodeDecodeError as exc:

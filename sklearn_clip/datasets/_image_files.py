@@ -1,22 +1,82 @@
-"""The picture files that a table names: found by name or by id, missing ones told."""
+"""The picture files that a table names: found by name or by id, in any spelling."""
 
+import errno
 import os
 import re
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PureWindowsPath
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import clean_name, decode_percent, path_readings
 
-_SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
-_SHOWN = 3
-MISSING_FILES = ("raise", "drop", "keep")
+# What cameras, browsers and scanners write; an id without a suffix is one of these.
+_SUFFIXES = """
+avif avifs bmp dib gif heic heif hif j2c j2k jfi jfif jif jp2 jpc jpe jpeg jpf jpg jpx
+jxl pbm pgm pjp pjpeg png pnm ppm tga tif tiff webp
+"""
+_PICTURES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://|data:[\w/+.-]*[;,]")
+_FILE_URL = re.compile(r"file:(//(localhost(?=/))?|(?=/))", re.IGNORECASE)
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+# Folders that are gone through for a hint.
+_MOST_FOLDERS = 50
+
+
+class _Listing:
+    """What a folder holds: files by name, pictures by stem, both by their looks.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it need not be there.
+    """
+
+    def __init__(self, folder):
+        self.files, self.folders = set(), set()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    (self.folders if entry.is_dir() else self.files).add(entry.name)
+        except ValueError:  # a NUL, which no path holds
+            return
+        except OSError as exc:
+            if exc.errno not in _ABSENT:
+                raise
+
+    @cached_property
+    def stems(self):
+        """Names of the pictures by their stems."""
+        return self._by(_stem, _is_picture)
+
+    @cached_property
+    def alike(self):
+        """Names of the files by what they look like."""
+        return self._by(_look)
+
+    @cached_property
+    def stems_alike(self):
+        """Names of the pictures by what their stems look like."""
+        return self._by(lambda name: _look(_stem(name)), _is_picture)
+
+    @cached_property
+    def similar(self):
+        """Names of the files by stems without case and leading zeros."""
+        return self._by(lambda name: _blur(_stem(name)))
+
+    def _by(self, key, chosen=lambda name: True):
+        found = {}
+        for name in sorted(filter(chosen, self.files)):
+            found.setdefault(key(name), []).append(name)
+        return found
 
 
 class ImageFolder:
     """A folder of pictures, in which files are found by name, with suffix or without.
 
-    Every folder is listed once: asking for a hundred thousand files one by one takes
-    long on a network drive.
+    A file is found by the name it has. If there is none, the name is read as other
+    systems write it (backslashes, percent signs, letters with marks in one sign or in
+    two), and taken from a folder above if it repeats the end of `root`. Every folder is
+    listed once: asking for a hundred thousand files one by one takes long on a network
+    drive.
 
     Parameters
     ----------
@@ -35,8 +95,10 @@ class ImageFolder:
 
     def __init__(self, root, parameter, *, required=True):
         self.root = Path(root).expanduser()
-        self._listings = {}
-        if required and not self.root.is_dir():
+        self._listings, self._spelled, self._real = {}, {}, {}
+        self._above = [_look(part) for part in self.root.absolute().parts]
+        self._is_there = self.root.is_dir()
+        if required and not self._is_there:
             raise NotADirectoryError(
                 f"{parameter} must be a folder with pictures. Got '{root}', which is "
                 "no folder."
@@ -48,7 +110,8 @@ class ImageFolder:
         Parameters
         ----------
         name : str
-            Path below the folder (or absolute), possibly without its suffix.
+            Path below the folder (or absolute, or a file:// address), possibly without
+            its suffix.
 
         Returns
         -------
@@ -58,82 +121,223 @@ class ImageFolder:
         Raises
         ------
         ValueError
-            If `name` is a URL, or without a suffix and several files bear it.
+            If `name` is a URL, or several files bear it: without a suffix, or because
+            they look alike.
         """
-        if _URL.match(name):
-            raise ValueError(
-                "An image must be the name of a file; fetch the pictures first, "
-                f"nothing is fetched. Got {name!r}"
-            )
-        path = self.root / name
-        if path.parent not in self._listings:
-            self._listings[path.parent] = _list_folder(path.parent)
-        names, by_stem = self._listings[path.parent]
-        if path.name in names:
+        readings = [text for text in path_readings(_as_path(name)) if Path(text).name]
+        for reading in readings:
+            found = self._find_as_written(self.root / reading, name)
+            if found is not None:
+                return found
+        for reading in readings:
+            if not (self._is_there or os.path.isabs(reading)):
+                continue
+            for path in self._places(reading):
+                found = self._find_alike(path, name)
+                if found is not None:
+                    return found
+        return None
+
+    def explain(self, name):
+        """Say what about the name of a picture keeps it from being found.
+
+        Parameters
+        ----------
+        name : str
+            Its name, for which `find` gave None.
+
+        Returns
+        -------
+        str
+            A sentence; empty if there is nothing like it.
+        """
+        reading = path_readings(_as_path(name))[-1]
+        near = self._find_similar(Path(reading).parts)
+        if near is not None:
+            return f"For {name!r} there is {near!r}."
+        # Parted at slashes and at backslashes, the drive in front.
+        whole = PureWindowsPath(reading)
+        parts = whole.parts[1:][-_MOST_FOLDERS:]
+        for start in range(len(parts)):
+            end = self.root.joinpath(*parts[start:])
+            if self._has_like(end, name):
+                return (
+                    f"Of {name!r} the end {'/'.join(parts[start:])!r} is there: leave "
+                    "out what stands before it."
+                )
+        if not whole.root:
+            return ""
+        return (
+            f"{name!r} is an absolute path, which leads nowhere here: names must be "
+            "relative."
+        )
+
+    def find_below(self, name):
+        """Find the folder right below this one that holds a picture.
+
+        Parameters
+        ----------
+        name : str
+            Its name, for which `find` gave None.
+
+        Returns
+        -------
+        str or None
+            Path of the folder.
+        """
+        reading = path_readings(_as_path(name))[-1]
+        for below in sorted(self._list(self.root).folders)[:_MOST_FOLDERS]:
+            if self._has_like(self.root / below / reading, name):
+                return str(self.root / below)
+        return None
+
+    def identify(self, path):
+        """Tell files apart: equal for paths that lead to one name in one folder.
+
+        Parameters
+        ----------
+        path : str
+            Path of a file.
+
+        Returns
+        -------
+        str
+            The path without detours and links of folders.
+        """
+        folder, name = os.path.split(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return os.path.join(self._real[folder], name)
+
+    def _list(self, folder):
+        if folder not in self._listings:
+            self._listings[folder] = _Listing(folder)
+        return self._listings[folder]
+
+    def _find_as_written(self, path, name):
+        """Path of a file of this name, or of the one picture of this stem."""
+        listing = self._list(path.parent)
+        if path.name in listing.files:
             return str(path)
-        alike = by_stem.get(path.name, [])
-        if len(alike) > 1:
-            raise ValueError(
-                f"An image without a suffix must be one file. Got {name!r}, which may "
-                f"be {' or '.join(sorted(alike))}"
-            )
-        if alike:
-            return str(path.with_name(alike[0]))
+        found = _take_one(listing.stems.get(path.name, ()), name, "without a suffix ")
+        if found is not None:
+            return str(path.with_name(found))
         # On some file systems names differ in case from what is listed.
-        return str(path) if names and path.is_file() else None
+        if listing.files and os.path.isfile(path):
+            folded = _look(path.name).casefold()
+            same = listing.similar.get(_blur(_stem(path.name)), ())
+            same = [other for other in same if _look(other).casefold() == folded]
+            return str(path.with_name(same[0]) if len(same) == 1 else path)
+        return None
+
+    def _find_alike(self, path, name):
+        """Path of a file whose name looks like that, in a folder which does."""
+        folder = self._spell_folder(path.parent)
+        if folder is None:
+            return None
+        found = self._find_as_written(folder / path.name, name)
+        if found is not None:
+            return found
+        listing, look = self._list(folder), _look(path.name)
+        found = _take_one(listing.alike.get(look, ()), name)
+        if found is None:
+            found = _take_one(listing.stems_alike.get(look, ()), name)
+        return None if found is None else str(folder / found)
+
+    def _find_similar(self, parts):
+        """Name of a file that differs in case, zeros and suffix alone."""
+        if not 0 < len(parts) <= _MOST_FOLDERS:
+            return None
+        at, found = self.root, []
+        for part in parts[:-1]:
+            if not os.path.isdir(at / part):
+                blurred = _blur(part)
+                folders = sorted(self._list(at).folders)
+                part = next((name for name in folders if _blur(name) == blurred), None)
+            if part is None:
+                return None
+            at, found = at / part, [*found, part]
+        similar = self._list(at).similar
+        files = similar.get(_blur(parts[-1])) or similar.get(_blur(_stem(parts[-1])))
+        return "/".join([*found, files[0]]) if files else None
+
+    def _has_like(self, path, name):
+        try:
+            return self._find_alike(path, name) is not None
+        except ValueError:  # even twice
+            return True
+
+    def _places(self, reading):
+        """Where a file may be: below the folder, whose end its name may repeat."""
+        yield self.root / reading
+        parts = Path(reading).parts
+        looks = [_look(part) for part in parts[:-1]]
+        for count in range(min(len(self._above), len(looks)), 0, -1):
+            if self._above[-count:] == looks[:count]:
+                yield self.root.joinpath(*parts[count:])
+
+    def _spell_folder(self, folder):
+        """Path of a folder as it is spelled on the disk; None if there is none."""
+        for level in (*reversed(folder.parents), folder):
+            if level not in self._spelled:
+                above = self._spelled.get(level.parent)
+                self._spelled[level] = self._spell_level(level, above)
+        return self._spelled[folder]
+
+    def _spell_level(self, level, above):
+        if os.path.isdir(level):
+            return level
+        if above is None:
+            return None
+        try:
+            folders = self._list(above).folders
+        except PermissionError:
+            return None
+        alike = [other for other in folders if _look(other) == _look(level.name)]
+        if level.name in alike:
+            return above / level.name
+        return above / alike[0] if len(alike) == 1 else None
 
 
-def _list_folder(folder):
-    """Names of the files of a folder, and pictures among them by stem."""
-    try:
-        with os.scandir(folder) as entries:
-            names = {entry.name for entry in entries if not entry.is_dir()}
-    except (FileNotFoundError, NotADirectoryError):
-        names = set()
-    by_stem = {}
-    for name in names:
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in _SUFFIXES:
-            by_stem.setdefault(stem, []).append(name)
-    return names, by_stem
-
-
-def report_missing(missing, n_images, where, action):
-    """Raise or warn about files that are not there.
-
-    Parameters
-    ----------
-    missing : list of str
-        What each missing file is and where it was named.
-    n_images : int
-        How many were looked for.
-    where : str
-        Where they were looked for, in quotation marks.
-    action : {"raise", "drop"}
-        What is done about them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If any is missing, unless they are dropped and others are left.
-    """
-    if not missing:
-        return
-    shown = ", ".join(missing[:_SHOWN])
-    shown += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    if len(missing) == n_images:
-        raise FileNotFoundError(
-            f"{where} must hold the images. Got none of {n_images}: {shown}. Give "
-            "the folder to which the names are relative as images=..."
+def _as_path(name):
+    """Path that a file:// address names; any other address is refused."""
+    local = _FILE_URL.match(name)
+    if local:
+        path = name[local.end() :]
+        # "/C:/photos" is how such an address writes "C:/photos".
+        return path[1:] if re.match(r"/[a-zA-Z]:", path) else path
+    if _URL.match(name):
+        raise ValueError(
+            "An image must be the name of a file; fetch the pictures first, "
+            f"nothing is fetched. Got {name!r}"
         )
-    if action == "raise":
-        raise FileNotFoundError(
-            f"{where} must hold every image. Got none for {shown} "
-            f"({len(missing)} of {n_images} images). missing_files='drop' leaves their "
-            "rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
+    return name
+
+
+def _take_one(found, name, kind=""):
+    """Take the only name of those found; None if there is none."""
+    if len(found) > 1:
+        raise ValueError(
+            f"An image {kind}must be one file. Got {name!r}, which may be "
+            f"{' or '.join(found)}"
         )
-    verb = "was" if len(missing) == 1 else "were"
-    warn_user(
-        f"{len(missing)} of {n_images} images {verb} not found in {where}; rows "
-        f"without are left out: {shown}.",
-    )
+    return found[0] if found else None
+
+
+def _stem(name):
+    """Name of a file without its suffix."""
+    return os.path.splitext(name)[0]
+
+
+def _is_picture(name):
+    return os.path.splitext(name)[1].lower() in _PICTURES
+
+
+def _look(name):
+    """Spell names alike that look alike, or of which one is percent-encoded."""
+    return clean_name(decode_percent(name))
+
+
+def _blur(name):
+    """Spell a name without case, and without zeros that spreadsheets drop."""
+    return _look(name).casefold().lstrip("0")

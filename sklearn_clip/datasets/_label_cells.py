@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import clean_name, warn_user
 
 _WORDS = {"false": 0.0, "true": 1.0}
 _UNKNOWN = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
 _SEPARATORS = ";|,"
+_OTHER_BLANK = re.compile(r"[^\S ]")
 # Lists, sets and tuples as Python, numpy and PostgreSQL print them; not "(18+)".
 _PRINTED = re.compile(
     r"""\[.*\] | \{.*\} | \(\) | \((['"].*|\d+,.*)\) | (frozen)?set\(.*\)""",
@@ -44,7 +45,7 @@ def make_column_reader(table, classes, na_values):
     def read(line, cells):
         values = np.full(len(columns), np.nan)
         for i, column in enumerate(columns):
-            cell = cells[column]
+            cell = clean_name(cells[column])
             if cell in na_values or cell.lower() in _UNKNOWN:
                 continue
             values[i] = _as_number(cell)
@@ -105,7 +106,8 @@ def make_cell_reader(table, layout, labels, separator, na_values):
         if cell in na_values:
             return None, True
         if layout == "pairs":
-            return frozenset([cell] if cell else []), not cell
+            tags = frozenset([cell] if clean_name(cell) else [])
+            return tags, not tags
         if _PRINTED.fullmatch(cell):
             raise ValueError(
                 "A label cell must hold labels with a separator between them. Got the "
@@ -121,7 +123,7 @@ def make_cell_reader(table, layout, labels, separator, na_values):
 
 def _split(cell, separator):
     """Tags of a cell, in order."""
-    return [tag for part in cell.split(separator) if (tag := part.strip())]
+    return [part.strip() for part in cell.split(separator) if clean_name(part)]
 
 
 def _check_separator(table, column, separator):
@@ -136,6 +138,20 @@ def _check_separator(table, column, separator):
         _warn_of_another(table, [cell for _, cell in cells], separator)
     elif separator.isspace():
         _check_ends(table, several, separator)
+    if separator == " ":
+        _tell_of_other_blanks(table, cells)
+
+
+def _tell_of_other_blanks(table, cells):
+    """Warn of white space that looks like the separator, but parts no labels."""
+    found = [(line, cell) for line, cell in cells if _OTHER_BLANK.search(cell)]
+    if found:
+        line, cell = found[0]
+        warn_user(
+            f"{len(found)} of {len(cells)} label cells hold white space that is not "
+            f"the separator ' ' and parts no labels. Got {cell!a:.60} "
+            f"({table.place(line)}). Put plain blanks in its place if it should."
+        )
 
 
 def _warn_of_another(table, cells, separator):

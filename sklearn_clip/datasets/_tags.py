@@ -4,19 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_clip.datasets._bunch import check_choice, make_bunch
+from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip.datasets._bunch import as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._csv_table import CSVTable
-from sklearn_clip.datasets._image_files import (
-    MISSING_FILES,
-    ImageFolder,
-    report_missing,
-)
+from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._label_cells import make_cell_reader, make_column_reader
+from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
 
 @dataclass
 class _Row:
-    """One row of the data set; `labels` is None if nothing is known about them."""
+    """One row of the data set; `labels` is None if nothing is known about them.
+
+    `image` is the name in the table, later the path, and `file` what is equal for all
+    paths of one file.
+    """
 
     line: int
     image: str
@@ -24,6 +26,7 @@ class _Row:
     group: str | None
     labels: object
     is_empty: bool
+    file: str | None = None
 
 
 def load_csv_tags(
@@ -58,7 +61,10 @@ def load_csv_tags(
         The table, with a header. A text file (``io.StringIO``) may hold what was
         mended first.
     images : str or path-like
-        The folder to which the images of the table are relative.
+        The folder to which the images of the table are relative. A file is found by
+        the name it has, else as other systems write it: with backslashes, with percent
+        signs for letters, with accents as signs of their own (NFD) or not (NFC), below
+        a folder whose name `images` ends in, or as a ``file://`` address.
     layout : {"cells", "columns", "pairs"} or None, default="cells"
         Where the labels stand: all labels of an image in one cell (``"cat dog"``);
         one column of 0 and 1 for each label; one line for each image and label; or
@@ -78,7 +84,8 @@ def load_csv_tags(
         dropped.
     classes : list of str or None, default=None
         The labels and their order. None takes all that occur, sorted; in the layout
-        ``"columns"``, all columns but those of image, text and group.
+        ``"columns"``, all columns but those of image, text and group. Labels that look
+        alike are one, as in :func:`~sklearn_clip.labels_to_frame`.
     other_labels : {"raise", "ignore"}, default="raise"
         What happens to labels that are not among `classes`: an error that names the
         first, or they are left out, as when only the most frequent are learnt. A row
@@ -226,13 +233,15 @@ def _check_classes(table, places, layout, classes):
                 "The layout 'columns' must have a column for each label. Got none "
                 f"beside {', '.join(map(repr, sorted(taken)))} ({table.name})."
             )
+        unify_names(classes)  # tells of those that differ in case
     if classes is None:
         return None
     classes = [str(name) for name in classes]
     if not classes:
         raise ValueError("classes must name a label. Got an empty list.")
-    if len(set(classes)) < len(classes):
-        twice = next(name for name in classes if classes.count(name) > 1)
+    looks = [clean_name(name) for name in classes]
+    if len(set(looks)) < len(looks):
+        twice = next(name for name in looks if looks.count(name) > 1)
         raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
     return classes
 
@@ -249,7 +258,7 @@ def _read_rows(table, places, read):
                     f"{table.header[places[name]]!r} ({table.place(line)})."
                 )
         labels, is_empty = read(line, cells)
-        text, group = found.get("text"), found.get("group")
+        text, group = found.get("text"), clean_name(found.get("group"))
         rows.append(_Row(line, found["image"], text, group, labels, is_empty))
     return rows
 
@@ -257,7 +266,7 @@ def _read_rows(table, places, read):
 def _find_images(table, rows, images, missing_files):
     """Put the path of its file in the place of the image of each row."""
     folder = ImageFolder(images, "images")
-    paths, missing, kept = {}, [], []
+    paths, missing, kept = {}, {}, []
     for row in rows:
         name = row.image
         if name not in paths:
@@ -266,15 +275,16 @@ def _find_images(table, rows, images, missing_files):
             except ValueError as exc:
                 raise ValueError(f"{exc} ({table.place(row.line)}).") from exc
             if paths[name] is None:
-                missing.append(f"{name!r} (line {row.line})")
+                missing[name] = f"{name!r} (line {row.line})"
                 if missing_files == "keep":
                     paths[name] = str(folder.root / name)
         row.image = paths[name]
         if row.image is not None:
+            row.file = folder.identify(row.image)
             kept.append(row)
     if missing_files != "keep":
-        n_images = len({row.image for row in kept}) + len(missing)
-        report_missing(missing, n_images, f"'{folder.root}'", missing_files)
+        n_images = len({row.file for row in kept}) + len(missing)
+        report_missing(missing, n_images, [folder], missing_files)
     return kept
 
 
@@ -282,7 +292,7 @@ def _refuse_duplicates(table, rows):
     """Raise if an image stands in two lines."""
     line_of = {}
     for row in rows:
-        first = line_of.setdefault(row.image, row.line)
+        first = line_of.setdefault(row.file, row.line)
         if first != row.line:
             raise ValueError(
                 f"An image must stand in one line. Got '{row.image}' in line {first} "
@@ -295,12 +305,12 @@ def _merge(table, rows):
     """Make one row of the lines of each image."""
     merged = {}
     for row in rows:
-        first = merged.setdefault(row.image, row)
+        first = merged.setdefault(row.file, row)
         if first is row:
             continue
         for name in ("text", "group"):
             old, new = getattr(first, name), getattr(row, name)
-            if None not in (old, new) and old != new:
+            if None not in (old, new) and clean_name(old) != clean_name(new):
                 raise ValueError(
                     f"The lines of an image must have the same {name}. Got {old!r:.60} "
                     f"(line {first.line}) and {new!r:.60} ({table.place(row.line)})."
@@ -329,36 +339,33 @@ def _indicate(table, rows, layout, classes, other_labels):
     if layout is None:
         return None, []
     if layout == "columns":
-        return _as_integers(np.array([row.labels for row in rows])), classes
+        return as_integers(np.array([row.labels for row in rows])), classes
     found = {tag for row in rows for tag in row.labels or ()}
-    names = sorted(found) if classes is None else classes
+    spelled = unify_names(found, chosen=classes is not None)
+    names = sorted(set(spelled.values())) if classes is None else classes
     if not names:
         raise ValueError(f"The table must have labels. Got none ({table.name}).")
-    if other_labels == "ignore" and found and found.isdisjoint(names):
+    column = {clean_name(name): i for i, name in enumerate(names)}
+    place = {tag: column[name] for tag, name in spelled.items() if name in column}
+    if other_labels == "ignore" and found and not place:
         raise ValueError(
             f"The table must have labels among classes. Got none, but such as "
-            f"{min(found)!r} ({table.name})."
+            f"{min(found)!r} ({table.name}).{hint_at_name(min(found), names)}"
         )
-    column = {name: i for i, name in enumerate(names)}
     target = np.zeros((len(rows), len(names)))
     for i, row in enumerate(rows):
         if row.labels is None:
             target[i] = np.nan
             continue
-        strange = row.labels - column.keys()
+        strange = row.labels - place.keys()
         if strange and other_labels == "raise":
             raise ValueError(
                 f"Labels must be among classes. Got {min(strange)!r} "
-                f"({table.place(row.line)}). other_labels='ignore' leaves out those "
-                "that are not."
+                f"({table.place(row.line)}).{hint_at_name(min(strange), names)} "
+                "other_labels='ignore' leaves out those that are not."
             )
-        target[i, [column[tag] for tag in row.labels - strange]] = 1
-    return _as_integers(target), names
-
-
-def _as_integers(target):
-    """Make 0 and 1 integers where none of them is unknown."""
-    return target if np.isnan(target).any() else target.astype(np.int64)
+        target[i, [place[tag] for tag in row.labels - strange]] = 1
+    return as_integers(target), names
 
 
 def _number_groups(rows, group):
@@ -366,4 +373,4 @@ def _number_groups(rows, group):
     if group is not None:
         return np.array([row.group for row in rows])
     numbers = {}
-    return np.array([numbers.setdefault(row.image, len(numbers)) for row in rows])
+    return np.array([numbers.setdefault(row.file, len(numbers)) for row in rows])

@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import os
 import threading
+import unicodedata
 
 import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from sklearn_clip._shared import path_readings
 from sklearn_clip.embedding._arrays import is_array, name_dtype, pixels_of
 from sklearn_clip.embedding._greys import check_decoder, stated_range
 from sklearn_clip.embedding._opening import (
@@ -165,7 +167,7 @@ def explain_failure(exc):
         The reason.
     """
     if isinstance(exc, FileNotFoundError):
-        return "the file does not exist"
+        return "the file does not exist" + _hint_at_spelling(exc.filename)
     if isinstance(exc, IsADirectoryError):
         return "it is a folder, not an image file"
     if isinstance(exc, PermissionError):
@@ -173,6 +175,19 @@ def explain_failure(exc):
     if isinstance(exc, Image.DecompressionBombError):
         return f"{exc} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)"
     return str(exc) or type(exc).__name__
+
+
+def _hint_at_spelling(path):
+    """Name the file that is there as another system spells the path."""
+    if not isinstance(path, str | os.PathLike):
+        return ""
+    readings = path_readings(os.fspath(path))
+    for text in readings:
+        for form in ("NFC", "NFD"):
+            other = unicodedata.normalize(form, text)
+            if other != readings[0] and os.path.isfile(other):
+                return f" (there is {other!a}, in another spelling)"
+    return ""
 
 
 def why_unreadable(source, root=None):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
+from sklearn_clip._shared import clean_name
 from sklearn_clip.embedding._columns import unit_rows
 
 TEMPLATES = {
@@ -60,8 +61,8 @@ def read_classes(classes):
     Raises
     ------
     ValueError
-        If there is no label, a name is empty or comes twice, or a label has no
-        description.
+        If there is no label, a name is empty or comes twice (in spellings that look
+        alike, too), or a label has no description.
     TypeError
         If a name or description is no str, or the labels have no order.
     """
@@ -75,9 +76,15 @@ def read_classes(classes):
         raise ValueError("classes must hold at least one label. Got none.")
     for position, name in enumerate(names):
         check_text(name, f"a name in classes (position {position})")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"classes must be distinct. Got {twice!r} more than once.")
+    first = {}
+    for position, name in enumerate(names):
+        before = first.setdefault(clean_name(name), position)
+        if before != position:
+            # Prompts of names that look alike are one text to a tokenizer.
+            raise ValueError(
+                f"classes must be distinct. Got {name!r} more than once (positions "
+                f"{before} and {position})."
+            )
     if not isinstance(classes, Mapping):
         return names, [[name] for name in names]
     descriptions = []

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared import _check_sample_weight, as_binary
+from sklearn_clip._shared import _check_sample_weight, as_binary, clean_name
 
 # Entries looked at at a time: 4 M of them are 16 to 32 MB of scores.
 BLOCK_SIZE = 1 << 22
@@ -233,13 +233,10 @@ def _check_alignment(values, shape, what, y_true, entries):
             f"Got {shape}."
         )
     names = column_names(values)
-    reordered = (
-        entries.names is not None
-        and names is not None
-        and names != entries.names
-        and set(names) == set(entries.names)
-    )
-    if reordered:
+    if names is None or entries.names is None:
+        return
+    spelled, wanted = list(map(clean_name, names)), list(map(clean_name, entries.names))
+    if spelled != wanted and set(spelled) == set(wanted):
         raise ValueError(
             f"{what} must have its columns in the order of y_true, "
             f"{_shorten(entries.names)}. Got {_shorten(names)}. "

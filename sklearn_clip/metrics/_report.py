@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_clip._shared import by_name, import_optional
+from sklearn_clip._shared import by_name, import_optional, respell_keys
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
     check_predictions,
@@ -193,6 +193,7 @@ def _check_thresholds(thresholds, y_pred, scores, names):
         thresholds = 0.5
     thresholds = by_name(thresholds)
     if isinstance(thresholds, dict):
+        thresholds = respell_keys(thresholds, names)
         lacking = [name for name in names if name not in thresholds]
         if lacking:
             raise ValueError(

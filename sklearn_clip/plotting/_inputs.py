@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     check_label_order,
+    clean_name,
+    hint_at_name,
     nested_estimators,
     positive_scores,
 )
@@ -208,10 +210,10 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
         return order[:max_labels]
     if isinstance(labels, str | Integral):
         labels = [labels]
-    place = {name: position for position, name in enumerate(names)}
+    place = {clean_name(name): position for position, name in enumerate(names)}
     chosen = []
     for label in labels:
-        position = place.get(label, label)
+        position = place.get(clean_name(label), label)
         if (
             not isinstance(position, Integral)
             or isinstance(position, bool | np.bool_)
@@ -221,7 +223,7 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
             raise ValueError(
                 "labels must hold names of labels, or positions from 0 to "
                 f"{len(names) - 1}. Got {label!r}; the names are {some}"
-                f"{', ...' if len(names) > 5 else ''}."
+                f"{', ...' if len(names) > 5 else ''}.{hint_at_name(label, names)}"
             )
         chosen.append(int(position))
     if not chosen:

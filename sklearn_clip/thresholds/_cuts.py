@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip._shared import by_name
+from sklearn_clip._shared import by_name, hint_at_name, respell_keys
 
 
 class ScoredRows(NamedTuple):
@@ -233,12 +233,13 @@ def override_cuts(cuts, new, *, label_names, probability):
     new = by_name(new)
     if isinstance(new, dict):
         cuts = cuts.copy()
-        for name, cut in new.items():
+        for name, cut in respell_keys(new, label_names).items():
             if name not in label_names:
                 more = " ..." if len(label_names) > 10 else ""
                 raise ValueError(
                     f"The keys of thresholds must be label names. Got {name!r}; "
                     f"the labels are {label_names[:10]}{more}."
+                    + hint_at_name(name, label_names)
                 )
             cuts[label_names.index(name)] = cut
     else:

@@ -18,6 +18,7 @@ from sklearn_clip._shared import (
     WordLabelsMixin,
     _fit_context,
     check_labelled_rows,
+    clean_name,
     warn_user,
 )
 from sklearn_clip.embedding import (
@@ -304,9 +305,9 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names, descriptions = read_classes(classes)
-        known = set(self.label_names_)
+        known = set(map(clean_name, self.label_names_))
         for name in names:
-            if name in known:
+            if clean_name(name) in known:
                 raise ValueError(
                     f"classes must be new. Got {name!r}, which is there already."
                 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import logsumexp
 
+from sklearn_clip._shared import hint_at_name, respell_keys
+
 SCORINGS = ("contrast", "sigmoid", "softmax", "cosine")
 # Entries of a block of scores: 16 MB of float32.
 _BLOCK_SIZE = 1 << 22
@@ -154,11 +156,11 @@ def read_cuts(threshold, names, default, *, probability):
         cuts[:] = -np.inf
     elif isinstance(threshold, Mapping):
         place = {name: label for label, name in enumerate(names)}
-        for name, cut in threshold.items():
+        for name, cut in respell_keys(threshold, names).items():
             if name not in place:
                 raise ValueError(
                     f"threshold must name labels of classes. Got {name!r}, which is "
-                    f"none of the {len(names)}."
+                    f"none of the {len(names)}.{hint_at_name(name, names)}"
                 )
             cuts[place[name]] = _check_cut(cut, f"label {name!r}", probability)
     elif not isinstance(threshold, str):  # "auto"

@@ -1,3 +1,4 @@
+import codecs
 import csv
 import io
 
@@ -28,3 +29,19 @@ def test_a_cell_over_the_limit_is_named(tmp_path):
         ValueError, match=r"at most 131072 .*line 3.*csv.field_size_limit"
     ):
         load(table, tmp_path, text="text")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1"])
+def test_the_mark_of_a_file_says_its_encoding(tmp_path, encoding):
+    path = tmp_path / "table.csv"
+    path.write_bytes(codecs.BOM_UTF8 + "image,labels\na,caf\u00e9\n".encode())
+    found = load_csv_tags(path, tmp_path, missing_files="keep", encoding=encoding)
+    assert found.target_names == ["caf\u00e9"]
+    with open(path, encoding="utf-8") as file:
+        found = load_csv_tags(file, tmp_path, missing_files="keep")
+    assert found.target_names == ["caf\u00e9"]
+    with (
+        open(path, encoding="cp1252") as file,
+        pytest.raises(ValueError, match=r"csv\). Open it with encoding='utf-8-sig"),
+    ):
+        load_csv_tags(file, tmp_path, missing_files="keep")

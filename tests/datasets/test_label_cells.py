@@ -84,3 +84,80 @@ def test_words_for_nan_are_labels_in_cells_unless_named(images):
     assert load(cells, images).target.tolist() == [[0, 1], [1, 0], [0, 0]]
     found = load(cells, images, na_values=["nan"])
     np.testing.assert_array_equal(found.target, [[np.nan], [1], [0]])
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        (COMPOSED, DECOMPOSED),
+        ("dog", "\ufeffdog"),
+        ("dog", "do\u00adg\u200b"),
+        ("red wine", "red\u00a0wine"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("layout", ["cells", "pairs"])
+def test_labels_that_look_alike_are_one_and_that_is_told(images, name, other, layout):
+    with pytest.warns(UserWarning, match="look alike are one label") as caught:
+        found = load([name, other, "z"], images, layout=layout, separator=";")
+    assert found.target_names == [name, "z"]
+    assert found.target.tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cells = [other, other, "z"]
+        found = load(cells, images, layout=layout, separator=";", classes=["z", name])
+    assert found.target.tolist() == [[0, 1], [0, 1], [1, 0]]
+
+
+def test_labels_that_differ_in_case_are_hinted_at(images):
+    with pytest.warns(UserWarning, match="Got 'Dog' and 'dog'"):
+        assert load(["dog", "Dog", ""], images).target_names == ["Dog", "dog"]
+    message = r"Got 'Dog' .*line 3\)\. Is 'dog' meant\? other_labels="
+    with pytest.raises(ValueError, match=message):
+        load(["dog", "Dog", ""], images, classes=["dog"])
+    ignored = {"classes": ["dog"], "other_labels": "ignore"}
+    with pytest.raises(ValueError, match=r"such as 'DOG' .*Is 'dog' meant\?"):
+        load(["DOG", "DOG", ""], images, **ignored)
+
+
+def test_white_space_that_only_looks_like_the_separator_is_told(images):
+    with pytest.warns(UserWarning, match=r"Got 'cat\\xa0dog' \(the CSV text, line 3"):
+        found = load(["cat dog", "cat\u00a0dog", "dog"], images)
+    assert found.target_names == ["cat", "cat dog", "dog"]
+
+
+def test_columns_are_named_as_they_look(images):
+    def read(header, row, **parameters):
+        table = io.StringIO(f"{header}\na,{row}\n")
+        return load_csv_tags(table, images, layout="columns", **parameters)
+
+    found = read(f"\ufeff\ufeffimage,{DECOMPOSED},tea\u200b", "1,0\u200b")
+    assert found.target_names == [COMPOSED, "tea"]
+    assert found.target.tolist() == [[1, 0]]
+    found = read(f"image\u200b,{DECOMPOSED},tea", "1,0", classes=["tea", DECOMPOSED])
+    assert found.target_names == ["tea", DECOMPOSED]
+    with pytest.raises(ValueError, match=f"distinct names. Got '{COMPOSED}' twice"):
+        read(f"image,{DECOMPOSED},{COMPOSED}", "1,0")
+    with pytest.raises(ValueError, match=f"distinct. Got '{COMPOSED}' twice"):
+        read(f"image,{DECOMPOSED}", "1", classes=[COMPOSED, DECOMPOSED])
+    with pytest.raises(ValueError, match=r"Got 'image'.* Is 'Image' meant\?"):
+        read("Image,tea", "1")
+    with pytest.warns(UserWarning, match="Got 'Tea' and 'tea'"):
+        read("image,tea,Tea", "1,0")
+
+
+def test_groups_and_captions_that_look_alike_are_the_same(images):
+    def read(rows, **parameters):
+        table = io.StringIO("image,labels,shop,title\n" + rows)
+        return load_csv_tags(table, images, group="shop", text="title", **parameters)
+
+    found = read(f"a,x,{COMPOSED},\nb,y,{DECOMPOSED},\nc,y,{COMPOSED}\u200b,\n")
+    assert found.groups.tolist() == [COMPOSED] * 3
+    rows = f"a,x,{COMPOSED},{COMPOSED}\na,y,{DECOMPOSED},{DECOMPOSED}\n"
+    found = read(rows, layout="pairs")
+    assert found.target.tolist() == [[1, 1]]
+    assert found.data[:, 1].tolist() == [COMPOSED]

@@ -353,6 +353,30 @@ def test_unreadable_images_are_explained(source, reason):
     assert why is not None and re.search(reason, why), why
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("caf\u00e9.png", "cafe\u0301.png"),
+        ("cafe\u0301.png", "caf\u00e9.png"),
+        (r"cat\1.png", "cat/1.png"),
+        ("my%20photo.png", "my photo.png"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("as_root", [False, True])
+def test_a_file_in_another_spelling_is_named(tmp_path, name, file, as_root):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    Image.new("RGB", (4, 3)).save(tmp_path / file)
+    if (tmp_path / name).is_file():
+        pytest.skip("this system takes both spellings for one file")
+    source, root = (name, tmp_path) if as_root else (tmp_path / name, None)
+    reason = why_unreadable(source, root)
+    other = ascii(str(tmp_path / file))
+    assert reason == f"the file does not exist (there is {other}, in another spelling)"
+    with pytest.raises(FileNotFoundError):
+        image_digest(source, root)
+
+
 def test_truncated_jpeg_is_unreadable(tmp_path):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))

@@ -1,4 +1,4 @@
-"""Tag lists in, names out."""
+"""Predictions to names."""
 
 import numpy as np
 import pandas as pd
@@ -30,41 +30,6 @@ def data():
     rng = np.random.default_rng(0)
     Y = labels_to_frame(TAGS)
     return Y.to_numpy() * 3.0 + rng.normal(size=Y.shape) * 0.1, Y
-
-
-def test_frame_has_a_column_per_label_and_keeps_the_index():
-    frame = labels_to_frame(pd.Series(TAGS[:4], index=list("abcd")))
-    assert list(frame.columns) == NAMES and list(frame.index) == list("abcd")
-    assert frame.to_numpy().tolist() == [[1, 1], [0, 0], [0, 1], [1, 0]]
-    chosen = labels_to_frame(TAGS[:2], classes=["red", "blue", "dog"])
-    assert list(chosen.columns) == ["red", "blue", "dog"]
-    assert chosen.to_numpy().tolist() == [[1, 0, 1], [0, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    "hole", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT], ids=repr
-)
-def test_rows_about_which_nothing_is_known_are_nan(hole):
-    frame = labels_to_frame([["dog"], hole, []])
-    assert np.isnan(frame.to_numpy()[1]).all()
-    assert frame.to_numpy()[[0, 2], 0].tolist() == [1, 0]
-
-
-def test_text_is_not_split_into_letters():
-    with pytest.raises(TypeError, match=r"Got the text 'dog,red' \(row 1\). Split it"):
-        labels_to_frame([["a"], "dog,red"])
-
-
-@pytest.mark.parametrize("hole", [None, float("nan"), pd.NA])
-@pytest.mark.parametrize("classes", [None, ["a", "b"]])
-def test_missing_tag_is_named(hole, classes):
-    with pytest.raises(ValueError, match=r"must not be missing. Got .* \(row 1, tag 2"):
-        labels_to_frame([["b"], ["a", "b", hole]], classes=classes)
-
-
-def test_tag_that_is_no_class_is_named():
-    with pytest.raises(ValueError, match=r"among classes. Got 'cat' \(row 1\)"):
-        labels_to_frame([["dog"], ["cat"]], classes=["dog"])
 
 
 HEADS = [
@@ -150,19 +115,6 @@ def test_names_may_be_tuples(data):
     assert head.label_names_.tolist() == list(Y.columns)
     assert predict_labels(head, X[2:4]) == [["('hue', 'red')"], ["('pet', 'dog')"]]
     assert top_labels(head, X[2:3], k=1)[0][0][0] == "('hue', 'red')"
-
-
-def test_blanks_around_tags_are_no_part_of_them():
-    table = labels_to_frame(text.split(",") for text in ["flag, animal", "animal,car "])
-    assert list(table.columns) == ["animal", "car", "flag"]
-    assert table.to_numpy().tolist() == [[1, 0, 1], [1, 1, 0]]
-    table = labels_to_frame([text.split(",") for text in ("flag, ,car,", "")])
-    assert table.to_dict("list") == {"car": [1, 0], "flag": [1, 0]}
-    assert labels_to_frame([["a "]], classes=[" a"]).columns.tolist() == ["a"]
-    tags = pd.Series(["b, a", None], index=[7, 3])
-    table = labels_to_frame(tags.str.split(","))
-    assert table.index.tolist() == [7, 3]
-    assert table.loc[7].tolist() == [1, 1] and table.loc[3].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -1,92 +1,13 @@
-"""Labels by name: tag lists in, names out."""
+"""Predictions to names: the labels of each row, and the first of them."""
 
 import numpy as np
-from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
-    import_optional,
-    is_missing,
     label_array,
     nested_estimators,
     positive_scores,
 )
-
-
-def labels_to_frame(tags, classes=None):
-    """Make the indicator table of lists of tags.
-
-    Parameters
-    ----------
-    tags : iterable of iterable of str
-        The labels of each row; blanks around a tag are no part of it, and a blank one
-        is none. None, NaN or NA for a row about which nothing is known. A Series keeps
-        its index.
-    classes : list of str or None, default=None
-        The labels and their order; None takes all that occur, sorted.
-
-    Returns
-    -------
-    DataFrame of shape (n_rows, n_labels)
-        0 and 1, one column per label; float with NaN if rows are unknown.
-
-    Raises
-    ------
-    TypeError
-        If a row is a str: it would be split into letters.
-    ValueError
-        If a tag is missing, or not among `classes`.
-
-    Examples
-    --------
-    >>> from sklearn_clip import labels_to_frame
-    >>> labels_to_frame([["dog", "red"], [], ["red"]])
-       dog  red
-    0    1    1
-    1    0    0
-    2    0    1
-    """
-    pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
-    rows = list(tags)
-    unknown = np.array([is_missing(row) for row in rows], dtype=bool)
-    for number, row in enumerate(rows):
-        if isinstance(row, str | bytes):
-            raise TypeError(
-                f"The tags of a row must be a list. Got the text {row!r:.80} "
-                f"(row {number}). Split it first, for example row.split(',')."
-            )
-    pairs = zip(rows, unknown, strict=True)
-    rows = [[] if lost else list(_strip(row)) for row, lost in pairs]
-    classes = None if classes is None else list(_strip(classes))
-    for number, row in enumerate(rows):
-        for place, tag in enumerate(row):
-            if is_missing(tag):
-                raise ValueError(
-                    f"A tag must not be missing. Got {tag!r} (row {number}, tag "
-                    f"{place}). Leave it out, or give None for a row of unknown tags."
-                )
-    known = None if classes is None else set(classes)
-    for number, row in enumerate(rows if known is not None else ()):
-        strange = [tag for tag in row if tag not in known]
-        if strange:
-            raise ValueError(
-                f"Tags must be among classes. Got {strange[0]!r} (row {number})."
-            )
-    binarizer = MultiLabelBinarizer(classes=classes)
-    values = binarizer.fit_transform(rows)
-    if unknown.any():
-        values = values.astype(float)
-        values[unknown] = np.nan
-    index = tags.index if isinstance(tags, pandas.Series) else None
-    return pandas.DataFrame(values, columns=binarizer.classes_, index=index)
-
-
-def _strip(tags):
-    """Take blanks off tags, and leave out what is blank."""
-    for tag in tags:
-        stripped = tag.strip() if isinstance(tag, str) else tag
-        if not isinstance(stripped, str) or stripped:
-            yield stripped
 
 
 def predict_labels(estimator, X, label_names=None):

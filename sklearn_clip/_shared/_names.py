@@ -1,0 +1,189 @@
+"""Names that look alike: one label, one file, in several spellings."""
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+from sklearn_clip._shared._warnings import warn_user
+
+# Signs without width that change no letter: soft hyphen, zero width space, marks of
+# the direction, word joiner, byte order mark.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+# Joiners shape the letters around them (Persian, Hindi) and make one emoji of several:
+# at the ends of a name there is nothing to join.
+_ENDS = re.compile("^[\\s\u200c\u200d]+|[\\s\u200c\u200d]+$")
+_VARIANTS = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
+_SHOWN = 3
+
+
+def clean_name(name):
+    """Spell a name in the one way of all that look like it.
+
+    Letters with marks are composed (NFC), signs that do not show are left out, and
+    white space of any kind and length is one blank. Case and width are kept.
+
+    Parameters
+    ----------
+    name : object
+        A name; what is no str is given back.
+
+    Returns
+    -------
+    object
+        The name as it is compared.
+    """
+    if not isinstance(name, str):
+        return name
+    if not name.isascii():
+        # Composed last: a sign left out may have parted a letter from its accent.
+        name = unicodedata.normalize("NFC", _INVISIBLE.sub("", name))
+        name = _ENDS.sub("", name)
+    return " ".join(name.split())
+
+
+def unify_names(names, *, chosen=False):
+    """Give names that look alike one spelling, and tell of those that had several.
+
+    Names that differ in case or width alone stay apart.
+
+    Parameters
+    ----------
+    names : iterable of hashable
+        Names of labels, as they were written.
+    chosen : bool, default=False
+        Whether a user has listed the labels; else it is told, too, which of them differ
+        in case or width alone.
+
+    Returns
+    -------
+    dict
+        The one spelling of each name.
+    """
+    cleaned = {name: clean_name(name) for name in names}
+    spellings, cases = {}, {}
+    for name, clean in cleaned.items():
+        if isinstance(name, str):
+            spellings.setdefault(clean, set()).add(name.strip())
+            cases.setdefault(_loose_name(clean), set()).add(clean)
+    # As ASCII: what looks alike must be told apart here.
+    merged = [
+        f"{clean!r} ({', '.join(map(ascii, sorted(found)))})"
+        for clean, found in sorted(spellings.items())
+        if len(found) > 1
+    ]
+    if merged:
+        warn_user(
+            "Labels that look alike are one label. Got several spellings of "
+            f"{_shorten(merged)}."
+        )
+    apart = [
+        " and ".join(map(repr, sorted(found)))
+        for _, found in sorted(cases.items())
+        if len(found) > 1 and not chosen
+    ]
+    if apart:
+        warn_user(
+            "Labels that differ in case or width alone are several labels. Got "
+            f"{_shorten(apart)}. If they are one, write them alike."
+        )
+    return cleaned
+
+
+def _shorten(texts):
+    more = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def hint_at_name(name, names):
+    """Ask whether another name was meant.
+
+    Parameters
+    ----------
+    name : object
+        One that is not among `names`.
+    names : iterable
+        Those that there are.
+
+    Returns
+    -------
+    str
+        A sentence with a blank before it; empty if none differs in case, width or
+        signs that do not show alone.
+    """
+    loose = _loose_name(name)
+    alike = [other for other in names if _loose_name(other) == loose]
+    return f" Is {alike[0]!r} meant?" if alike else ""
+
+
+def _loose_name(name):
+    """Spell names alike that differ in case, width or the look of an emoji."""
+    if not isinstance(name, str):
+        return name
+    folded = unicodedata.normalize("NFKC", clean_name(name)).casefold()
+    return _VARIANTS.sub("", folded)
+
+
+def respell_keys(mapping, names):
+    """Write the keys of a dict as the names they look like.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        One value per name, perhaps.
+    names : iterable of hashable
+        The names.
+
+    Returns
+    -------
+    dict
+        The same values; keys that look like no name stay, and so do those with blanks
+        around them, which are more likely a slip.
+
+    Raises
+    ------
+    ValueError
+        If two keys look like one name.
+    """
+    spelled = {clean_name(name): name for name in names}
+    found = {}
+    for key, value in mapping.items():
+        slip = isinstance(key, str) and key != key.strip()
+        name = key if slip else spelled.get(clean_name(key), key)
+        if name in found:
+            raise ValueError(
+                f"Labels must be named once. Got {name!r} twice in a dict."
+            )
+        found[name] = value
+    return found
+
+
+def path_readings(path):
+    """Read a path as it is written, and as other systems write it.
+
+    Parameters
+    ----------
+    path : str
+        The path.
+
+    Returns
+    -------
+    list of str
+        The path itself; with slashes for backslashes, as Windows parts folders; with
+        the letters that percent signs encode in addresses; and both. Only what differs.
+    """
+    forms = (path, decode_percent(path))
+    readings = (text for form in forms for text in (form, form.replace("\\", "/")))
+    return list(dict.fromkeys(readings))
+
+
+def decode_percent(text):
+    """Put the letters in place that percent signs encode, as ``%20`` a blank."""
+    if "%" not in text:
+        return text
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:  # made before addresses were UTF-8
+        decoded = unquote(text, encoding="latin-1")
+    return text if "\0" in decoded else decoded

@@ -1,0 +1,56 @@
+"""What is told of picture files that a table names and that are not there."""
+
+from sklearn_clip._shared import warn_user
+
+MISSING_FILES = ("raise", "drop", "keep")
+_SHOWN = 3
+
+
+def report_missing(missing, n_images, folders, action):
+    """Raise or warn about files that are not there.
+
+    Parameters
+    ----------
+    missing : dict of {str: str}
+        Name of each missing file, and what to call it: the name and where it stands.
+    n_images : int
+        How many were looked for.
+    folders : list of ImageFolder
+        Where they were looked for.
+    action : {"raise", "drop"}
+        What is done about them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If any is missing, unless they are dropped and others are left.
+    """
+    if not missing:
+        return
+    where = " or ".join(f"'{folder.root}'" for folder in folders)
+    shown = ", ".join(list(missing.values())[:_SHOWN])
+    shown += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    first = [(name, place) for name in list(missing)[:_SHOWN] for place in folders]
+    cause = next(filter(None, (place.explain(name) for name, place in first)), "")
+    below = ""
+    if not cause:
+        found = ((name, place.find_below(name)) for name, place in first)
+        below = next((f"{name!r} is in '{at}'." for name, at in found if at), "")
+    hint = f" {cause or below}" if cause or below else ""
+    if len(missing) == n_images:
+        advice = " Give the folder to which the names are relative as images=..."
+        raise FileNotFoundError(
+            f"{where} must hold the images. Got none of {n_images}: {shown}.{hint}"
+            f"{'' if cause else advice}"
+        )
+    if action == "raise":
+        raise FileNotFoundError(
+            f"{where} must hold every image. Got none for {shown} "
+            f"({len(missing)} of {n_images} images).{hint} missing_files='drop' leaves "
+            "their rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
+        )
+    verb = "was" if len(missing) == 1 else "were"
+    warn_user(
+        f"{len(missing)} of {n_images} images {verb} not found in {where}; rows "
+        f"without are left out: {shown}.{hint}",
+    )

@@ -1,0 +1,157 @@
+"""Tag lists to targets: one column of 0 and 1 for each label."""
+
+from collections.abc import Hashable, Iterable, Set
+
+import numpy as np
+
+from sklearn_clip._shared import (
+    clean_name,
+    hint_at_name,
+    import_optional,
+    is_missing,
+    unify_names,
+)
+
+
+def labels_to_frame(tags, classes=None):
+    """Make the indicator table of lists of tags.
+
+    Tags that look alike are one label: letters with marks in one sign or in two (NFC
+    and NFD), signs that do not show, and kinds of white space make no difference. A
+    warning tells of labels that were spelled in several ways, and of those that differ
+    in case alone, which stay apart.
+
+    Parameters
+    ----------
+    tags : iterable of iterable of str
+        The labels of each row; blanks around a tag are no part of it, and a blank one
+        is none. None, NaN or NA for a row about which nothing is known. A Series keeps
+        its index.
+    classes : list of str or None, default=None
+        The labels and their order, which name the columns as they are spelled here;
+        None takes all that occur, sorted, with letters composed (NFC).
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_labels)
+        0 and 1, one column per label: int64, or float64 with NaN if rows are unknown.
+
+    Raises
+    ------
+    TypeError
+        If a row is a str, which would be split into letters, or no list; if `classes`
+        is one or has no order; or if some tags are texts and others are not.
+    ValueError
+        If a tag is missing, or not among `classes`, or two of these look alike.
+
+    Notes
+    -----
+    NaN makes the table one of floats, and it stays one when the unknown rows are
+    dropped: ``Y.dropna().astype(int)`` makes integers of it again. Classifiers and
+    metrics, scikit-learn's too, take 0.0 and 1.0 as they take 0 and 1. pandas' nullable
+    dtypes (``"Int8"``, ``"boolean"``) are no default because scikit-learn's own
+    classifiers mostly refuse a table of them, of whatever values; the estimators,
+    metrics and splitters here take it, with NA for unknown.
+
+    Examples
+    --------
+    >>> from sklearn_clip import labels_to_frame
+    >>> labels_to_frame([["dog", "red"], [], ["red"]])
+       dog  red
+    0    1    1
+    1    0    0
+    2    0    1
+    >>> labels_to_frame([["dog"], None, ["red"]]).dropna().astype(int)
+       dog  red
+    0    1    0
+    2    0    1
+    """
+    pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
+    classes = None if classes is None else _check_classes(classes)
+    rows = list(tags)
+    found = [_read_row(number, row) for number, row in enumerate(rows)]
+    spelled = unify_names(
+        dict.fromkeys(tag for row in found if row is not None for tag in row),
+        chosen=classes is not None,
+    )
+    if classes is None:
+        classes = _sort(dict.fromkeys(spelled.values()))
+    column = {clean_name(name): place for place, name in enumerate(classes)}
+    values = np.zeros((len(rows), len(classes)), dtype=np.int64)
+    unknown = [number for number, row in enumerate(found) if row is None]
+    for number, row in enumerate(found):
+        for tag in row or ():
+            if spelled[tag] not in column:
+                raise ValueError(
+                    f"Tags must be among classes. Got {tag!r} (row {number})."
+                    + hint_at_name(tag, classes)
+                )
+            values[number, column[spelled[tag]]] = 1
+    if unknown:
+        values = values.astype(float)
+        values[unknown] = np.nan
+    index = tags.index if isinstance(tags, pandas.Series) else None
+    return pandas.DataFrame(values, columns=classes, index=index)
+
+
+def _check_classes(classes):
+    """Names of the columns, which are distinct to the eye too."""
+    if isinstance(classes, str | bytes | Set) or not isinstance(classes, Iterable):
+        raise TypeError(
+            f"classes must be a list of names, in their order. Got {classes!r:.80}."
+        )
+    names = list(_strip(classes))
+    first = {}
+    for place, name in enumerate(names):
+        if first.setdefault(clean_name(name), place) != place:
+            raise ValueError(f"classes must be distinct. Got {name!r} twice.")
+    return names
+
+
+def _read_row(number, row):
+    """Tags of a row without blanks around them; None if they are unknown."""
+    if isinstance(row, str | bytes):
+        raise TypeError(
+            f"The tags of a row must be a list. Got the text {row!r:.80} "
+            f"(row {number}). Split it first, for example row.split(',')."
+        )
+    if is_missing(row):
+        return None
+    if not isinstance(row, Iterable):
+        raise TypeError(
+            f"The tags of a row must be a list. Got {row!r:.80} (row {number})."
+        )
+    found = list(_strip(row))
+    for place, tag in enumerate(found):
+        if is_missing(tag):
+            raise ValueError(
+                f"A tag must not be missing. Got {tag!r} (row {number}, tag "
+                f"{place}). Leave it out, or give None for a row of unknown tags."
+            )
+        if not isinstance(tag, Hashable):
+            raise TypeError(
+                f"A tag must be a text. Got {tag!r:.80} (row {number}, tag {place})."
+            )
+    return found
+
+
+def _strip(tags):
+    """Take blanks off tags, and leave out what is blank."""
+    for tag in tags:
+        if not isinstance(tag, str):
+            yield tag
+        elif clean_name(tag):
+            yield tag.strip()
+
+
+def _sort(names):
+    """Sort names; texts and numbers have no order among them."""
+    try:
+        return sorted(names)
+    except TypeError as exc:
+        texts = [name for name in names if isinstance(name, str)]
+        others = [name for name in names if not isinstance(name, str)]
+        raise TypeError(
+            "Tags must be all texts, or all numbers. Got "
+            f"{(texts or others)[0]!r} beside {others[-1]!r}."
+        ) from exc
