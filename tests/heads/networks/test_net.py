@@ -23,7 +23,7 @@ from torch import nn
 
 from sklearn_clip import ThresholdOptimizer
 from sklearn_clip.heads import MLPHead, MultiLabelNet
-from sklearn_clip.heads.networks._net import MODULES
+from sklearn_clip.heads.networks._row_net import MODULES
 from sklearn_clip.losses import LOSSES, AsymmetricLoss
 from sklearn_clip.metrics import gap_scorer, macro_average_precision_score
 
