@@ -75,17 +75,21 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         - a callable (net, X, y) -> float, the larger the better, such as
           `sklearn_clip.metrics.gap_scorer` or one of
           :func:`sklearn.metrics.get_scorer`, which take no NaN;
-        - None: no early stopping, all rows are trained on;
-        - ``"auto"``: ``"average_precision"`` from 10,000 rows on, else None.
+        - None: no early stopping;
+        - ``"auto"``: ``"average_precision"`` from 10,000 rows on, else None; also
+          None if `callbacks` hold an :class:`skorch.callbacks.EarlyStopping`.
     patience : int, default=5
         Epochs without improvement before training stops.
     train_split : float, callable or None, default=0.1
         Validation rows: a share, drawn so that labels keep their positives in training
-        where they can, and only if `early_stopping` is on; or a callable (dataset, y)
+        where they can, and only if something looks at them (`early_stopping`, or a
+        callback that scores them or monitors a value of the history whose name begins
+        with "valid"); else all rows are trained on. Or a callable (dataset, y)
         -> (training, validation), such as :class:`skorch.dataset.ValidSplit`, which is
         always used; None for none.
     callbacks : list of Callback, "disable" or None, default=None
-        skorch callbacks beside those that keep the history and stop early.
+        skorch callbacks beside those that keep the history and stop early; "disable"
+        for not even those.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights it finds.
     device : str or torch.device, default="auto"
@@ -335,6 +339,12 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
                 "train_split must give validation rows for early_stopping="
                 f"{self.early_stopping!r}. Got None. Pass train_split=0.1."
             )
+        if self.early_stopping not in (None, "auto") and self.callbacks == "disable":
+            raise ValueError(
+                "callbacks must not be 'disable' with early_stopping="
+                f"{self.early_stopping!r}, which is one of them. Pass callbacks=None, "
+                "or early_stopping=None."
+            )
         if is_dataset(X):
             raise TypeError(
                 f"X must be an array-like of rows. Got a {type(X).__name__}. Pass X "
@@ -346,7 +356,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         targets, classes, names = encode_targets(y, classes)
         X = validate_data(self, X, dtype=np.float32, reset=not go_on)
         check_consistent_length(X, targets)
-        self._check_unknown(targets)
+        self.has_unknown_ = bool(np.isnan(targets).any())
+        self._check_unknown()
         if not go_on:
             self._remember(targets, classes, names)
         elif targets.shape[1] != self.n_labels_:
@@ -358,11 +369,11 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
             check_label_order(self, y)
         return X, targets
 
-    def _check_unknown(self, targets):
+    def _check_unknown(self):
         """Raise a ValueError if the loss is one of torch's and a label is unknown."""
         loss = self.criterion
         kind = loss if isinstance(loss, type) else type(loss)
-        if kind.__module__.startswith("torch.") and np.isnan(targets).any():
+        if kind.__module__.startswith("torch.") and self.has_unknown_:
             raise ValueError(
                 f"y must not hold NaN with {kind.__name__}, which cannot leave unknown "
                 "labels out. Use a loss of sklearn_clip.losses, such as "

@@ -1,19 +1,31 @@
 """A skorch net over rows of features: its parts by name, its device, its batches."""
 
 import inspect
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
-from skorch.callbacks import EpochScoring, EpochTimer, PassthroughScoring
+from skorch.callbacks import (
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    PassthroughScoring,
+)
+from skorch.dataset import Dataset
 from skorch.utils import to_numpy
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.heads.networks._batches import make_loader
+from sklearn_clip.heads.networks._callback_calls import (
+    EXPLAINED,
+    explain,
+    scored_in_classes,
+)
 from sklearn_clip.heads.networks._epoch_log import EpochTable, write_line
 from sklearn_clip.heads.networks._modules import (
     CLIPAdapterHead,
@@ -30,6 +42,8 @@ from sklearn_clip.heads.networks._validation import (
     METRICS,
     BestEpoch,
     choose_validation_rows,
+    monitors_validation,
+    scores_validation,
 )
 from sklearn_clip.losses import LOSSES, make_loss
 
@@ -130,16 +144,96 @@ class RowNet(NeuralNet):
         if hasattr(self.criterion_, "set_epoch"):
             self.criterion_.set_epoch(len(self.history) - 1)
 
+    def notify(self, method_name, **cb_kwargs):
+        """Call the net's own method of that name, and those of all callbacks.
+
+        Parameters
+        ----------
+        method_name : str
+            Such as ``"on_epoch_end"``.
+        **cb_kwargs : dict
+            What they are given.
+
+        Raises
+        ------
+        ValueError
+            If a callback does not find what it monitors in the history, or its
+            scoring takes no unknown labels.
+        """
+        if isinstance(cb_kwargs.get("X"), Dataset):
+            # `fit` has made one of the rows; callbacks expect what it was given.
+            cb_kwargs["X"] = cb_kwargs["X"].X
+        getattr(self, method_name)(self, **cb_kwargs)
+        for name, callback in self.callbacks_:
+            try:
+                with self._targets_for(callback):
+                    getattr(callback, method_name)(self, **cb_kwargs)
+            except EXPLAINED as exc:
+                reason = explain(
+                    exc,
+                    name,
+                    callback,
+                    history=self.history,
+                    validated=cb_kwargs.get("dataset_valid") is not None,
+                    unknown=getattr(self, "has_unknown_", False),
+                )
+                if reason is None:
+                    raise
+                raise ValueError(reason) from exc
+
+    def _targets_for(self, callback):
+        """Context in which a callback sees targets as it can use them."""
+        scoring = getattr(callback, "scoring", None)
+        ours = getattr(scoring, "func", None) is _validation_score
+        if self._is_binary() and not ours:
+            return scored_in_classes(callback, self._decode)
+        return nullcontext()
+
     def get_split_datasets(self, X, y=None, **fit_params):
         """Part training and validation rows; see `train_split`."""
+        if self.train_split is None:
+            self._check_callbacks_without_rows()
         if self.train_split is None or callable(self.train_split):
             return super().get_split_datasets(X, y, **fit_params)
         dataset = self.get_dataset(X, y)
-        if self._stopping_metric() is None:
+        if self._stopping_metric() is None and not self._callbacks_on(
+            scores_validation, monitors_validation
+        ):
             return dataset, None
+        if y is None:
+            raise ValueError(
+                "train_split must be callable, such as skorch.dataset.ValidSplit(10), "
+                f"to part a Dataset without y. Got {self.train_split!r}. Or pass its "
+                "targets as y."
+            )
         rng = np.random.default_rng(self.split_seed_)
         parts = choose_validation_rows(y, self.train_split, rng)
         return tuple(Subset(dataset, rows) for rows in parts)
+
+    def _callbacks_on(self, *conditions):
+        """Names of the user's callbacks for which one of the conditions holds."""
+        ours = {name for name, _ in self._default_callbacks}
+        return [
+            name
+            for name, callback in self.callbacks_
+            if name not in ours and any(holds(callback) for holds in conditions)
+        ]
+
+    def _check_callbacks_without_rows(self):
+        """Raise or warn if callbacks need the validation rows that there are not."""
+        names = ", ".join(self._callbacks_on(monitors_validation))
+        if names:
+            raise ValueError(
+                f"train_split must give validation rows for the callbacks {names}. Got "
+                "None. Pass train_split=0.1."
+            )
+        names = ", ".join(self._callbacks_on(scores_validation))
+        if names:
+            warn_user(
+                f"The callbacks {names} score validation rows, of which there are none "
+                "with train_split=None: they do nothing. Pass train_split=0.1, or "
+                "on_train=True to them."
+            )
 
     def get_iterator(self, dataset, training=False):
         """Make the loader of batches: shuffled in training, sliced if it can be."""
@@ -214,7 +308,23 @@ class RowNet(NeuralNet):
         if self.early_stopping != "auto":
             return self.early_stopping
         enough = getattr(self, "n_samples_fit_", 0) >= _ROWS_FOR_EARLY_STOPPING
-        return "average_precision" if enough and self.train_split is not None else None
+        if not enough or self.train_split is None or self._stops_by_callback():
+            return None
+        return "average_precision"
+
+    def _stops_by_callback(self):
+        """Whether there are no callbacks, or one that stops early is the user's."""
+        if self.callbacks == "disable":
+            return True
+        callbacks = (
+            item[1] if isinstance(item, (tuple, list)) else item
+            for item in self.callbacks or []
+        )
+        return any(
+            isinstance(callback, EarlyStopping)
+            or (isinstance(callback, type) and issubclass(callback, EarlyStopping))
+            for callback in callbacks
+        )
 
     def _label_probabilities(self, X):
         """Probabilities (n, n_labels) of rows that are checked."""

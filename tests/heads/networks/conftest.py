@@ -12,3 +12,16 @@ def data():
         120, n_features=10, n_classes=N_LABELS, random_state=0
     )
     return X.astype(np.float32), Y
+
+
+@pytest.fixture
+def hidden(data):
+    X, Y = data
+    Y = Y.astype(float)
+    Y[np.random.default_rng(0).random(Y.shape) < 0.2] = np.nan
+    return X, Y
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where checkpoints are written
