@@ -18,7 +18,8 @@ from sklearn_clip._shared import (
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads.networks._batches import RowDataset, encode_targets
-from sklearn_clip.heads.networks._row_net import MODULES, RowNet
+from sklearn_clip.heads.networks._net_parts import MODULES
+from sklearn_clip.heads.networks._row_net import RowNet
 from sklearn_clip.heads.networks._validation import METRICS
 
 
@@ -350,23 +351,25 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
                 f"X must be an array-like of rows. Got a {type(X).__name__}. Pass X "
                 "and y, and the class of the data set as dataset=."
             )
-        go_on = go_on and hasattr(self, "n_labels_")
+        sized = go_on and hasattr(self, "n_labels_")
+        # Weights that were loaded have their sizes, but nobody has seen their labels.
+        go_on = sized and hasattr(self, "n_samples_fit_")
         if go_on:
             classes = self.classes_ if self._is_binary() else None
         targets, classes, names = encode_targets(y, classes)
-        X = validate_data(self, X, dtype=np.float32, reset=not go_on)
+        X = validate_data(self, X, dtype=np.float32, reset=not sized)
         check_consistent_length(X, targets)
         self.has_unknown_ = bool(np.isnan(targets).any())
         self._check_unknown()
-        if not go_on:
-            self._remember(targets, classes, names)
-        elif targets.shape[1] != self.n_labels_:
+        if sized and targets.shape[1] != self.n_labels_:
             raise ValueError(
                 f"y must have {self.n_labels_} labels, like the y the net was fitted "
                 f"on. Got {targets.shape[1]}."
             )
-        else:
+        if go_on:
             check_label_order(self, y)
+        else:
+            self._remember(targets, classes, names)
         return X, targets
 
     def _check_unknown(self):

@@ -1,13 +1,10 @@
-"""A skorch net over rows of features: its parts by name, its device, its batches."""
+"""A skorch net over rows of features: validation, callbacks, batches."""
 
-import inspect
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
-from skorch import NeuralNet
 from skorch.callbacks import (
     EarlyStopping,
     EpochScoring,
@@ -16,7 +13,6 @@ from skorch.callbacks import (
 )
 from skorch.dataset import Dataset
 from skorch.utils import to_numpy
-from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from sklearn_clip._shared import warn_user
@@ -27,17 +23,7 @@ from sklearn_clip.heads.networks._callback_calls import (
     scored_in_classes,
 )
 from sklearn_clip.heads.networks._epoch_log import EpochTable, write_line
-from sklearn_clip.heads.networks._modules import (
-    CLIPAdapterHead,
-    CosineHead,
-    LinearHead,
-    MLPHead,
-)
-from sklearn_clip.heads.networks._token_modules import (
-    AttentionHead,
-    GatedHead,
-    GMLPHead,
-)
+from sklearn_clip.heads.networks._net_parts import NamedPartsNet
 from sklearn_clip.heads.networks._validation import (
     METRICS,
     BestEpoch,
@@ -45,27 +31,9 @@ from sklearn_clip.heads.networks._validation import (
     monitors_validation,
     scores_validation,
 )
-from sklearn_clip.losses import LOSSES, make_loss
-
-MODULES = {
-    "linear": LinearHead,
-    "mlp": MLPHead,
-    "gmlp": GMLPHead,
-    "gated": GatedHead,
-    "attention": AttentionHead,
-    "cosine": CosineHead,
-    "adapter": CLIPAdapterHead,
-}
 
 # With fewer rows, those held out are missed more than the stopping is worth.
 _ROWS_FOR_EARLY_STOPPING = 10_000
-
-
-def _choose_device():
-    """Name the device that ``device="auto"`` stands for."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _validation_score(net, X, y, *, metric):
@@ -75,68 +43,11 @@ def _validation_score(net, X, y, *, metric):
     return METRICS[metric](y, net._label_probabilities(X))
 
 
-class RowNet(NeuralNet):
-    """What a net does that is no matter of its targets.
+class RowNet(NamedPartsNet):
+    """A net that draws validation rows, stops early and cuts batches as slices.
 
-    It finds module and loss by name and gives them the sizes of the data, knows
-    ``device="auto"``, draws validation rows and stops early, cuts batches as slices,
-    and seeds torch for a training. A subclass checks the data, and has `_decode`.
+    A subclass checks the data, and has `_is_binary` and `_decode`.
     """
-
-    def initialize(self):
-        """Make module, criterion, optimizer and callbacks anew; `fit` does it.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The initialized instance.
-        """
-        self.device_ = _choose_device()
-        # Drawn once, so that a fit that goes on keeps its validation rows apart.
-        self.split_seed_ = int(torch.randint(2**31 - 1, ()))
-        return super().initialize()
-
-    def initialize_module(self):
-        """Make the module, as wide as the data.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The same instance.
-        """
-        named = isinstance(self.module, str)
-        module = MODULES[self.module] if named else self.module
-        params = self.get_params_for("module")
-        if not isinstance(module, nn.Module):
-            taken = inspect.signature(module).parameters
-            sizes = {"n_features": "n_features_in_", "n_labels": "n_labels_"}
-            params = {
-                name: getattr(self, attribute)
-                for name, attribute in sizes.items()
-                if name in taken and hasattr(self, attribute)
-            } | params
-        self.module_ = self.initialized_instance(module, params)
-        return self
-
-    def initialize_criterion(self):
-        """Make the loss, with the class counts if it needs them.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The same instance.
-        """
-        named = isinstance(self.criterion, str)
-        loss = LOSSES.get(self.criterion) if named else self.criterion
-        params = self.get_params_for("criterion")
-        if isinstance(loss, type) and getattr(loss, "needs_class_counts", False):
-            counts = {
-                "class_counts": self.class_counts_,
-                "n_samples": self.known_counts_,
-            }
-            params = counts | params
-        self.criterion_ = make_loss(self.criterion, **params)
-        return self
 
     def on_epoch_begin(self, net, **kwargs):
         """Open an epoch in the history and tell the loss, which may change with it."""
@@ -243,42 +154,6 @@ class RowNet(NeuralNet):
         params = {"batch_size": self.batch_size} | self.get_params_for(prefix)
         return make_loader(dataset, params, training=training)
 
-    def trim_for_prediction(self):
-        """Drop what only training needs; the loss stays, for its probabilities."""
-        kept = {name: getattr(self, name) for name in ("criterion", "criterion_")}
-        super().trim_for_prediction()
-        for name, value in kept.items():
-            setattr(self, name, value)
-
-    @property
-    def device(self):
-        """The device in use: what ``"auto"`` stands for, once that is known."""
-        wanted = vars(self)["device"]
-        return getattr(self, "device_", wanted) if wanted == "auto" else wanted
-
-    @device.setter
-    def device(self, value):
-        vars(self)["device"] = value
-
-    def get_params(self, deep=True, **kwargs):
-        """Get the parameters as they were given.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include those of the callbacks.
-        **kwargs : dict
-            Passed on to scikit-learn.
-
-        Returns
-        -------
-        dict
-            Values by name.
-        """
-        params = super().get_params(deep=deep, **kwargs)
-        params.pop("_params_to_validate", None)  # skorch's notes on the others
-        return params | {"device": vars(self)["device"]}
-
     @property
     def _default_callbacks(self):
         callbacks = [
@@ -337,25 +212,3 @@ class RowNet(NeuralNet):
                 for logits in self.forward_iter(X, device=self.device)
             ]
         return np.concatenate(batches)
-
-    @contextmanager
-    def _seeded(self, *, go_on):
-        """Seed torch for a training, and leave its generators as they were."""
-        if self.random_state is None:
-            yield
-            return
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        # Training that goes on must not repeat the batches it has seen.
-        seed += len(self.history) if go_on else 0
-        cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(devices=cuda):
-            torch.manual_seed(seed)
-            yield
-
-    def __setstate__(self, state):
-        wanted = state["device"]
-        if wanted == "auto":  # the weights go where they can be used here
-            state = state | {"device": _choose_device(), "device_": _choose_device()}
-        super().__setstate__(state)
-        if wanted == "auto":
-            self.device = wanted

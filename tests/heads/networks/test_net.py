@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_val_score
 from small_nets import N_LABELS, make_net
 from torch import nn
 
-from sklearn_clip.heads.networks._row_net import MODULES
+from sklearn_clip.heads.networks._net_parts import MODULES
 from sklearn_clip.losses import LOSSES
 
 

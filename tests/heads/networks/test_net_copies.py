@@ -11,7 +11,7 @@ from skorch.exceptions import DeviceWarning
 from small_nets import N_LABELS, make_net, weights
 
 from sklearn_clip import ThresholdOptimizer
-from sklearn_clip.heads.networks._row_net import MODULES
+from sklearn_clip.heads.networks._net_parts import MODULES
 
 
 def test_clone_and_repr_keep_the_parameters(data):
@@ -95,15 +95,6 @@ def test_trimmed_net_keeps_its_probabilities_and_loses_weight(data):
     assert len(pickle.dumps(net)) < size
     copy = pickle.loads(pickle.dumps(net))
     np.testing.assert_array_equal(copy.predict_proba(X), expected)
-
-
-def test_weights_are_saved_and_loaded_as_safetensors(data, tmp_path):
-    X, Y = data
-    net = make_net().fit(X, Y)
-    net.save_params(tmp_path / "net.safetensors", use_safetensors=True)
-    other = make_net(random_state=1, max_epochs=0).fit(X, Y)
-    other.load_params(tmp_path / "net.safetensors", use_safetensors=True)
-    np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
 
 
 def test_cuts_are_tuned_over_the_net(data):
