@@ -93,14 +93,18 @@ def newton_system(settings, at):
     if settings.fit_intercept:
         offset = products.total(R) / curvature
         R -= D * products.put(offset, double=double)
-    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I.
-    spread = products.total(R * R) * products.mean_square / at.rho
+    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I; without a
+    # penalty, about what the sketch holds its smallest eigenvalue to be.
+    least = np.where(at.rho > 0, at.rho, curvature * settings.sketch.least)
+    spread = products.total(R * R) * products.mean_square / least
     noise = 4 * settings.eps * np.sqrt(spread)
     product = products.backward_double if double else products.backward
     gradient = product(R)
     penalty = products.put(at.rho, double=True) * at.coef
     gradient += products.put(penalty, double=double)
-    bound = products.total(gradient * gradient) / at.rho + offset**2 * curvature
+    steep = products.total(gradient * gradient)
+    bound = np.divide(steep, at.rho, out=np.full_like(steep, np.inf), where=at.rho > 0)
+    bound += offset**2 * curvature
     return System(
         products.put(gradient),
         products.put(D),

@@ -24,6 +24,18 @@ from sklearn_clip.heads.linear._newton import Solution, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 
 
+def starting_point(coef, intercept):
+    """Solution of no steps, taken to have converged."""
+    n_columns = len(intercept)
+    return Solution(
+        coef,
+        intercept,
+        np.zeros(n_columns, dtype=np.int32),
+        np.ones(n_columns, dtype=bool),
+        np.zeros(n_columns, dtype=bool),
+    )
+
+
 def fit_columns(
     products, data, columns, C, start, *, sketch, fit_intercept, tol, max_iter
 ):
@@ -38,7 +50,7 @@ def fit_columns(
     columns : ndarray of shape (n_columns,), dtype=int
         Which columns.
     C : ndarray of shape (n_columns,)
-        Inverse strength of the penalty.
+        Inverse strength of the penalty; inf for none.
     start : Solution or None
         Where to start; None is no effect of X and the frequency of 1.
     sketch : NystromSketch
@@ -66,8 +78,7 @@ def fit_columns(
         intercept = data.prior_logit()[columns]
     coef[:, constant] = 0
     intercept[constant] = data.prior_logit(smoothing=1.0)[columns[constant]]
-    n_iter, converged = np.zeros(n_columns, np.int32), np.ones(n_columns, dtype=bool)
-    result = Solution(coef, intercept, n_iter, converged)
+    result = starting_point(coef, intercept)
     varied = np.flatnonzero(~constant)
     if len(varied):
         found = solve(
@@ -174,17 +185,28 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         self.coef_ = np.ascontiguousarray(solution.coef.T, dtype=dtype)
         self.intercept_ = solution.intercept.astype(dtype)
         self.n_iter_ = solution.n_iter.astype(np.int32)
-        missed = np.flatnonzero(~solution.converged)
-        if len(missed):
-            names = getattr(self, "label_names_", np.arange(len(self.n_iter_)))
-            shown = ", ".join(str(name) for name in names[missed[:10]])
-            more = ", ..." if len(missed) > 10 else ""
+        missed, n_labels = ~solution.converged, len(self.n_iter_)
+        if missed.any():
             warn_user(
-                f"{len(missed)} of {len(self.n_iter_)} labels did not converge to "
+                f"{missed.sum()} of {n_labels} labels did not converge to "
                 f"tol={self.tol} within max_iter={self.max_iter} Newton steps: "
-                f"{shown}{more}. Raise max_iter, lower C, or scale the features.",
+                f"{self._show_labels(missed)}. Raise max_iter, lower C, or scale the "
+                "features.",
                 ConvergenceWarning,
             )
+        if solution.separated.any():
+            warn_user(
+                f"X separates {solution.separated.sum()} of {n_labels} labels, so that "
+                "their coefficients, without a penalty (C=inf), would grow for ever. "
+                "They stop where the probabilities of training are known to tol / 2: "
+                f"{self._show_labels(solution.separated)}. Pass a finite C.",
+                ConvergenceWarning,
+            )
+
+    def _show_labels(self, chosen):
+        """Name some labels, at most ten, for a warning."""
+        names = getattr(self, "label_names_", np.arange(len(chosen)))[chosen]
+        return ", ".join(str(name) for name in names[:10]) + ", ..." * (len(names) > 10)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -205,8 +227,9 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty, as in scikit-learn. Unit-norm features such
-        as CLIP's are often best at more than the default, between 1 and 100.
+        Inverse strength of the penalty, as in scikit-learn; ``np.inf`` for none.
+        Unit-norm features such as CLIP's are often best at more than the default,
+        between 1 and 100.
     class_weight : "balanced", dict, list of dict or None, default=None
         Weights of the classes. ``"balanced"`` gives the zeros and the ones of each
         label the same total weight; a dict from class to weight holds for every
@@ -270,6 +293,12 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     near the value seen, nearer the more often it was. That holds for a label that is
     nowhere known (0.5) as well.
 
+    Nor has a label a minimum without a penalty (``C=np.inf``) whose ones and zeros a
+    plane parts, as more features than rows let it: the longer the coefficients, the
+    better. Its fit ends where the probability of no training row is off by more than
+    ``tol / 2``, and warns. (scikit-learn's `LogisticRegression` ends where its gradient
+    is small, and does not.)
+
     References
     ----------
     .. [1] R. S. Dembo, S. C. Eisenstat, T. Steihaug, "Inexact Newton methods", SIAM
@@ -288,7 +317,7 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     """
 
     _parameter_constraints: dict = {
-        "C": [Interval(Real, 0, None, closed="neither")],
+        "C": [Interval(Real, 0, None, closed="right")],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -346,7 +375,8 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If labels have not converged; the message names them.
+            If labels have not converged, or have no minimum (see Notes); the message
+            names them.
         """
         start = self._present_solution() if self.warm_start else None
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
@@ -377,4 +407,4 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
             return None
         coef = self.coef_.T.astype(np.float64)
         intercept = self.intercept_.astype(np.float64) * self.fit_intercept
-        return Solution(coef, intercept, self.n_iter_, np.ones(len(intercept), bool))
+        return starting_point(coef, intercept)

@@ -13,8 +13,8 @@ from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._logistic import (
     LinearMultiLabelClassifier,
     fit_columns,
+    starting_point,
 )
-from sklearn_clip.heads.linear._newton import Solution
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
@@ -40,7 +40,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
     ----------
     Cs : int or array-like of float, default=10
         Grid of C, the inverse strength of the penalty; an int is that many values
-        between 1e-4 and 1e4, evenly spaced in the logarithm.
+        between 1e-4 and 1e4, evenly spaced in the logarithm; ``np.inf`` among them is
+        no penalty.
     cv : int, splitter, iterable or None, default=None
         Folds, shared by all labels. An int is that many shuffled, stratified folds,
         seeded by `random_state`; None means 5. Otherwise a splitter, which gets the
@@ -244,11 +245,9 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
     def _finish(self, products, data, path, best, settings, dtype):
         """Fit all rows from the mean over folds, or take that as it is."""
         labels = np.arange(len(best))
-        solution = Solution(
+        solution = starting_point(
             path.coef[best, :, labels].T.astype(np.float64),
             path.intercept[best, labels],
-            np.zeros(len(best), dtype=np.int32),
-            np.ones(len(best), dtype=bool),
         )
         if self.refit:
             solution = fit_columns(
@@ -261,9 +260,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         if isinstance(self.Cs, Integral):
             return np.logspace(-4, 4, self.Cs)
         grid = np.unique(np.asarray(self.Cs, dtype=np.float64).ravel())
-        if not len(grid) or not ((grid > 0) & (grid < np.inf)).all():
+        if not len(grid) or not (grid > 0).all():
             raise ValueError(
-                f"Cs must be a number of values or hold positive ones. Got {self.Cs!r}."
+                "Cs must be a number of values or hold positive ones, inf for no "
+                f"penalty. Got {self.Cs!r}."
             )
         return grid
 

@@ -47,13 +47,17 @@ class Solution(NamedTuple):
     n_iter : ndarray of shape (n_columns,), dtype=int
         Newton steps taken.
     converged : ndarray of shape (n_columns,), dtype=bool
-        Whether the decrement has met its tolerance.
+        Whether the decrement has met its tolerance, or the column is separated.
+    separated : ndarray of shape (n_columns,), dtype=bool
+        Whether there is no penalty and a direction in which no row is worse off, so
+        that the objective has no minimum: it falls for as long as one goes on.
     """
 
     coef: np.ndarray
     intercept: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
+    separated: np.ndarray
 
 
 class _Columns:
@@ -110,7 +114,7 @@ def solve(
     columns : ndarray of shape (n_columns,), dtype=int
         Which columns of `data`.
     C : ndarray of shape (n_columns,)
-        Inverse strength of the penalty.
+        Inverse strength of the penalty; inf for none.
     sketch : NystromSketch
         Preconditioner.
     coef : ndarray of shape (n_features, n_columns)
@@ -134,6 +138,7 @@ def solve(
         np.array(coef, dtype=np.float64),
         np.array(intercept, dtype=np.float64),
         np.zeros(n_columns, dtype=np.int32),
+        np.zeros(n_columns, dtype=bool),
         np.zeros(n_columns, dtype=bool),
     )
     width = max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
@@ -159,11 +164,18 @@ def solve(
 def _newton(settings, at, result):
     """Take Newton steps until every column is done, and write down where it ends."""
     value = _objective(settings, at, at.Z, at.coef)
+    # Below 1/2 all rows are on their side, as they stay however far one goes on: the
+    # objective has no minimum, and the promise about probabilities is all to be kept.
+    goal_of_rows = min(settings.tol, 0.5) / 2
     while len(at.numbers):
         goal = settings.tol * np.minimum(1, np.sqrt(value))
         system = newton_system(settings, at)
         coarse = system.noise > goal / 2
         good = (system.bound <= goal) & ~coarse
+        if (at.rho == 0).any():
+            separated = (at.rho == 0) & (_largest_error(settings, at) <= goal_of_rows)
+            result.separated[at.numbers[separated]] = True
+            good |= separated
         if good.any():
             at.drop(settings, good, good, result)
             index = np.flatnonzero(~good)
@@ -175,6 +187,9 @@ def _newton(settings, at, result):
         step = newton_direction(settings, at, system, goal)
         value, stalled, left = _advance(settings, at, step, value)
         good = (left <= goal) & ~coarse
+        if (good & (at.rho == 0)).any():
+            separated = good & (at.rho == 0) & _walks_away(settings, at, step)
+            result.separated[at.numbers[separated]] = True
         # Below its noise a float32 gradient only wanders.
         lost = coarse & (step.decrement <= 4 * system.noise)
         last = result.n_iter[at.numbers] >= settings.max_iter
@@ -205,6 +220,31 @@ def _objective(settings, at, Z, coef):
     if at.S is not None:
         loss *= at.S
     return total(loss) + at.rho / 2 * total(coef * coef)
+
+
+def _walks_away(settings, at, step):
+    """Whether a step moves some rows far and none to the wrong side.
+
+    Near a minimum a step is short. Where rows on the border keep the objective from 0,
+    the rows beyond it go on by about 1 per step (Newton's for ``exp(-z)``), for ever.
+    """
+    products = settings.products
+    gain = (2 * at.Y - 1) * products.put(step.scores, double=settings.double)
+    if at.S is not None:
+        gain *= at.S > 0
+    better, worse = (
+        products.peak(part) for part in (gain.clip(min=0), gain.clip(max=0))
+    )
+    return (better > 0.5) & (worse < 0.01 * better)
+
+
+def _largest_error(settings, at):
+    """Largest ``|p - y|`` of a column, over the rows that have a weight in it."""
+    products = settings.products
+    error = products.sigmoid(at.Z) - at.Y
+    if at.S is not None:
+        error *= at.S > 0
+    return products.peak(error)
 
 
 def _advance(settings, at, step, value):

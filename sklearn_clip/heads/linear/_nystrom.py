@@ -52,6 +52,7 @@ class NystromSketch:
         # Of fewer rows than features nothing is beyond, but the two parts of M^-1 below
         # would cancel in float32 if they were too far apart.
         self.beyond = max(values.min(), 1e-5 * values.max())
+        self.least = max(self.beyond, 1e-6 * products.mean_square, 1e-30)
 
     def precondition(self, R, weight, rho):
         """Multiply by the inverse of the preconditioner.
@@ -71,10 +72,13 @@ class NystromSketch:
             The product.
         """
         inner, put = self.vectors.T @ R, self.products.put
-        known = weight * self.values[:, None] + rho
+        # Without a penalty, nothing holds the directions in which X does not vary: the
+        # rounding errors of R in them must not be blown up.
+        least = np.where(rho > 0, 0, self.least)
+        known = weight * np.maximum(self.values[:, None], least) + rho
         if self.full:
             return self.vectors @ (inner * put(1 / known))
-        rest = 1 / (weight * self.beyond + rho)
+        rest = 1 / (weight * np.maximum(self.beyond, least) + rho)
         return put(rest) * R + self.vectors @ (inner * put(1 / known - rest))
 
 
