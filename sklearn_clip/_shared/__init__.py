@@ -12,6 +12,7 @@ from sklearn_clip._shared._estimators import (
     positive_scores,
 )
 from sklearn_clip._shared._sklearn import (
+    CallbackSupport,
     HasMethods,
     Interval,
     Options,
@@ -41,6 +42,7 @@ from sklearn_clip._shared._warnings import warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
+    "CallbackSupport",
     "HasMethods",
     "ImageDecodeError",
     "Interval",

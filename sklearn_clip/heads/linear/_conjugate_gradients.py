@@ -18,6 +18,7 @@ class Settings(NamedTuple):
     tol: float
     max_iter: int
     double: bool
+    steps: Any = None
 
     @property
     def eps(self):

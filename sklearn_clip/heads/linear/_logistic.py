@@ -10,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import (
+    CallbackSupport,
     Interval,
     StrOptions,
     _check_sample_weight,
@@ -20,8 +21,9 @@ from sklearn_clip._shared import (
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._targets import LabelData, check_targets
 from sklearn_clip.heads.linear._design_matrix import make_products
-from sklearn_clip.heads.linear._newton import Solution, solve
+from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
+from sklearn_clip.heads.linear._step_callbacks import StepCallbacks
 
 
 def starting_point(coef, intercept):
@@ -37,7 +39,17 @@ def starting_point(coef, intercept):
 
 
 def fit_columns(
-    products, data, columns, C, start, *, sketch, fit_intercept, tol, max_iter
+    products,
+    data,
+    columns,
+    C,
+    start,
+    *,
+    sketch,
+    fit_intercept,
+    tol,
+    max_iter,
+    steps=None,
 ):
     """Minimise some columns of `data`, those of constant labels in closed form.
 
@@ -61,6 +73,8 @@ def fit_columns(
         Tolerance of the solver.
     max_iter : int
         Most Newton steps.
+    steps : StepCallbacks or None, default=None
+        Hears of every step.
 
     Returns
     -------
@@ -81,6 +95,8 @@ def fit_columns(
     result = starting_point(coef, intercept)
     varied = np.flatnonzero(~constant)
     if len(varied):
+        if steps is not None:
+            steps.among(result, varied)
         found = solve(
             products,
             data,
@@ -92,6 +108,7 @@ def fit_columns(
             fit_intercept=fit_intercept,
             tol=tol,
             max_iter=max_iter,
+            steps=steps,
         )
         for mine, its in zip(result, found, strict=True):
             mine[..., varied] = its
@@ -217,7 +234,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         return tags
 
 
-class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
+class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
     r"""Logistic regression of all labels in one solve.
 
     The same model as one :class:`~sklearn.linear_model.LogisticRegression` per label,
@@ -286,6 +303,10 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     of ``X.T X`` [2]_ that all labels share. Labels that have converged drop out. A
     float32 `X` is multiplied in float32; labels for which that is too coarse (large
     `C`) continue on float64 gradients.
+
+    From scikit-learn 1.9 on, `set_callbacks` takes its callbacks, such as
+    `sklearn.callback.ProgressBar`, here or on a search or Pipeline around this. A task
+    below the fit is a Newton step of all labels that have not converged.
 
     A label whose known rows all have one value has no finite minimum if there is an
     intercept. Its coefficients are then 0, and its probability is ``(n_1 + 1) /
@@ -380,11 +401,16 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         """
         start = self._present_solution() if self.warm_start else None
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = LabelData(targets, sample_weight, self.class_weight)
         n_labels = targets.positive.shape[1]
         products = make_products(X, self.device, n_labels)
         if start is not None and start.coef.shape != (X.shape[1], n_labels):
             start = None
+        steps = self._begin_callbacks(
+            {"X": X, "y": y, "metadata": metadata},
+            most_steps=most_steps(products, n_labels, self.max_iter),
+        )
         solution = fit_columns(
             products,
             data,
@@ -397,9 +423,18 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
+            steps=steps,
         )
         self._keep(solution, X.dtype)
+        if steps is not None:
+            steps.close()
         return self
+
+    def _begin_callbacks(self, data, *, most_steps):
+        """Begin to tell callbacks of the fit; None before scikit-learn 1.9."""
+        if not hasattr(self, "_init_callback_context"):
+            return None
+        return StepCallbacks(self, data, most_steps=most_steps)
 
     def _present_solution(self):
         """Return the coefficients of the fit before, or None without one."""

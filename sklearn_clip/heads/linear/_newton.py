@@ -102,6 +102,7 @@ def solve(
     fit_intercept=True,
     tol=1e-4,
     max_iter=100,
+    steps=None,
 ):
     """Minimise the objective of many columns.
 
@@ -127,6 +128,8 @@ def solve(
         A column is done where its decrement is at most ``tol min(1, sqrt(J))``.
     max_iter : int, default=100
         Most Newton steps of a column.
+    steps : StepCallbacks or None, default=None
+        Hears of every step.
 
     Returns
     -------
@@ -141,15 +144,15 @@ def solve(
         np.zeros(n_columns, dtype=bool),
         np.zeros(n_columns, dtype=bool),
     )
-    width = max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
-    # Labels whose float32 gradient is too coarse go on from there in float64.
-    precisions = (False, True) if products.eps > 1e-10 else (True,)
+    width, precisions = _block_width(products), _precisions(products)
     for start in range(0, n_columns, width):
         todo = np.arange(start, min(start + width, n_columns))
         Y, S, scale = data.block(columns[todo])
         rho = 1 / (C[todo] * scale)
         for double in precisions:
-            settings = Settings(products, sketch, fit_intercept, tol, max_iter, double)
+            settings = Settings(
+                products, sketch, fit_intercept, tol, max_iter, double, steps
+            )
             at = _Columns(settings, todo, Y, S, rho, result)
             _newton(settings, at, result)
             left = (~result.converged & (result.n_iter < max_iter))[todo]
@@ -159,6 +162,25 @@ def solve(
             if S is not None and S.shape[1] > 1:
                 S = S[:, left]
     return result
+
+
+def _block_width(products):
+    """Columns that are solved together."""
+    return max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
+
+
+def _precisions(products):
+    """Whether to work in float64, for one solve after the other.
+
+    Labels whose float32 gradient is too coarse go on from there in float64.
+    """
+    return (False, True) if products.eps > 1e-10 else (True,)
+
+
+def most_steps(products, n_columns, max_iter):
+    """Upper bound of the Newton steps of `solve`, all blocks counted."""
+    n_blocks = -(-n_columns // _block_width(products))
+    return n_blocks * len(_precisions(products)) * max_iter
 
 
 def _newton(settings, at, result):
@@ -184,6 +206,8 @@ def _newton(settings, at, result):
             if not len(index):
                 break
         result.n_iter[at.numbers] += 1
+        if settings.steps is not None:
+            settings.steps.begin(lambda: _present(settings, at, result))
         step = newton_direction(settings, at, system, goal)
         value, stalled, left = _advance(settings, at, step, value)
         good = (left <= goal) & ~coarse
@@ -196,6 +220,16 @@ def _newton(settings, at, result):
         done = good | lost | stalled | last
         value = value[~done]
         at.drop(settings, done, good, result)
+        if settings.steps is not None:
+            settings.steps.end(lambda: _present(settings, at, result))
+
+
+def _present(settings, at, result):
+    """Coefficients and intercepts of all columns, those on their way included."""
+    coef, intercept = result.coef.copy(), result.intercept.copy()
+    coef[:, at.numbers] = settings.products.host(at.coef)
+    intercept[at.numbers] = at.intercept
+    return coef, intercept
 
 
 def _scores(settings, coef, intercept):

@@ -42,7 +42,7 @@ def test_minimum_is_that_of_scikit_learn(data, dtype, fit_intercept):
     head = fit_silently(X.astype(dtype), Y, fit_intercept=fit_intercept)
     for label, y in enumerate(Y.T):
         other = LogisticRegression(
-            C=1e10, fit_intercept=fit_intercept, tol=1e-10, max_iter=5000
+            C=1e10, fit_intercept=fit_intercept, solver="newton-cg", tol=1e-10
         ).fit(X, y)
         assert objective(head, X, y, label) <= objective(other, X, y) * (1 + 1e-6)
         np.testing.assert_allclose(head.coef_[label], other.coef_[0], rtol=2e-3)
