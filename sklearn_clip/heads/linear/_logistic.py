@@ -3,24 +3,16 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import expit
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import (
     CallbackSupport,
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
-    label_classes,
-    warn_user,
 )
-from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads._targets import LabelData, check_targets
+from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
 from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._step_callbacks import StepCallbacks
@@ -115,125 +107,6 @@ def fit_columns(
     return result
 
 
-class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
-    """What a fitted linear multi-label classifier does: scores, probabilities, labels.
-
-    It reads `coef_`, `intercept_` and `classes_`.
-    """
-
-    def decision_function(self, X):
-        """Compute the logit of every label.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_samples, n_labels) or (n_samples,)
-            ``X @ coef_.T + intercept_``; 1-D if `y` was.
-        """
-        check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
-        decisions = X @ self.coef_.T + self.intercept_
-        return decisions if self.classes_.ndim == 2 else decisions[:, 0]
-
-    def predict_proba(self, X):
-        """Compute the probability of every label.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_labels) or (n_samples, 2)
-            P(label = 1). If `y` was 1-D: that of either class, as in `classes_`.
-        """
-        decisions = self.decision_function(X)
-        if decisions.ndim == 1:
-            return np.column_stack([expit(-decisions), expit(decisions)])
-        return expit(decisions)
-
-    def predict(self, X):
-        """Predict the labels whose probability exceeds 0.5.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, n_labels), dtype=int64, or (n_samples,)
-            0 and 1. If `y` was 1-D: its classes.
-        """
-        chosen = (self.decision_function(X) > 0).astype(np.int64)
-        return chosen if chosen.ndim == 2 else self.classes_[chosen]
-
-    def _check_data(self, X, y, sample_weight):
-        """Check the data of `fit`, and set what y says about the labels."""
-        targets = check_targets(y)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_consistent_length(X, targets.positive)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
-                raise ValueError(
-                    "sample_weight must hold a positive weight. Got only zeros."
-                )
-        self.classes_ = targets.classes
-        if targets.classes is None:
-            self.classes_ = label_classes(targets.positive.shape[1])
-        if targets.names is not None:
-            self.label_names_ = targets.names
-        elif hasattr(self, "label_names_"):
-            del self.label_names_
-        return X, targets, sample_weight
-
-    def _keep(self, solution, dtype):
-        """Set the learned coefficients and warn of labels that are not there yet."""
-        self.coef_ = np.ascontiguousarray(solution.coef.T, dtype=dtype)
-        self.intercept_ = solution.intercept.astype(dtype)
-        self.n_iter_ = solution.n_iter.astype(np.int32)
-        missed, n_labels = ~solution.converged, len(self.n_iter_)
-        if missed.any():
-            warn_user(
-                f"{missed.sum()} of {n_labels} labels did not converge to "
-                f"tol={self.tol} within max_iter={self.max_iter} Newton steps: "
-                f"{self._show_labels(missed)}. Raise max_iter, lower C, or scale the "
-                "features.",
-                ConvergenceWarning,
-            )
-        if solution.separated.any():
-            warn_user(
-                f"X separates {solution.separated.sum()} of {n_labels} labels, so that "
-                "their coefficients, without a penalty (C=inf), would grow for ever. "
-                "They stop where the probabilities of training are known to tol / 2: "
-                f"{self._show_labels(solution.separated)}. Pass a finite C.",
-                ConvergenceWarning,
-            )
-
-    def _show_labels(self, chosen):
-        """Name some labels, at most ten, for a warning."""
-        names = getattr(self, "label_names_", np.arange(len(chosen)))[chosen]
-        return ", ".join(str(name) for name in names[:10]) + ", ..." * (len(names) > 10)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        return tags
-
-
 class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
     r"""Logistic regression of all labels in one solve.
 
@@ -267,6 +140,8 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         the CPU.
     warm_start : bool, default=False
         Start from the present coefficients, if their shape fits, instead of zero.
+    verbose : int, default=0
+        1 prints the Newton steps taken, and if `X` is dense but mostly zeros.
 
     Attributes
     ----------
@@ -345,6 +220,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
         "warm_start": ["boolean"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -357,6 +233,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         max_iter=100,
         device="auto",
         warm_start=False,
+        verbose=0,
     ):
         self.C = C
         self.class_weight = class_weight
@@ -365,6 +242,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         self.max_iter = max_iter
         self.device = device
         self.warm_start = warm_start
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):

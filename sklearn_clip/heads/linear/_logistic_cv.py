@@ -10,11 +10,8 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
 from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
-from sklearn_clip.heads.linear._logistic import (
-    LinearMultiLabelClassifier,
-    fit_columns,
-    starting_point,
-)
+from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
+from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
@@ -73,6 +70,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         As in :class:`MultiLabelLogisticRegression`.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds for an int `cv`.
+    verbose : int, default=0
+        As in :class:`MultiLabelLogisticRegression`, for the final fit.
 
     Attributes
     ----------
@@ -137,6 +136,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         "refit": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -153,6 +153,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         refit=True,
         device="auto",
         random_state=None,
+        verbose=0,
     ):
         self.Cs = Cs
         self.cv = cv
@@ -165,6 +166,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         self.refit = refit
         self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
