@@ -148,6 +148,8 @@ def solve(
     for start in range(0, n_columns, width):
         todo = np.arange(start, min(start + width, n_columns))
         Y, S, scale = data.block(columns[todo])
+        # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then grows
+        # with the number of rows only, and one tol serves all labels and weights.
         rho = 1 / (C[todo] * scale)
         for double in precisions:
             settings = Settings(
@@ -190,9 +192,14 @@ def _newton(settings, at, result):
     # objective has no minimum, and the promise about probabilities is all to be kept.
     goal_of_rows = min(settings.tol, 0.5) / 2
     while len(at.numbers):
+        # k^2 / 2 = J - min J to second order: this is tol^2 / 2 of J, or tol^2 / 2
+        # itself where J is above 1, so that probabilities are known to tol / 2.
         goal = settings.tol * np.minimum(1, np.sqrt(value))
         system = newton_system(settings, at)
+        # k is not to be had to the goal from a gradient that rounds to half of it.
         coarse = system.noise > goal / 2
+        # The bound costs no linear system: labels that start at their minimum (warm
+        # starts, the path over C) leave before their first step.
         good = (system.bound <= goal) & ~coarse
         if (at.rho == 0).any():
             separated = (at.rho == 0) & (_largest_error(settings, at) <= goal_of_rows)
@@ -248,6 +255,7 @@ def _scores(settings, coef, intercept):
 def _objective(settings, at, Z, coef):
     """J of every column."""
     xp, total = settings.products.xp, settings.products.total
+    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which overflows for no z.
     loss = xp.log1p(xp.exp(-xp.abs(Z)))
     loss += Z.clip(min=0)
     loss -= at.Y * Z
@@ -304,14 +312,18 @@ def _advance(settings, at, step, value):
        Journal of Statistics 4, 2010. :doi:`10.1214/09-EJS521`
     """
     products, double = settings.products, settings.double
+    # d: since |l'''| = l'' |1 - 2 p| <= l'', it is all that need be known of the loss.
     change = products.peak(step.scores)
     scores = products.put(step.scores, double=double)
     coef_step = products.put(step.coef, double=True)
     Z, coef = at.Z + scores, at.coef + coef_step
     new = _objective(settings, at, Z, coef)
+    # J is a sum of positive terms: it rounds by about eps J.
     slack = 4 * settings.eps * value
     length, safe = np.ones(len(value)), np.log1p(change) / np.maximum(change, 1e-300)
     while True:
+        # Armijo's condition, the slope along the step being -k^2. For d <= 1 the full
+        # step has it by [1]; else halve, down to the length that is always good.
         enough = value - 1e-4 * length * step.decrement**2 + slack
         bad = (length > safe) & (change > 1) & ~(new <= enough)
         if not bad.any():
@@ -325,7 +337,10 @@ def _advance(settings, at, step, value):
     if double and products.eps > 1e-10 and (change > 0.01).any():
         # The float32 change of z has an error of eps times its size.
         at.Z = _scores(settings, at.coef, at.intercept)
+    # After a full step the gradient is what CG has left of it, and what the Hessian has
+    # changed along the step: at most (e^d - 1 - d) / d <= d / 2 e^d times H v.
     left = step.decrement * (step.residual + change / 2 * np.exp(change.clip(max=50)))
     left = np.where(length < 1, np.inf, left)
+    # k^2 promises more than rounding can hide, and J has not fallen.
     stalled = (new >= value - slack) & (step.decrement**2 > 100 * slack)
     return new, stalled | ~np.isfinite(new), left
