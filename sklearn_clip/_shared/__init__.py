@@ -20,6 +20,7 @@ from sklearn_clip._shared._names import (
     unify_names,
 )
 from sklearn_clip._shared._sklearn import (
+    CallbackSupport,
     HasMethods,
     Interval,
     Options,
@@ -49,6 +50,7 @@ from sklearn_clip._shared._warnings import warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
+    "CallbackSupport",
     "HasMethods",
     "ImageDecodeError",
     "Interval",

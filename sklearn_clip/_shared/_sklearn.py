@@ -18,7 +18,16 @@ from sklearn.utils.validation import (
     _num_samples,
 )
 
+try:
+    from sklearn.callback import CallbackSupportMixin as CallbackSupport
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupport:
+        """Stands for scikit-learn's mixin where that has no callbacks."""
+
+
 __all__ = [
+    "CallbackSupport",
     "HasMethods",
     "Interval",
     "Options",

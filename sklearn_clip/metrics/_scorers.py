@@ -51,6 +51,11 @@ class MultiLabelScorer:
         self.greater_is_better = greater_is_better
         self.kwargs = dict(kwargs or {})
 
+    @property
+    def __name__(self):
+        # skorch's scoring callbacks name a column of the history by it.
+        return getattr(self.metric, "__name__", "multilabel_score")
+
     def __call__(self, estimator, X, y_true, sample_weight=None):
         """Judge a fitted estimator.
 

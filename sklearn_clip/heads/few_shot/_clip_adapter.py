@@ -5,9 +5,9 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import Interval, StrOptions
 from sklearn_clip.heads.few_shot._prompt_head import PromptHead, calibrate, unit_rows
 from sklearn_clip.heads.networks._net import MultiLabelNet
 from sklearn_clip.metrics import average_precision_per_label
@@ -147,6 +147,8 @@ class CLIPAdapterClassifier(PromptHead):
         "background": "no_validation",  # read_background says it shorter
     }
 
+    _dtype = (np.float32,)  # of the net
+
     def __init__(
         self,
         label_embeddings,
@@ -172,49 +174,6 @@ class CLIPAdapterClassifier(PromptHead):
         self.random_state = random_state
         self.background = background
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
-        """Choose the number of epochs and train on all rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings, of images (``fusion="image"``) or of texts; scaled to length 1.
-        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            0 and 1, and NaN where a label is unknown.
-
-        Returns
-        -------
-        CLIPAdapterClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If y has other values or another number of labels than `label_embeddings`,
-            or these or `background` have another width than X.
-        TypeError
-            If `background` is no Background.
-        """
-        X, positive, known = self._read(X, y, np.float32)
-        self.__dict__.pop("validation_scores_", None)
-        Y = np.where(known, positive, np.nan).astype(np.float32)
-
-        start = calibrate(self._stand_out(X, self._prompts), positive, known)
-        rng = check_random_state(self.random_state)
-        self.n_epochs_, held_out = self._choose(X, Y, start, rng)
-        self.alpha_, self.label_vectors_ = 0.0, self._prompts
-        self.down_ = np.empty((0, X.shape[1]), dtype=np.float32)
-        self.up_ = self.down_.T
-        if self.n_epochs_:
-            net = self._make_net(start, rng, max_epochs=self.n_epochs_)
-            self.alpha_ = self.alpha
-            self.down_, self.up_, self.label_vectors_ = _weights(net.fit(X, Y))
-        if held_out is None:
-            held_out = self._score(X, self.alpha_, *self._parts())
-        self.slope_, self.intercept_ = calibrate(held_out, positive, known)
-        return self
-
     def decision_function(self, X):
         """Score every label.
 
@@ -230,8 +189,25 @@ class CLIPAdapterClassifier(PromptHead):
             likely. See `predict_proba` for a scale that labels share.
         """
         check_is_fitted(self, "slope_")
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._score(unit_rows(X), self.alpha_, *self._parts())
+        return self._score(self._unit_rows(X), self.alpha_, *self._parts())
+
+    def _learn(self, X, positive, known):
+        """Choose the number of epochs and train on all rows."""
+        self.__dict__.pop("validation_scores_", None)
+        Y = np.where(known, positive, np.nan).astype(np.float32)
+        start = calibrate(self._stand_out(X, self._prompts), positive, known)
+        rng = check_random_state(self.random_state)
+        self.n_epochs_, held_out = self._choose(X, Y, start, rng)
+        self.alpha_, self.label_vectors_ = 0.0, self._prompts
+        self.down_ = np.empty((0, X.shape[1]), dtype=np.float32)
+        self.up_ = self.down_.T
+        if self.n_epochs_:
+            net = self._make_net(start, rng, max_epochs=self.n_epochs_)
+            self.alpha_ = self.alpha
+            self.down_, self.up_, self.label_vectors_ = _weights(net.fit(X, Y))
+        if held_out is None:
+            held_out = self._score(X, self.alpha_, *self._parts())
+        return held_out, known
 
     def _choose(self, X, Y, start, rng):
         """Choose how many epochs; give them and the held-out scores after as many."""

@@ -6,7 +6,7 @@ from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_clip._shared import label_classes
+from sklearn_clip._shared import _fit_context, label_classes
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
@@ -20,11 +20,44 @@ _LEAST_SLOPE = 0.1
 class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """Base of heads with `label_embeddings` that calibrate scores to probabilities.
 
-    A subclass has `background` too, `decision_function`, and sets ``slope_`` and
-    ``intercept_``.
+    A subclass has `background` too, `decision_function`, and `_learn`: with the checked
+    rows, 1.0 and 0.0 of the labels, and where they are known, it sets what it learns
+    and returns scores of the rows and which entries to calibrate on.
     """
 
-    def _read(self, X, y, dtype):
+    # Of the rows, in the order of preference.
+    _dtype = (np.float64, np.float32)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Learn from the labelled rows, and calibrate the probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Embeddings, of images (``fusion="image"``) or of texts; scaled to length 1.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+            0 and 1, and NaN where a label is unknown.
+
+        Returns
+        -------
+        self : estimator instance
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If y has other values or another number of labels than `label_embeddings`,
+            or these or `background` have another width than X.
+        TypeError
+            If `background` is no Background.
+        """
+        X, positive, known = self._read(X, y)
+        scores, judged = self._learn(X, positive, known)
+        self.slope_, self.intercept_ = calibrate(scores, positive, judged)
+        return self
+
+    def _read(self, X, y):
         """Check rows and targets, and set what is learned without the former.
 
         Returns
@@ -34,7 +67,7 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         positive, known : ndarray of shape (n_samples, n_labels)
             1.0 and 0.0, and whether the label is known.
         """
-        X = unit_rows(validate_data(self, X, dtype=dtype))
+        X = self._unit_rows(X, reset=True)
         targets = check_targets(y)
         if targets.classes is not None:
             raise ValueError(
@@ -58,6 +91,10 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         known = targets.known
         known = np.ones(positive.shape, dtype=bool) if known is None else known
         return X, positive, known
+
+    def _unit_rows(self, X, *, reset=False):
+        """Check rows, and scale them to length 1."""
+        return unit_rows(validate_data(self, X, dtype=list(self._dtype), reset=reset))
 
     def _read_prompts(self, n_labels, X):
         prompts = np.asarray(self.label_embeddings, dtype=X.dtype)

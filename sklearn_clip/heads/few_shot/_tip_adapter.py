@@ -4,10 +4,10 @@ from numbers import Real
 
 import numpy as np
 from scipy.special import stdtrit
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
-from sklearn_clip.heads.few_shot._prompt_head import PromptHead, calibrate, unit_rows
+from sklearn_clip._shared import Interval, StrOptions
+from sklearn_clip.heads.few_shot._prompt_head import PromptHead
 
 # Weights of the memory against the prompts (both in units of the cosine), and how fast
 # the memory forgets what is not alike. 0 is zero-shot.
@@ -103,40 +103,6 @@ class TipAdapterClassifier(PromptHead):
         self.beta = beta
         self.background = background
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
-        """Remember the labelled rows and choose what is ``"auto"``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Embeddings, of images (``fusion="image"``) or of texts; scaled to length 1.
-        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            0 and 1, and NaN where a label is unknown.
-
-        Returns
-        -------
-        TipAdapterClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If y has other values or another number of labels than `label_embeddings`,
-            or these or `background` have another width than X.
-        TypeError
-            If `background` is no Background.
-        """
-        dtype = [np.float64, np.float32]
-        X, positive, known = self._read(X, y, dtype)
-        self._memory, self._counts = (X, positive), positive.sum(axis=0)
-        own = self._stand_out(X, self._prompts)
-        self.alpha_, self.beta_, scores = self._choose(X, own, positive, known)
-        # Without its own entry, the only positive of a label has no memory at all.
-        alone = (positive == 1) & (self._counts == 1)
-        self.slope_, self.intercept_ = calibrate(scores, positive, known * ~alone)
-        return self
-
     def decision_function(self, X):
         """Score every label.
 
@@ -152,8 +118,7 @@ class TipAdapterClassifier(PromptHead):
             `predict_proba` for a scale that labels share.
         """
         check_is_fitted(self, "alpha_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        X = unit_rows(X)
+        X = self._unit_rows(X)
         scores = self._stand_out(X, self._prompts)
         if self.alpha_:
             rows, positive = self._memory
@@ -162,6 +127,15 @@ class TipAdapterClassifier(PromptHead):
                 self._counts
             )
         return scores
+
+    def _learn(self, X, positive, known):
+        """Remember the labelled rows and choose what is ``"auto"``."""
+        self._memory, self._counts = (X, positive), positive.sum(axis=0)
+        own = self._stand_out(X, self._prompts)
+        self.alpha_, self.beta_, scores = self._choose(X, own, positive, known)
+        # Without its own entry, the only positive of a label has no memory at all.
+        alone = (positive == 1) & (self._counts == 1)
+        return scores, known & ~alone
 
     def _choose(self, X, own, positive, known):
         """Weight, sharpness and the scores of all rows without their own entry.

@@ -18,6 +18,7 @@ class Settings(NamedTuple):
     tol: float
     max_iter: int
     double: bool
+    steps: Any = None
 
     @property
     def eps(self):
@@ -81,6 +82,7 @@ class Step(NamedTuple):
 def newton_system(settings, at):
     """Gradient and Hessian weights at the present point."""
     products, double = settings.products, settings.double
+    # Of s (log(1 + e^z) - y z): the first derivative r = s (p - y), the second D.
     P = products.sigmoid(at.Z)
     R = P - at.Y
     D = P * (1 - P)
@@ -89,18 +91,28 @@ def newton_system(settings, at):
         D *= at.S
     # Where all probabilities round to 0 and 1, a tiny curvature stands for none.
     curvature = np.maximum(products.total(D), 1e-20)
+    # Block elimination of the intercept u from the Newton system
+    #   [X.T D X + rho I   X.T D 1] [v]     [X.T r + rho w]
+    #   [1.T D X           sum D  ] [u] = - [sum r        ]
+    # gives S v = -g with the residuals r - D h, and u = -h - (D . X v) / sum D. S is
+    # better conditioned: the mean of X, which embeddings share, is not in it.
     offset = np.zeros(len(at.rho))
     if settings.fit_intercept:
         offset = products.total(R) / curvature
         R -= D * products.put(offset, double=double)
-    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I.
-    spread = products.total(R * R) * products.mean_square / at.rho
+    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I; without a
+    # penalty, about what the sketch holds its smallest eigenvalue to be.
+    least = np.where(at.rho > 0, at.rho, curvature * settings.sketch.least)
+    spread = products.total(R * R) * products.mean_square / least
     noise = 4 * settings.eps * np.sqrt(spread)
     product = products.backward_double if double else products.backward
     gradient = product(R)
     penalty = products.put(at.rho, double=True) * at.coef
     gradient += products.put(penalty, double=double)
-    bound = products.total(gradient * gradient) / at.rho + offset**2 * curvature
+    # k^2 = g.T S^-1 g + h^2 sum D, and S^-1 is at most I / rho.
+    steep = products.total(gradient * gradient)
+    bound = np.divide(steep, at.rho, out=np.full_like(steep, np.inf), where=at.rho > 0)
+    bound += offset**2 * curvature
     return System(
         products.put(gradient),
         products.put(D),
@@ -115,6 +127,7 @@ def newton_direction(settings, at, system, goal):
     """Newton direction by preconditioned conjugate gradients."""
     products, total = settings.products, settings.products.total
     coef, scores, residual = _conjugate_gradients(settings, system, at.rho, goal)
+    # -slope = -(g . v) + h^2 sum D, which for an exact v is k^2.
     slope = system.offset**2 * system.curvature - total(system.gradient * coef)
     intercept = np.zeros(len(at.rho))
     if settings.fit_intercept:
@@ -156,6 +169,8 @@ def _conjugate_gradients(settings, system, rho, goal):
     length = np.sqrt(np.maximum(first, 1e-300))
     forcing = np.minimum(_LOOSEST, np.maximum(length, goal / (2 * length)))
     for _ in range(_MAX_CG_STEPS):
+        # S q = X.T (D - D 1 1.T D / sum D) X q + rho q: two products with X for all
+        # columns at once, and S is never written out (n_features^2 for each label).
         Xq = products.forward(q)
         T = D * Xq
         if settings.fit_intercept:
@@ -165,17 +180,21 @@ def _conjugate_gradients(settings, system, rho, goal):
         bend = total(q * Sq)
         # Not positive: q has shrunk to rounding errors.
         sound = bend > norm[live] * 1e-30
+        # alpha = r . z / q . S q is the exact minimum along q.
         size = put(np.divide(norm[live], bend, out=np.zeros(len(live)), where=sound))
+        # Xv comes along for free, and with it the change of z.
         v += size * q
         Xq *= size
         Xv += Xq
         Sq *= size
         r -= Sq
+        # z = M^-1 r. beta = new r . z / old makes the next q conjugate to all before.
         z = sketch.precondition(r, curvature[live], rho[live])
         new = np.maximum(total(r * z), 0)
         keep = sound & (new > forcing[live] ** 2 * first[live])
         ratio = new / np.maximum(norm[live], 1e-300)
         norm[live] = new
+        # The labels that are done are cut off: the products cost by the column.
         if not keep.all():
             done, index = np.flatnonzero(~keep), np.flatnonzero(keep)
             if v is not solution:

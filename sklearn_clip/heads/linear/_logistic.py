@@ -3,29 +3,45 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import expit
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import (
+    CallbackSupport,
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
-    label_classes,
-    warn_user,
 )
-from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads._targets import LabelData, check_targets
+from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
-from sklearn_clip.heads.linear._newton import Solution, solve
+from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
+from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
+from sklearn_clip.heads.linear._step_callbacks import StepCallbacks
+
+
+def starting_point(coef, intercept):
+    """Solution of no steps, taken to have converged."""
+    n_columns = len(intercept)
+    return Solution(
+        coef,
+        intercept,
+        np.zeros(n_columns, dtype=np.int32),
+        np.ones(n_columns, dtype=bool),
+        np.zeros(n_columns, dtype=bool),
+    )
 
 
 def fit_columns(
-    products, data, columns, C, start, *, sketch, fit_intercept, tol, max_iter
+    products,
+    data,
+    columns,
+    C,
+    start,
+    *,
+    sketch,
+    fit_intercept,
+    tol,
+    max_iter,
+    steps=None,
 ):
     """Minimise some columns of `data`, those of constant labels in closed form.
 
@@ -38,7 +54,7 @@ def fit_columns(
     columns : ndarray of shape (n_columns,), dtype=int
         Which columns.
     C : ndarray of shape (n_columns,)
-        Inverse strength of the penalty.
+        Inverse strength of the penalty; inf for none.
     start : Solution or None
         Where to start; None is no effect of X and the frequency of 1.
     sketch : NystromSketch
@@ -49,6 +65,8 @@ def fit_columns(
         Tolerance of the solver.
     max_iter : int
         Most Newton steps.
+    steps : StepCallbacks or None, default=None
+        Hears of every step.
 
     Returns
     -------
@@ -66,10 +84,11 @@ def fit_columns(
         intercept = data.prior_logit()[columns]
     coef[:, constant] = 0
     intercept[constant] = data.prior_logit(smoothing=1.0)[columns[constant]]
-    n_iter, converged = np.zeros(n_columns, np.int32), np.ones(n_columns, dtype=bool)
-    result = Solution(coef, intercept, n_iter, converged)
+    result = starting_point(coef, intercept)
     varied = np.flatnonzero(~constant)
     if len(varied):
+        if steps is not None:
+            steps.among(result, varied)
         found = solve(
             products,
             data,
@@ -81,121 +100,14 @@ def fit_columns(
             fit_intercept=fit_intercept,
             tol=tol,
             max_iter=max_iter,
+            steps=steps,
         )
         for mine, its in zip(result, found, strict=True):
             mine[..., varied] = its
     return result
 
 
-class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
-    """What a fitted linear multi-label classifier does: scores, probabilities, labels.
-
-    It reads `coef_`, `intercept_` and `classes_`.
-    """
-
-    def decision_function(self, X):
-        """Compute the logit of every label.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_samples, n_labels) or (n_samples,)
-            ``X @ coef_.T + intercept_``; 1-D if `y` was.
-        """
-        check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
-        decisions = X @ self.coef_.T + self.intercept_
-        return decisions if self.classes_.ndim == 2 else decisions[:, 0]
-
-    def predict_proba(self, X):
-        """Compute the probability of every label.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_labels) or (n_samples, 2)
-            P(label = 1). If `y` was 1-D: that of either class, as in `classes_`.
-        """
-        decisions = self.decision_function(X)
-        if decisions.ndim == 1:
-            return np.column_stack([expit(-decisions), expit(decisions)])
-        return expit(decisions)
-
-    def predict(self, X):
-        """Predict the labels whose probability exceeds 0.5.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, n_labels), dtype=int64, or (n_samples,)
-            0 and 1. If `y` was 1-D: its classes.
-        """
-        chosen = (self.decision_function(X) > 0).astype(np.int64)
-        return chosen if chosen.ndim == 2 else self.classes_[chosen]
-
-    def _check_data(self, X, y, sample_weight):
-        """Check the data of `fit`, and set what y says about the labels."""
-        targets = check_targets(y)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_consistent_length(X, targets.positive)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
-                raise ValueError(
-                    "sample_weight must hold a positive weight. Got only zeros."
-                )
-        self.classes_ = targets.classes
-        if targets.classes is None:
-            self.classes_ = label_classes(targets.positive.shape[1])
-        if targets.names is not None:
-            self.label_names_ = targets.names
-        elif hasattr(self, "label_names_"):
-            del self.label_names_
-        return X, targets, sample_weight
-
-    def _keep(self, solution, dtype):
-        """Set the learned coefficients and warn of labels that are not there yet."""
-        self.coef_ = np.ascontiguousarray(solution.coef.T, dtype=dtype)
-        self.intercept_ = solution.intercept.astype(dtype)
-        self.n_iter_ = solution.n_iter.astype(np.int32)
-        missed = np.flatnonzero(~solution.converged)
-        if len(missed):
-            names = getattr(self, "label_names_", np.arange(len(self.n_iter_)))
-            shown = ", ".join(str(name) for name in names[missed[:10]])
-            more = ", ..." if len(missed) > 10 else ""
-            warn_user(
-                f"{len(missed)} of {len(self.n_iter_)} labels did not converge to "
-                f"tol={self.tol} within max_iter={self.max_iter} Newton steps: "
-                f"{shown}{more}. Raise max_iter, lower C, or scale the features.",
-                ConvergenceWarning,
-            )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        return tags
-
-
-class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
+class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
     r"""Logistic regression of all labels in one solve.
 
     The same model as one :class:`~sklearn.linear_model.LogisticRegression` per label,
@@ -205,8 +117,9 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty, as in scikit-learn. Unit-norm features such
-        as CLIP's are often best at more than the default, between 1 and 100.
+        Inverse strength of the penalty, as in scikit-learn; ``np.inf`` for none.
+        Unit-norm features such as CLIP's are often best at more than the default,
+        between 1 and 100.
     class_weight : "balanced", dict, list of dict or None, default=None
         Weights of the classes. ``"balanced"`` gives the zeros and the ones of each
         label the same total weight; a dict from class to weight holds for every
@@ -227,6 +140,8 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         the CPU.
     warm_start : bool, default=False
         Start from the present coefficients, if their shape fits, instead of zero.
+    verbose : int, default=0
+        1 prints the Newton steps taken, and if `X` is dense but mostly zeros.
 
     Attributes
     ----------
@@ -264,11 +179,21 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     float32 `X` is multiplied in float32; labels for which that is too coarse (large
     `C`) continue on float64 gradients.
 
+    From scikit-learn 1.9 on, `set_callbacks` takes its callbacks, such as
+    `sklearn.callback.ProgressBar`, here or on a search or Pipeline around this. A task
+    below the fit is a Newton step of all labels that have not converged.
+
     A label whose known rows all have one value has no finite minimum if there is an
     intercept. Its coefficients are then 0, and its probability is ``(n_1 + 1) /
     (n_0 + n_1 + 2)`` with ``n_0`` and ``n_1`` the weighted numbers of zeros and ones:
     near the value seen, nearer the more often it was. That holds for a label that is
     nowhere known (0.5) as well.
+
+    Nor has a label a minimum without a penalty (``C=np.inf``) whose ones and zeros a
+    plane parts, as more features than rows let it: the longer the coefficients, the
+    better. Its fit ends where the probability of no training row is off by more than
+    ``tol / 2``, and warns. (scikit-learn's `LogisticRegression` ends where its gradient
+    is small, and does not.)
 
     References
     ----------
@@ -288,13 +213,14 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
     """
 
     _parameter_constraints: dict = {
-        "C": [Interval(Real, 0, None, closed="neither")],
+        "C": [Interval(Real, 0, None, closed="right")],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
         "warm_start": ["boolean"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -307,6 +233,7 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         max_iter=100,
         device="auto",
         warm_start=False,
+        verbose=0,
     ):
         self.C = C
         self.class_weight = class_weight
@@ -315,6 +242,7 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         self.max_iter = max_iter
         self.device = device
         self.warm_start = warm_start
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -346,15 +274,21 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If labels have not converged; the message names them.
+            If labels have not converged, or have no minimum (see Notes); the message
+            names them.
         """
         start = self._present_solution() if self.warm_start else None
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = LabelData(targets, sample_weight, self.class_weight)
         n_labels = targets.positive.shape[1]
         products = make_products(X, self.device, n_labels)
         if start is not None and start.coef.shape != (X.shape[1], n_labels):
             start = None
+        steps = self._begin_callbacks(
+            {"X": X, "y": y, "metadata": metadata},
+            most_steps=most_steps(products, n_labels, self.max_iter),
+        )
         solution = fit_columns(
             products,
             data,
@@ -367,9 +301,18 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
+            steps=steps,
         )
         self._keep(solution, X.dtype)
+        if steps is not None:
+            steps.close()
         return self
+
+    def _begin_callbacks(self, data, *, most_steps):
+        """Begin to tell callbacks of the fit; None before scikit-learn 1.9."""
+        if not hasattr(self, "_init_callback_context"):
+            return None
+        return StepCallbacks(self, data, most_steps=most_steps)
 
     def _present_solution(self):
         """Return the coefficients of the fit before, or None without one."""
@@ -377,4 +320,4 @@ class MultiLabelLogisticRegression(LinearMultiLabelClassifier):
             return None
         coef = self.coef_.T.astype(np.float64)
         intercept = self.intercept_.astype(np.float64) * self.fit_intercept
-        return Solution(coef, intercept, self.n_iter_, np.ones(len(intercept), bool))
+        return starting_point(coef, intercept)

@@ -10,11 +10,8 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn_clip._shared import Interval, StrOptions, _fit_context
 from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
-from sklearn_clip.heads.linear._logistic import (
-    LinearMultiLabelClassifier,
-    fit_columns,
-)
-from sklearn_clip.heads.linear._newton import Solution
+from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
+from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
@@ -40,7 +37,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
     ----------
     Cs : int or array-like of float, default=10
         Grid of C, the inverse strength of the penalty; an int is that many values
-        between 1e-4 and 1e4, evenly spaced in the logarithm.
+        between 1e-4 and 1e4, evenly spaced in the logarithm; ``np.inf`` among them is
+        no penalty.
     cv : int, splitter, iterable or None, default=None
         Folds, shared by all labels. An int is that many shuffled, stratified folds,
         seeded by `random_state`; None means 5. Otherwise a splitter, which gets the
@@ -72,6 +70,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         As in :class:`MultiLabelLogisticRegression`.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds for an int `cv`.
+    verbose : int, default=0
+        As in :class:`MultiLabelLogisticRegression`, for the final fit.
 
     Attributes
     ----------
@@ -136,6 +136,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         "refit": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -152,6 +153,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         refit=True,
         device="auto",
         random_state=None,
+        verbose=0,
     ):
         self.Cs = Cs
         self.cv = cv
@@ -164,6 +166,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         self.refit = refit
         self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
@@ -244,11 +247,9 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
     def _finish(self, products, data, path, best, settings, dtype):
         """Fit all rows from the mean over folds, or take that as it is."""
         labels = np.arange(len(best))
-        solution = Solution(
+        solution = starting_point(
             path.coef[best, :, labels].T.astype(np.float64),
             path.intercept[best, labels],
-            np.zeros(len(best), dtype=np.int32),
-            np.ones(len(best), dtype=bool),
         )
         if self.refit:
             solution = fit_columns(
@@ -261,9 +262,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         if isinstance(self.Cs, Integral):
             return np.logspace(-4, 4, self.Cs)
         grid = np.unique(np.asarray(self.Cs, dtype=np.float64).ravel())
-        if not len(grid) or not ((grid > 0) & (grid < np.inf)).all():
+        if not len(grid) or not (grid > 0).all():
             raise ValueError(
-                f"Cs must be a number of values or hold positive ones. Got {self.Cs!r}."
+                "Cs must be a number of values or hold positive ones, inf for no "
+                f"penalty. Got {self.Cs!r}."
             )
         return grid
 

@@ -47,13 +47,17 @@ class Solution(NamedTuple):
     n_iter : ndarray of shape (n_columns,), dtype=int
         Newton steps taken.
     converged : ndarray of shape (n_columns,), dtype=bool
-        Whether the decrement has met its tolerance.
+        Whether the decrement has met its tolerance, or the column is separated.
+    separated : ndarray of shape (n_columns,), dtype=bool
+        Whether there is no penalty and a direction in which no row is worse off, so
+        that the objective has no minimum: it falls for as long as one goes on.
     """
 
     coef: np.ndarray
     intercept: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
+    separated: np.ndarray
 
 
 class _Columns:
@@ -98,6 +102,7 @@ def solve(
     fit_intercept=True,
     tol=1e-4,
     max_iter=100,
+    steps=None,
 ):
     """Minimise the objective of many columns.
 
@@ -110,7 +115,7 @@ def solve(
     columns : ndarray of shape (n_columns,), dtype=int
         Which columns of `data`.
     C : ndarray of shape (n_columns,)
-        Inverse strength of the penalty.
+        Inverse strength of the penalty; inf for none.
     sketch : NystromSketch
         Preconditioner.
     coef : ndarray of shape (n_features, n_columns)
@@ -123,6 +128,8 @@ def solve(
         A column is done where its decrement is at most ``tol min(1, sqrt(J))``.
     max_iter : int, default=100
         Most Newton steps of a column.
+    steps : StepCallbacks or None, default=None
+        Hears of every step.
 
     Returns
     -------
@@ -135,16 +142,19 @@ def solve(
         np.array(intercept, dtype=np.float64),
         np.zeros(n_columns, dtype=np.int32),
         np.zeros(n_columns, dtype=bool),
+        np.zeros(n_columns, dtype=bool),
     )
-    width = max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
-    # Labels whose float32 gradient is too coarse go on from there in float64.
-    precisions = (False, True) if products.eps > 1e-10 else (True,)
+    width, precisions = _block_width(products), _precisions(products)
     for start in range(0, n_columns, width):
         todo = np.arange(start, min(start + width, n_columns))
         Y, S, scale = data.block(columns[todo])
+        # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then grows
+        # with the number of rows only, and one tol serves all labels and weights.
         rho = 1 / (C[todo] * scale)
         for double in precisions:
-            settings = Settings(products, sketch, fit_intercept, tol, max_iter, double)
+            settings = Settings(
+                products, sketch, fit_intercept, tol, max_iter, double, steps
+            )
             at = _Columns(settings, todo, Y, S, rho, result)
             _newton(settings, at, result)
             left = (~result.converged & (result.n_iter < max_iter))[todo]
@@ -156,14 +166,45 @@ def solve(
     return result
 
 
+def _block_width(products):
+    """Columns that are solved together."""
+    return max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
+
+
+def _precisions(products):
+    """Whether to work in float64, for one solve after the other.
+
+    Labels whose float32 gradient is too coarse go on from there in float64.
+    """
+    return (False, True) if products.eps > 1e-10 else (True,)
+
+
+def most_steps(products, n_columns, max_iter):
+    """Upper bound of the Newton steps of `solve`, all blocks counted."""
+    n_blocks = -(-n_columns // _block_width(products))
+    return n_blocks * len(_precisions(products)) * max_iter
+
+
 def _newton(settings, at, result):
     """Take Newton steps until every column is done, and write down where it ends."""
     value = _objective(settings, at, at.Z, at.coef)
+    # Below 1/2 all rows are on their side, as they stay however far one goes on: the
+    # objective has no minimum, and the promise about probabilities is all to be kept.
+    goal_of_rows = min(settings.tol, 0.5) / 2
     while len(at.numbers):
+        # k^2 / 2 = J - min J to second order: this is tol^2 / 2 of J, or tol^2 / 2
+        # itself where J is above 1, so that probabilities are known to tol / 2.
         goal = settings.tol * np.minimum(1, np.sqrt(value))
         system = newton_system(settings, at)
+        # k is not to be had to the goal from a gradient that rounds to half of it.
         coarse = system.noise > goal / 2
+        # The bound costs no linear system: labels that start at their minimum (warm
+        # starts, the path over C) leave before their first step.
         good = (system.bound <= goal) & ~coarse
+        if (at.rho == 0).any():
+            separated = (at.rho == 0) & (_largest_error(settings, at) <= goal_of_rows)
+            result.separated[at.numbers[separated]] = True
+            good |= separated
         if good.any():
             at.drop(settings, good, good, result)
             index = np.flatnonzero(~good)
@@ -172,15 +213,30 @@ def _newton(settings, at, result):
             if not len(index):
                 break
         result.n_iter[at.numbers] += 1
+        if settings.steps is not None:
+            settings.steps.begin(lambda: _present(settings, at, result))
         step = newton_direction(settings, at, system, goal)
         value, stalled, left = _advance(settings, at, step, value)
         good = (left <= goal) & ~coarse
+        if (good & (at.rho == 0)).any():
+            separated = good & (at.rho == 0) & _walks_away(settings, at, step)
+            result.separated[at.numbers[separated]] = True
         # Below its noise a float32 gradient only wanders.
         lost = coarse & (step.decrement <= 4 * system.noise)
         last = result.n_iter[at.numbers] >= settings.max_iter
         done = good | lost | stalled | last
         value = value[~done]
         at.drop(settings, done, good, result)
+        if settings.steps is not None:
+            settings.steps.end(lambda: _present(settings, at, result))
+
+
+def _present(settings, at, result):
+    """Coefficients and intercepts of all columns, those on their way included."""
+    coef, intercept = result.coef.copy(), result.intercept.copy()
+    coef[:, at.numbers] = settings.products.host(at.coef)
+    intercept[at.numbers] = at.intercept
+    return coef, intercept
 
 
 def _scores(settings, coef, intercept):
@@ -199,12 +255,38 @@ def _scores(settings, coef, intercept):
 def _objective(settings, at, Z, coef):
     """J of every column."""
     xp, total = settings.products.xp, settings.products.total
+    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which overflows for no z.
     loss = xp.log1p(xp.exp(-xp.abs(Z)))
     loss += Z.clip(min=0)
     loss -= at.Y * Z
     if at.S is not None:
         loss *= at.S
     return total(loss) + at.rho / 2 * total(coef * coef)
+
+
+def _walks_away(settings, at, step):
+    """Whether a step moves some rows far and none to the wrong side.
+
+    Near a minimum a step is short. Where rows on the border keep the objective from 0,
+    the rows beyond it go on by about 1 per step (Newton's for ``exp(-z)``), for ever.
+    """
+    products = settings.products
+    gain = (2 * at.Y - 1) * products.put(step.scores, double=settings.double)
+    if at.S is not None:
+        gain *= at.S > 0
+    better, worse = (
+        products.peak(part) for part in (gain.clip(min=0), gain.clip(max=0))
+    )
+    return (better > 0.5) & (worse < 0.01 * better)
+
+
+def _largest_error(settings, at):
+    """Largest ``|p - y|`` of a column, over the rows that have a weight in it."""
+    products = settings.products
+    error = products.sigmoid(at.Z) - at.Y
+    if at.S is not None:
+        error *= at.S > 0
+    return products.peak(error)
 
 
 def _advance(settings, at, step, value):
@@ -230,14 +312,18 @@ def _advance(settings, at, step, value):
        Journal of Statistics 4, 2010. :doi:`10.1214/09-EJS521`
     """
     products, double = settings.products, settings.double
+    # d: since |l'''| = l'' |1 - 2 p| <= l'', it is all that need be known of the loss.
     change = products.peak(step.scores)
     scores = products.put(step.scores, double=double)
     coef_step = products.put(step.coef, double=True)
     Z, coef = at.Z + scores, at.coef + coef_step
     new = _objective(settings, at, Z, coef)
+    # J is a sum of positive terms: it rounds by about eps J.
     slack = 4 * settings.eps * value
     length, safe = np.ones(len(value)), np.log1p(change) / np.maximum(change, 1e-300)
     while True:
+        # Armijo's condition, the slope along the step being -k^2. For d <= 1 the full
+        # step has it by [1]; else halve, down to the length that is always good.
         enough = value - 1e-4 * length * step.decrement**2 + slack
         bad = (length > safe) & (change > 1) & ~(new <= enough)
         if not bad.any():
@@ -251,7 +337,10 @@ def _advance(settings, at, step, value):
     if double and products.eps > 1e-10 and (change > 0.01).any():
         # The float32 change of z has an error of eps times its size.
         at.Z = _scores(settings, at.coef, at.intercept)
+    # After a full step the gradient is what CG has left of it, and what the Hessian has
+    # changed along the step: at most (e^d - 1 - d) / d <= d / 2 e^d times H v.
     left = step.decrement * (step.residual + change / 2 * np.exp(change.clip(max=50)))
     left = np.where(length < 1, np.inf, left)
+    # k^2 promises more than rounding can hide, and J has not fallen.
     stalled = (new >= value - slack) & (step.decrement**2 > 100 * slack)
     return new, stalled | ~np.isfinite(new), left

@@ -41,6 +41,8 @@ class NystromSketch:
         # fit returns depends on its seed by less than the tolerance.
         noise = np.random.default_rng(0).standard_normal((products.n_features, rank))
         test = np.eye(rank) if full else noise / np.sqrt(products.n_features)
+        # A = X.T X / n, its columns centred as the elimination of the intercept does
+        # (with D replaced by its mean). A test is one pair of products.
         scores = products.forward(products.put(test))
         if centre:
             mean = products.total(scores) / products.n_samples
@@ -52,6 +54,7 @@ class NystromSketch:
         # Of fewer rows than features nothing is beyond, but the two parts of M^-1 below
         # would cancel in float32 if they were too far apart.
         self.beyond = max(values.min(), 1e-5 * values.max())
+        self.least = max(self.beyond, 1e-6 * products.mean_square, 1e-30)
 
     def precondition(self, R, weight, rho):
         """Multiply by the inverse of the preconditioner.
@@ -70,11 +73,16 @@ class NystromSketch:
         device array of shape (n_features, n_columns)
             The product.
         """
+        # a l + rho with a l = sum D times an eigenvalue of X.T X / n.
         inner, put = self.vectors.T @ R, self.products.put
-        known = weight * self.values[:, None] + rho
+        # Without a penalty, nothing holds the directions in which X does not vary: the
+        # rounding errors of R in them must not be blown up.
+        least = np.where(rho > 0, 0, self.least)
+        known = weight * np.maximum(self.values[:, None], least) + rho
         if self.full:
             return self.vectors @ (inner * put(1 / known))
-        rest = 1 / (weight * self.beyond + rho)
+        # (I - U U.T) R by one number, which is R by it less U U.T R by it.
+        rest = 1 / (weight * np.maximum(self.beyond, least) + rho)
         return put(rest) * R + self.vectors @ (inner * put(1 / known - rest))
 
 
@@ -90,6 +98,10 @@ def _nystrom(image, test):
     # squared condition numbers below spoil the orthogonality of the vectors.
     shift = 1e-7 * np.linalg.norm(image) + np.finfo(np.float32).tiny
     image = image + shift * test
+    # With test.T A test = V diag(l) V.T the approximation is F F.T, F = A test V
+    # l^-1/2, whose eigenpairs are those of the small F.T F (Algorithm 2.1 of [1] takes
+    # a Cholesky factor and an SVD; two eigh of rank x rank are as good here, since a
+    # preconditioner need not be exact).
     values, vectors = _eigenpairs(test.T @ image)
     factor = image @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
     values, vectors = _eigenpairs(factor.T @ factor)

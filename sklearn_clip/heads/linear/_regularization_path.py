@@ -64,12 +64,15 @@ def follow_path(products, data, Cs, score, *, jointly, prune, **settings):
     intercepts = np.zeros((len(Cs), n_labels))
     scores = None
     labels, before, start = np.arange(n_labels), None, None
+    # From strong to weak penalty: the condition of S grows with C, and so the start
+    # counts for more, the larger C is. A column is one label in one fold.
     for k, C in enumerate(Cs):
         columns = (np.arange(n_folds)[:, None] * n_labels + labels).ravel()
         C = np.full(len(columns), C)
         found = fit_columns(products, data, columns, C, start, **settings)
         coef = found.coef.reshape(-1, n_folds, len(labels)).swapaxes(0, 1)
         intercept = found.intercept.reshape(n_folds, len(labels))
+        # Also for all larger C: where a label that leaves here keeps its coefficients.
         coefs[k:, :, labels] = coef.mean(axis=0)
         intercepts[k:, labels] = intercept.mean(axis=0)
         new = score(labels, coef, intercept)
@@ -94,6 +97,7 @@ def _extrapolate(before, found):
     """
     if before is None:
         return found
+    # To first order in log C: w(k + 1) = w(k) + (w(k) - w(k - 1)).
     return found._replace(
         coef=2 * found.coef - before.coef,
         intercept=2 * found.intercept - before.intercept,
@@ -111,6 +115,8 @@ def _still_rising(scores, jointly):
     n_labels = scores.shape[2]
     if jointly:
         scores = np.nanmean(scores, axis=2, keepdims=True)
+    # Two falls in a row are taken to be beyond the maximum. The noise of one fall is
+    # that of the difference of two C on the same fold, which varies less than either.
     mean = mean_scores(scores)
     falls = (np.diff(mean[-_FALLS - 1 :], axis=0) < 0).sum(axis=0)
     step = scores[:, -1] - scores[:, -2]
@@ -162,6 +168,7 @@ def choose(scores, *, jointly, own):
     held = mean.copy()
     for k in range(1, len(held)):
         held[k] = np.where(np.isnan(held[k]), held[k - 1], held[k])
+    # mean_scores takes the mean over its first axis: over labels here.
     joint = int(np.nanargmax(mean_scores(held.T)))
     best = np.full(len(own), joint)
     if not jointly:

@@ -1,20 +1,13 @@
 """Neural networks as multi-label classifiers: skorch, without its one-label traps."""
 
-import inspect
-from contextlib import contextmanager
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
-from skorch import NeuralNet
-from skorch.callbacks import EpochScoring, EpochTimer, PassthroughScoring
-from skorch.utils import is_dataset, to_numpy
-from torch import nn
-from torch.utils.data import DataLoader, Subset
+from skorch.utils import is_dataset
 
 from sklearn_clip._shared import (
     Interval,
@@ -24,52 +17,10 @@ from sklearn_clip._shared import (
     label_classes,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
-from sklearn_clip.heads.networks._batches import RowDataset, encode_targets, make_loader
-from sklearn_clip.heads.networks._epoch_log import EpochTable, write_line
-from sklearn_clip.heads.networks._modules import (
-    CLIPAdapterHead,
-    CosineHead,
-    LinearHead,
-    MLPHead,
-)
-from sklearn_clip.heads.networks._token_modules import (
-    AttentionHead,
-    GatedHead,
-    GMLPHead,
-)
-from sklearn_clip.heads.networks._validation import (
-    METRICS,
-    BestEpoch,
-    choose_validation_rows,
-)
-from sklearn_clip.losses import LOSSES, make_loss
-
-MODULES = {
-    "linear": LinearHead,
-    "mlp": MLPHead,
-    "gmlp": GMLPHead,
-    "gated": GatedHead,
-    "attention": AttentionHead,
-    "cosine": CosineHead,
-    "adapter": CLIPAdapterHead,
-}
-
-# With fewer rows, those held out are missed more than the stopping is worth.
-_ROWS_FOR_EARLY_STOPPING = 10_000
-
-
-def _choose_device():
-    """Name the device that ``device="auto"`` stands for."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _validation_score(net, X, y, *, metric):
-    """Score a net on validation rows; a scorer of skorch's `EpochScoring`."""
-    if callable(metric):
-        return metric(net, X, net._decode(y))
-    return METRICS[metric](y, net._label_probabilities(X))
+from sklearn_clip.heads.networks._batches import RowDataset, encode_targets
+from sklearn_clip.heads.networks._net_parts import MODULES
+from sklearn_clip.heads.networks._row_net import RowNet
+from sklearn_clip.heads.networks._validation import METRICS
 
 
 def _without_weights(fit_params):
@@ -85,7 +36,7 @@ def _without_weights(fit_params):
     return {k: v for k, v in fit_params.items() if k != "sample_weight"}
 
 
-class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
+class MultiLabelNet(MaskedAccuracyMixin, RowNet):
     """Neural network for multi-label classification.
 
     A :class:`skorch.NeuralNet` whose probabilities are those of the loss, one per
@@ -125,17 +76,21 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
         - a callable (net, X, y) -> float, the larger the better, such as
           `sklearn_clip.metrics.gap_scorer` or one of
           :func:`sklearn.metrics.get_scorer`, which take no NaN;
-        - None: no early stopping, all rows are trained on;
-        - ``"auto"``: ``"average_precision"`` from 10,000 rows on, else None.
+        - None: no early stopping;
+        - ``"auto"``: ``"average_precision"`` from 10,000 rows on, else None; also
+          None if `callbacks` hold an :class:`skorch.callbacks.EarlyStopping`.
     patience : int, default=5
         Epochs without improvement before training stops.
     train_split : float, callable or None, default=0.1
         Validation rows: a share, drawn so that labels keep their positives in training
-        where they can, and only if `early_stopping` is on; or a callable (dataset, y)
+        where they can, and only if something looks at them (`early_stopping`, or a
+        callback that scores them or monitors a value of the history whose name begins
+        with "valid"); else all rows are trained on. Or a callable (dataset, y)
         -> (training, validation), such as :class:`skorch.dataset.ValidSplit`, which is
         always used; None for none.
     callbacks : list of Callback, "disable" or None, default=None
-        skorch callbacks beside those that keep the history and stop early.
+        skorch callbacks beside those that keep the history and stop early; "disable"
+        for not even those.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights it finds.
     device : str or torch.device, default="auto"
@@ -367,153 +322,6 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
             return self._decode(probabilities[:, 1:])
         return (probabilities > 0.5).astype(np.int64)
 
-    def initialize(self):
-        """Make module, criterion, optimizer and callbacks anew; `fit` does it.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The initialized instance.
-        """
-        self.device_ = _choose_device()
-        # Drawn once, so that a fit that goes on keeps its validation rows apart.
-        self.split_seed_ = int(torch.randint(2**31 - 1, ()))
-        return super().initialize()
-
-    def initialize_module(self):
-        """Make the module, as wide as the data.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The same instance.
-        """
-        named = isinstance(self.module, str)
-        module = MODULES[self.module] if named else self.module
-        params = self.get_params_for("module")
-        if not isinstance(module, nn.Module):
-            taken = inspect.signature(module).parameters
-            sizes = {"n_features": "n_features_in_", "n_labels": "n_labels_"}
-            params = {
-                name: getattr(self, attribute)
-                for name, attribute in sizes.items()
-                if name in taken and hasattr(self, attribute)
-            } | params
-        self.module_ = self.initialized_instance(module, params)
-        return self
-
-    def initialize_criterion(self):
-        """Make the loss, with the class counts if it needs them.
-
-        Returns
-        -------
-        self : MultiLabelNet
-            The same instance.
-        """
-        named = isinstance(self.criterion, str)
-        loss = LOSSES.get(self.criterion) if named else self.criterion
-        params = self.get_params_for("criterion")
-        if isinstance(loss, type) and getattr(loss, "needs_class_counts", False):
-            counts = {
-                "class_counts": self.class_counts_,
-                "n_samples": self.known_counts_,
-            }
-            params = counts | params
-        self.criterion_ = make_loss(self.criterion, **params)
-        return self
-
-    def on_epoch_begin(self, net, **kwargs):
-        """Open an epoch in the history and tell the loss, which may change with it."""
-        super().on_epoch_begin(net, **kwargs)
-        if hasattr(self.criterion_, "set_epoch"):
-            self.criterion_.set_epoch(len(self.history) - 1)
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Part training and validation rows; see `train_split`."""
-        if self.train_split is None or callable(self.train_split):
-            return super().get_split_datasets(X, y, **fit_params)
-        dataset = self.get_dataset(X, y)
-        if self._stopping_metric() is None:
-            return dataset, None
-        rng = np.random.default_rng(self.split_seed_)
-        parts = choose_validation_rows(y, self.train_split, rng)
-        return tuple(Subset(dataset, rows) for rows in parts)
-
-    def get_iterator(self, dataset, training=False):
-        """Make the loader of batches: shuffled in training, sliced if it can be."""
-        prefix = "iterator_train" if training else "iterator_valid"
-        if getattr(self, prefix) is not DataLoader:
-            return super().get_iterator(dataset, training)
-        params = {"batch_size": self.batch_size} | self.get_params_for(prefix)
-        return make_loader(dataset, params, training=training)
-
-    def trim_for_prediction(self):
-        """Drop what only training needs; the loss stays, for its probabilities."""
-        kept = {name: getattr(self, name) for name in ("criterion", "criterion_")}
-        super().trim_for_prediction()
-        for name, value in kept.items():
-            setattr(self, name, value)
-
-    @property
-    def device(self):
-        """The device in use: what ``"auto"`` stands for, once that is known."""
-        wanted = vars(self)["device"]
-        return getattr(self, "device_", wanted) if wanted == "auto" else wanted
-
-    @device.setter
-    def device(self, value):
-        vars(self)["device"] = value
-
-    def get_params(self, deep=True, **kwargs):
-        """Get the parameters as they were given.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include those of the callbacks.
-        **kwargs : dict
-            Passed on to scikit-learn.
-
-        Returns
-        -------
-        dict
-            Values by name.
-        """
-        params = super().get_params(deep=deep, **kwargs)
-        params.pop("_params_to_validate", None)  # skorch's notes on the others
-        return params | {"device": vars(self)["device"]}
-
-    @property
-    def _default_callbacks(self):
-        callbacks = [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring(name="valid_loss")),
-        ]
-        metric = self._stopping_metric()
-        if metric is not None:
-            name = f"valid_{'score' if callable(metric) else metric}"
-            loss = metric == "loss"
-            if not loss:
-                scoring = partial(_validation_score, metric=metric)
-                scorer = EpochScoring(scoring, name=name, lower_is_better=False)
-                callbacks.append((name, scorer))
-            stop = BestEpoch(
-                name,
-                patience=self.patience,
-                lower_is_better=loss,
-                sink=write_line,
-            )
-            callbacks.append(("early_stopping", stop))
-        return [*callbacks, ("print_log", EpochTable(sink=write_line))]
-
-    def _stopping_metric(self):
-        """Tell what early stopping watches, None for none."""
-        if self.early_stopping != "auto":
-            return self.early_stopping
-        enough = getattr(self, "n_samples_fit_", 0) >= _ROWS_FOR_EARLY_STOPPING
-        return "average_precision" if enough and self.train_split is not None else None
-
     def _is_binary(self):
         """Whether the target was 1-D."""
         return hasattr(self, "classes_") and self.classes_.ndim == 1
@@ -524,18 +332,6 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
             return self.classes_[(targets[:, 0] > 0.5).astype(int)]
         return targets
 
-    def _label_probabilities(self, X):
-        """Probabilities (n, n_labels) of rows that are checked."""
-        activation = self.predict_nonlinearity
-        if activation == "auto":
-            activation = getattr(self.criterion_, "activation", torch.sigmoid)
-        with torch.no_grad():
-            batches = [
-                to_numpy(activation(logits) if activation else logits)
-                for logits in self.forward_iter(X, device=self.device)
-            ]
-        return np.concatenate(batches)
-
     def _check_training_data(self, X, y, *, go_on, classes=None):
         """Check parameters and data; return float32 rows and targets with NaN."""
         BaseEstimator._validate_params(self)
@@ -544,34 +340,43 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
                 "train_split must give validation rows for early_stopping="
                 f"{self.early_stopping!r}. Got None. Pass train_split=0.1."
             )
+        if self.early_stopping not in (None, "auto") and self.callbacks == "disable":
+            raise ValueError(
+                "callbacks must not be 'disable' with early_stopping="
+                f"{self.early_stopping!r}, which is one of them. Pass callbacks=None, "
+                "or early_stopping=None."
+            )
         if is_dataset(X):
             raise TypeError(
                 f"X must be an array-like of rows. Got a {type(X).__name__}. Pass X "
                 "and y, and the class of the data set as dataset=."
             )
-        go_on = go_on and hasattr(self, "n_labels_")
+        sized = go_on and hasattr(self, "n_labels_")
+        # Weights that were loaded have their sizes, but nobody has seen their labels.
+        go_on = sized and hasattr(self, "n_samples_fit_")
         if go_on:
             classes = self.classes_ if self._is_binary() else None
         targets, classes, names = encode_targets(y, classes)
-        X = validate_data(self, X, dtype=np.float32, reset=not go_on)
+        X = validate_data(self, X, dtype=np.float32, reset=not sized)
         check_consistent_length(X, targets)
-        self._check_unknown(targets)
-        if not go_on:
-            self._remember(targets, classes, names)
-        elif targets.shape[1] != self.n_labels_:
+        self.has_unknown_ = bool(np.isnan(targets).any())
+        self._check_unknown()
+        if sized and targets.shape[1] != self.n_labels_:
             raise ValueError(
                 f"y must have {self.n_labels_} labels, like the y the net was fitted "
                 f"on. Got {targets.shape[1]}."
             )
-        else:
+        if go_on:
             check_label_order(self, y)
+        else:
+            self._remember(targets, classes, names)
         return X, targets
 
-    def _check_unknown(self, targets):
+    def _check_unknown(self):
         """Raise a ValueError if the loss is one of torch's and a label is unknown."""
         loss = self.criterion
         kind = loss if isinstance(loss, type) else type(loss)
-        if kind.__module__.startswith("torch.") and np.isnan(targets).any():
+        if kind.__module__.startswith("torch.") and self.has_unknown_:
             raise ValueError(
                 f"y must not hold NaN with {kind.__name__}, which cannot leave unknown "
                 "labels out. Use a loss of sklearn_clip.losses, such as "
@@ -589,28 +394,6 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
         self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-
-    @contextmanager
-    def _seeded(self, *, go_on):
-        """Seed torch for a training, and leave its generators as they were."""
-        if self.random_state is None:
-            yield
-            return
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        # Training that goes on must not repeat the batches it has seen.
-        seed += len(self.history) if go_on else 0
-        cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(devices=cuda):
-            torch.manual_seed(seed)
-            yield
-
-    def __setstate__(self, state):
-        wanted = state["device"]
-        if wanted == "auto":  # the weights go where they can be used here
-            state = state | {"device": _choose_device(), "device_": _choose_device()}
-        super().__setstate__(state)
-        if wanted == "auto":
-            self.device = wanted
 
     def __sklearn_is_fitted__(self):
         # Before 1.4, skorch lets scikit-learn guess from its attributes.

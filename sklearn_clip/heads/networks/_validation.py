@@ -4,7 +4,12 @@ import math
 from copy import deepcopy
 
 import numpy as np
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import (
+    BatchScoring,
+    EarlyStopping,
+    EpochScoring,
+    PassthroughScoring,
+)
 
 from sklearn_clip.heads.networks._epoch_log import Verbosity
 from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
@@ -77,6 +82,22 @@ def macro_f1(targets, probabilities):
 
 
 METRICS = {"average_precision": mean_average_precision, "f1": macro_f1}
+
+
+def scores_validation(callback):
+    """Whether one of skorch's callbacks scores validation rows, if there are any."""
+    scoring = isinstance(callback, (BatchScoring, EpochScoring, PassthroughScoring))
+    return scoring and not callback.on_train
+
+
+def monitors_validation(callback):
+    """Whether a callback monitors a value that only validation rows give.
+
+    That is one whose name in the history begins with "valid", as skorch's own do. What
+    a function monitors cannot be told.
+    """
+    monitor = getattr(callback, "monitor", None)
+    return isinstance(monitor, str) and monitor.startswith("valid")
 
 
 class BestEpoch(Verbosity, EarlyStopping):

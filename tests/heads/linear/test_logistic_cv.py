@@ -287,7 +287,7 @@ def test_grid_by_number_is_that_of_scikit_learn():
     assert head.scores_.shape == (2, 5, 2)
 
 
-@pytest.mark.parametrize("Cs", [[], [1, -1], [0.0], [np.inf], [1, np.nan]])
+@pytest.mark.parametrize("Cs", [[], [1, -1], [0.0], [-np.inf], [1, np.nan]])
 def test_grids_that_make_no_sense_are_refused(Cs):
     with pytest.raises(ValueError, match="Cs must be a number of values or hold posit"):
         MultiLabelLogisticRegressionCV(Cs).fit(*make_data())
