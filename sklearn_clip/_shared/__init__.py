@@ -1,5 +1,17 @@
 """What all rooms share: errors, checks, the private parts of scikit-learn."""
 
+from sklearn_clip._shared._arrays import (
+    as_array,
+    column_names,
+    refuse_unindexable,
+)
+from sklearn_clip._shared._cells import TEXTS_HINT, is_missing, shown
+from sklearn_clip._shared._entries import (
+    Entries,
+    read_entries,
+    read_stored,
+    row_blocks,
+)
 from sklearn_clip._shared._errors import (
     ImageDecodeError,
     ModelMismatchError,
@@ -24,15 +36,12 @@ from sklearn_clip._shared._sklearn import (
     _safe_indexing,
 )
 from sklearn_clip._shared._targets import (
-    TEXTS_HINT,
     accuracy_of_known,
-    as_binary,
     as_targets,
-    binary_entries,
     by_name,
     check_indicator,
     check_labelled_rows,
-    is_missing,
+    check_same_length,
     label_array,
     label_classes,
     warn_of_row_order,
@@ -41,6 +50,7 @@ from sklearn_clip._shared._warnings import warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
+    "Entries",
     "HasMethods",
     "ImageDecodeError",
     "Interval",
@@ -57,19 +67,25 @@ __all__ = [
     "_num_samples",
     "_safe_indexing",
     "accuracy_of_known",
-    "as_binary",
+    "as_array",
     "as_targets",
-    "binary_entries",
     "by_name",
     "check_indicator",
     "check_label_order",
     "check_labelled_rows",
+    "check_same_length",
+    "column_names",
     "import_optional",
     "is_missing",
     "label_array",
     "label_classes",
     "nested_estimators",
     "positive_scores",
+    "read_entries",
+    "read_stored",
+    "refuse_unindexable",
+    "row_blocks",
+    "shown",
     "warn_of_row_order",
     "warn_user",
 ]

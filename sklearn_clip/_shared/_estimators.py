@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_clip._shared._arrays import column_names
+
 
 def nested_estimators(estimator):
     """Yield an estimator and those inside it that saw the targets, outermost first.
@@ -40,7 +42,7 @@ def check_label_order(estimator, y):
     ValueError
         If the names are others, or stand in another order.
     """
-    names = getattr(y, "columns", None)
+    names = column_names(y)
     if names is None or not all(isinstance(name, str) for name in names):
         return
     parts = nested_estimators(estimator)

@@ -7,10 +7,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     check_label_order,
+    column_names,
     nested_estimators,
     positive_scores,
 )
-from sklearn_clip.metrics._entries import check_targets, column_names
+from sklearn_clip.metrics._entries import check_targets
 
 
 def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
