@@ -34,6 +34,8 @@ def column_names(table):
         names = getattr(table, "column_names", None)
     elif isinstance(table, np.ndarray):
         names = table.dtype.names
+    elif _library(table) == "polars" and hasattr(table, "collect"):
+        names = None
     else:
         names = getattr(table, "columns", None)
     return None if names is None else list(names)
@@ -62,8 +64,9 @@ def refuse_unindexable(table, what, rule):
         fix = f"{what}.collect()"
     elif library == "dask" and hasattr(table, "compute"):
         fix = f"{what}.compute()"
-    elif library == "pyarrow" and hasattr(table, "schema"):
-        fix = None if _takes_rows_of(table) else f"{what}.to_pandas()"
+    elif library == "pyarrow" and hasattr(table, "slice"):
+        way = "to_pandas" if hasattr(table, "schema") else "to_pylist"
+        fix = None if _takes_rows_of(table) else f"{what}.{way}()"
     elif library == "xarray" and isinstance(table, Mapping):
         fix = f"{what}.to_dataframe()"
     elif isinstance(table, Mapping):
@@ -71,9 +74,12 @@ def refuse_unindexable(table, what, rule):
     elif library == "datasets" and hasattr(table, "column_names"):
         fix = f"list({what})" if what == "X" else f"{what}.to_pandas()"
     elif hasattr(table, "__next__") or isinstance(table, Set):
-        fix = f"list({what})"
+        raise TypeError(
+            f"{rule} Got a {type(table).__name__}, whose rows have no positions: give "
+            f"list({what})."
+        )
     if fix is not None:
-        raise TypeError(f"{rule} Got a {type(table).__name__}: pass {fix}.")
+        raise TypeError(f"{rule} Got a {type(table).__name__}: give {fix}.")
 
 
 def as_array(values, what="y"):
@@ -106,14 +112,18 @@ def as_array(values, what="y"):
         array = _of_records(values, what)
     else:
         array = values
-    if array.dtype.kind in "mM":
-        raise ValueError(
-            f"{what} must hold numbers or classes. Got {array.dtype}, which are "
-            "dates or durations."
-        )
+    _refuse_times(array, what)
     if array.ndim == 1 and array.dtype == object and len(array):
         return _of_rows(array, what)
     return array
+
+
+def _refuse_times(array, what, place=""):
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            f"{what} must hold 0 and 1, classes or numbers. Got {array.dtype}, dates "
+            f"or durations{place}."
+        )
 
 
 def _library(value):
@@ -122,8 +132,10 @@ def _library(value):
 
 def _takes_rows_of(table):
     """Whether scikit-learn can cut rows out of a table of pyarrow, and it stays one."""
+    if not len(table):
+        return True
     try:
-        return hasattr(_safe_indexing(table.slice(0, 0), []), "schema")
+        return type(_safe_indexing(table.slice(0, 1), [0])) is type(table)
     except (IndexError, TypeError):
         return False
 
@@ -194,7 +206,7 @@ def _of_rows(cells, what):
     """Array of objects, of which each may be a row."""
     if isinstance(cells[0], Mapping):
         raise TypeError(
-            f"{what} must be a table. Got a list of {type(cells[0]).__name__}: pass "
+            f"{what} must be a table. Got a list of {type(cells[0]).__name__}: give "
             f"pandas.DataFrame({what}), where a label that a row lacks is unknown, or "
             f"pandas.DataFrame({what}).fillna(0)."
         )
@@ -213,10 +225,11 @@ def _stack(columns, names, what, *, n_rows=0):
     if not arrays:
         return np.empty((n_rows, 0))
     for array, name in zip(arrays, names, strict=True):
-        if array.dtype.kind in "mM" or array.ndim != 1:
+        _refuse_times(array, what, f" (column {shown(name)})")
+        if array.ndim != 1:
             raise ValueError(
-                f"{what} must hold one number a cell. Got {array.dtype} of shape "
-                f"{array.shape} (column {shown(name)})."
+                f"{what} must hold one number a cell. Got {array.shape[1:]} of them "
+                f"(column {shown(name)})."
             )
     dtype = np.result_type(*arrays)
     # By column, as the columns are written, and as pandas keeps them.

@@ -6,9 +6,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import check_same_length, warn_user
 from sklearn_clip.model_selection._dealing import deal
 from sklearn_clip.model_selection._targets import read_targets
 
@@ -145,7 +145,7 @@ class _MultiLabelKFold(BaseCrossValidator):
         columns = read_targets(y)
         n_rows = columns.counts.shape[0]
         if X is not None:
-            check_consistent_length(X, y)
+            check_same_length(X, y)
         rng = check_random_state(self.random_state if self.shuffle else 0)
         fold_of = self._assign(columns, n_rows, groups, rng)
         for fold in range(self.n_splits):

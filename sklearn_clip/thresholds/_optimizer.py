@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_consistent_length, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     _fit_context,
     check_indicator,
     check_label_order,
+    check_same_length,
     label_classes,
     positive_scores,
     warn_of_row_order,
@@ -335,7 +336,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
         (X,) = indexable(X)
-        check_consistent_length(X, targets)
+        check_same_length(X, targets)
         warn_of_row_order(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import (
@@ -14,6 +13,7 @@ from sklearn_clip._shared import (
     StrOptions,
     _check_sample_weight,
     _fit_context,
+    check_same_length,
     label_classes,
     warn_user,
 )
@@ -151,7 +151,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         """Check the data of `fit`, and set what y says about the labels."""
         targets = check_targets(y)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_consistent_length(X, targets.positive)
+        check_same_length(X, targets.positive)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import Interval, StrOptions, _fit_context, as_targets
 from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._logistic import (
@@ -200,7 +200,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         """
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
         self.Cs_ = self._check_grid()
-        one_dimensional = np.asarray(y) if targets.classes is not None else None
+        one_dimensional = as_targets(y) if targets.classes is not None else None
         splits = self._make_splits(X, one_dimensional, targets, groups)
         masks = np.zeros((len(splits), X.shape[0]), dtype=bool)
         for mask, (train, _) in zip(masks, splits, strict=True):

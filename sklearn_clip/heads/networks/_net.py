@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNet
 from skorch.callbacks import EpochScoring, EpochTimer, PassthroughScoring
@@ -21,6 +21,7 @@ from sklearn_clip._shared import (
     Options,
     StrOptions,
     check_label_order,
+    check_same_length,
     label_classes,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
@@ -554,7 +555,7 @@ class MultiLabelNet(MaskedAccuracyMixin, NeuralNet):
             classes = self.classes_ if self._is_binary() else None
         targets, classes, names = encode_targets(y, classes)
         X = validate_data(self, X, dtype=np.float32, reset=not go_on)
-        check_consistent_length(X, targets)
+        check_same_length(X, targets)
         self._check_unknown(targets)
         if not go_on:
             self._remember(targets, classes, names)
