@@ -46,7 +46,7 @@ from sklearn_clip._shared._targets import (
     label_classes,
     warn_of_row_order,
 )
-from sklearn_clip._shared._warnings import warn_user
+from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "column_names",
     "import_optional",
     "is_missing",
+    "is_part_of_a_fit",
     "label_array",
     "label_classes",
     "nested_estimators",

@@ -18,7 +18,10 @@ from sklearn_clip.heads.linear._newton import Solution
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
-from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+from sklearn_clip.model_selection import (
+    MultiLabelStratifiedGroupKFold,
+    MultiLabelStratifiedKFold,
+)
 
 # To compare values of C the path need not be exact: the training loss of a fold is
 # within 5e-4 nats, summed over its rows, of the minimum.
@@ -197,6 +200,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         -----
         sklearn.exceptions.ConvergenceWarning
             If labels have not converged; the message names them.
+        UserWarning
+            If labels that have positives have fewer of them than there are folds.
         """
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
         self.Cs_ = self._check_grid()
@@ -281,7 +286,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             cv = check_cv(cv, y, classifier=True)
         rows = np.arange(X.shape[0])
         # Indexing `rows` makes row numbers of masks, which an iterable may hold.
-        splits = [(rows[a], rows[b]) for a, b in cv.split(X, y, groups)]
+        split = cv.split
+        if isinstance(cv, MultiLabelStratifiedKFold | MultiLabelStratifiedGroupKFold):
+            split = partial(cv.split_named, names=targets.names)
+        splits = [(rows[a], rows[b]) for a, b in split(X, y, groups)]
         if not splits:
             raise ValueError("cv must yield at least one split. Got none.")
         return splits
