@@ -300,7 +300,10 @@ OBJECTS = {
     "dicts": (lambda: [{"a": 1}, {"b": 1}, {}], r"give pandas.DataFrame\(y.*fillna"),
     "series of dicts": (lambda: pd.Series([{"a": 1}] * 3), r"give pandas.DataFrame"),
     "iterator": (lambda: iter([[0, 1]] * 3), r"give list\(y"),
-    "batch": (lambda: pa.record_batch({"a": [0, 1, 1]}), r"give y\w*.to_pandas\(\)"),
+    "batch": (
+        lambda: pa.table({"a": [0, 1, 1]}).to_batches()[0],
+        r"give y\w*.to_pandas\(\)",
+    ),
 }
 if not indexes_tables():
     OBJECTS["table"] = (lambda: pa.table({"a": [0, 1, 1]}), r"y\w*.to_pandas\(\)")

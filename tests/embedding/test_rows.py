@@ -211,7 +211,7 @@ def test_rows_are_named_by_position_and_index_label():
             r"Got a dict: give pandas.DataFrame\(X\)",
         ),
         (
-            pa.record_batch({"image": PATHS, "text": WORDS}),
+            pa.table({"image": PATHS, "text": WORDS}).to_batches()[0],
             BOTH,
             TypeError,
             r"Got a RecordBatch: give X.to_pandas\(\)",
