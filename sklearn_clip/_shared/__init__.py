@@ -1,5 +1,17 @@
 """What all rooms share: errors, checks, the private parts of scikit-learn."""
 
+from sklearn_clip._shared._arrays import (
+    as_array,
+    column_names,
+    refuse_unindexable,
+)
+from sklearn_clip._shared._cells import TEXTS_HINT, is_missing, shown
+from sklearn_clip._shared._entries import (
+    Entries,
+    read_entries,
+    read_stored,
+    row_blocks,
+)
 from sklearn_clip._shared._errors import (
     ImageDecodeError,
     ModelMismatchError,
@@ -33,24 +45,22 @@ from sklearn_clip._shared._sklearn import (
     _safe_indexing,
 )
 from sklearn_clip._shared._targets import (
-    TEXTS_HINT,
     accuracy_of_known,
-    as_binary,
     as_targets,
-    binary_entries,
     by_name,
     check_indicator,
     check_labelled_rows,
-    is_missing,
+    check_same_length,
     label_array,
     label_classes,
     warn_of_row_order,
 )
-from sklearn_clip._shared._warnings import warn_user
+from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
     "CallbackSupport",
+    "Entries",
     "HasMethods",
     "ImageDecodeError",
     "Interval",
@@ -67,9 +77,8 @@ __all__ = [
     "_num_samples",
     "_safe_indexing",
     "accuracy_of_known",
-    "as_binary",
+    "as_array",
     "as_targets",
-    "binary_entries",
     "by_name",
     "check_indicator",
     "check_label_order",
@@ -77,8 +86,11 @@ __all__ = [
     "clean_name",
     "decode_percent",
     "hint_at_name",
+    "check_same_length",
+    "column_names",
     "import_optional",
     "is_missing",
+    "is_part_of_a_fit",
     "label_array",
     "label_classes",
     "nested_estimators",
@@ -86,6 +98,11 @@ __all__ = [
     "positive_scores",
     "respell_keys",
     "unify_names",
+    "read_entries",
+    "read_stored",
+    "refuse_unindexable",
+    "row_blocks",
+    "shown",
     "warn_of_row_order",
     "warn_user",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_clip._shared._arrays import column_names
 from sklearn_clip._shared._names import clean_name
 
 
@@ -42,7 +43,7 @@ def check_label_order(estimator, y):
     ValueError
         If the names are others, or stand in another order.
     """
-    names = getattr(y, "columns", None)
+    names = column_names(y)
     if names is None or not all(isinstance(name, str) for name in names):
         return
     parts = nested_estimators(estimator)

@@ -6,35 +6,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from sklearn_clip._shared._arrays import as_array, column_names
+from sklearn_clip._shared._cells import TEXTS_HINT, shown
+from sklearn_clip._shared._entries import read_entries
 from sklearn_clip._shared._names import clean_name
-from sklearn_clip._shared._sklearn import _check_sample_weight
+from sklearn_clip._shared._sklearn import _check_sample_weight, _num_samples
 from sklearn_clip._shared._warnings import warn_user
 
 _ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
-TEXTS_HINT = (
-    "Split each text into a list of tags, and sklearn_clip.labels_to_frame makes the "
-    "columns of them: labels_to_frame(y.str.split(',')) of a Series, "
-    "labels_to_frame([text.split(',') for text in y]) of a list."
-)
 _TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
-
-
-def is_missing(value):
-    """Tell whether a cell is empty: None, NaN, NaT or NA."""
-    if value is None or type(value).__name__ == "NAType":  # NA has no truth value
-        return True
-    unequal = value != value
-    return isinstance(unequal, bool | np.bool_) and bool(unequal)
-
-
-def as_binary(value):
-    """0.0 or 1.0 of a cell of targets, NaN if it is empty, infinity otherwise."""
-    if is_missing(value):
-        return np.nan
-    try:
-        return float(value == 1) if value == 0 or value == 1 else np.inf
-    except (TypeError, ValueError):  # an array has no truth value
-        return np.inf
 
 
 def label_array(names):
@@ -54,13 +34,14 @@ def label_array(names):
     for column, name in enumerate(names):
         if not isinstance(name, Hashable):
             raise TypeError(
-                f"The name of a label must be a text. Got {name!r} (column {column})."
+                f"The name of a label must be a text. Got {shown(name)} "
+                f"(column {column})."
             )
         before = first.setdefault(clean_name(name), column)
         if before != column:
             raise ValueError(
                 "Labels must have distinct names. Got "
-                f"{name!r} twice (columns {before} and {column})."
+                f"{shown(name)} twice (columns {before} and {column})."
                 + _tell_spellings(names[before], name)
             )
     array = np.empty(len(names), dtype=object)
@@ -76,20 +57,22 @@ def _tell_spellings(first, second):
 
 
 def as_targets(y):
-    """Turn targets into a dense array, and tell lists of tags from a table.
+    """Turn targets into an array, and tell lists of tags from a table.
 
     Parameters
     ----------
-    y : {array-like, sparse matrix, DataFrame}
-        Targets.
+    y : {array-like, DataFrame}
+        Targets, dense.
 
     Returns
     -------
     ndarray
-        The targets, not checked.
+        The targets, not checked; empty cells are NaN, None or NA.
 
     Raises
     ------
+    TypeError
+        If `y` is no table whose rows can be indexed.
     ValueError
         If `y` is None, or its rows are lists of different lengths.
     """
@@ -97,69 +80,17 @@ def as_targets(y):
         raise ValueError(
             "A classifier requires y to be passed, but the target y is None."
         )
-    if sparse.issparse(y):
-        return y.toarray()
-    try:
-        values = np.asarray(y)
-    except ValueError:  # rows of different lengths
-        values = np.asarray(y, dtype=object)
+    values = as_array(y)
     if values.ndim == 1 and values.dtype == object:
         rows = (row for row in enumerate(values) if isinstance(row[1], _ROW_TYPES))
         number, row = next(rows, (0, None))
         if row is not None:
             raise ValueError(
-                f"y must be a table of 0 and 1 with one column per label. Got {row!r} "
-                f"(row {number}), beside rows of other lengths. {_TAGS_HINT}"
+                "y must be a table of 0 and 1 with one column per label. Got "
+                f"{shown(row)} (row {number}), beside rows of other lengths. "
+                f"{_TAGS_HINT}"
             )
     return values
-
-
-def binary_entries(values, names=None):
-    """Check a table of targets.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN, None or NA where a label is unknown.
-    names : ndarray of shape (n_labels,), or None, default=None
-        Names of the labels, for the error.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels), dtype=float32 or float64
-        0, 1 and NaN.
-
-    Raises
-    ------
-    ValueError
-        If there is no row or no label, or anything else in them.
-    """
-    if 0 in values.shape:
-        raise ValueError(
-            "y must have at least one row and one label. "
-            f"Got an array of shape {values.shape}."
-        )
-    if values.dtype.kind in "biuf":
-        numbers = values if values.dtype.kind == "f" else values.astype(np.float32)
-        good = (values == 0) | (values == 1) | np.isnan(numbers)
-    else:
-        numbers = np.frompyfunc(as_binary, 1, 1)(values).astype(np.float32)
-        good = ~np.isinf(numbers)
-    if not good.all():
-        row, column = np.argwhere(~good)[0]
-        name = "" if names is None else f", label {names[column]!r}"
-        hint = f" {_TAGS_HINT}" if isinstance(values[row, column], str) else ""
-        if values.dtype.kind == "i" and values[row, column] == 2:
-            hint = (
-                " If this is cross_val_predict, it has numbered the unknown labels of "
-                "a column: loop over the folds instead."
-            )
-        raise ValueError(
-            "y must hold only 0 and 1 (or False and True), and NaN where a label is "
-            f"unknown. Got {values[row, column]} (row {row}, column {column}{name})."
-            + hint
-        )
-    return numbers
 
 
 def check_indicator(y, *, one_dimensional_hint=""):
@@ -168,7 +99,8 @@ def check_indicator(y, *, one_dimensional_hint=""):
     Parameters
     ----------
     y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Targets of 0 and 1 or False and True; NaN, None or NA where they are unknown.
+        Targets of 0 and 1 or False and True; NaN, None, NA or masked where they are
+        unknown.
     one_dimensional_hint : str, default=""
         Sentence added to the error for a 1-D `y`: what to write instead.
 
@@ -181,13 +113,15 @@ def check_indicator(y, *, one_dimensional_hint=""):
 
     Raises
     ------
+    TypeError
+        If `y` is no table whose rows can be indexed.
     ValueError
         If `y` is None, is not 2-dimensional, is empty, holds anything but 0, 1 and
         unknown, or if nothing in it is known.
     """
-    names = label_array(getattr(y, "columns", None))
-    values = as_targets(y)
-    if values.ndim != 2:
+    names = label_array(column_names(y))
+    values = None if sparse.issparse(y) else as_targets(y)
+    if values is not None and values.ndim != 2:
         of_texts = values.ndim == 1 and any(isinstance(cell, str) for cell in values)
         hint = TEXTS_HINT if of_texts else one_dimensional_hint
         raise ValueError(
@@ -195,11 +129,38 @@ def check_indicator(y, *, one_dimensional_hint=""):
             f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}"
             + (f" of texts. {hint}" if of_texts else f". {hint}" if hint else ".")
         )
-    numbers = binary_entries(values, names).astype(np.float64)
-    unknown = np.isnan(numbers)
-    if unknown.all():
+    entries = read_entries(y, values=values)
+    if entries.known is None:
+        return entries.positive.astype(np.int64), names
+    if not entries.known.any():
         raise ValueError("y must hold at least one known label. Got NaN only.")
-    return numbers if unknown.any() else numbers.astype(np.int64), names
+    return np.where(entries.known, entries.positive, np.nan), names
+
+
+def check_same_length(X, y):
+    """Check that there is a row of targets for every row.
+
+    Parameters
+    ----------
+    X : array-like of length n_samples
+        Rows.
+    y : array-like of length n_samples
+        Targets.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+    """
+    try:
+        check_consistent_length(X, y)
+    except ValueError as exc:
+        shape = getattr(y, "shape", ())
+        if len(shape) == 2 and shape[1] == _num_samples(X):
+            raise ValueError(
+                f"{exc} y has one column for each row of X: pass y.T."
+            ) from exc
+        raise
 
 
 def warn_of_row_order(X, y):
@@ -254,6 +215,8 @@ def check_labelled_rows(X, y, names):
         another order of them.
     """
     targets, columns = check_indicator(y)
+    if X is not None:
+        check_same_length(X, targets)
     warn_of_row_order(X, y)
     if targets.shape[1] != len(names):
         raise ValueError(
@@ -269,8 +232,6 @@ def check_labelled_rows(X, y, names):
                 f"{column!r} for {name!r} (column {position}). Pass y[classes], or "
                 "classes=list(y.columns)."
             )
-    if X is not None:
-        check_consistent_length(X, targets)
     return targets
 
 

@@ -17,6 +17,35 @@ _BETWEEN = frozenset(
     }
 )
 
+# Functions that fit on one fold, or again on all rows, for a fit further out.
+_PARTS_OF_A_FIT = frozenset(
+    {
+        ("sklearn.model_selection._validation", "_fit_and_predict"),
+        ("sklearn.model_selection._validation", "_fit_and_score"),
+        ("sklearn_clip.thresholds._folds", "fit_all"),
+        ("sklearn_clip.thresholds._folds", "score_fold"),
+    }
+)
+
+
+def is_part_of_a_fit():
+    """Tell whether this is done for one fold or candidate of a fit further out.
+
+    What is said of the targets there has been said of all of them, or will be.
+
+    Returns
+    -------
+    bool
+        True also in the worker processes of a search.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        place = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if place in _PARTS_OF_A_FIT:
+            return True
+        frame = frame.f_back
+    return False
+
 
 def warn_user(message, category=UserWarning):
     """Issue a warning that points to the first line that is not of a library.

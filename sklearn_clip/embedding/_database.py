@@ -46,6 +46,7 @@ class Database:
         self.lock = threading.RLock()
         self._connection = None
         self._identity = None
+        self._frozen = False  # opened as a file that nobody writes to
         self._writing = False
         _databases.add(self)
 
@@ -56,7 +57,10 @@ class Database:
         except sqlite3.DatabaseError as exc:
             if "malformed" not in str(exc):
                 raise
-            self._set_aside(exc)
+            if self._frozen:
+                self.close()  # it may have been written to while it was read
+            else:
+                self._set_aside(exc)
             return self._transact(work, write)
 
     def upgrade(self, sql):
@@ -99,20 +103,25 @@ class Database:
 
     def _open(self):
         """Return the connection; opened anew where the file was removed or replaced."""
-        if self._connection is not None and self._identity != _identity(self.file):
+        identity = _identity(self.file, in_detail=self._frozen)
+        if self._connection is not None and self._identity != identity:
             self.close()
         if self._connection is None:
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = _connect(self.file)
+                self._connection, self._frozen = _connect(self.file), False
             except (OSError, sqlite3.OperationalError) as exc:
-                if isinstance(exc, sqlite3.Error) and "unable to open" not in str(exc):
+                if isinstance(exc, sqlite3.Error) and not _cannot_be_made(exc):
                     raise
-                raise OSError(
-                    f"The embedding store {str(self.file)!r} cannot be opened ({exc}). "
-                    "Choose a folder that can be written to, or cache=None."
-                ) from exc
-            self._identity = _identity(self.file)
+                self._connection = _connect_frozen(self.file)
+                if self._connection is None:
+                    raise OSError(
+                        f"The embedding store {str(self.file)!r} cannot be opened "
+                        f"({exc}). Choose a folder that can be written to, or "
+                        "cache=None."
+                    ) from exc
+                self._frozen = True
+            self._identity = _identity(self.file, in_detail=self._frozen)
         return self._connection
 
     def _set_aside(self, exc):
@@ -157,12 +166,80 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def _identity(file):
+def _identity(file, *, in_detail=False):
+    """Tell a file from others; in detail also from itself before it was written to."""
     try:
         stat = file.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
+    if in_detail:
+        return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size, _log(file)
     return stat.st_dev, stat.st_ino
+
+
+def _log(file):
+    """Size of the log beside the file, 0 if there is none."""
+    try:
+        return Path(f"{file}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def _cannot_be_made(exc):
+    """Whether SQLite failed at a file that it wanted to make."""
+    return _code(exc) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
+def _code(exc):
+    """Primary code of an error of SQLite; None if it has none."""
+    extended = getattr(exc, "sqlite_errorcode", None)
+    return None if extended is None else extended & 0xFF
+
+
+def is_only_unwritable(exc):
+    """Tell whether a store that failed at writing can still be read.
+
+    Parameters
+    ----------
+    exc : sqlite3.Error
+        Its error.
+
+    Returns
+    -------
+    bool
+        True for a store that is read-only and for a full disk.
+    """
+    return _code(exc) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+
+
+def _connect_frozen(file):
+    """Open a file in a folder where SQLite cannot make its log; None if it cannot be.
+
+    SQLite then neither locks the file nor looks for a log, so there must be none.
+    """
+    try:
+        if not file.stat().st_size or _log(file):
+            return None
+        sql = sqlite3.connect(
+            f"{file.as_uri()}?immutable=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except (OSError, sqlite3.OperationalError):
+        return None
+    try:
+        new = _is_new(sql, file)
+    except sqlite3.DatabaseError as exc:
+        sql.close()
+        raise ValueError(_not_a_store(file, exc)) from exc
+    except ValueError:
+        sql.close()
+        raise
+    if new:
+        sql.close()
+        return None
+    return sql
 
 
 def _connect(file):

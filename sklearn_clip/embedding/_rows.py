@@ -5,17 +5,24 @@ where a product has several photos, none where the item is missing.
 """
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_clip._shared import column_names, refuse_unindexable, shown
+
 _FORMS = (
     "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
     "array of shape (n, 2), or, with text=None or image=None, a list of images or of "
     "texts."
+)
+
+_LEVELS_HINT = (
+    " Columns of several levels have no plain names: "
+    "X.columns = ['_'.join(map(str, column)) for column in X.columns] makes some."
 )
 
 
@@ -107,24 +114,19 @@ def split_rows(X, *, image, text, modalities):
 
 def _columns(X, names, modalities):
     """Raw columns of the needed modalities, and the index labels if X has any."""
-    if hasattr(X, "collect"):  # a LazyFrame
-        raise TypeError(f"{_FORMS} Got a {type(X).__name__}: give X.collect().")
-    if hasattr(X, "__next__") or isinstance(X, Set):
-        raise TypeError(
-            f"{_FORMS} Got a {type(X).__name__}, whose rows have no positions: give "
-            "list(X)."
-        )
+    if not isinstance(X, Mapping) or _holds_columns(X, names):
+        refuse_unindexable(X, "X", _FORMS)
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
     if sparse.issparse(X) or getattr(X, "ndim", 1) == 0:
         raise TypeError(f"{_FORMS} Got {type(X).__name__} of shape {X.shape}.")
     index = getattr(X, "index", None)
     index = index if hasattr(index, "dtype") else None  # list.index is a method
-    if hasattr(X, "columns"):
+    if column_names(X) is not None:
         return _frame_columns(X, names, modalities), index
     if getattr(X, "ndim", 1) >= 3:  # an array or a tensor
         return {_only_modality(names, "images"): list(_image_array(X))}, index
-    rows = X.to_list() if hasattr(X, "to_list") else list(X)
+    rows = _cells_of(X)
     if not rows:
         return {m: [] for m in modalities}, index
     if all(isinstance(row, Mapping) for row in rows):
@@ -142,23 +144,55 @@ def _columns(X, names, modalities):
     return {only: rows}, index
 
 
+def _holds_columns(mapping, names):
+    """Tell columns by name from the one row of a caption and its picture."""
+    cells = [mapping[name] for name in names.values() if name in mapping]
+    return bool(cells) and all(
+        hasattr(cell, "__len__")
+        and getattr(cell, "ndim", 1) == 1
+        and not isinstance(cell, str | bytes)
+        for cell in cells
+    )
+
+
+def _cells_of(column):
+    """Make a list of a column of any kind, with empty cells where it is masked."""
+    for method in ("to_pylist", "to_list", "tolist"):
+        # The `tolist` of an array would take a row of an image apart.
+        if hasattr(column, method) and (
+            method != "tolist" or np.ma.isMaskedArray(column)
+        ):
+            return getattr(column, method)()
+    return list(column)
+
+
 def _frame_columns(X, names, modalities):
-    columns = {}
+    columns, found = {}, column_names(X)
     for modality in modalities:
         name = names[modality]
-        if name not in X.columns:
+        # Of several levels, the first may be enough to name one column.
+        levels = hasattr(X, "iloc") and any(isinstance(n, tuple) for n in found)
+        if name not in found and not (levels and name in X.columns):
             raise ValueError(
                 f"X must have the column {name!r} for its {modality}s. Got the columns "
-                f"{list(X.columns)}. Name the column with CLIPFeaturizer({modality}="
+                f"{_shorten(found)}. Name the column with CLIPFeaturizer({modality}="
                 f"...), or leave the modality out with {modality}=None."
+                + _LEVELS_HINT
+                * levels
             )
         column = X[name]
         if getattr(column, "ndim", 1) != 1:
             raise ValueError(
                 f"X must have one column {name!r}. Got {column.shape[1]} of that name."
+                + _LEVELS_HINT * levels
             )
-        columns[modality] = column.to_list()
+        columns[modality] = _cells_of(column)
     return columns
+
+
+def _shorten(names):
+    more = ", ..." if len(names) > 10 else ""
+    return "[" + ", ".join(map(shown, names[:10])) + more + "]"
 
 
 def _mapping_columns(rows, names, modalities):

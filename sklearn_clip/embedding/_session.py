@@ -71,7 +71,13 @@ def _make_folder():
     from filelock import FileLock
 
     _sweep()
-    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    try:
+        folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    except OSError as exc:
+        raise OSError(
+            f"The embedding store of this session cannot be made ({exc}). Name a "
+            "folder that can be written to with cache=, or pass cache=None."
+        ) from exc
     # Held until the process is gone, however it ends: the folder is in use.
     alive = FileLock(os.path.join(folder, _ALIVE))
     alive.acquire()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_clip.embedding._database import Database
+from sklearn_clip.embedding._database import Database, is_only_unwritable
 
 _FILE_NAME = "embeddings.sqlite"
 _LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
@@ -64,6 +64,9 @@ class EmbeddingStore:
     carries a checksum; one that does not agree is encoded again, and a file whose inner
     structure SQLite finds damaged is set aside with a warning and begun anew. A file
     that does not begin like a store is refused: it may be something else.
+
+    A store that may only be read, in a folder where nothing can be made, is read: what
+    is encoded beside it is not kept, of which `transform` warns.
 
     Items are counted with some bookkeeping, so that the file stays under `max_bytes`.
     Only a store with a bound notes when a vector was used.
@@ -203,6 +206,11 @@ class EmbeddingStore:
         dict
             ``items`` and ``bytes`` of vectors in the store, and the ``hits`` and
             ``misses`` of this process: distinct items found, and not found.
+
+        Raises
+        ------
+        OSError
+            If the store is not there and cannot be made.
         """
         query = "SELECT items, bytes FROM totals"
         items, size = self._database.run(
@@ -216,14 +224,29 @@ class EmbeddingStore:
         }
 
     def clear(self):
-        """Remove every embedding and set the counters to zero."""
+        """Remove every embedding and set the counters to zero.
+
+        Raises
+        ------
+        OSError
+            If the store cannot be opened or written to, or the disk is full.
+        """
 
         def empty(sql):
             for table in ("items", "vectors", "claims"):
                 sql.execute(f"DELETE FROM {table}")
             sql.execute("UPDATE totals SET items = 0, bytes = 0")
 
-        self._database.run(empty, write=True)
+        try:
+            self._database.run(empty, write=True)
+        except sqlite3.OperationalError as exc:
+            if not is_only_unwritable(exc):
+                raise
+            raise OSError(
+                f"The embedding store in {str(self.folder)!r} cannot be cleared "
+                f"({exc}). Make its folder writable and give it some space, or remove "
+                "the folder."
+            ) from exc
         self._database.shrink()
         with self._database.lock:
             self.hits = self.misses = 0

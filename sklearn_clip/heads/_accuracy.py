@@ -1,13 +1,14 @@
 """What `score` of the heads is: subset accuracy, also where labels are unknown."""
 
+from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
 
 from sklearn_clip._shared import (
     accuracy_of_known,
     as_targets,
     check_indicator,
     check_label_order,
+    check_same_length,
 )
 
 
@@ -41,9 +42,9 @@ class MaskedAccuracyMixin(ClassifierMixin):
             If `y` holds other values, has another number of labels, has named labels
             other than those fitted or in another order, or none of it is known.
         """
-        if as_targets(y).ndim == 1:
-            return super().score(X, y, sample_weight)
+        if not sparse.issparse(y) and as_targets(y).ndim == 1:
+            return super().score(X, as_targets(y), sample_weight)
         truth, _ = check_indicator(y)
-        check_consistent_length(X, truth)
+        check_same_length(X, truth)
         check_label_order(self, y)
         return accuracy_of_known(truth, self.predict(X), sample_weight)

@@ -19,7 +19,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_clip._shared import HasMethods, _fit_context, _num_samples, warn_user
+from sklearn_clip._shared import (
+    HasMethods,
+    _fit_context,
+    _num_samples,
+    as_targets,
+    shown,
+    warn_user,
+)
 
 
 def _inner_has(method):
@@ -114,7 +121,7 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         UserWarning
             If there are weights, which the classifier does not take.
         """
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(as_targets(y), warn=True)
         check_classification_targets(y)
         self.__dict__.pop("n_features_in_", None)
         validate_data(self, X, skip_check_array=True)
@@ -126,7 +133,8 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             )
         if len(classes) == 0 or (len(classes) == 1 and classes[0] not in (0, 1)):
             raise ValueError(
-                f"y must hold two classes, or 0 or 1 alone. Got {classes.tolist()}."
+                "y must hold two classes, or 0 or 1 alone. Got "
+                f"{shown(classes.tolist())}."
             )
         if len(classes) == 2:
             self.classes_, self.constant_ = classes, None

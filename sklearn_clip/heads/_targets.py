@@ -3,10 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from sklearn_clip._shared import TEXTS_HINT, as_targets, binary_entries, label_array
+from sklearn_clip._shared import (
+    TEXTS_HINT,
+    as_targets,
+    column_names,
+    label_array,
+    read_entries,
+    shown,
+)
 
 
 class Targets(NamedTuple):
@@ -51,18 +59,17 @@ def check_targets(y):
         If y is None or empty, has another number of dimensions, holds other values,
         or is 1-D with other than two classes.
     """
-    values, names = as_targets(y), label_array(getattr(y, "columns", None))
-    if values.ndim == 1:
-        return _check_one_dimensional(y)
-    if values.ndim != 2:
+    names = label_array(column_names(y))
+    values = None if sparse.issparse(y) else as_targets(y)
+    if values is not None and values.ndim == 1:
+        return _check_one_dimensional(values)
+    if values is not None and values.ndim != 2:
         raise ValueError(
             "y must have 1 dimension (two classes) or 2, (n_samples, n_labels). "
             f"Got an array of shape {values.shape}."
         )
-    values = binary_entries(values, names)
-    unknown = np.isnan(values)
-    known = ~unknown if unknown.any() else None
-    return Targets(values == 1, known, None, names)
+    entries = read_entries(y, values=values)
+    return Targets(entries.positive, entries.known, None, names)
 
 
 def _check_one_dimensional(y):
@@ -84,7 +91,7 @@ def _check_one_dimensional(y):
     if len(classes) < 2:
         raise ValueError(
             "A 1-D y must hold two classes. Got one class only "
-            f"({classes[0]!r}). A 2-D y of 0 and 1 may have constant columns."
+            f"({shown(classes[0])}). A 2-D y of 0 and 1 may have constant columns."
         )
     return Targets(codes.reshape(-1, 1) == 1, None, classes, None)
 

@@ -6,9 +6,15 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import (
+    check_same_length,
+    column_names,
+    is_part_of_a_fit,
+    shown,
+    warn_user,
+)
 from sklearn_clip.model_selection._dealing import deal
 from sklearn_clip.model_selection._targets import read_targets
 
@@ -77,6 +83,24 @@ def _check_group(value, row):
         )
 
 
+def _warn_of_few(columns, n_splits, names, what):
+    """Say which labels cannot have a positive in every fold."""
+    counts = (columns.counts > 0).sum(axis=0)
+    few = np.flatnonzero((columns.cost == 1) & (counts < n_splits))
+    if not len(few) or is_part_of_a_fit():
+        return
+    labels = [
+        f"{f'column {label}' if names is None else shown(names[label])} ({counts[at]})"
+        for at, label in zip(few[:5], columns.labels[few[:5]], strict=True)
+    ]
+    warn_user(
+        f"{len(few)} label(s) have fewer {what} than the {n_splits} folds: "
+        f"{', '.join(labels)}{', ...' * (len(few) > 5)}. Where a fold has none, what "
+        "is scored or chosen there for the label rests on nothing. Ask for fewer "
+        "folds, or leave these labels out."
+    )
+
+
 class _MultiLabelKFold(BaseCrossValidator):
     """Parameters and splits of both splitters."""
 
@@ -141,13 +165,36 @@ class _MultiLabelKFold(BaseCrossValidator):
         ValueError
             If `y` has another shape or holds other values, or if there are fewer rows
             (or groups) than folds.
+
+        Warns
+        -----
+        UserWarning
+            If labels that have positives have fewer of them (or have them in fewer
+            groups) than there are folds, and this is not part of a search or of
+            another fit, which has said so of all rows.
+        """
+        return self.split_named(X, y, groups, column_names(y))
+
+    def split_named(self, X, y, groups=None, names=None):
+        """Split as `split` does; a warning calls the labels by given names.
+
+        Parameters
+        ----------
+        X, y, groups : object
+            As for `split`.
+        names : sequence of length n_labels or None, default=None
+            Names of the labels; None numbers them.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            As from `split`.
         """
         columns = read_targets(y)
-        n_rows = columns.counts.shape[0]
         if X is not None:
-            check_consistent_length(X, y)
+            check_same_length(X, y)
         rng = check_random_state(self.random_state if self.shuffle else 0)
-        fold_of = self._assign(columns, n_rows, groups, rng)
+        fold_of = self._assign(columns, groups, rng, names)
         for fold in range(self.n_splits):
             test = fold_of == fold
             yield np.flatnonzero(~test), np.flatnonzero(test)
@@ -190,8 +237,10 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
     be any: three rows that carry two of three labels each cannot be halved so. A
     warning names the labels that are left. A label with fewer positives than folds is
     spread over as many folds as other labels allow; in the rest it has none, and its
-    scores there are undefined. The known negatives of a label are treated like
-    positives, after those, where they are rarer; unknown entries are spread evenly.
+    scores there are undefined. A warning names these labels too, but not those without
+    any positive, which no number of folds can help. The known negatives of a label are
+    treated like positives, after those, where they are rarer; unknown entries are
+    spread evenly.
 
     The folds are dealt as in iterative stratification [1]_: rare labels first, each row
     to the fold that lacks its labels most. Here all labels of the row count, each by
@@ -216,8 +265,9 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
     [2 1]
     """
 
-    def _assign(self, columns, n_rows, groups, rng):
+    def _assign(self, columns, groups, rng, names):
         """Fold of every row."""
+        n_rows = columns.counts.shape[0]
         if groups is not None:
             warn_user(
                 "The groups are ignored by MultiLabelStratifiedKFold. "
@@ -226,6 +276,7 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
         self._check_enough(n_rows, "samples")
         capacity = np.full(self.n_splits, n_rows // self.n_splits)
         capacity[: n_rows % self.n_splits] += 1
+        _warn_of_few(columns, self.n_splits, names, "positives")
         return deal(
             columns,
             np.ones(n_rows),
@@ -285,12 +336,14 @@ class MultiLabelStratifiedGroupKFold(_MultiLabelKFold):
     # scikit-learn's way of saying that `split` takes groups without being asked to.
     __metadata_request__split = {"groups": True}
 
-    def _assign(self, columns, n_rows, groups, rng):
+    def _assign(self, columns, groups, rng, names):
         """Fold of every row."""
-        group_of, n_groups = group_numbers(groups, n_rows)
+        group_of, n_groups = group_numbers(groups, columns.counts.shape[0])
         self._check_enough(n_groups, "groups")
+        columns = columns.by_group(group_of, n_groups)
+        _warn_of_few(columns, self.n_splits, names, "groups with a positive")
         fold_of_group = deal(
-            columns.by_group(group_of, n_groups),
+            columns,
             np.bincount(group_of),
             np.full(self.n_splits, 1 / self.n_splits),
             rng,

@@ -5,6 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from sklearn_clip._shared import (
+    as_targets,
+    is_missing,
+    read_entries,
+    read_stored,
+    shown,
+)
+
 
 class LabelColumns(NamedTuple):
     """What a split is to share out evenly.
@@ -33,39 +41,21 @@ class LabelColumns(NamedTuple):
         return self._replace(counts=sparse.csr_array(gather @ self.counts))
 
 
-def _read_cell(value):
-    """Read one object as 0, 1 or NaN; 2 stands for anything else."""
-    if value is None:
-        return np.nan
-    try:
-        if value == 0 or value == 1:
-            return float(value)
-        return np.nan if value != value else 2.0
-    except TypeError:  # pandas' NA is neither equal to nor different from anything
-        return np.nan
-
-
 def _read_binary(values):
-    """Read a 1-D target of two classes as one column of 0, 1 and NaN."""
-    if values.dtype.kind == "f":
-        known = ~np.isnan(values)
-    elif values.dtype.kind == "O":
-        known = np.array(
-            [isinstance(v, str) or not np.isnan(_read_cell(v)) for v in values], bool
-        )
-    else:
-        known = np.ones(len(values), bool)
+    """Read a 1-D target of two classes as one column: where it is 1, where unknown."""
+    known = np.array([not is_missing(value) for value in values.tolist()], dtype=bool)
     classes = np.unique(values[known])
     if len(classes) > 2:
+        some = ", ".join(map(shown, classes[:3]))
         raise ValueError(
             "A 1-dimensional y must hold at most two classes. Got "
-            f"{len(classes)}: {classes[:5].tolist()}. For one label of several classes "
+            f"{len(classes)}: {some}, ... For one label of several classes "
             "use StratifiedKFold; for several labels pass one column each."
         )
-    column = np.full(len(values), np.nan)
-    one = 1 if set(classes) <= {0, 1} else classes[-1]
-    column[known] = values[known] == one
-    return column[:, None]
+    one = np.zeros(len(values), dtype=bool)
+    if len(classes):
+        one[known] = values[known] == (1 if set(classes) <= {0, 1} else classes[-1])
+    return one[:, None], ~known[:, None]
 
 
 def _check_shape(shape):
@@ -76,29 +66,6 @@ def _check_shape(shape):
         )
 
 
-def _read_dense(y):
-    """Read a dense target as an array of 0, 1 and NaN."""
-    values = np.asarray(y)
-    if values.ndim == 1 and len(values):
-        return _read_binary(values)
-    _check_shape(values.shape)
-    if values.dtype.kind not in "biuf":
-        values = np.frompyfunc(_read_cell, 1, 1)(values).astype(np.float64)
-    return values
-
-
-def _refuse_other_values(values, rows, columns):
-    """Raise for the first entry that is neither 0, 1 nor NaN."""
-    bad = np.flatnonzero((values != 0) & (values != 1) & (values == values))
-    if len(bad):
-        row, column = rows[bad[0]], columns[bad[0]]
-        raise ValueError(
-            "y must hold only 0 and 1 (or False and True), and NaN for unknown. Got "
-            f"another value (row {row}, column {column}). labels_to_frame makes such "
-            "a y of lists of names."
-        )
-
-
 def read_targets(y):
     """Turn targets into the columns that a split shares out.
 
@@ -106,8 +73,8 @@ def read_targets(y):
     ----------
     y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
             (n_samples,)
-        Targets of 0 and 1, NaN, None or NA for unknown; 1-D for one label, then of any
-        two classes.
+        Targets of 0 and 1, NaN, None, NA or masked for unknown; 1-D for one label, then
+        of any two classes.
 
     Returns
     -------
@@ -118,6 +85,8 @@ def read_targets(y):
 
     Raises
     ------
+    TypeError
+        If `y` is no table whose rows can be indexed.
     ValueError
         If `y` is None, empty, of another shape, or holds other values.
     """
@@ -127,26 +96,36 @@ def read_targets(y):
         )
     if sparse.issparse(y):
         _check_shape(y.shape)
-        stored = sparse.coo_array(y)
-        stored.sum_duplicates()
-        rows, columns = stored.coords
-        values = np.asarray(stored.data, np.float64)
-        shape = stored.shape
-    else:
-        dense = _read_dense(y)
-        rows, columns = np.nonzero(dense)  # NaN is not zero
-        values = np.asarray(dense[rows, columns], np.float64)
-        shape = dense.shape
-    _refuse_other_values(values, rows, columns)
-    return _columns(values, rows, columns, shape)
+        return _columns(*read_stored(y), y.shape)
+    values = as_targets(y)
+    if values.ndim == 1 and len(values):
+        one, unknown = _read_binary(values)
+        return _columns(np.nonzero(one), np.nonzero(unknown), one.shape)
+    _check_shape(values.shape)
+    entries = read_entries(y, values=values)
+    nowhere = (np.zeros(0, dtype=np.intp),) * 2
+    gaps = nowhere if entries.known is None else np.nonzero(~entries.known)
+    return _columns(np.nonzero(entries.positive), gaps, values.shape)
 
 
-def _columns(values, rows, columns, shape):
-    """Columns of positives, and of what does not follow from them."""
+def _columns(ones, gaps, shape):
+    """Columns of positives, and of what does not follow from them.
+
+    Parameters
+    ----------
+    ones, gaps : tuple of two ndarrays of int
+        Rows and columns of the entries that are 1, and of those that are unknown.
+    shape : tuple of two ints
+        Number of rows and of labels.
+
+    Returns
+    -------
+    LabelColumns
+        The columns.
+    """
     n_rows, n_labels = shape
-    is_one, is_nan = values == 1, np.isnan(values)
-    n_ones = np.bincount(columns[is_one], minlength=n_labels)
-    n_nans = np.bincount(columns[is_nan], minlength=n_labels)
+    n_ones = np.bincount(ones[1], minlength=n_labels)
+    n_nans = np.bincount(gaps[1], minlength=n_labels)
     n_zeros = n_rows - n_ones - n_nans
     with_ones = np.flatnonzero(n_ones)
     with_zeros = np.flatnonzero(
@@ -154,15 +133,14 @@ def _columns(values, rows, columns, shape):
     )
     with_nans = np.flatnonzero((n_nans > 0) & (n_zeros > n_nans))
 
-    def where(entries):
-        at = (rows[entries], columns[entries])
-        return sparse.csc_array((np.ones(len(at[0])), at), shape=shape)
-
-    zeros = where(is_one | is_nan)[:, with_zeros].toarray() == 0
+    one, gap = (
+        sparse.csc_array((np.ones(len(at[0])), at), shape=shape) for at in (ones, gaps)
+    )
+    zeros = (one[:, with_zeros] + gap[:, with_zeros]).toarray() == 0
     blocks = [
-        where(is_one)[:, with_ones],
+        one[:, with_ones],
         sparse.csc_array(zeros, dtype=np.float64),
-        where(is_nan)[:, with_nans],
+        gap[:, with_nans],
     ]
     sizes = [block.shape[1] for block in blocks]
     return LabelColumns(

@@ -8,11 +8,12 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip._shared import (
     check_label_order,
     clean_name,
+    column_names,
     hint_at_name,
     nested_estimators,
     positive_scores,
 )
-from sklearn_clip.metrics._entries import check_targets, column_names
+from sklearn_clip.metrics._entries import check_targets
 
 
 def read_targets(y_true, label_names=None, *, tables=(), estimator=None):

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_clip._shared import _safe_indexing
+from sklearn_clip._shared import column_names as named_columns
 from sklearn_clip.embedding import attempt, decode_image, report_remarks, split_rows
 from sklearn_clip.plotting._axes import GREY, short_name
 
@@ -140,8 +141,9 @@ def column_names(X):
     list or None
         The columns of a DataFrame, the keys of dicts; None for all other rows.
     """
-    if hasattr(X, "columns"):
-        return list(X.columns)
+    names = named_columns(X)
+    if names is not None:
+        return names
     if isinstance(X, np.ndarray) and X.ndim > 1:
         return None
     rows = list(X)

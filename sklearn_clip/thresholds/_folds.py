@@ -1,5 +1,6 @@
 """Scores of rows that the classifier has not seen: splits, fits and fit parameters."""
 
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from sklearn_clip._shared import (
     warn_user,
 )
 from sklearn_clip.model_selection import (
+    MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
     multilabel_train_test_split,
 )
@@ -46,7 +48,7 @@ class FoldScores(NamedTuple):
     estimator: Any = None
 
 
-def make_splits(cv, X, Y, *, random_state, split_params):
+def make_splits(cv, X, Y, *, random_state, split_params, names=None):
     """Turn every accepted `cv` but "prefit" into a list of (train, test) rows.
 
     Raises
@@ -66,10 +68,10 @@ def make_splits(cv, X, Y, *, random_state, split_params):
     else:
         splitter = check_cv(cv, Y, classifier=False)
     # Indexing `rows` makes row numbers of boolean masks, which an iterable may hold.
-    splits = [
-        (rows[train], rows[test])
-        for train, test in splitter.split(X, Y, **split_params)
-    ]
+    split = splitter.split
+    if isinstance(splitter, MultiLabelStratifiedKFold | MultiLabelStratifiedGroupKFold):
+        split = partial(splitter.split_named, names=names)
+    splits = [(rows[train], rows[test]) for train, test in split(X, Y, **split_params)]
     if not splits:
         raise ValueError("cv must yield at least one split. Got none.")
     return splits
@@ -127,7 +129,7 @@ def route_fit_params(optimizer, params):
     return params, split_params
 
 
-def fit_and_score(optimizer, X, Y, params):
+def fit_and_score(optimizer, X, Y, params, names=None):
     """Fit an optimizer's estimator and score rows that it was not fitted on.
 
     Parameters
@@ -140,6 +142,8 @@ def fit_and_score(optimizer, X, Y, params):
         Targets.
     params : dict
         Everything else that `fit` was given.
+    names : ndarray of shape (n_labels,) or None, default=None
+        Names of the labels, for warnings.
 
     Returns
     -------
@@ -160,6 +164,7 @@ def fit_and_score(optimizer, X, Y, params):
         Y,
         random_state=optimizer.random_state,
         split_params=split_params,
+        names=names,
     )
     if not optimizer.refit and len(splits) > 1:
         raise ValueError(
@@ -179,8 +184,13 @@ def fit_and_score(optimizer, X, Y, params):
         for train, test in splits
     )
     if optimizer.refit:
-        return clone(optimizer.estimator).fit(X, Y, **fit_params), folds
+        return fit_all(optimizer.estimator, X, Y, fit_params), folds
     return folds[0].estimator, folds
+
+
+def fit_all(estimator, X, Y, fit_params):
+    """Fit a clone on all rows."""
+    return clone(estimator).fit(X, Y, **fit_params)
 
 
 def score_fold(estimator, X, Y, train, test, *, fit_params, keep):

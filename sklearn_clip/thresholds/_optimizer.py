@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_consistent_length, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     _fit_context,
     check_indicator,
     check_label_order,
+    check_same_length,
     label_classes,
     positive_scores,
     warn_of_row_order,
@@ -332,10 +333,15 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             `decision_function`, or if a prefit or frozen one is given `fit_params`.
         sklearn.exceptions.NotFittedError
             If a prefit or frozen estimator is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If labels that have positives have fewer of them than there are folds.
         """
         targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
         (X,) = indexable(X)
-        check_consistent_length(X, targets)
+        check_same_length(X, targets)
         warn_of_row_order(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -347,7 +353,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             held_out=self._is_prefit() or not self.refit,
             weighted=sample_weight is not None,
         )
-        folds = self._fit_and_score(X, targets, fit_params)
+        folds = self._fit_and_score(X, targets, fit_params, names)
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
         self.__dict__.pop("label_names_", None)
@@ -511,7 +517,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         limit = getattr(self, "top_k_", self.max_labels)
         return self._plan()._replace(limit=limit).predict(scores, self.thresholds_)
 
-    def _fit_and_score(self, X, Y, params):
+    def _fit_and_score(self, X, Y, params, names):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
         if self._is_prefit():
             check_is_fitted(self.estimator)
@@ -524,7 +530,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.estimator_ = self.estimator
             scores, method = positive_scores(self.estimator, X, Y.shape[1])
             return [FoldScores(np.arange(len(Y)), scores, method)]
-        self.estimator_, folds = fit_and_score(self, X, Y, params)
+        self.estimator_, folds = fit_and_score(self, X, Y, params, names)
         return folds
 
     def _learn_cuts(self, folds, Y, sample_weight, bound):

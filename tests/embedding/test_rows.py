@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
+from target_forms import indexes_tables
 
+from sklearn_clip._shared import _safe_indexing
 from sklearn_clip.embedding import split_rows
 
 BOTH = {"image": "image", "text": "text", "modalities": ("image", "text")}
@@ -70,6 +73,62 @@ def test_named_columns_are_found_in_frames_and_dicts():
     ):
         cells = split_rows(X, **names)
         assert (cells.image[2], cells.text[2]) == (["c.png"], ["three"])
+
+
+RECORDS = np.array(
+    list(zip(PATHS, WORDS, strict=True)), dtype=[("image", "O"), ("text", "U9")]
+)
+TABLES = {
+    "records": RECORDS,
+    "recarray": RECORDS.view(np.recarray),
+    "masked records": np.ma.array(RECORDS),
+    "two levels": pd.DataFrame(
+        zip(PATHS, WORDS, strict=True),
+        columns=pd.MultiIndex.from_tuples([("image", ""), ("text", "")]),
+    ),
+    "categories": pd.DataFrame({"image": PATHS, "text": WORDS}).astype("category"),
+    "arrow": pd.DataFrame({"image": PATHS, "text": WORDS}).astype("string[pyarrow]"),
+    "polars categories": pl.DataFrame({"image": PATHS, "text": WORDS}).cast(
+        pl.Categorical
+    ),
+}
+if indexes_tables():
+    TABLES["pyarrow"] = pa.table({"image": PATHS, "text": WORDS})
+    TABLES["pyarrow in parts"] = pa.concat_tables([TABLES["pyarrow"]])
+
+
+@pytest.mark.parametrize("X", TABLES.values(), ids=TABLES)
+def test_table_of_any_kind_is_read_by_name_and_can_be_split(X):
+    for rows in ([0, 1, 2], [2, 0], [1]):
+        cells = split_rows(_safe_indexing(X, np.array(rows)), **BOTH)
+        assert cells.image == [[PATHS[row]] for row in rows]
+        assert cells.text == [[WORDS[row]] for row in rows]
+    with pytest.raises(ValueError, match=r"column 'photo' .*\['image', 'text'\]|level"):
+        split_rows(X, **BOTH | {"image": "photo"})
+
+
+def test_column_of_any_kind_can_be_split():
+    forms = [pl.Series(WORDS), pd.Series(WORDS, dtype="category")]
+    if indexes_tables():
+        forms += [pa.array(WORDS), pa.chunked_array([WORDS[:1], WORDS[1:]])]
+    for X in forms:
+        rows = _safe_indexing(X, np.array([2, 0]))
+        assert split_rows(rows, **TEXTS).text == [["three"], ["one"]]
+
+
+def test_masked_text_is_missing():
+    X = np.ma.array(WORDS, mask=[False, True, False])
+    assert split_rows(X, **TEXTS).text == [["one"], [], ["three"]]
+    records = np.ma.array(RECORDS, mask=[(0, 0), (0, 1), (0, 0)])
+    assert split_rows(records, **BOTH).text == [["one"], [], ["three"]]
+
+
+def test_data_set_of_xarray_is_refused_with_its_table():
+    xarray = pytest.importorskip("xarray")
+    X = xarray.Dataset({"image": ("n", PATHS), "text": ("n", WORDS)})
+    with pytest.raises(TypeError, match=r"Got a Dataset: give X.to_dataframe\(\)"):
+        split_rows(X, **BOTH)
+    assert split_rows(X.to_dataframe(), **BOTH).text == [["one"], ["two"], ["three"]]
 
 
 def test_columns_of_other_modalities_are_not_looked_at():
@@ -138,6 +197,46 @@ def test_rows_are_named_by_position_and_index_label():
         ("a.png", BOTH, TypeError, "Got a single str: put it in a list"),
         (b"bytes", BOTH, TypeError, "Got a single bytes"),
         ({"image": "a"}, BOTH, TypeError, "Got a single dict"),
+        ({"image": ["a", "b"], "text": "two"}, BOTH, TypeError, "Got a single dict"),
+        (
+            {"image": PATHS, "text": WORDS},
+            BOTH,
+            TypeError,
+            r"Got a dict: give pandas.DataFrame\(X\)",
+        ),
+        (
+            {"text": pd.Series(WORDS)},
+            TEXTS,
+            TypeError,
+            r"Got a dict: give pandas.DataFrame\(X\)",
+        ),
+        (
+            pa.table({"image": PATHS, "text": WORDS}).to_batches()[0],
+            BOTH,
+            TypeError,
+            r"Got a RecordBatch: give X.to_pandas\(\)",
+        ),
+        (
+            pd.DataFrame([[1, 2]], columns=[("image", "a"), ("image", "b")]).T.T,
+            BOTH,
+            ValueError,
+            "column 'image' .*several levels",
+        ),
+        (
+            pd.DataFrame(
+                [[1, 2]],
+                columns=pd.MultiIndex.from_tuples([("image", "a"), ("image", "b")]),
+            ),
+            BOTH,
+            ValueError,
+            r"Got 2 of that name.*several levels.*'_'.join",
+        ),
+        (
+            pd.DataFrame([range(99)], columns=[f"column {i}" for i in range(99)]),
+            BOTH,
+            ValueError,
+            r"'column 9', \.\.\.\]\.",
+        ),
         (iter(PATHS), BOTH, TypeError, "X must be a DataFrame, a list of dicts"),
         (None, BOTH, TypeError, "Got a single NoneType"),
         (iter([("a", "b")]), BOTH, TypeError, r"no positions: give list\(X\)"),

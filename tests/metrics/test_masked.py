@@ -13,8 +13,8 @@ from sklearn import metrics as theirs
 from sklearn.exceptions import UndefinedMetricWarning
 from torchmetrics.functional import classification
 
+from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
-    _entries,
     masked_f1_score,
     masked_fbeta_score,
     masked_hamming_loss,

@@ -14,8 +14,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score
 from torchmetrics.functional import classification
 
+from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
-    _entries,
     _ranking,
     average_precision_per_label,
     global_average_precision_score,

@@ -11,8 +11,8 @@ from metric_problems import problems
 from sklearn import metrics as theirs
 from sklearn.exceptions import UndefinedMetricWarning
 
+from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
-    _entries,
     _ranking,
     average_precision_per_label,
     global_average_precision_score,

@@ -88,7 +88,8 @@ def test_every_fold_has_every_label_exactly_where_such_folds_exist(
         warnings.simplefilter("always")
         fold = folds_of(SPLITTERS[grouped](k, random_state=0), Y, groups)
     covered = bool((table(fold, enough) > 0).all())
-    assert covered == (not caught)
+    missed = [w for w in caught if "no split was found" in str(w.message)]
+    assert covered == (not missed)
     assert covered or not exists(enough, k, even=not grouped)
 
 

@@ -154,7 +154,7 @@ def test_other_values_in_targets_are_refused_by_place(data, logistic, bad, shown
 def test_text_in_targets_is_refused(logistic):
     X = np.zeros((2, 1))
     words = pd.DataFrame([[1, 0], ["cat", 1]])
-    with pytest.raises(ValueError, match=r"Got cat \(row 1, column 0, label 0\)"):
+    with pytest.raises(ValueError, match=r"Got 'cat' \(row 1, column 0, label 0\)"):
         ThresholdOptimizer(logistic).fit(X, words)
     with pytest.raises(ValueError, match="at least one known label. Got NaN only"):
         ThresholdOptimizer(logistic).fit(X, [[None, np.nan], [None, None]])

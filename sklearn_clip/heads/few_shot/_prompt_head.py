@@ -74,16 +74,17 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
                 "y must have 2 dimensions, one column per label. Got 1 dimension. For "
                 "a single label give y.reshape(-1, 1) of 0 and 1."
             )
+        if len(X) != len(targets.positive):
+            turned = targets.positive.shape[1] == len(X)
+            raise ValueError(
+                "X and y must have the same number of rows. Got "
+                f"{len(X)} and {len(targets.positive)}.{' Pass y.T.' * turned}"
+            )
         self._prompts = self._read_prompts(targets.positive.shape[1], X)
         self._background = read_background(
             self.background, len(self._prompts), X.shape[1], X.dtype
         )
         positive = targets.positive.astype(np.float64)
-        if len(X) != len(positive):
-            raise ValueError(
-                "X and y must have the same number of rows. Got "
-                f"{len(X)} and {len(positive)}."
-            )
         self.__dict__.pop("label_names_", None)
         if targets.names is not None:
             self.label_names_ = targets.names

@@ -5,10 +5,14 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_clip._shared import _check_sample_weight, label_classes, warn_user
+from sklearn_clip._shared import (
+    _check_sample_weight,
+    check_same_length,
+    label_classes,
+    warn_user,
+)
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._targets import check_targets
 
@@ -83,7 +87,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
         if self.verbose:
             self._tell_of_zeros(X)
-        check_consistent_length(X, targets.positive)
+        check_same_length(X, targets.positive)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from sklearn_clip._shared import Interval, StrOptions, _fit_context
+from sklearn_clip._shared import Interval, StrOptions, _fit_context, as_targets
 from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
@@ -15,7 +15,10 @@ from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
-from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+from sklearn_clip.model_selection import (
+    MultiLabelStratifiedGroupKFold,
+    MultiLabelStratifiedKFold,
+)
 
 # To compare values of C the path need not be exact: the training loss of a fold is
 # within 5e-4 nats, summed over its rows, of the minimum.
@@ -200,10 +203,12 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         -----
         sklearn.exceptions.ConvergenceWarning
             If labels have not converged; the message names them.
+        UserWarning
+            If labels that have positives have fewer of them than there are folds.
         """
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
         self.Cs_ = self._check_grid()
-        one_dimensional = np.asarray(y) if targets.classes is not None else None
+        one_dimensional = as_targets(y) if targets.classes is not None else None
         splits = self._make_splits(X, one_dimensional, targets, groups)
         masks = np.zeros((len(splits), X.shape[0]), dtype=bool)
         for mask, (train, _) in zip(masks, splits, strict=True):
@@ -283,7 +288,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             cv = check_cv(cv, y, classifier=True)
         rows = np.arange(X.shape[0])
         # Indexing `rows` makes row numbers of masks, which an iterable may hold.
-        splits = [(rows[a], rows[b]) for a, b in cv.split(X, y, groups)]
+        split = cv.split
+        if isinstance(cv, MultiLabelStratifiedKFold | MultiLabelStratifiedGroupKFold):
+            split = partial(cv.split_named, names=targets.names)
+        splits = [(rows[a], rows[b]) for a, b in split(X, y, groups)]
         if not splits:
             raise ValueError("cv must yield at least one split. Got none.")
         return splits

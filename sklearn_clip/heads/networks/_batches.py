@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy import sparse
 from skorch.dataset import Dataset
 from torch.utils.data import (
     BatchSampler,
@@ -11,6 +12,7 @@ from torch.utils.data import (
     Subset,
 )
 
+from sklearn_clip._shared import as_targets
 from sklearn_clip.heads._targets import check_targets
 
 
@@ -130,8 +132,9 @@ def encode_targets(y, classes=None):
     ValueError
         If `y` holds something else, by `check_targets` or here.
     """
-    if classes is not None and y is not None and np.ndim(y) == 1:
-        classes, y = np.unique(classes), np.asarray(y)
+    one_column = classes is not None and y is not None and not sparse.issparse(y)
+    if one_column and as_targets(y).ndim == 1:
+        classes, y = np.unique(classes), as_targets(y)
         unseen = np.setdiff1d(y, classes)
         if len(classes) != 2 or len(unseen):
             raise ValueError(

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 from skorch.utils import is_dataset
 
@@ -14,6 +13,7 @@ from sklearn_clip._shared import (
     Options,
     StrOptions,
     check_label_order,
+    check_same_length,
     label_classes,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
@@ -358,7 +358,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
             classes = self.classes_ if self._is_binary() else None
         targets, classes, names = encode_targets(y, classes)
         X = validate_data(self, X, dtype=np.float32, reset=not sized)
-        check_consistent_length(X, targets)
+        check_same_length(X, targets)
         self.has_unknown_ = bool(np.isnan(targets).any())
         self._check_unknown()
         if sized and targets.shape[1] != self.n_labels_:

@@ -417,7 +417,7 @@ def test_other_values_in_a_frame_are_refused_by_label():
     X, Y = make_data()
     Y = pd.DataFrame(Y, columns=list("abcde")).astype(object)
     Y.iloc[2, 3] = "yes"
-    with pytest.raises(ValueError, match=r"Got yes \(row 2, column 3, label 'd'\)"):
+    with pytest.raises(ValueError, match=r"Got 'yes' \(row 2, column 3, label 'd'\)"):
         MultiLabelLogisticRegression().fit(X, Y)
 
 

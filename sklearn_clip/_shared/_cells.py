@@ -1,0 +1,159 @@
+"""Cells of targets: which are empty, which are 0 or 1, and what is said of others."""
+
+import reprlib
+from numbers import Number
+
+import numpy as np
+
+TEXTS_HINT = (
+    "Split each text into a list of tags, and sklearn_clip.labels_to_frame makes the "
+    "columns of them: labels_to_frame(y.str.split(',')) of a Series, "
+    "labels_to_frame([text.split(',') for text in y]) of a list."
+)
+_MASKED = np.ma.masked  # what a cell of a masked array is
+_DURATIONS = np.datetime64 | np.timedelta64  # NumPy compares a duration with numbers
+# What stands for 1 and for 0 where somebody wrote words, in lower case.
+_WORDS = (
+    ("1", "0"),
+    ("1.0", "0.0"),
+    ("true", "false"),
+    ("t", "f"),
+    ("yes", "no"),
+    ("y", "n"),
+    ("on", "off"),
+    ("positive", "negative"),
+    ("present", "absent"),
+)
+_LONGEST = 80  # characters of a value in an error
+# Cells that are looked through for the words that stand for 1 and 0.
+_MOST_CELLS = 1 << 20
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 4
+
+
+def is_missing(value):
+    """Tell whether a cell is empty: None, NaN, NaT, NA or masked."""
+    if value is None or value is _MASKED or type(value).__name__ == "NAType":
+        return True  # NA has no truth value
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def as_binary(value):
+    """0.0 or 1.0 of a cell of targets, NaN if it is empty, infinity otherwise."""
+    if is_missing(value):
+        return np.nan
+    if isinstance(value, _DURATIONS):
+        return np.inf
+    try:
+        return float(value == 1) if value == 0 or value == 1 else np.inf
+    except (TypeError, ValueError):  # an array has no truth value
+        return np.inf
+
+
+def shown(value):
+    """Show a value in an error: texts in quotation marks, and never at length.
+
+    Parameters
+    ----------
+    value : object
+        Anything, of any size.
+
+    Returns
+    -------
+    str
+        One line of at most about 80 characters.
+    """
+    if isinstance(value, np.generic) and value.dtype.kind not in "mM":
+        value = value.item()  # whose repr does not name the type
+    if isinstance(value, np.ndarray):
+        with np.printoptions(threshold=6, edgeitems=2):
+            text = str(value)
+    else:
+        text = _SHORT.repr(value)
+    text = text if isinstance(value, str) else " ".join(text.split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def word_hint(values, table, what):
+    """Say what makes 0 and 1 of words that stand for them.
+
+    Parameters
+    ----------
+    values : ndarray of dtype object
+        The cells.
+    table : object
+        What was given.
+    what : str
+        Its name.
+
+    Returns
+    -------
+    str
+        A sentence; empty if the words are none of those.
+    """
+    if values.size > _MOST_CELLS:
+        values = values[: max(1, _MOST_CELLS // max(1, values[0].size))]
+    texts, rest = set(), False
+    for value in values.ravel().tolist():
+        if isinstance(value, bytes):
+            return ""
+        if isinstance(value, str):
+            texts.add(value)
+            if len(texts) > len(_WORDS):
+                return ""
+        elif is_missing(value) or isinstance(value, Number | np.bool_):
+            rest = True  # `==` would make False of it
+        else:
+            return ""
+    number_of = {}
+    for text in sorted(texts):
+        word = text.strip().lower()
+        pair = next((pair for pair in _WORDS if word in pair), None)
+        if pair is None:
+            return ""
+        number_of[text] = int(word == pair[0])
+    ones = [text for text, number in number_of.items() if number]
+    polars = type(table).__module__.startswith("polars")
+    frame = hasattr(table, "iloc")
+    if len(ones) == 1 and (polars or not rest):
+        table_of = what if polars or frame else f"numpy.asarray({what})"
+        return f" Pass {table_of} == {ones[0]!r}."
+    table_of = what if frame else f"pandas.DataFrame({what})"
+    table_of = f"{what}.to_pandas()" if polars else table_of
+    return f" Pass {table_of}.map(lambda cell: {number_of}.get(cell, cell))."
+
+
+def raise_for_cell(value, row, column, what, *, names=None, unknown=True, hint=""):
+    """Refuse a cell of targets.
+
+    Parameters
+    ----------
+    value : object
+        The cell.
+    row, column : int
+        Where it stands.
+    what : str
+        Name of the table.
+    names : sequence or None, default=None
+        Names of the columns.
+    unknown : bool, default=True
+        Whether an empty cell would have been allowed.
+    hint : str, default=""
+        What to do instead.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    rule = "0 and 1 (or False and True)"
+    if unknown:
+        rule += ", and NaN where a label is unknown"
+    name = "" if names is None else f", label {shown(names[column])}"
+    raise ValueError(
+        f"{what} must hold only {rule}. Got {shown(value)} "
+        f"(row {row}, column {column}{name}).{hint}"
+    )
