@@ -134,6 +134,8 @@ def check_indicator(y, *, one_dimensional_hint=""):
         return entries.positive.astype(np.int64), names
     if not entries.known.any():
         raise ValueError("y must hold at least one known label. Got NaN only.")
+    if values is not None and values.dtype.kind == "f":
+        return values.astype(np.float64), names  # which holds 0, 1 and NaN
     return np.where(entries.known, entries.positive, np.nan), names
 
 

@@ -136,7 +136,7 @@ def _columns(ones, gaps, shape):
     one, gap = (
         sparse.csc_array((np.ones(len(at[0])), at), shape=shape) for at in (ones, gaps)
     )
-    zeros = (one[:, with_zeros] + gap[:, with_zeros]).toarray() == 0
+    zeros = (one[:, with_zeros].toarray() == 0) & (gap[:, with_zeros].toarray() == 0)
     blocks = [
         one[:, with_ones],
         sparse.csc_array(zeros, dtype=np.float64),

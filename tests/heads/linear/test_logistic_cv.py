@@ -135,6 +135,7 @@ def test_labels_without_a_positive_in_a_fold_or_anywhere_are_fitted():
     Y[:2, 2] = 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", r"1 label\(s\) have fewer positives")
         head = MultiLabelLogisticRegressionCV(CS, random_state=0).fit(X, Y)
         scored = MultiLabelLogisticRegressionCV(
             CS, scoring="average_precision", random_state=0
