@@ -58,6 +58,8 @@ class CLIPFineTuner(TunedClassifier):
     pretrained : str, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
         `model_name` stands for the weights too.
+    preprocess : dict, str or None, default=None
+        What the weights are used with, as for :class:`CLIPFeaturizer`.
     templates : str or list of str, default="default"
         Where the labels are put, as for :class:`ZeroShotClassifier`. Every step draws
         one prompt per label; predictions average over all of them.
@@ -204,6 +206,7 @@ class CLIPFineTuner(TunedClassifier):
         "classes": ["array-like", dict],
         "model_name": [str],
         "pretrained": [str, None],
+        "preprocess": [dict, str, None],
         "templates": [str, "array-like"],
         "image": [str, None],
         "text": [str, None],
@@ -246,6 +249,7 @@ class CLIPFineTuner(TunedClassifier):
         model_name="ViT-B-32",
         pretrained="datacomp_xl_s13b_b90k",
         *,
+        preprocess=None,
         templates="default",
         image="image",
         text=None,
@@ -281,6 +285,7 @@ class CLIPFineTuner(TunedClassifier):
         self.classes = classes
         self.model_name = model_name
         self.pretrained = pretrained
+        self.preprocess = preprocess
         self.templates = templates
         self.image = image
         self.text = text
@@ -365,7 +370,11 @@ class CLIPFineTuner(TunedClassifier):
             )
         device = embedding.resolve_device(self.device)
         backbone = embedding.load_backbone(
-            self.model_name, self.pretrained, device="cpu", precision="fp32"
+            self.model_name,
+            self.pretrained,
+            preprocess=self.preprocess,
+            device="cpu",
+            precision="fp32",
         )
         prompts = _fill(descriptions, templates)
         checkpoint = self._open_checkpoint(backbone, prompts, train, valid)
