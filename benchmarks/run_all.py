@@ -27,6 +27,7 @@ RUNS = [
     ("bench_logistic.py", "Linear head", "--sizes 8000,1024,80 8000,512,500", None),
     ("bench_thresholds.py", "Cuts", "--grid-labels 2", None),
     ("bench_metrics.py", "Metrics", "", None),
+    ("bench_finetune.py", "Fine-tuning", "--rows 200", None),
     ("bench_ray.py", "Ray", "--rows 4096 --rounds 1", "ray"),
 ]
 PACKAGES = [

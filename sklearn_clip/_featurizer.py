@@ -1,5 +1,6 @@
 """The transformer: wires rows, images, backbone, store and fusion together."""
 
+import copy
 import os
 from numbers import Integral
 
@@ -33,6 +34,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     pretrained : str, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
         `model_name` stands for the weights too.
+    preprocess : dict, str or None, default=None
+        What the weights are used with, as a dict of some of ``mean``, ``std``,
+        ``interpolation``, ``resize_mode``, ``size``, ``fill_color`` and ``quick_gelu``
+        (the activation), or as a tag of `model_name` whose settings are taken. It goes
+        before what the tag or the folder says. A file of weights has no tag: None takes
+        what all tags of `model_name` agree on, and raises an error where they do not.
     image, text : str, int or None, default="image" and "text"
         Column (DataFrame) or key (dict) of each modality; None if X has none. Of pairs,
         numbers are the positions, 0 and 1.
@@ -119,6 +126,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "model_name": [str],
         "pretrained": [str, None],
+        "preprocess": [dict, str, None],
         "image": [str, Integral, None],
         "text": [str, Integral, None],
         "image_root": [str, os.PathLike, None],
@@ -147,6 +155,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         model_name="ViT-B-32",
         pretrained="datacomp_xl_s13b_b90k",
         *,
+        preprocess=None,
         image="image",
         text="text",
         image_root=None,
@@ -165,6 +174,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     ):
         self.model_name = model_name
         self.pretrained = pretrained
+        self.preprocess = preprocess
         self.image = image
         self.text = text
         self.image_root = image_root
@@ -463,6 +473,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         backbone = embedding.load_backbone(
             self.model_name,
             self.pretrained,
+            preprocess=self.preprocess,
             device=self.device,
             precision=self.precision,
         )
@@ -470,8 +481,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             return backbone
         record = self._record()
         if record is None:
-            named = (self.model_name, self.pretrained)
-            self._model_record = embedding.record_model(backbone, named)
+            self._model_record = embedding.record_model(backbone, self._named())
         else:
             embedding.check_same_model(record, backbone)
         self._checked = backbone
@@ -480,8 +490,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     def _record(self):
         """Return what is noted of the model now named, None if it was never used."""
         record = self.__dict__.get("_model_record")
-        named = (self.model_name, self.pretrained)
-        return record if record and tuple(record["named"]) == named else None
+        return record if record and tuple(record["named"]) == self._named() else None
+
+    def _named(self):
+        """Name the model, and what it is used with where that is said."""
+        said = () if self.preprocess is None else (copy.deepcopy(self.preprocess),)
+        return (self.model_name, self.pretrained, *said)
 
     def __dir__(self):
         """Leave out what would load a model: notebooks read all that is listed here."""

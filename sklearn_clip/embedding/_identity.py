@@ -12,8 +12,8 @@ def record_model(backbone, named):
     ----------
     backbone : Backbone
         The model.
-    named : tuple of (str, str or None)
-        Model name and tag under which it was loaded.
+    named : tuple of (str, str or None), or of these and a dict or str
+        Model name, tag and, where it is said, what the model is used with.
 
     Returns
     -------

@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import pickle
 import socket
 import threading
 import urllib.parse
@@ -16,16 +17,26 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip._shared import WeightsUnavailableError, warn_user
 from sklearn_clip.embedding._backbone import Backbone, fast_precision
+from sklearn_clip.embedding._settings import (
+    CONFIG_NAME,
+    read_folder_settings,
+    read_settings,
+)
+from sklearn_clip.embedding._weight_files import (
+    check_weights,
+    find_weights,
+    warn_of_changes,
+)
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[1] / "models" / "clipart-tiny"}
-_CONFIG_NAME = "open_clip_config.json"
-_WEIGHT_FILES = (".safetensors", ".bin", ".pth", ".pt")
-_MODEL_FILES = (*_WEIGHT_FILES, ".json", ".txt", ".model")
+_MODEL_FILES = (".safetensors", ".bin", ".pth", ".json", ".txt", ".model")
 _loaded = {}
 _load_lock = threading.RLock()
 
 
-def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto"):
+def load_backbone(
+    model_name, pretrained=None, *, preprocess=None, device="auto", precision="auto"
+):
     """Load a model, or return the one this process has loaded already.
 
     Parameters
@@ -35,6 +46,9 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
         ``"clipart-tiny"``.
     pretrained : str or None
         Tag or file of the weights; ignored where the name stands for weights too.
+    preprocess : dict, str or None, default=None
+        What the weights are used with, or a tag of the name whose settings are taken;
+        None for what the tag or the folder says, or all tags of the name of a file.
     device : str or torch.device, default="auto"
         The device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
@@ -47,20 +61,23 @@ def load_backbone(model_name, pretrained=None, *, device="auto", precision="auto
 
     Raises
     ------
-    ValueError
-        If there is no such model or tag.
+    ValueError, TypeError
+        If there is no such model or tag, the file holds no weights of the model, or it
+        is not known what they are used with.
     WeightsUnavailableError
         If the weights are neither here nor to be fetched.
     """
     location, tag = _locate(model_name, pretrained)
+    settings = read_settings(model_name, location, tag, preprocess)
     device = resolve_device(device)
     if precision == "auto" and set(fast_precision(device).values()) == {"fp32"}:
         precision = "fp32"  # one and the same model
-    key = (location, tag, str(device), precision)
+    used_with = json.dumps(settings, sort_keys=True)
+    key = (location, tag, used_with, str(device), precision)
     state = _state_on_disk(location, tag)
     with _load_lock:
         if key not in _loaded or _loaded[key][0] != state:
-            backbone = _load(model_name, location, tag, device, precision)
+            backbone = _load(model_name, location, tag, settings, device, precision)
             _loaded[key] = state, backbone
         return _loaded[key][1]
 
@@ -89,7 +106,7 @@ def read_embedding_dim(model_name, pretrained=None):
     repository = location.removeprefix("hf-hub:")
     try:
         if repository != location:
-            path = huggingface_hub.try_to_load_from_cache(repository, _CONFIG_NAME)
+            path = huggingface_hub.try_to_load_from_cache(repository, CONFIG_NAME)
             if not isinstance(path, str):
                 _check_network()
         return open_clip.get_model_config(location)["embed_dim"]
@@ -158,7 +175,7 @@ def _locate(model_name, pretrained):
         return f"local-dir:{_BUNDLED[model_name]}", None
     if model_name.startswith("local-dir:"):
         folder = os.path.abspath(model_name.removeprefix("local-dir:"))
-        if not os.path.isfile(os.path.join(folder, _CONFIG_NAME)):
+        if not os.path.isfile(os.path.join(folder, CONFIG_NAME)):
             raise WeightsUnavailableError(
                 f"model_name={model_name!r}: the folder {folder!r} must hold "
                 "open_clip_config.json and the weights. It does not."
@@ -176,10 +193,10 @@ def _locate(model_name, pretrained):
             f"{', '.join(map(repr, nearest)) or 'none'}. All of them: "
             "open_clip.list_models()."
         )
-    if pretrained and os.path.isfile(pretrained):
-        return model_name, os.path.abspath(pretrained)
     tags = open_clip.list_pretrained_tags_by_model(model_name)
-    if pretrained not in tags:
+    if pretrained not in tags:  # as in open_clip, a tag goes before a file of its name
+        if pretrained and os.path.isfile(pretrained):
+            return model_name, os.path.abspath(pretrained)
         nearest = difflib.get_close_matches(str(pretrained), tags, n=3, cutoff=0.4)
         raise ValueError(
             f"pretrained must be a tag of {model_name!r} or a file of weights; random "
@@ -194,7 +211,7 @@ def _state_on_disk(location, tag):
     if location.startswith("local-dir:"):
         folder = Path(location.removeprefix("local-dir:"))
         files = sorted(p for p in folder.iterdir() if p.suffix in _MODEL_FILES)
-    elif tag is not None and os.path.isfile(tag):
+    elif tag is not None and os.path.isabs(tag):
         files = [Path(tag)]
     else:
         files = []
@@ -202,23 +219,16 @@ def _state_on_disk(location, tag):
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
-def _load(model_name, location, tag, device, precision):
+def _load(model_name, location, tag, settings, device, precision):
     weights = _fetch_weights(model_name, location, tag)
     if location.startswith("hf-hub:"):
         location = _cached_folder(location)
-    # open_clip applies what a tag says of preprocessing and activation only when it
-    # downloads by that tag; here it gets a file.
-    tag_cfg = (open_clip.get_pretrained_cfg(location, tag) if tag else None) or {}
-    config = open_clip.get_model_config(location)
-    if tag_cfg.get("quick_gelu"):
-        config["quick_gelu"] = True
-    model = open_clip.create_model(
-        location,
-        pretrained=weights,
-        force_quick_gelu=config.get("quick_gelu", False),
-        force_preprocess_cfg=tag_cfg,
-        require_pretrained=True,
-    )
+    folder = location.removeprefix("local-dir:")
+    file = weights
+    if folder != location:
+        file = find_weights(folder)
+        settings = read_folder_settings(folder, settings)
+    config, model = _create(model_name, location, weights, file, settings)
     preprocess = image_transform_v2(
         PreprocessCfg(**open_clip.get_model_preprocess_cfg(model)), is_train=False
     )
@@ -230,6 +240,63 @@ def _load(model_name, location, tag, device, precision):
         device,
         precision,
     )
+
+
+def _create(model_name, location, weights, file, settings):
+    """Make the model; what open_clip does in silence to make weights fit is told."""
+    # open_clip applies what a tag says of preprocessing and activation only when it
+    # downloads by that tag; here it gets a file.
+    settings = dict(settings)
+    config = open_clip.get_model_config(location)
+    quick_gelu = settings.pop("quick_gelu", config.get("quick_gelu", False))
+    if quick_gelu != config.get("quick_gelu", False):
+        config["quick_gelu"] = quick_gelu
+    if file is not None:
+        check_weights(file)
+    try:
+        model = open_clip.create_model(
+            location,
+            pretrained=weights,
+            quick_gelu=quick_gelu,
+            force_preprocess_cfg=settings,
+            require_pretrained=True,
+        )
+    except (MemoryError, ImportError):
+        raise
+    except Exception as exc:  # those of torch, safetensors, pickle, timm ...
+        raise ValueError(_explain(exc, model_name, file)) from exc
+    if file is not None:
+        warn_of_changes(file, model)
+    _check_size(model_name, model, settings)
+    return config, model
+
+
+def _explain(exc, model_name, file):
+    """Say why a model could not be made."""
+    source = "" if file is None else f" of the weights in {str(file)!r}"
+    reason = " ".join(str(exc).split())[:400]
+    if isinstance(exc, pickle.UnpicklingError):
+        # torch then advises to unpickle whatever is there.
+        reason = "the file is none of tensors alone, or is damaged"
+    text = f"open_clip cannot make {model_name!r}{source}: {reason.rstrip('.')}."
+    if "state_dict" in reason:
+        text += " A file must hold all weights of the architecture named and no others."
+    return text
+
+
+@torch.inference_mode()
+def _check_size(model_name, model, settings):
+    """Try whether a model takes pictures of another size than its own."""
+    if "size" not in settings:
+        return
+    size, own = settings["size"], getattr(model.visual, "image_size", None)
+    try:
+        model.eval().encode_image(torch.zeros(1, 3, *size))
+    except (RuntimeError, AssertionError, ValueError) as exc:
+        raise ValueError(
+            f"size must be that of the pictures that {model_name!r} takes, {own}. Got "
+            f"{size} ({exc!s:.200})."
+        ) from exc
 
 
 def _fetch_weights(model_name, location, tag):
@@ -247,10 +314,8 @@ def _fetch_weights(model_name, location, tag):
                 open_clip.download_pretrained_from_hf(repository)
             return None
         if tag is None:
-            if not _has_weights(location):
-                raise FileNotFoundError("the folder holds no file of weights")
             return None
-        if os.path.isfile(tag):
+        if os.path.isabs(tag):
             return tag
         source = open_clip.get_pretrained_cfg(location, tag)
         cached = _cached_file(*os.path.split(source.get("hf_hub", "")))
@@ -299,7 +364,7 @@ def _cached_folder(location):
     whether each file is the newest, also where there is no network.
     """
     repository = location.removeprefix("hf-hub:")
-    path = huggingface_hub.try_to_load_from_cache(repository, _CONFIG_NAME)
+    path = huggingface_hub.try_to_load_from_cache(repository, CONFIG_NAME)
     if not isinstance(path, str) or not _has_weights(os.path.dirname(path)):
         return location
     folder = Path(path).parent
@@ -322,9 +387,12 @@ def _check_network():
         raise ConnectionError(f"no network: {host} cannot be found") from exc
 
 
-def _has_weights(location):
-    folder = Path(location.removeprefix("local-dir:"))
-    return any(path.suffix in _WEIGHT_FILES for path in folder.iterdir())
+def _has_weights(folder):
+    """Whether open_clip would know which file of a folder to read."""
+    try:
+        return bool(find_weights(folder))
+    except (WeightsUnavailableError, ValueError):
+        return False
 
 
 def _renew_lock():

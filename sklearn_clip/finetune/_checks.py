@@ -1,8 +1,10 @@
 """What `fit` is given, checked before a long training starts."""
 
 import inspect
+from copy import deepcopy
 
 import numpy as np
+from torch import nn
 
 from sklearn_clip import embedding
 from sklearn_clip._shared import ImageDecodeError
@@ -138,3 +140,19 @@ def _check_criterion(criterion):
             f"{type(criterion).__name__}. Freeze it with requires_grad_(False), or "
             "register it as a buffer."
         )
+
+
+def copy_loss(loss):
+    """Copy a loss that was given as a module, so that nothing of it is changed.
+
+    Parameters
+    ----------
+    loss : object
+        A name, a class or a module.
+
+    Returns
+    -------
+    object
+        A copy of a module, else `loss`.
+    """
+    return deepcopy(loss) if isinstance(loss, nn.Module) else loss

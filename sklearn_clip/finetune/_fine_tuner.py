@@ -17,7 +17,7 @@ from sklearn_clip._shared import (
     check_labelled_rows,
 )
 from sklearn_clip.finetune._checkpoints import Checkpoint
-from sklearn_clip.finetune._checks import check_cells, make_criterion
+from sklearn_clip.finetune._checks import check_cells, copy_loss, make_criterion
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
 from sklearn_clip.finetune._naming import run_name
@@ -30,7 +30,7 @@ from sklearn_clip.finetune._preparation import (
 )
 from sklearn_clip.finetune._rows import image_weights, read_fusion
 from sklearn_clip.finetune._saving import read_tokenizer
-from sklearn_clip.finetune._training import MONITORS, Training, copy_loss
+from sklearn_clip.finetune._training import MONITORS, Training
 from sklearn_clip.finetune._tuned_classifier import TunedClassifier
 from sklearn_clip.fusion import Fusion
 
@@ -58,6 +58,8 @@ class CLIPFineTuner(TunedClassifier):
     pretrained : str, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
         `model_name` stands for the weights too.
+    preprocess : dict, str or None, default=None
+        What the weights are used with, as for :class:`CLIPFeaturizer`.
     templates : str or list of str, default="default"
         Where the labels are put, as for :class:`ZeroShotClassifier`. Every step draws
         one prompt per label; predictions average over all of them.
@@ -124,6 +126,13 @@ class CLIPFineTuner(TunedClassifier):
         same data and parameters, it goes on from there; a training that had come to its
         end is not repeated. A loss of your own counts by its name and its values, not
         by its code. One file per training; remove it when it is not needed.
+    frozen_bytes : int, default=2**31
+        Memory for what the frozen part of the model makes of the rows and prompts,
+        which is then computed once and not in every epoch. Where `trainable` is
+        ``"last"`` or ``"projection"``, texts and validation rows are kept so, and
+        training rows where they are the same in every epoch: ``crop=None`` and
+        ``flip=False``. What would need more is computed anew; 0 keeps nothing. The
+        outcome is the same up to rounding.
     device : str, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
@@ -150,6 +159,8 @@ class CLIPFineTuner(TunedClassifier):
         ``valid_average_precision``, ``temperature``, ``bias`` and ``seconds``.
     best_epoch_ : int
         The epoch, counted from 1, of the weights.
+    frozen_bytes_ : int
+        Bytes that were kept during the training, of at most `frozen_bytes`.
     validation_rows_ : ndarray of int, or None
         The rows of X that were held out; None where there were none.
     loss_ : Module
@@ -204,6 +215,7 @@ class CLIPFineTuner(TunedClassifier):
         "classes": ["array-like", dict],
         "model_name": [str],
         "pretrained": [str, None],
+        "preprocess": [dict, str, None],
         "templates": [str, "array-like"],
         "image": [str, None],
         "text": [str, None],
@@ -230,6 +242,7 @@ class CLIPFineTuner(TunedClassifier):
         "patience": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "checkpoint_dir": [str, os.PathLike, None],
+        "frozen_bytes": [Interval(Integral, 0, None, closed="left")],
         "device": [str],
         "precision": [StrOptions({"auto", *DTYPES})],
         "num_workers": [
@@ -246,6 +259,7 @@ class CLIPFineTuner(TunedClassifier):
         model_name="ViT-B-32",
         pretrained="datacomp_xl_s13b_b90k",
         *,
+        preprocess=None,
         templates="default",
         image="image",
         text=None,
@@ -272,6 +286,7 @@ class CLIPFineTuner(TunedClassifier):
         patience=3,
         validation_fraction=0.1,
         checkpoint_dir=None,
+        frozen_bytes=2**31,
         device="auto",
         precision="auto",
         num_workers="auto",
@@ -281,6 +296,7 @@ class CLIPFineTuner(TunedClassifier):
         self.classes = classes
         self.model_name = model_name
         self.pretrained = pretrained
+        self.preprocess = preprocess
         self.templates = templates
         self.image = image
         self.text = text
@@ -307,6 +323,7 @@ class CLIPFineTuner(TunedClassifier):
         self.patience = patience
         self.validation_fraction = validation_fraction
         self.checkpoint_dir = checkpoint_dir
+        self.frozen_bytes = frozen_bytes
         self.device = device
         self.precision = precision
         self.num_workers = num_workers
@@ -365,7 +382,11 @@ class CLIPFineTuner(TunedClassifier):
             )
         device = embedding.resolve_device(self.device)
         backbone = embedding.load_backbone(
-            self.model_name, self.pretrained, device="cpu", precision="fp32"
+            self.model_name,
+            self.pretrained,
+            preprocess=self.preprocess,
+            device="cpu",
+            precision="fp32",
         )
         prompts = _fill(descriptions, templates)
         checkpoint = self._open_checkpoint(backbone, prompts, train, valid)
@@ -423,10 +444,13 @@ class CLIPFineTuner(TunedClassifier):
         set_trainable(model, self.trainable)
         plan = make_plan(self, device, seed)
         training = Training(tuned, criterion, prompts, train, valid, plan)
-        if self.bias == "auto":
+        resumes = training.resume(checkpoint)
+        if self.trainable != "all" and self.max_epochs > 1:
+            training.remember(self.frozen_bytes)
+        if self.bias == "auto" and not resumes:
             rng = np.random.default_rng(seed)
             some = rng.permutation(train.numbers)[:_BIAS_ROWS]
-            rows = replace(train, numbers=some)
+            rows = replace(training.train, numbers=some)
             bias = matching_bias(
                 *training.score(rows, cosines=True), 1 / self.temperature
             )
@@ -436,6 +460,7 @@ class CLIPFineTuner(TunedClassifier):
         return {
             "validation_rows_": None if given or valid is None else valid.numbers,
             "history_": history,
+            "frozen_bytes_": training.budget.used,
             "best_epoch_": training.progress.best_epoch or len(history),
             "model_": model.to("cpu").eval().requires_grad_(False),
             "loss_": criterion.to("cpu"),

@@ -43,15 +43,20 @@ def layer_depths(model):
         blocks = list(dict.fromkeys(b for n in names if (b := _block_of(n))))
         place = {block: i + 1 for i, block in enumerate(blocks)}
         last, begun = len(blocks) + 1, False
-        for name in names:
+        for number, name in enumerate(names):
             block = _block_of(name)
             begun = begun or block is not None
             if block is not None:
                 depth = place[block]
             elif _EMBEDDING.search(name) and not _PROJECTION.search(name):
                 depth = 0
+            elif begun and not _PROJECTION.search(name):
+                # With the block that follows, as the norm of a stem of several
+                # convolutions, which are numbered as blocks are; or behind all.
+                following = (b for n in names[number:] if (b := _block_of(n)))
+                depth = place.get(next(following, None), last)
             else:
-                depth = last if begun or _PROJECTION.search(name) else 0
+                depth = last if _PROJECTION.search(name) else 0
             depths[name] = depth / last
     return depths
 

@@ -9,8 +9,14 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch.func import functional_call
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from sklearn_clip.finetune._layers import keep_statistics
+from sklearn_clip.finetune._memory import Halfway, KeptTexts
+from sklearn_clip.finetune._splits import find_split, is_repeatable
+
+# How near the vectors of a tower in two must come to those of the tower, as 1 - cosine.
+_SPLIT_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 1e-2}
 
 
 class TunedModel:
@@ -41,6 +47,7 @@ class TunedModel:
         self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
         self._shift = (-mean / std).view(3, 1, 1).to(device)
         self._trims = _ignores_padding(model)
+        self._image_split = self._blank = self._texts = None
 
     def set_logits(self, temperature, bias):
         """Set temperature and bias.
@@ -72,18 +79,26 @@ class TunedModel:
 
         Parameters
         ----------
-        batch : Tensor
-            Stack of what `Backbone.prepare_image` gives.
+        batch : Tensor or Halfway
+            Stack of what `Backbone.prepare_image` gives, or what the frozen part made
+            of it.
 
         Returns
         -------
         Tensor of shape (n, embedding_dim)
             Unit rows.
         """
+        if isinstance(batch, Halfway):
+            return F.normalize(self._finish_images(batch.values).float(), dim=-1)
+        pixels = self._normalise(batch)
+        return F.normalize(self.module.encode_image(pixels).float(), dim=-1)
+
+    def _normalise(self, batch):
+        """Bring prepared pictures to the device, as the floats that the model takes."""
         batch = batch.to(self.device, non_blocking=True)
         if batch.dtype == torch.uint8:
             batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
-        return F.normalize(self.module.encode_image(batch).float(), dim=-1)
+        return batch
 
     def encode_texts(self, texts):
         """Embed texts, without the work on padding where it changes nothing.
@@ -98,19 +113,151 @@ class TunedModel:
         Tensor of shape (n, embedding_dim)
             Unit rows.
         """
+        if self._texts is not None:
+            vectors = self._finish_texts(self._texts.look_up(texts))
+        else:
+            vectors = self._run_texts(self._tokenize(texts))
+        return F.normalize(vectors.float(), dim=-1)
+
+    def _tokenize(self, texts):
+        """Turn texts into tokens, as far as they count."""
         tokens = self._tokenizer(list(texts)).to(self.device)
+        return tokens[:, : int(_lengths(tokens).max())] if self._trims else tokens
+
+    def _run_texts(self, tokens):
+        """Run the text tower."""
         if not self._trims:
-            return F.normalize(self.module.encode_text(tokens).float(), dim=-1)
-        length = int((tokens != 0).any(0).nonzero().max()) + 1
+            return self.module.encode_text(tokens)
+        length = tokens.shape[1]
         shorter = {
             "positional_embedding": self.module.positional_embedding[:length],
             "attn_mask": self.module.attn_mask[:length, :length],
         }
-        found = functional_call(
-            self.module, shorter, kwargs={"text": tokens[:, :length]}
+        found = functional_call(self.module, shorter, kwargs={"text": tokens})
+        return found["text_features"] if isinstance(found, dict) else found[1]
+
+    def split_images(self, batch):
+        """Part the image tower where what is trained begins, if that can be seen.
+
+        Parameters
+        ----------
+        batch : Tensor
+            Some prepared pictures, to try it on.
+
+        Returns
+        -------
+        bool
+            Whether it is in two: :meth:`begin_images` runs the frozen part, and
+            :meth:`encode_images` takes what that gives.
+        """
+        pixels = self._normalise(batch)
+        self._blank = pixels.new_zeros(()).expand(pixels.shape[1:])
+
+        def run():
+            return self.module.encode_image(pixels)
+
+        tower = {n: m for n, m in self.module.named_modules() if _is_visual(n)}
+        split = find_split(tower, run, len(pixels), (self.module.visual, "proj"))
+        if split is not None:
+            self._image_split = split
+            if not self._is_faithful(split, run, self._finish_images):
+                self._image_split = None
+        return self._image_split is not None
+
+    def begin_images(self, batch):
+        """Run the frozen part of the image tower.
+
+        Parameters
+        ----------
+        batch : Tensor
+            Stack of what `Backbone.prepare_image` gives.
+
+        Returns
+        -------
+        Tensor of shape (n, ...)
+            What it makes of the pictures.
+        """
+        pixels = self._normalise(batch)
+        return self._image_split.begin(lambda: self.module.encode_image(pixels))
+
+    def _finish_images(self, values):
+        values = values.to(self.device, non_blocking=True)
+        if values.ndim == 4:  # as the weights of the convolutions are
+            values = values.contiguous(memory_format=torch.channels_last)
+        blank = self._blank.expand(len(values), *self._blank.shape)
+        return self._image_split.finish(lambda: self.module.encode_image(blank), values)
+
+    def split_texts(self, texts, budget):
+        """Part the text tower, and keep from now on what its frozen part gives.
+
+        Parameters
+        ----------
+        texts : list of str
+            Some texts, to try it on.
+        budget : Budget
+            What may be kept.
+        """
+        tokens = self._tokenize(texts)
+
+        def run():
+            return self._run_texts(tokens)
+
+        tower = {
+            n: m for n, m in self.module.named_modules() if n and not _is_visual(n)
+        }
+        inner = getattr(self.module, "text", None)
+        owner = inner if isinstance(inner, torch.nn.Module) else self.module
+        place, length = (owner, "text_projection"), tokens.shape[1]
+        split = find_split(tower, run, len(tokens), place, length)
+        if split is None:
+            return
+
+        def begin(texts):
+            tokens = self._tokenize(texts)
+            values = split.begin(lambda: self._run_texts(tokens)).cpu()
+            pairs = zip(values, tokens.cpu(), strict=True)
+            if not self._trims or values.ndim != 3:
+                return list(pairs)
+            # No token sees those behind it: what is behind the end need not be kept.
+            ends = _lengths(tokens).tolist()
+            return [
+                (value[:end].clone(), row[:end].clone())
+                for end, (value, row) in zip(ends, pairs, strict=True)
+            ]
+
+        self._texts = KeptTexts(split, begin, budget)
+
+        def finish(values):
+            return self._finish_texts(begin(texts))
+
+        if not self._is_faithful(split, run, finish):
+            self._texts = None
+
+    def _finish_texts(self, pairs):
+        values, tokens = (
+            pad_sequence(list(column), batch_first=True).to(self.device)
+            for column in zip(*pairs, strict=True)
         )
-        vectors = found["text_features"] if isinstance(found, dict) else found[1]
-        return F.normalize(vectors.float(), dim=-1)
+        length = tokens.shape[1]
+        return self._texts.split.finish(lambda: self._run_texts(tokens), values, length)
+
+    @torch.no_grad()
+    def _is_faithful(self, split, run, finish):
+        """Try a split: it gives what the tower gives, and always the same."""
+        if not is_repeatable(split):
+            return False
+        self.train()
+        again = split.begin(run)
+        self.train(False)
+        expected, halfway = run().float(), split.begin(run)
+        try:
+            found = finish(halfway).float()
+        except RuntimeError:  # zeros that are written to, or do not fit each other
+            return False
+        tolerance = _SPLIT_TOLERANCE[again.dtype]
+        same = F.cosine_similarity(again.flatten(1).float(), halfway.flatten(1).float())
+        near = F.cosine_similarity(found, expected)
+        return bool((torch.cat([same, near]) >= 1 - tolerance).all())
 
     def encode_rows(self, batch):
         """Embed rows: pictures and captions, each as a unit vector, by their weights.
@@ -159,6 +306,16 @@ class TunedModel:
     def cap(self):
         """Put the temperature back on its bound, after a step beyond it."""
         self.module.logit_scale.clamp_(max=math.log(self._max_scale))
+
+
+def _is_visual(name):
+    return name == "visual" or name.startswith("visual.")
+
+
+def _lengths(tokens):
+    """Count the tokens of each text, up to the last that is no padding."""
+    places = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
+    return ((tokens != 0) * places).max(dim=1).values
 
 
 def _add_rows(found, chosen, rows):

@@ -1,5 +1,6 @@
 """Pictures for training: decoded by threads, a few batches ahead, never all at once."""
 
+import copy
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,10 @@ class Pictures:
         self._flip = flip
         self._seed = seed
         self._num_workers = num_workers
+
+    def __len__(self):
+        """Count the rows."""
+        return len(self._column)
 
     def batches(self, rows, size, *, epoch=None):
         """Decode rows in batches.
@@ -95,18 +100,72 @@ class Pictures:
         Tensor
             What `Backbone.prepare_image` gives.
         """
-        images = self._column[row]
-        if epoch is None:
-            chosen, rng = images[0], None
-        else:
-            rng = np.random.default_rng([self._seed, epoch, row])
-            chosen = images[rng.integers(len(images))]
-        side = self._backbone.draft_side
+        number, rng = self.draw(row, epoch)
+        chosen, side = self._column[row][number], self._backbone.draft_side
         with listen():  # what there is to say was said when the rows were checked
             picture = decode_image(chosen, self._root, draft_side=side)
         if rng is not None:
             picture = augment(picture, rng, crop=self._crop, flip=self._flip)
         return self._backbone.prepare_image(picture)
+
+    def draw(self, row, epoch=None):
+        """Draw one of a row's images.
+
+        Parameters
+        ----------
+        row : int
+            The row.
+        epoch : int or None, default=None
+            Seed; None for the first image.
+
+        Returns
+        -------
+        number : int
+            Which one.
+        rng : numpy.random.Generator or None
+            Source of the choices that follow; None without a seed.
+        """
+        if epoch is None:
+            return 0, None
+        rng = np.random.default_rng([self._seed, epoch, row])
+        return int(rng.integers(len(self._column[row]))), rng
+
+    def changes(self):
+        """Whether a picture is another one in every epoch.
+
+        Returns
+        -------
+        bool
+            The answer.
+        """
+        return self._flip or (self._crop is not None and self._crop < 1)
+
+    def spread(self, rows, *, drawn):
+        """Give every image a row of its own.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Whose images.
+        drawn : bool
+            Whether all images of a row are drawn from, or only the first is looked at.
+
+        Returns
+        -------
+        pictures : Pictures
+            One image in every row.
+        firsts : dict of int to int
+            Row there of the first image of each row that has one.
+        """
+        column, firsts = [], {}
+        for row in rows:
+            images = self._column[row] if drawn else self._column[row][:1]
+            if images:
+                firsts[int(row)] = len(column)
+                column += [[image] for image in images]
+        spread = copy.copy(self)
+        spread._column = column
+        return spread, firsts
 
 
 def augment(picture, rng, *, crop, flip):

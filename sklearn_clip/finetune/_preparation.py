@@ -18,7 +18,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Parameters that the outcome of a training does not depend on, the seed apart,
 # and the labels, which the prompts stand for.
 _NO_MATTER = {
-    *("checkpoint_dir", "device", "num_workers", "verbose", "random_state"),
+    *("checkpoint_dir", "device", "frozen_bytes", "num_workers", "random_state"),
+    "verbose",
     *("classes", "templates"),
 }
 

@@ -55,10 +55,10 @@ def pack_model(model, config, tokenizer):
     """
     config = copy.deepcopy(config)
     config["init_logit_bias"] = model.logit_bias.item()  # so that the model has one
-    both = {
-        "model_cfg": config,
-        "preprocess_cfg": open_clip.get_model_preprocess_cfg(model),
-    }
+    pixels = open_clip.get_model_preprocess_cfg(model)
+    # Of a folder open_clip takes the size of the architecture alone.
+    config["vision_cfg"]["image_size"] = pixels["size"]
+    both = {"model_cfg": config, "preprocess_cfg": pixels}
     weights = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()

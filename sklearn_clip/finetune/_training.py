@@ -3,7 +3,6 @@
 import contextlib
 import math
 import time
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from sklearn_clip.finetune._layers import parameter_groups
+from sklearn_clip.finetune._memory import Budget, keep_halfway
 from sklearn_clip.metrics import average_precision_per_label
 
 # Metrics of a validation part, and whether the larger is the better.
@@ -100,7 +100,7 @@ class Training:
         self._tuned = tuned
         self._criterion = criterion.to(tuned.device)
         self._prompts = prompts
-        self._train, self._valid = train, valid
+        self.train, self._valid = train, valid
         self._plan = plan
         self.progress = Progress()
         groups = parameter_groups(tuned.module, **plan.rates)
@@ -111,26 +111,73 @@ class Training:
         )
         self._step_rows = plan.batch_size * plan.accumulation
         self._steps = math.ceil(len(train.numbers) / self._step_rows)
+        self.budget = Budget(0)
 
-    def run(self, checkpoint):
-        """Train to the end, from the checkpoint on if there is one.
+    def resume(self, checkpoint):
+        """Go on from a checkpoint, if there is one.
 
         Parameters
         ----------
         checkpoint : Checkpoint
-            Read at the start, written after every epoch.
+            Read.
+
+        Returns
+        -------
+        bool
+            Whether there was one.
         """
         state = checkpoint.read(self._tuned.device)
-        if state is not None:
-            self._resume(state)
-        while not self._is_over():
+        if state is None:
+            return False
+        self._tuned.module.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.progress = Progress(**state["progress"])
+        return True
+
+    def remember(self, limit):
+        """Keep what the frozen part makes of rows and prompts; see `keep_halfway`.
+
+        Parameters
+        ----------
+        limit : int
+            Bytes.
+        """
+        if self.is_over():
+            return
+        plan = self._plan
+        with _seeded(plan.seed, self._tuned.device), self._autocast():
+            self.train, self._valid, self.budget = keep_halfway(
+                self._tuned,
+                (self.train, self._valid, self._prompts),
+                limit,
+                size=2 * plan.batch_size,
+                show=plan.verbose > 0,
+            )
+
+    def run(self, checkpoint):
+        """Train to the end.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+            Written after every epoch.
+        """
+        while not self.is_over():
             self._run_epoch()
             checkpoint.write(self._state())
         if self.progress.best is not None:
             self._tuned.module.load_state_dict(self.progress.best)
         self._tuned.train(False)
 
-    def _is_over(self):
+    def is_over(self):
+        """Tell whether all epochs are done, or the last ones brought nothing.
+
+        Returns
+        -------
+        bool
+            The answer.
+        """
         done = len(self.progress.history)
         stale = done - self.progress.best_epoch
         stops = self._plan.monitor is not None and self.progress.best_epoch > 0
@@ -145,19 +192,13 @@ class Training:
             "progress": vars(self.progress),
         }
 
-    def _resume(self, state):
-        self._tuned.module.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._scaler.load_state_dict(state["scaler"])
-        self.progress = Progress(**state["progress"])
-
     def _run_epoch(self):
         """Train for an epoch, judge it, and note what came of it."""
         epoch, start = len(self.progress.history), time.perf_counter()
         if hasattr(self._criterion, "set_epoch"):
             self._criterion.set_epoch(epoch)
         with tqdm(
-            total=len(self._train.numbers),
+            total=len(self.train.numbers),
             desc=f"epoch {epoch + 1}/{self._plan.max_epochs}",
             unit="row",
             disable=self._plan.verbose < 1,
@@ -197,9 +238,9 @@ class Training:
     def _train_epoch(self, epoch, bar):
         """Take the steps of one epoch; return the mean loss of its entries."""
         plan, rng = self._plan, np.random.default_rng([self._plan.seed, epoch])
-        order = rng.permutation(self._train.numbers)
-        known = (~np.isnan(self._train.targets)).sum(axis=1)
-        batches = self._train.batches(order, plan.batch_size, epoch=epoch)
+        order = rng.permutation(self.train.numbers)
+        known = (~np.isnan(self.train.targets)).sum(axis=1)
+        batches = self.train.batches(order, plan.batch_size, epoch=epoch)
         self._tuned.train()
         total, seen = 0.0, 0
         with contextlib.closing(batches):
@@ -225,7 +266,7 @@ class Training:
 
     def _backward(self, batch, rows, texts, weight, epoch):
         """Add the gradient of a batch; return its loss."""
-        targets = torch.from_numpy(self._train.targets[rows]).to(self._tuned.device)
+        targets = torch.from_numpy(self.train.targets[rows]).to(self._tuned.device)
         loss = self._try_backward(batch, targets, texts, weight)
         if loss is None:  # out of memory
             raise MemoryError(self._advise(batch, targets, texts))
@@ -379,19 +420,3 @@ def _seeded(seed, device):
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         yield
-
-
-def copy_loss(loss):
-    """Copy a loss that was given as a module, so that nothing of it is changed.
-
-    Parameters
-    ----------
-    loss : object
-        A name, a class or a module.
-
-    Returns
-    -------
-    object
-        A copy of a module, else `loss`.
-    """
-    return deepcopy(loss) if isinstance(loss, nn.Module) else loss

@@ -67,6 +67,7 @@ def read_logits(featurizer):
     backbone = load_backbone(
         clip.model_name,
         clip.pretrained,
+        preprocess=clip.preprocess,
         device=clip.device,
         precision=clip.precision,
     )

@@ -44,6 +44,7 @@ def make_tuner(model_folder, names):
             "batch_size": 12,
             "early_stopping": None,
             "device": "cpu",
+            "precision": "fp32",  # "auto" predicts in bf16 on some processors
             "random_state": 0,
         }
         return CLIPFineTuner(**default | parameters)

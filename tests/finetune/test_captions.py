@@ -139,7 +139,7 @@ def test_folder_brings_columns_and_fusion(make_tuner, captioned, tmp_path):
     tuner = make_tuner(
         image="picture", text="title", fusion=MeanFusion(0.6), max_epochs=1
     ).fit(X, Y)
-    clip = tuner.featurizer(tmp_path / "tuned", cache=None)
+    clip = tuner.featurizer(tmp_path / "tuned", cache=None, precision="fp32")
     assert (clip.image, clip.text, clip.fusion.weight) == ("picture", "title", 0.6)
     assert clip.fusion is not tuner.fusion
     zero_shot = ZeroShotClassifier(

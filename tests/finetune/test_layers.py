@@ -141,3 +141,16 @@ def test_batch_normalisation_keeps_its_statistics(clipart_model):
     clipart_model.encode_image(torch.rand(2, 3, 112, 112))
     assert torch.equal(clipart_model.visual.trunk.bn1.running_mean, before)
     assert clipart_model.visual.trunk.training
+
+
+def test_norm_of_a_stem_of_several_parts_is_no_end():
+    vision = {"image_size": 64, "timm_model_name": "resnet10t", "timm_proj": "linear"}
+    text = {"vocab_size": 64, "width": 64, "heads": 2, "layers": 2}
+    model = open_clip.CLIP(64, vision | {"timm_pool": "avg"}, text)
+    depths = layer_depths(model)
+    stem, first = depths["visual.trunk.conv1.6.weight"], "visual.trunk.layer1.0"
+    assert stem < depths["visual.trunk.bn1.bias"] == depths[f"{first}.bn1.bias"] < 0.7
+    set_trainable(model, "last")
+    trained = {n for n, w in model.visual.named_parameters() if w.requires_grad}
+    assert {name.rsplit(".", 1)[0] for name in trained} >= {"head.proj"}
+    assert all(name.startswith(("trunk.layer4.0.", "head.")) for name in trained)
