@@ -9,7 +9,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_consistent_length, check_random_state
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.model_selection._dealing import deal
+from sklearn_clip.model_selection._iterative_stratification import stratify
 from sklearn_clip.model_selection._targets import read_targets
 
 
@@ -226,7 +226,7 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
         self._check_enough(n_rows, "samples")
         capacity = np.full(self.n_splits, n_rows // self.n_splits)
         capacity[: n_rows % self.n_splits] += 1
-        return deal(
+        return stratify(
             columns,
             np.ones(n_rows),
             np.full(self.n_splits, 1 / self.n_splits),
@@ -289,7 +289,7 @@ class MultiLabelStratifiedGroupKFold(_MultiLabelKFold):
         """Fold of every row."""
         group_of, n_groups = group_numbers(groups, n_rows)
         self._check_enough(n_groups, "groups")
-        fold_of_group = deal(
+        fold_of_group = stratify(
             columns.by_group(group_of, n_groups),
             np.bincount(group_of),
             np.full(self.n_splits, 1 / self.n_splits),

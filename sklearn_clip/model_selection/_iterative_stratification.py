@@ -1,13 +1,13 @@
-"""Deal rows, or whole groups of rows, out to parts so that every label is spread."""
+"""Iterative stratification: rows or groups dealt to parts, every label spread."""
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.model_selection._repair import cover_parts
+from sklearn_clip.model_selection._label_coverage import cover_labels
 
 
-def deal(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
+def stratify(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
     """Assign every unit to a part.
 
     Parameters
@@ -36,9 +36,9 @@ def deal(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
         sparse.hstack([columns.counts, sizes[:, None].astype(float)], format="csr")
     )
     total = np.asarray(counts.sum(axis=0)).ravel()
-    part = _deal_greedily(counts, total, shares, rng, capacity, shuffle)
+    part = _stratify_greedily(counts, total, shares, rng, capacity, shuffle)
     cost = np.append(columns.cost, 0.0)
-    part, missing = cover_parts(
+    part, missing = cover_labels(
         part, counts, total, shares, cost, rng, moves=capacity is None
     )
     _warn_of_missing(columns, missing[:, :-1])
@@ -57,7 +57,7 @@ def _warn_of_missing(columns, missing):
         )
 
 
-def _deal_greedily(counts, total, shares, rng, capacity, shuffle):
+def _stratify_greedily(counts, total, shares, rng, capacity, shuffle):
     """Deal units one by one, those that are hardest to place first.
 
     With targets ``t = share * total`` and what a part has got ``c``, each unit goes
