@@ -1,4 +1,13 @@
-"""Exchange units between parts until every part has a positive of every label."""
+"""Exchange units between parts until every part has a positive of every label.
+
+Whether there is such a split is a question of integers (every label is a constraint on
+every part), for which no fast exact answer is known. So this is a local search: mend
+one violated constraint at a time by the exchange that leaves the fewest (S. Minton et
+al., "Minimizing conflicts", Artificial Intelligence 58, 1992), with two ways out of
+dead ends: what has just been moved rests for some steps (F. Glover, "Tabu search", ORSA
+Journal on Computing 1, 1989), and now and then a step is random (B. Selman, H. Kautz,
+B. Cohen, "Noise strategies for improving local search", AAAI 1994).
+"""
 
 import numpy as np
 
@@ -9,7 +18,8 @@ _STEPS_PER_CELL = 10
 # In few units a search goes round in circles: of n units, two are exchanged whatever it
 # costs in this many of n steps.
 _NOISE = 2
-# A moved unit stays where it is for fewer steps than this.
+# A moved unit stays where it is for fewer steps than this, a number drawn anew each
+# time, so that no one length of cycle can get past it.
 _REST = 4
 
 
@@ -61,6 +71,9 @@ def _missing_costs(split, giver, to, cost, given, taken):
     A column changes by ``x = a - b`` units in `to` and by ``-x`` in `giver`, with a and
     b in {0, 1}. Its cost K(x) summed over columns is linear in a, b and their product.
     """
+    # K(a - b) for the four cases of a and b, where `same`, `up` and `down` are K(0),
+    # K(1) and K(-1): same + a (up - same) + b (down - same) - a b (up + down - 2 same).
+    # So all exchanges of two sets of units take two products and one matrix product.
     to_units, giver_units = split.units[to], split.units[giver]
     same, up, down = (
         cost * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
@@ -73,6 +86,10 @@ def _missing_costs(split, giver, to, cost, given, taken):
 
 def _imbalances(split, giver, to, weight, shares, given, taken):
     """Change of ``sum (c - t)^2 / t`` over all columns by each exchange."""
+    # Part `to` gets d = a - b of a column and `giver` loses it. With t = share * total,
+    #   (2 (c_to - t_to) d + d^2) / t_to + (-2 (c_g - t_g) d + d^2) / t_g
+    #     = slope d + curve d^2,   d^2 = a^2 + b^2 - 2 a b,
+    # again a term of the given unit, one of the taken unit, and one matrix product.
     excess = (split.rows - split.targets) / shares[:, None]
     slope = 2 * weight * (excess[to] - excess[giver])
     curve = weight * (1 / shares[to] + 1 / shares[giver])
@@ -88,6 +105,8 @@ def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, move
     n_units = len(resting)
     if rng.random_sample() * n_units < _NOISE:
         return tuple(rng.randint(n_units, size=2))
+    # A part with one unit of the column would itself go without. There is a part with
+    # two: the column has a unit for every part, and `to` has none.
     givers = np.flatnonzero(split.units[:, column] >= 2)
     giver = givers[rng.randint(len(givers))]
     given = split.holders(column)
@@ -101,6 +120,7 @@ def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, move
         b = np.vstack([b, np.zeros(b.shape[1])])
     costs = _missing_costs(split, giver, to, cost, a, b)
     imbalance = _imbalances(split, giver, to, weight, shares, a, b)
+    # First the missing cells, then the shares. The tolerance is for sums of floats.
     imbalance[costs > costs.min() + 1e-9] = np.inf
     i, j = np.unravel_index(imbalance.argmin(), imbalance.shape)
     return int(given[i]), int(taken[j])
@@ -146,10 +166,13 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
     lowest, best = (missing @ cost).sum(), part
     resting = np.zeros(len(part), np.int64)
     weight = 1 / total
+    # Steps grow with what is missing at the start; the search also goes through worse
+    # splits, so the best one is kept aside.
     for step in range(_STEPS + _STEPS_PER_CELL * int(missing.sum())):
         if lowest == 0:
             break
         cells = np.argwhere((split.units == 0) & (cost > 0))
+        # Positives of a label before its negatives: they cost more.
         worst = cells[cost[cells[:, 1]] == cost[cells[:, 1]].max()]
         to, column = worst[rng.randint(len(worst))]
         pair = _choose_exchange(
