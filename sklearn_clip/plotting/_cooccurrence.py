@@ -10,6 +10,7 @@ from sklearn_clip.plotting._axes import (
     require_pyplot,
     short_name,
     single_axes,
+    text_width,
 )
 from sklearn_clip.plotting._inputs import (
     choose_labels,
@@ -237,7 +238,7 @@ class LabelCooccurrenceDisplay:
         side = n_drawn * max(font * 1.4 / 72, 0.32 if n_drawn <= 15 else 0)
         texts = [short_name(name) for name in names[self.labels_]]
         # A character is about 0.6 times as wide as high.
-        beside = max(map(len, texts)) * 0.6 * font / 72
+        beside = max(map(text_width, texts)) * 0.6 * font / 72
         size = max(side, 2) + beside + 1.4, max(side, 2) + beside + 0.3
         self.figure_, self.ax_ = single_axes(pyplot, ax, size)
         colours, norm = self._colours(cells, cmap)

@@ -9,6 +9,7 @@ from sklearn_clip.plotting._axes import (
     GREEN,
     GREY,
     VERMILLION,
+    families,
     place_of,
     require_pyplot,
     short_name,
@@ -20,7 +21,6 @@ from sklearn_clip.plotting._pictures import (
     check_rows,
     column_names,
     draw_picture,
-    families,
     find_featurizer,
     read_pictures,
     write_above,
@@ -271,8 +271,9 @@ class LabelGridDisplay:
         n_cols : int, default=6
             Pictures side by side, at most.
         max_names : int or None, default=8
-            Lines below a picture, at most; a kind of label that has more is cut short
-            with their number. None sets no limit.
+            Lines below a picture, at most, but one for every kind of label it has. Of
+            more labels some are folded into their number: first found ones, then
+            missed ones, false ones where there is no other way. None sets no limit.
         image_size : float, default=1.6
             Width and height of a picture in a new figure, in inches.
 
@@ -314,11 +315,18 @@ class LabelGridDisplay:
         return self
 
     def _count_lines(self, place, max_names):
-        """Lines for each kind of label, so that every kind gets some."""
-        shown = [len(getattr(self, kind)[place]) for kind in _KINDS]
-        while max_names is not None and sum(shown) > max_names and max(shown) > 1:
-            shown[np.argmax(shown)] -= 1
-        return shown
+        """Lines for each kind of label, so that every kind gets some.
+
+        The reader looks for errors: what was found is folded first, what is false last,
+        and only where every other kind is down to one line.
+        """
+        shown = {kind: len(getattr(self, kind)[place]) for kind in _KINDS}
+        # Two lines are a name and the number of the rest.
+        steps = [("found", 2), ("missed", 2), ("found", 1), ("missed", 1), ("false", 1)]
+        for kind, fewest in steps if max_names is not None else []:
+            surplus = max(0, sum(shown.values()) - max_names)
+            shown[kind] -= min(surplus, max(0, shown[kind] - fewest))
+        return list(shown.values())
 
     def _lines(self, place, counts, width):
         """Text and colour of the lines below a picture."""
@@ -353,7 +361,7 @@ class LabelGridDisplay:
         heights = [part for size in below for part in (above, image_size, size)]
         options = {"height_ratios": heights, "hspace": 0, "wspace": gap / column}
         shape = len(heights), n_cols
-        characters = max(8, int(column * 72 / (0.56 * FONT)))
+        characters = max(4, int(column * 72 / (0.56 * FONT)))
         if ax is not None:
             return ax.figure, place_of(ax).subgridspec(*shape, **options), characters
         wide = n_cols * image_size + (n_cols - 1) * gap + 2 * margin
@@ -369,14 +377,15 @@ class LabelGridDisplay:
         """Say what the marks mean."""
         from matplotlib.lines import Line2D
 
+        marks = [f"{mark} {kind}" for kind, (mark, _) in _KINDS.items()]
         place = {"loc": "upper left", "bbox_to_anchor": (0, 1)}
         if ax is not None:
             place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
         (self.figure_ if ax is None else ax).legend(
             [Line2D([], [], linestyle="") for _ in _KINDS],
-            [f"{mark} {kind}" for kind, (mark, _) in _KINDS.items()],
+            marks,
             labelcolor=[colour for _, colour in _KINDS.values()],
-            prop={"family": families(), "size": FONT + 1},
+            prop={"family": families(*marks), "size": FONT + 1},
             handlelength=0,
             handletextpad=0.4,
             columnspacing=1.2,

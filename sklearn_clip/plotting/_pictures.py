@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn_clip._shared import _safe_indexing
 from sklearn_clip.embedding import decode_image, split_rows
 from sklearn_clip.embedding._images import explain_failure
-from sklearn_clip.plotting._axes import GREY, short_name
+from sklearn_clip.plotting._axes import GREY, families, short_name
 
 FONT = 8.5  # points
 LINE = FONT * 1.3 / 72  # inches from one line of text to the next
@@ -190,19 +190,6 @@ def _first_picture(cell, root):
     return small
 
 
-def families():
-    """Fonts of a text: the user's, and one that has the marks.
-
-    Returns
-    -------
-    list of str
-        Names of font families.
-    """
-    from matplotlib import rcParams
-
-    return [*rcParams["font.family"], "DejaVu Sans"]
-
-
 def draw_picture(ax, image, width):
     """Draw a picture in the middle of square axes, or say why there is none.
 
@@ -230,6 +217,7 @@ def draw_picture(ax, image, width):
             va="center",
             fontsize=FONT,
             color=GREY,
+            family=families(words),
             parse_math=False,
         )
         return
@@ -260,7 +248,7 @@ def write_above(ax, title, width):
         textcoords="offset points",
         va="bottom",
         fontsize=FONT - 0.5,
-        color="#333333",
+        family=families(*lines),
         parse_math=False,
     )
 
@@ -290,7 +278,7 @@ def write_below(ax, lines):
             va="top",
             fontsize=FONT,
             color=colour,
-            family=families(),
+            family=families(text),
             parse_math=False,
         )
         for number, (text, colour) in enumerate(lines)

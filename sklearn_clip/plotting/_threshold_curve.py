@@ -8,6 +8,7 @@ from sklearn_clip.plotting._axes import (
     BLUE,
     GREY,
     VERMILLION,
+    families,
     panel_axes,
     require_pyplot,
     short_name,
@@ -361,7 +362,14 @@ class ThresholdCurveDisplay:
         tail = "" if self.support is None else f" ({self.support[label]:,})"
         # A character of 9 points is about 0.08 inches wide.
         head = short_name(name, max(8, int(width / 0.08) - len(tail)))
-        ax.set_title(head + tail, fontsize=9, loc="left", pad=14, parse_math=False)
+        ax.set_title(
+            head + tail,
+            fontsize=9,
+            loc="left",
+            pad=14,
+            family=families(head),
+            parse_math=False,
+        )
 
     def _set_scales(self):
         """Probabilities from 0 to 1; other thresholds as far as they go."""

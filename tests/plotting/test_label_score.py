@@ -197,3 +197,68 @@ def test_scores_in_place_of_predictions_are_refused(make_problem):
     data = make_problem()
     with pytest.raises(ValueError, match="Scores are cut first"):
         LabelScoreDisplay.from_predictions(data.Y, data.P)
+
+
+def written(display):
+    return [name.get_text() for name in display.names_]
+
+
+@pytest.mark.parametrize("n_labels", [30, 100, 400])
+@pytest.mark.parametrize("crowd", ["spread", "same score", "few supports"])
+def test_lowest_point_is_named_before_better_ones(n_labels, crowd, overlaps):
+    rng = np.random.default_rng(n_labels)
+    scores = rng.beta(4, 2, n_labels)
+    support = rng.integers(1, 1000, n_labels)
+    if crowd == "same score":
+        scores[:] = 0.5
+    if crowd == "few supports":
+        support = rng.integers(1, 4, n_labels)
+    scores[n_labels // 2] = scores.min() - 0.05
+    names = [f"a label called {number}" for number in range(n_labels)]
+    display = LabelScoreDisplay(scores, support, label_names=names)
+    display.plot(kind="scatter", n_names=2)
+    assert names[n_labels // 2] in written(display)
+    display.plot(kind="scatter")
+    assert names[n_labels // 2] in written(display)
+    assert overlaps(display.figure_, display.names_) == ([], [])
+
+
+def test_lowest_point_amid_others_gets_a_name_with_a_line_to_it():
+    lowest = 0.0
+    # A cloud of points on all sides but the one below, where the frame of the axes is.
+    support = np.tile(np.arange(100, 300, 5), 5)
+    scores = lowest + np.repeat([0.005, 0.02, 0.035, 0.05, 0.065], 40)
+    scores[100], support[100] = lowest, 200
+    names = [f"a label with quite a long name, {n}" for n in range(200)]
+    display = LabelScoreDisplay(scores, support, label_names=names)
+    display.plot(kind="scatter", n_names=4)
+    assert "a label with qu…name, 100" not in written(display)  # 24 characters
+    assert "a label with qui…me, 100" in written(display)
+    leaders = [text for text in display.ax_.texts if not text.get_text()]
+    assert any(tuple(leader.xy) == (200, lowest) for leader in leaders)
+
+
+def test_points_without_a_score_are_counted():
+    display = LabelScoreDisplay([0.5, np.nan, 0.7, np.nan], [4, 0, 5, 2])
+    display.plot(kind="scatter")
+    title = display.ax_.get_title(loc="left")
+    assert title == "not drawn: 2 labels without a defined score"
+    np.testing.assert_array_equal(display.labels_, [0, 2])
+    display.plot(kind="scatter", labels=[0, 3])
+    title = display.ax_.get_title(loc="left")
+    assert title == "not drawn: 1 label without a defined score"
+    assert display.plot(kind="scatter", labels=[0, 2]).ax_.get_title(loc="left") == ""
+
+
+def test_mean_of_one_label_is_that_of_one_label():
+    (line,) = LabelScoreDisplay([0.5], [4]).plot().ax_.lines
+    assert line.get_label() == "mean of 1 label: 0.500"
+
+
+def test_outline_of_names_has_the_colour_of_the_ground(pyplot):
+    with pyplot.style.context("dark_background"):
+        display = LabelScoreDisplay([0.5, 0.2], [4, 9]).plot(kind="scatter")
+        for name in display.names_:
+            (outline,) = name.get_path_effects()
+            assert outline._gc["foreground"] == display.ax_.get_facecolor()
+            assert name.get_color() == "white"
