@@ -10,18 +10,18 @@ from sklearn_clip.plotting._axes import (
     GREY,
     VERMILLION,
     families,
-    place_of,
     require_pyplot,
     short_name,
 )
 from sklearn_clip.plotting._inputs import check_count, predict_rows, read_targets
 from sklearn_clip.plotting._pictures import (
     FONT,
-    LINE,
+    check_image_size,
     check_rows,
     column_names,
     draw_picture,
     find_featurizer,
+    picture_grid,
     read_pictures,
     write_above,
     write_below,
@@ -292,19 +292,24 @@ class LabelGridDisplay:
         pyplot = require_pyplot(self)
         for what, value in (("n_cols", n_cols), ("max_names", max_names)):
             check_count(value, what)
-        if not image_size > 0:
-            raise ValueError(f"image_size must be above 0. Got {image_size!r}.")
+        check_image_size(image_size)
         n_pictures = len(self.images)
         n_cols = min(n_cols or n_pictures, n_pictures)
         counts = [self._count_lines(place, max_names) for place in range(n_pictures)]
-        self.figure_, grid, width = self._lay_out(
-            pyplot, ax, [sum(shown) for shown in counts], n_cols, image_size
+        self.figure_, grid, width = picture_grid(
+            pyplot,
+            ax,
+            self.titles,
+            n_lines=[max(1, sum(shown)) for shown in counts],
+            gaps=[0.25] * (n_cols - 1),
+            image_size=image_size,
+            top=0.35 if n_cols > 1 else 0.75,
         )
         self.axes_ = np.empty(n_pictures, dtype=object)
         self.texts_ = []
         for place, image in enumerate(self.images):
             row, column = divmod(place, n_cols)
-            panel = self.figure_.add_subplot(grid[3 * row + 1, column])
+            panel = self.figure_.add_subplot(grid[3 * row + 1, 2 * column])
             draw_picture(panel, image, width)
             if self.titles is not None:
                 write_above(panel, self.titles[place], width)
@@ -337,41 +342,6 @@ class LabelGridDisplay:
                 texts[shown - 1 :] = [f"… {len(texts) - shown + 1} more"]
             lines += [(f"{mark} {text}", colour) for text in texts]
         return lines or [("(no label)", GREY)]
-
-    def _lay_out(self, pyplot, ax, n_lines, n_cols, image_size):
-        """Make a grid: title, picture and names by turns.
-
-        Returns the figure, the grid, and how many characters a line has room for.
-        """
-        gap, margin, top = 0.25, 0.15, 0.35 if n_cols > 1 else 0.75  # inches
-        n_title = max(title.count("\n") + 1 for title in self.titles or [""])
-        above = LINE * n_title + 0.08
-        below = [
-            LINE * max(1, *n_lines[start : start + n_cols]) + 0.2
-            for start in range(0, len(n_lines), n_cols)
-        ]
-        if ax is not None:
-            frame = ax.get_window_extent()
-            wide, high = frame.width / ax.figure.dpi, frame.height / ax.figure.dpi
-            column = (wide - (n_cols - 1) * gap) / n_cols
-            room = (high - sum(below)) / len(below) - above
-            image_size = float(np.clip(room, 0.3, max(0.3, column)))
-        else:
-            column = image_size
-        heights = [part for size in below for part in (above, image_size, size)]
-        options = {"height_ratios": heights, "hspace": 0, "wspace": gap / column}
-        shape = len(heights), n_cols
-        characters = max(4, int(column * 72 / (0.56 * FONT)))
-        if ax is not None:
-            return ax.figure, place_of(ax).subgridspec(*shape, **options), characters
-        wide = n_cols * image_size + (n_cols - 1) * gap + 2 * margin
-        high = sum(heights) + top
-        figure = pyplot.figure(figsize=(wide, high))
-        sides = {"left": margin / wide, "right": 1 - margin / wide}
-        grid = figure.add_gridspec(
-            *shape, **options, **sides, bottom=0, top=1 - top / high
-        )
-        return figure, grid, characters
 
     def _explain(self, ax, n_cols):
         """Say what the marks mean."""
