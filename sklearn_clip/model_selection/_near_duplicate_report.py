@@ -35,8 +35,8 @@ class NearDuplicateReport:
         embedding, and where there is no other one.
     pairs : ndarray of shape (n_pairs, 2), dtype=int64
         The doubtful pairs, positions of rows: those closest to the threshold, half of
-        them above and half below, no row twice on one side while there are others. The
-        most alike come first.
+        them above and half below where both sides have so many, no row twice on one
+        side while there are others. The most alike come first.
     cosines : ndarray of shape (n_pairs,), dtype=float32
         Their cosines.
     together : ndarray of shape (n_pairs,), dtype=bool

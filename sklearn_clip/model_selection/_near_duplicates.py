@@ -150,7 +150,7 @@ def near_duplicate_groups(
         levels = np.unique(levels[levels > 0])
         chains = [Components(n, max(level - _ROUNDING, 1e-9)) for level in levels]
         nearest = NearestCosines(n)
-        above, below = (ClosestPairs(limit, side, n_pairs // 2) for side in (1, 0))
+        above, below = (ClosestPairs(limit, side, n_pairs) for side in (1, 0))
         collectors += [nearest, above, below, *chains]
     walk_pairs(units, collectors)
     found = components.groups()
@@ -164,6 +164,7 @@ def near_duplicate_groups(
     return groups, _make_report(
         threshold,
         linkage,
+        n_pairs,
         groups,
         embeddings,
         present,
@@ -206,11 +207,15 @@ def _split_by_average(units, groups, limit):
 
 
 def _make_report(
-    threshold, linkage, groups, embeddings, present, nearest, sides, others
+    threshold, linkage, n_pairs, groups, embeddings, present, nearest, sides, others
 ):
     """Put together what has been seen of the pairs; `present` holds the rows seen."""
     (upper, high), (lower, low) = (side.choose() for side in sides)
     levels, chains = others
+    # Half and half, but a side that has too few leaves its places to the other.
+    n_low = min(len(low), max(n_pairs // 2, n_pairs - len(high)))
+    upper, high = upper[: n_pairs - n_low], high[: n_pairs - n_low]
+    lower, low = lower[:n_low], low[:n_low]
     pairs, cosines = np.concatenate([upper, lower]), np.concatenate([high, low])
     order = np.argsort(-cosines, kind="stable")
     pairs, cosines = present[pairs[order]], np.minimum(cosines[order], 1.0)

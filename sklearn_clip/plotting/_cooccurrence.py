@@ -13,6 +13,7 @@ from sklearn_clip.plotting._axes import (
     text_width,
 )
 from sklearn_clip.plotting._inputs import (
+    check_choice,
     choose_labels,
     learnt,
     name_array,
@@ -167,15 +168,8 @@ class LabelCooccurrenceDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        if measure not in _MEASURES:
-            raise ValueError(
-                f"measure must be one of {', '.join(map(repr, _MEASURES))}. "
-                f"Got {measure!r}."
-            )
-        if order not in _ORDERS:
-            raise ValueError(
-                f"order must be one of {', '.join(map(repr, _ORDERS))}. Got {order!r}."
-            )
+        check_choice(measure, "measure", _MEASURES)
+        check_choice(order, "order", _ORDERS)
         entries, names = read_targets(y, label_names)
         counts = count_pairs(entries)
         support = np.diag(counts[0])

@@ -23,6 +23,7 @@ from sklearn_clip.plotting._axes import (
     single_axes,
 )
 from sklearn_clip.plotting._inputs import (
+    check_choice,
     check_count,
     choose_labels,
     name_array,
@@ -138,7 +139,7 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        _check_choice(metric, "metric", _METRICS)
+        check_choice(metric, "metric", _METRICS)
         entries, names = read_targets(y, label_names, estimator=estimator)
         n_labels = len(names)
         if metric == "ap":
@@ -184,7 +185,7 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        _check_choice(metric, "metric", _METRICS)
+        check_choice(metric, "metric", _METRICS)
         entries, names = read_targets(y_true, label_names, tables=[y_pred])
         name, function = _METRICS[metric]
         options = {} if metric == "ap" else {"average": None}
@@ -241,8 +242,8 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
-        _check_choice(kind, "kind", _KINDS)
-        _check_choice(sort_by, "sort_by", _ORDERS)
+        check_choice(kind, "kind", _KINDS)
+        check_choice(sort_by, "sort_by", _ORDERS)
         check_count(max_labels, "max_labels")
         check_count(n_names, "n_names")
         scores = np.asarray(self.scores, dtype=np.float64)
@@ -378,11 +379,4 @@ def _write_values(ax, places, values):
             va="center_baseline",
             fontsize=_FONT - 1.5,
             color="white" if inside else GREY,
-        )
-
-
-def _check_choice(value, what, choices):
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(
-            f"{what} must be one of {', '.join(map(repr, choices))}. Got {value!r}."
         )

@@ -109,7 +109,8 @@ class NearDuplicateDisplay:
         linkage : {"single", "average"}, default="single"
             How pairs become groups.
         n_pairs : int, default=12
-            Pairs at most, half of them above the threshold, at least 2.
+            Pairs at most, at least 2: half of them above the threshold, where there are
+            so many on both sides.
         image, text : str or None, default="auto"
             Names of the columns of images and of the texts above them. ``"auto"`` is
             ``"image"`` and ``"text"``, where there is such a column.

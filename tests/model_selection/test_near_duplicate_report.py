@@ -167,3 +167,22 @@ def test_rows_that_are_opposed_give_no_threshold_below_zero():
     nearest = np.random.default_rng(0).uniform(-0.9, -0.5, 200).astype(np.float32)
     threshold, reason = suggest_threshold(nearest)
     assert (threshold, reason) == (None, "no gap, and the nearest rows are not alike")
+
+
+@pytest.mark.parametrize(
+    "threshold, n_pairs, n_above",
+    [(0.9, 9, 5), (0.9, 2, 1), (0.9999, 8, 0), (0.001, 8, 4), (1e-9, 9, 5)],
+)
+def test_side_with_too_few_pairs_leaves_its_places_to_the_other(
+    threshold, n_pairs, n_above, rows
+):
+    _, report = near_duplicate_groups(rows, threshold, report=True, n_pairs=n_pairs)
+    assert len(report.pairs) == n_pairs
+    assert (report.cosines >= threshold - 1e-6).sum() == n_above
+
+
+def test_pairs_above_alone_fill_the_report():
+    X = 5 + np.random.default_rng(0).random((20, 3))
+    _, report = near_duplicate_groups(X, 0.5, report=True, n_pairs=7)
+    assert len(report.pairs) == 7
+    assert (report.cosines >= 0.5).all()

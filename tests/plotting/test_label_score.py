@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, f1_score, recall_score
 
 from sklearn_clip.metrics import masked_f1_score
 from sklearn_clip.plotting import LabelScoreDisplay
+from sklearn_clip.plotting._axes import name_points
 
 
 def tick_names(axis):
@@ -223,19 +224,34 @@ def test_lowest_point_is_named_before_better_ones(n_labels, crowd, overlaps):
     assert overlaps(display.figure_, display.names_) == ([], [])
 
 
-def test_lowest_point_amid_others_gets_a_name_with_a_line_to_it():
-    lowest = 0.0
+def test_lowest_point_amid_others_is_named():
     # A cloud of points on all sides but the one below, where the frame of the axes is.
     support = np.tile(np.arange(100, 300, 5), 5)
-    scores = lowest + np.repeat([0.005, 0.02, 0.035, 0.05, 0.065], 40)
-    scores[100], support[100] = lowest, 200
+    scores = np.repeat([0.005, 0.02, 0.035, 0.05, 0.065], 40)
+    scores[100], support[100] = 0.0, 200
     names = [f"a label with quite a long name, {n}" for n in range(200)]
     display = LabelScoreDisplay(scores, support, label_names=names)
     display.plot(kind="scatter", n_names=4)
-    assert "a label with qu…name, 100" not in written(display)  # 24 characters
     assert "a label with qui…me, 100" in written(display)
-    leaders = [text for text in display.ax_.texts if not text.get_text()]
-    assert any(tuple(leader.xy) == (200, lowest) for leader in leaders)
+
+
+def test_point_with_others_on_all_sides_gets_a_name_with_a_line_to_it(pyplot, overlaps):
+    figure, ax = pyplot.subplots(figsize=(6, 6))
+    grid = np.linspace(0.4, 0.6, 9)
+    points = np.array([(x, y) for x in grid for y in grid])
+    middle = len(points) // 2
+    ax.scatter(*points.T)
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    texts = [f"a rather long name {n}" for n in range(len(points))]
+    assert name_points(ax, points, texts, [middle], 1) == []
+    (name,) = name_points(ax, points, texts, [middle], 1, n_sure=1)
+    assert name.get_text() == texts[middle]
+    box = name.get_window_extent()
+    assert not box.count_contains(ax.transData.transform(points))
+    assert ax.get_window_extent().contains(box.x0, box.y0)
+    (leader,) = [text for text in ax.texts if text is not name]
+    assert tuple(leader.xy) == tuple(points[middle])
+    assert leader.xyann == name.xyann
 
 
 def test_points_without_a_score_are_counted():
