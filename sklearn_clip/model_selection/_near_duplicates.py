@@ -129,15 +129,16 @@ def near_duplicate_groups(
     >>> near_duplicate_groups([[1, 0], [0, 1], [2, 0.1], [0, 0], [0, 0]]).tolist()
     [0, 1, 0, 2, 3]
 
-    Three directions in a chain, 20 degrees from one to the next:
+    Three directions in a chain, about 20 degrees from one to the next:
 
-    >>> X = [[0.94, -0.34], [1, 0], [0.94, 0.34]]
+    >>> X = [[0.94, -0.34], [1, 0], [0.93, 0.37]]
     >>> near_duplicate_groups(X, 0.9).tolist()
     [0, 0, 0]
     >>> near_duplicate_groups(X, 0.9, linkage="average").tolist()
     [0, 0, 1]
     >>> groups, report = near_duplicate_groups(X, 0.9, report=True)
-    >>> print(report)
+    >>> report.pairs.tolist(), report.together.tolist()
+    ([[0, 1], [1, 2], [0, 2]], [True, True, True])
     """
     _check_options(threshold, linkage, report, n_pairs)
     units, present, n_samples = _unit_rows(embeddings)
