@@ -22,7 +22,9 @@ _ROWS = 30
 class NearDuplicateReport:
     """What :func:`near_duplicate_groups` has seen; ``print`` shows it.
 
-    Attributes
+    All parameters are stored as attributes.
+
+    Parameters
     ----------
     threshold : float
         Lowest cosine of near copies.
