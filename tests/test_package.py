@@ -38,7 +38,7 @@ ALLOWED = {
     "losses": set(),
     "metrics": set(),
     "model_selection": set(),
-    "plotting": {"embedding", "metrics"},
+    "plotting": {"embedding", "metrics", "model_selection"},
     "thresholds": {"metrics", "model_selection"},
     "zero_shot": {"_featurizer", "embedding", "fusion", "metrics"},
 }

@@ -5,6 +5,7 @@ from sklearn_clip._lazy import lazy_names
 _HOMES = {
     "MultiLabelStratifiedGroupKFold": "_splitters",
     "MultiLabelStratifiedKFold": "_splitters",
+    "NearDuplicateReport": "_near_duplicate_report",
     "multilabel_train_test_split": "_train_test",
     "near_duplicate_groups": "_near_duplicates",
 }

@@ -1,20 +1,39 @@
 """Groups of near copies, found in the embeddings."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
-# Rows compared at once, and pairs that are kept until they are merged.
+from sklearn_clip.model_selection._average_linkage import average_linkage
+from sklearn_clip.model_selection._near_duplicate_report import (
+    NearDuplicateReport,
+    suggest_threshold,
+)
+from sklearn_clip.model_selection._pair_collectors import (
+    ClosestPairs,
+    Components,
+    NearestCosines,
+    walk_pairs,
+)
+
+_LINKAGES = ("single", "average")
+# Rows brought to length 1 at once.
 _BLOCK = 2048
-_MAX_PAIRS = 1_000_000
 # What float32 products of unit vectors may lack.
 _ROUNDING = 1e-6
+# The report's other thresholds, as parts of the distance of the threshold from 1.
+_LEVELS = np.array([4, 2, 1, 0.5, 0.25])
 
 
 def _unit_rows(embeddings):
-    """Rows of length 1 in float32; zero rows stay zero."""
+    """Rows of length 1 in float32, without those of zeros or NaN; places; all rows."""
+    if sparse.issparse(embeddings):
+        raise TypeError(
+            "embeddings must be dense. Got a sparse matrix of shape "
+            f"{embeddings.shape}. Reduce it first, by TruncatedSVD for one, or give "
+            "embeddings.toarray() if that has room in memory."
+        )
     values = np.asarray(embeddings)
     if values.ndim != 2 or values.dtype.kind not in "biuf":
         raise ValueError(
@@ -24,60 +43,72 @@ def _unit_rows(embeddings):
     units = np.empty(values.shape, np.float32)
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK].astype(np.float64)
+        block[np.isnan(block).all(axis=1)] = 0  # what on_error="nan" leaves
         if not np.isfinite(block).all():
             row, column = np.argwhere(~np.isfinite(block))[0]
             raise ValueError(
                 f"embeddings must be finite. Got {block[row, column]} "
                 f"(row {start + row}, column {column}). Give rows without an embedding "
-                "zeros: they are alone."
+                "zeros, or NaN throughout: they are alone."
             )
         largest = np.abs(block).max(axis=1, initial=0.0, keepdims=True)
         block /= np.where(largest == 0, 1.0, largest)
         norm = np.sqrt((block**2).sum(axis=1, keepdims=True))
         units[start : start + _BLOCK] = block / np.where(norm == 0, 1.0, norm)
-    return units
+    present = np.flatnonzero(units.any(axis=1))
+    if len(present) < len(units):
+        units = units[present]
+    return units, present, len(values)
 
 
-def _merge(group_of, pairs):
-    """Join the groups of each pair."""
-    first, second = np.concatenate(pairs, axis=1)
-    n = len(group_of)
-    graph = sparse.coo_array((np.ones(len(first), bool), (first, second)), shape=(n, n))
-    _, component = connected_components(graph, directed=False)
-    return component[group_of]
-
-
-def near_duplicate_groups(embeddings, threshold=0.95):
+def near_duplicate_groups(
+    embeddings, threshold=0.95, *, linkage="single", report=False, n_pairs=20
+):
     """Group rows that are near copies of one another.
 
-    Two rows are near copies if the cosine of their embeddings is at least `threshold`,
-    and rows joined by a chain of near copies are one group. Given to
-    :class:`MultiLabelStratifiedGroupKFold`, the groups keep a row from being tested on
-    a model that has learnt its copy.
+    Two rows are near copies if the cosine of their embeddings is at least `threshold`.
+    Given to :class:`MultiLabelStratifiedGroupKFold`, the groups keep a row from being
+    tested on a model that has learnt its copy.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_samples, n_features)
-        One embedding per row, of any length.
+        One embedding per row, of any length. A row of zeros or of NaN alone, a missing
+        item, is a near copy of nothing.
     threshold : float, default=0.95
         Lowest cosine of near copies, in (0, 1]. The value that suits depends on the
-        model: look at some pairs. Too low, chains join what is merely alike into one
-        large group.
+        model: ask for a report.
+    linkage : {"single", "average"}, default="single"
+        ``"single"`` joins rows by chains: no near copy of a row is outside its group,
+        but too low a threshold joins what is merely alike into one large group.
+        ``"average"`` joins two groups while the mean cosine over the pairs between them
+        is at least `threshold`: it does not chain, but may put near copies at the rims
+        of two groups apart, which then can be learnt and tested.
+    report : bool, default=False
+        Whether to return a report as well.
+    n_pairs : int, default=20
+        Pairs around the threshold in the report, at least 2.
 
     Returns
     -------
     groups : ndarray of shape (n_samples,), dtype=int64
-        Group of every row, numbered by first appearance. A zero row is alone.
+        Group of every row, numbered by first appearance.
+    report : NearDuplicateReport
+        If `report`: sizes, doubtful pairs, what other thresholds would join, and a
+        suggestion for the threshold, with how it was found.
 
     Raises
     ------
     ValueError
-        If `embeddings` is not a 2-dimensional array of finite numbers, or `threshold`
-        is out of range.
+        If `embeddings` is not a 2-dimensional array of numbers, or holds an infinite
+        one or NaN beside numbers, or another value is out of range.
+    TypeError
+        If `embeddings` is sparse.
 
     See Also
     --------
     MultiLabelStratifiedGroupKFold : Folds that keep groups together.
+    sklearn_clip.plotting.NearDuplicateDisplay : The doubtful pairs as pictures.
 
     Notes
     -----
@@ -85,33 +116,132 @@ def near_duplicate_groups(embeddings, threshold=0.95):
     with the square of `n_samples`, the memory with `n_samples` alone, however many near
     copies there are. A cosine within 1e-6 of the threshold counts as reached.
 
+    Average linkage is done within the groups of single linkage. That is exact: a mean
+    over pairs reaches the threshold only if one of them does, so two clusters without a
+    near pair are never joined. Within a group clusters are held as their means, whose
+    product is the average cosine, so that the memory stays that of the rows. A single
+    group of m rows takes about m products of all its rows with one: seconds for some
+    thousand, an hour for a hundred thousand.
+
     Examples
     --------
     >>> from sklearn_clip.model_selection import near_duplicate_groups
     >>> near_duplicate_groups([[1, 0], [0, 1], [2, 0.1], [0, 0], [0, 0]]).tolist()
     [0, 1, 0, 2, 3]
+
+    Three directions in a chain, about 20 degrees from one to the next:
+
+    >>> X = [[0.94, -0.34], [1, 0], [0.93, 0.37]]
+    >>> near_duplicate_groups(X, 0.9).tolist()
+    [0, 0, 0]
+    >>> near_duplicate_groups(X, 0.9, linkage="average").tolist()
+    [0, 0, 1]
+    >>> groups, report = near_duplicate_groups(X, 0.9, report=True)
+    >>> report.pairs.tolist(), report.together.tolist()
+    ([[0, 1], [1, 2], [0, 2]], [True, True, True])
     """
+    _check_options(threshold, linkage, report, n_pairs)
+    units, present, n_samples = _unit_rows(embeddings)
+    n = len(units)
+    limit = max(threshold - _ROUNDING, 1e-9)
+    components = Components(n, limit)
+    collectors = [components]
+    if report:
+        levels = 1 - (1 - threshold) * _LEVELS
+        levels = np.unique(levels[levels > 0])
+        chains = [Components(n, max(level - _ROUNDING, 1e-9)) for level in levels]
+        nearest = NearestCosines(n)
+        above, below = (ClosestPairs(limit, side, n_pairs) for side in (1, 0))
+        collectors += [nearest, above, below, *chains]
+    walk_pairs(units, collectors)
+    found = components.groups()
+    if linkage == "average":
+        found = _split_by_average(units, found, limit)
+    groups = np.arange(n_samples) + n  # those of missing items, alone
+    groups[present] = found
+    groups = _by_appearance(groups)
+    if not report:
+        return groups
+    return groups, _make_report(
+        threshold,
+        linkage,
+        n_pairs,
+        groups,
+        embeddings,
+        present,
+        nearest,
+        (above, below),
+        (levels, chains),
+    )
+
+
+def _check_options(threshold, linkage, report, n_pairs):
+    """Check everything but the embeddings."""
     good = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if not good or not 0 < threshold <= 1:
         raise ValueError(f"threshold must be in (0, 1]. Got {threshold!r}.")
-    units = _unit_rows(embeddings)
-    n = len(units)
-    group_of = np.arange(n)
-    limit = np.float32(max(threshold - _ROUNDING, 1e-9))  # zero rows reach none
-    pairs, n_pairs = [], 0
-    for i in range(0, n, _BLOCK):
-        for j in range(i, n, _BLOCK):
-            near = units[i : i + _BLOCK] @ units[j : j + _BLOCK].T >= limit
-            if not near.any():
-                continue
-            left, right = group_of[i : i + _BLOCK], group_of[j : j + _BLOCK]
-            near &= left[:, None] != right  # pairs that join groups not joined yet
-            first, second = np.nonzero(near)
-            pairs.append(np.stack([left[first], right[second]]))
-            n_pairs += len(first)
-            if n_pairs > _MAX_PAIRS:
-                group_of, pairs, n_pairs = _merge(group_of, pairs), [], 0
-    if pairs:
-        group_of = _merge(group_of, pairs)
-    _, first_row, group_of = np.unique(group_of, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first_row))[group_of].astype(np.int64)
+    if not isinstance(linkage, str) or linkage not in _LINKAGES:
+        raise ValueError(f"linkage must be 'single' or 'average'. Got {linkage!r}.")
+    if not isinstance(report, bool | np.bool_):
+        raise TypeError(f"report must be True or False. Got {report!r}.")
+    good = isinstance(n_pairs, Integral) and not isinstance(n_pairs, bool)
+    if not good or n_pairs < 2:
+        raise ValueError(f"n_pairs must be an integer of at least 2. Got {n_pairs!r}.")
+
+
+def _by_appearance(groups):
+    """Renumber groups by first appearance."""
+    _, first_row, groups = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first_row))[groups].astype(np.int64)
+
+
+def _split_by_average(units, groups, limit):
+    """Cluster each group of single linkage by average linkage."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    found = np.empty(len(groups), np.int64)
+    for rows in np.split(order, starts[1:]):
+        # One pair is its own mean.
+        few = len(rows) <= 2
+        found[rows] = rows[0] if few else rows[average_linkage(units[rows], limit)]
+    return found
+
+
+def _make_report(
+    threshold, linkage, n_pairs, groups, embeddings, present, nearest, sides, others
+):
+    """Put together what has been seen of the pairs; `present` holds the rows seen."""
+    (upper, high), (lower, low) = (side.choose() for side in sides)
+    levels, chains = others
+    # Half and half, but a side that has too few leaves its places to the other.
+    n_low = min(len(low), max(n_pairs // 2, n_pairs - len(high)))
+    upper, high = upper[: n_pairs - n_low], high[: n_pairs - n_low]
+    lower, low = lower[:n_low], low[:n_low]
+    pairs, cosines = np.concatenate([upper, lower]), np.concatenate([high, low])
+    order = np.argsort(-cosines, kind="stable")
+    pairs, cosines = present[pairs[order]], np.minimum(cosines[order], 1.0)
+    index = getattr(embeddings, "index", None)
+    if index is not None and not callable(index):  # lists have a method of that name
+        index = np.asarray(index, dtype=object)[pairs]
+    else:
+        index = None
+    closest = np.full(len(groups), np.nan, np.float32)
+    seen = nearest.cosines > -2
+    closest[present[seen]] = np.minimum(nearest.cosines[seen], 1.0)
+    suggestion, reason = suggest_threshold(closest[~np.isnan(closest)])
+    sizes = [np.bincount(chain.groups()) for chain in chains]
+    return NearDuplicateReport(
+        threshold=float(threshold),
+        linkage=linkage,
+        sizes=np.bincount(groups),
+        nearest=closest,
+        pairs=pairs,
+        cosines=cosines,
+        together=groups[pairs[:, 0]] == groups[pairs[:, 1]],
+        index=index,
+        levels=levels,
+        joined=np.array([size[size > 1].sum() for size in sizes], np.int64),
+        largest=np.array([size.max(initial=0) for size in sizes], np.int64),
+        suggested_threshold=suggestion,
+        reason=reason,
+    )

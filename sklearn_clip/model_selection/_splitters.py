@@ -15,7 +15,7 @@ from sklearn_clip._shared import (
     shown,
     warn_user,
 )
-from sklearn_clip.model_selection._dealing import deal
+from sklearn_clip.model_selection._iterative_stratification import stratify
 from sklearn_clip.model_selection._targets import read_targets
 
 
@@ -277,7 +277,7 @@ class MultiLabelStratifiedKFold(_MultiLabelKFold):
         capacity = np.full(self.n_splits, n_rows // self.n_splits)
         capacity[: n_rows % self.n_splits] += 1
         _warn_of_few(columns, self.n_splits, names, "positives")
-        return deal(
+        return stratify(
             columns,
             np.ones(n_rows),
             np.full(self.n_splits, 1 / self.n_splits),
@@ -342,7 +342,7 @@ class MultiLabelStratifiedGroupKFold(_MultiLabelKFold):
         self._check_enough(n_groups, "groups")
         columns = columns.by_group(group_of, n_groups)
         _warn_of_few(columns, self.n_splits, names, "groups with a positive")
-        fold_of_group = deal(
+        fold_of_group = stratify(
             columns,
             np.bincount(group_of),
             np.full(self.n_splits, 1 / self.n_splits),

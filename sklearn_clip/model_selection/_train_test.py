@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state, indexable
 
 from sklearn_clip._shared import _safe_indexing
-from sklearn_clip.model_selection._dealing import deal
+from sklearn_clip.model_selection._iterative_stratification import stratify
 from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.model_selection._targets import read_targets
 
@@ -115,14 +115,16 @@ def multilabel_train_test_split(
     rng = check_random_state(random_state)
     capacity = np.array([n_rows - n_test, n_test])
     if groups is None:
-        part = deal(columns, np.ones(n_rows), capacity / n_rows, rng, capacity=capacity)
+        part = stratify(
+            columns, np.ones(n_rows), capacity / n_rows, rng, capacity=capacity
+        )
     else:
         group_of, n_groups = group_numbers(groups, n_rows)
         if n_groups < 2:
             raise ValueError("groups must name at least two groups. Got one.")
         columns = columns.by_group(group_of, n_groups)
         sizes = np.bincount(group_of)
-        part = deal(columns, sizes, capacity / n_rows, rng)[group_of]
+        part = stratify(columns, sizes, capacity / n_rows, rng)[group_of]
     train, test = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
     return [
         _safe_indexing(array, rows) for array in (*arrays, y) for rows in (train, test)

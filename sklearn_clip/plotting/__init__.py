@@ -7,6 +7,7 @@ draws again. matplotlib is imported when the first one is made.
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
 from sklearn_clip.plotting._label_grid import LabelGridDisplay
 from sklearn_clip.plotting._label_score import LabelScoreDisplay
+from sklearn_clip.plotting._near_duplicates import NearDuplicateDisplay
 from sklearn_clip.plotting._precision_recall import MultiLabelPrecisionRecallDisplay
 from sklearn_clip.plotting._threshold_curve import ThresholdCurveDisplay
 
@@ -15,5 +16,6 @@ __all__ = [
     "LabelGridDisplay",
     "LabelScoreDisplay",
     "MultiLabelPrecisionRecallDisplay",
+    "NearDuplicateDisplay",
     "ThresholdCurveDisplay",
 ]

@@ -1,5 +1,8 @@
 """What the displays draw on: matplotlib when it is needed, axes, colours, names."""
 
+import unicodedata
+from functools import lru_cache
+
 import numpy as np
 
 from sklearn_clip._shared import import_optional
@@ -9,7 +12,19 @@ from sklearn_clip._shared import import_optional
 # .. [1] M. Okabe, K. Ito, "Color universal design", 2008.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 COLOURS = (BLUE, VERMILLION, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-GREY = "#777777"
+GREY = "#777777"  # can be read on white and on black
+# Lines behind what is drawn: faint on any ground.
+GRID = {"color": GREY, "alpha": 0.25, "linewidth": 0.6}
+# Where a name may stand beside its point: offsets in points, and the side it hangs on.
+_BESIDE = [(5, 0, "left"), (-5, 0, "right"), (0, 9, "center"), (0, -9, "center")]
+_BESIDE += [(4, 8, "left"), (-4, 8, "right"), (4, -8, "left"), (-4, -8, "right")]
+# Farther off, with a line that leads to the point.
+_FAR = [
+    (12 * side, 11 * step * up, hang)
+    for step in range(2, 13)
+    for up in (1, -1)
+    for side, hang in ((1, "left"), (-1, "right"))
+]
 
 
 def require_pyplot(display):
@@ -142,6 +157,35 @@ def place_of(ax):
     return place
 
 
+def text_width(text):
+    """Measure a text in characters of the Latin alphabet.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    int
+        Its width: a Chinese, Japanese or Korean character is as wide as two, a
+        combining mark takes no room.
+    """
+    return sum(map(_character_width, text))
+
+
+def _character_width(character):
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _characters_in(text, width):
+    """Count the leading characters that have room in a width."""
+    room = np.cumsum([_character_width(character) for character in text])
+    return int(np.searchsorted(room, width, side="right"))
+
+
 def short_name(name, width=28):
     """Shorten the name of a label in its middle.
 
@@ -150,7 +194,7 @@ def short_name(name, width=28):
     name : object
         The name.
     width : int, default=28
-        Characters to keep, at most.
+        Width to keep, at most, in characters of the Latin alphabet.
 
     Returns
     -------
@@ -158,12 +202,77 @@ def short_name(name, width=28):
         The name on one line.
     """
     text = " ".join(str(name).split())
-    if len(text) <= width:
+    if text_width(text) <= width:
         return text
     # Names of one family often differ at the end only.
     tail = (width - 1) // 3
-    head, end = text[: width - 1 - tail], text[len(text) - tail :]
+    head = text[: _characters_in(text, width - 1 - tail)]
+    end = text[len(text) - _characters_in(text[::-1], tail) :]
     return f"{head.rstrip()}…{end.lstrip()}"
+
+
+def families(*texts):
+    """Fonts that have the characters of some texts between them.
+
+    Parameters
+    ----------
+    *texts : str
+        The texts.
+
+    Returns
+    -------
+    list of str
+        Names of font families: the user's, DejaVu Sans, which comes with matplotlib,
+        and as many installed ones as it takes; characters that none has are left.
+    """
+    from matplotlib import rcParams
+
+    chosen = [*rcParams["font.family"], "DejaVu Sans"]
+    characters = {c for text in texts for c in text if ord(c) > 127 and c.isprintable()}
+    return chosen + _fallback_families(tuple(chosen), frozenset(characters))
+
+
+@lru_cache(maxsize=256)
+def _fallback_families(chosen, characters):
+    """Installed fonts that have the characters which the chosen ones lack."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+
+    lacking = characters
+    for family in chosen:
+        # A list, for a single str is read as a pattern of fontconfig.
+        path = findfont(FontProperties(family=[family]))
+        lacking = lacking - _glyphs(path, lacking)
+    if not lacking:
+        return []
+    # Plain faces alone: a bold or slanted one would stand out among the other names.
+    # matplotlib's "Last Resort" has every character, as an empty box.
+    covered = {
+        font.name: _glyphs(font.fname, lacking)
+        for font in sorted(fontManager.ttflist, key=lambda f: (f.name, f.fname))
+        if (font.style, font.weight) == ("normal", 400)
+        and not font.name.startswith("Last Resort")
+    }
+    found = []
+    while covered:  # the one that has most of what is left
+        family = max(covered, key=lambda name: len(covered[name] & lacking))
+        if not covered[family] & lacking:
+            break
+        found.append(family)
+        lacking = lacking - covered.pop(family)
+    return found
+
+
+def _glyphs(path, characters):
+    """Those of some characters that a font has."""
+    from matplotlib.ft2font import FT2Font
+
+    if not characters:
+        return frozenset()
+    try:
+        font = FT2Font(path)
+    except (OSError, RuntimeError):  # listed, but gone or of an unknown kind
+        return frozenset()
+    return frozenset(c for c in characters if font.get_char_index(ord(c)))
 
 
 def name_ticks(axis, places, names, **text):
@@ -180,7 +289,8 @@ def name_ticks(axis, places, names, **text):
     **text
         Properties of the texts.
     """
-    axis.set_ticks(places, labels=[short_name(name) for name in names], **text)
+    names = [short_name(name) for name in names]
+    axis.set_ticks(places, labels=names, family=families(*names), **text)
     for label in axis.get_ticklabels():
         label.set_parse_math(False)
 
@@ -208,7 +318,7 @@ def count_scale(axis, counts):
     axis.set_minor_formatter(NullFormatter())
 
 
-def name_points(ax, points, texts, order, n_names):
+def name_points(ax, points, texts, order, n_names, *, n_sure=0):
     """Write names beside points where they cover neither points nor other names.
 
     Parameters
@@ -223,39 +333,77 @@ def name_points(ax, points, texts, order, n_names):
         Points, those to be named first at first.
     n_names : int or None
         Names at most.
+    n_sure : int, default=0
+        Names of the first points of `order` that also look for room farther off, with
+        a line that leads to the point.
 
     Returns
     -------
     list of matplotlib Text
         The names that found room.
     """
-    from matplotlib.patheffects import withStroke
-
     ax.figure.canvas.draw()  # lays the figure out, so that extents are known
     frame = ax.get_window_extent()
     dots = ax.transData.transform(points)
     taken, written = [], []
-    for point in order:
+    for turn, point in enumerate(order):
         if n_names is not None and len(written) >= n_names:
             break
-        for offset, side in ((5, "left"), (-5, "right")):
-            name = ax.annotate(
-                texts[point],
-                points[point],
-                xytext=(offset, 0),
-                textcoords="offset points",
-                ha=side,
-                va="center_baseline",
-                fontsize=8,
-                parse_math=False,
-                path_effects=[withStroke(linewidth=2, foreground="white")],
+        name = _write_name(ax, texts[point], points[point])
+        for place in _BESIDE + (_FAR if turn < n_sure else []):
+            box = _put(name, place)
+            inside = (
+                frame.x0 <= box.x0
+                and box.x1 <= frame.x1
+                and frame.y0 <= box.y0
+                and box.y1 <= frame.y1
             )
-            box = name.get_window_extent()
-            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1
-            free = not box.count_overlaps(taken) and not box.count_contains(dots)
-            if inside and free:
+            if (
+                inside
+                and not box.count_overlaps(taken)
+                and not box.count_contains(dots)
+            ):
                 taken.append(box)
                 written.append(name)
+                if place in _FAR:
+                    _lead(ax, points[point], place[:2])
                 break
+        else:
             name.remove()
     return written
+
+
+def _write_name(ax, text, point):
+    """Write a name at a point, outlined in the colour of the ground."""
+    from matplotlib.patheffects import withStroke
+
+    return ax.annotate(
+        text,
+        point,
+        xytext=(0, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        family=families(text),
+        parse_math=False,
+        path_effects=[withStroke(linewidth=2, foreground=ax.get_facecolor())],
+    )
+
+
+def _put(name, place):
+    """Move a name to a place beside its point; return the box that it fills."""
+    x, y, hang = place
+    name.set(position=(x, y), ha=hang)
+    return name.get_window_extent()
+
+
+def _lead(ax, point, offset):
+    """Draw a line from a name that stands farther off to its point."""
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6}
+    ax.annotate(
+        "",
+        point,
+        xytext=offset,
+        textcoords="offset points",
+        arrowprops={**line, "shrinkA": 0, "shrinkB": 2},
+    )

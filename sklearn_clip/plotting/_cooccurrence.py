@@ -10,8 +10,10 @@ from sklearn_clip.plotting._axes import (
     require_pyplot,
     short_name,
     single_axes,
+    text_width,
 )
 from sklearn_clip.plotting._inputs import (
+    check_choice,
     choose_labels,
     learnt,
     name_array,
@@ -166,15 +168,8 @@ class LabelCooccurrenceDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        if measure not in _MEASURES:
-            raise ValueError(
-                f"measure must be one of {', '.join(map(repr, _MEASURES))}. "
-                f"Got {measure!r}."
-            )
-        if order not in _ORDERS:
-            raise ValueError(
-                f"order must be one of {', '.join(map(repr, _ORDERS))}. Got {order!r}."
-            )
+        check_choice(measure, "measure", _MEASURES)
+        check_choice(order, "order", _ORDERS)
         entries, names = read_targets(y, label_names)
         counts = count_pairs(entries)
         support = np.diag(counts[0])
@@ -237,7 +232,7 @@ class LabelCooccurrenceDisplay:
         side = n_drawn * max(font * 1.4 / 72, 0.32 if n_drawn <= 15 else 0)
         texts = [short_name(name) for name in names[self.labels_]]
         # A character is about 0.6 times as wide as high.
-        beside = max(map(len, texts)) * 0.6 * font / 72
+        beside = max(map(text_width, texts)) * 0.6 * font / 72
         size = max(side, 2) + beside + 1.4, max(side, 2) + beside + 0.3
         self.figure_, self.ax_ = single_axes(pyplot, ax, size)
         colours, norm = self._colours(cells, cmap)

@@ -232,6 +232,29 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
     return np.array(chosen)
 
 
+def check_choice(value, what, choices):
+    """Check that a value is one of a few.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    what : str
+        Name of the parameter.
+    choices : iterable of str or None
+        What it may be.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ValueError(
+            f"{what} must be one of {', '.join(map(repr, choices))}. Got {value!r}."
+        )
+
+
 def check_count(value, what):
     """Check a number of things to draw.
 

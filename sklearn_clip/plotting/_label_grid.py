@@ -9,19 +9,19 @@ from sklearn_clip.plotting._axes import (
     GREEN,
     GREY,
     VERMILLION,
-    place_of,
+    families,
     require_pyplot,
     short_name,
 )
 from sklearn_clip.plotting._inputs import check_count, predict_rows, read_targets
 from sklearn_clip.plotting._pictures import (
     FONT,
-    LINE,
+    check_image_size,
     check_rows,
     column_names,
     draw_picture,
-    families,
     find_featurizer,
+    picture_grid,
     read_pictures,
     write_above,
     write_below,
@@ -271,8 +271,9 @@ class LabelGridDisplay:
         n_cols : int, default=6
             Pictures side by side, at most.
         max_names : int or None, default=8
-            Lines below a picture, at most; a kind of label that has more is cut short
-            with their number. None sets no limit.
+            Lines below a picture, at most, but one for every kind of label it has. Of
+            more labels some are folded into their number: first found ones, then
+            missed ones, false ones where there is no other way. None sets no limit.
         image_size : float, default=1.6
             Width and height of a picture in a new figure, in inches.
 
@@ -291,19 +292,24 @@ class LabelGridDisplay:
         pyplot = require_pyplot(self)
         for what, value in (("n_cols", n_cols), ("max_names", max_names)):
             check_count(value, what)
-        if not image_size > 0:
-            raise ValueError(f"image_size must be above 0. Got {image_size!r}.")
+        check_image_size(image_size)
         n_pictures = len(self.images)
         n_cols = min(n_cols or n_pictures, n_pictures)
         counts = [self._count_lines(place, max_names) for place in range(n_pictures)]
-        self.figure_, grid, width = self._lay_out(
-            pyplot, ax, [sum(shown) for shown in counts], n_cols, image_size
+        self.figure_, grid, width = picture_grid(
+            pyplot,
+            ax,
+            self.titles,
+            n_lines=[max(1, sum(shown)) for shown in counts],
+            gaps=[0.25] * (n_cols - 1),
+            image_size=image_size,
+            top=0.35 if n_cols > 1 else 0.75,
         )
         self.axes_ = np.empty(n_pictures, dtype=object)
         self.texts_ = []
         for place, image in enumerate(self.images):
             row, column = divmod(place, n_cols)
-            panel = self.figure_.add_subplot(grid[3 * row + 1, column])
+            panel = self.figure_.add_subplot(grid[3 * row + 1, 2 * column])
             draw_picture(panel, image, width)
             if self.titles is not None:
                 write_above(panel, self.titles[place], width)
@@ -314,11 +320,18 @@ class LabelGridDisplay:
         return self
 
     def _count_lines(self, place, max_names):
-        """Lines for each kind of label, so that every kind gets some."""
-        shown = [len(getattr(self, kind)[place]) for kind in _KINDS]
-        while max_names is not None and sum(shown) > max_names and max(shown) > 1:
-            shown[np.argmax(shown)] -= 1
-        return shown
+        """Lines for each kind of label, so that every kind gets some.
+
+        The reader looks for errors: what was found is folded first, what is false last,
+        and only where every other kind is down to one line.
+        """
+        shown = {kind: len(getattr(self, kind)[place]) for kind in _KINDS}
+        # Two lines are a name and the number of the rest.
+        steps = [("found", 2), ("missed", 2), ("found", 1), ("missed", 1), ("false", 1)]
+        for kind, fewest in steps if max_names is not None else []:
+            surplus = max(0, sum(shown.values()) - max_names)
+            shown[kind] -= min(surplus, max(0, shown[kind] - fewest))
+        return list(shown.values())
 
     def _lines(self, place, counts, width):
         """Text and colour of the lines below a picture."""
@@ -330,53 +343,19 @@ class LabelGridDisplay:
             lines += [(f"{mark} {text}", colour) for text in texts]
         return lines or [("(no label)", GREY)]
 
-    def _lay_out(self, pyplot, ax, n_lines, n_cols, image_size):
-        """Make a grid: title, picture and names by turns.
-
-        Returns the figure, the grid, and how many characters a line has room for.
-        """
-        gap, margin, top = 0.25, 0.15, 0.35 if n_cols > 1 else 0.75  # inches
-        n_title = max(title.count("\n") + 1 for title in self.titles or [""])
-        above = LINE * n_title + 0.08
-        below = [
-            LINE * max(1, *n_lines[start : start + n_cols]) + 0.2
-            for start in range(0, len(n_lines), n_cols)
-        ]
-        if ax is not None:
-            frame = ax.get_window_extent()
-            wide, high = frame.width / ax.figure.dpi, frame.height / ax.figure.dpi
-            column = (wide - (n_cols - 1) * gap) / n_cols
-            room = (high - sum(below)) / len(below) - above
-            image_size = float(np.clip(room, 0.3, max(0.3, column)))
-        else:
-            column = image_size
-        heights = [part for size in below for part in (above, image_size, size)]
-        options = {"height_ratios": heights, "hspace": 0, "wspace": gap / column}
-        shape = len(heights), n_cols
-        characters = max(8, int(column * 72 / (0.56 * FONT)))
-        if ax is not None:
-            return ax.figure, place_of(ax).subgridspec(*shape, **options), characters
-        wide = n_cols * image_size + (n_cols - 1) * gap + 2 * margin
-        high = sum(heights) + top
-        figure = pyplot.figure(figsize=(wide, high))
-        sides = {"left": margin / wide, "right": 1 - margin / wide}
-        grid = figure.add_gridspec(
-            *shape, **options, **sides, bottom=0, top=1 - top / high
-        )
-        return figure, grid, characters
-
     def _explain(self, ax, n_cols):
         """Say what the marks mean."""
         from matplotlib.lines import Line2D
 
+        marks = [f"{mark} {kind}" for kind, (mark, _) in _KINDS.items()]
         place = {"loc": "upper left", "bbox_to_anchor": (0, 1)}
         if ax is not None:
             place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
         (self.figure_ if ax is None else ax).legend(
             [Line2D([], [], linestyle="") for _ in _KINDS],
-            [f"{mark} {kind}" for kind, (mark, _) in _KINDS.items()],
+            marks,
             labelcolor=[colour for _, colour in _KINDS.values()],
-            prop={"family": families(), "size": FONT + 1},
+            prop={"family": families(*marks), "size": FONT + 1},
             handlelength=0,
             handletextpad=0.4,
             columnspacing=1.2,

@@ -13,6 +13,7 @@ from sklearn_clip.metrics import (
 from sklearn_clip.plotting._axes import (
     BLUE,
     GREY,
+    GRID,
     VERMILLION,
     count_scale,
     name_points,
@@ -22,6 +23,7 @@ from sklearn_clip.plotting._axes import (
     single_axes,
 )
 from sklearn_clip.plotting._inputs import (
+    check_choice,
     check_count,
     choose_labels,
     name_array,
@@ -40,6 +42,7 @@ _METRICS = {
 _KINDS = ("auto", "bars", "scatter")
 _ORDERS = ("score", "support", "label", None)
 _FONT = 8.5  # points
+_N_SURE = 4  # points whose names are put farther off rather than left out
 _LEGEND = {"fontsize": _FONT, "frameon": False, "borderaxespad": 0.2}
 
 
@@ -136,7 +139,7 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        _check_choice(metric, "metric", _METRICS)
+        check_choice(metric, "metric", _METRICS)
         entries, names = read_targets(y, label_names, estimator=estimator)
         n_labels = len(names)
         if metric == "ap":
@@ -182,7 +185,7 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(cls)
-        _check_choice(metric, "metric", _METRICS)
+        check_choice(metric, "metric", _METRICS)
         entries, names = read_targets(y_true, label_names, tables=[y_pred])
         name, function = _METRICS[metric]
         options = {} if metric == "ap" else {"average": None}
@@ -222,8 +225,9 @@ class LabelScoreDisplay:
             Bars at most. Of more labels the first and the last ones are drawn, with a
             gap between them. None draws all.
         n_names : int or None, default=20
-            Points that get a name, at most: those whose score is lowest for their
-            support and for which there is room. None sets no limit.
+            Points that get a name, at most, by turns: the one whose score is lowest
+            for its support, the lowest of all, the next of each; those after the first
+            few where there is room. None sets no limit.
 
         Returns
         -------
@@ -238,8 +242,8 @@ class LabelScoreDisplay:
             If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
-        _check_choice(kind, "kind", _KINDS)
-        _check_choice(sort_by, "sort_by", _ORDERS)
+        check_choice(kind, "kind", _KINDS)
+        check_choice(sort_by, "sort_by", _ORDERS)
         check_count(max_labels, "max_labels")
         check_count(n_names, "n_names")
         scores = np.asarray(self.scores, dtype=np.float64)
@@ -290,7 +294,7 @@ class LabelScoreDisplay:
         self._draw_mean(ax.axvline, scores)
         ax.set(xlim=(0, 1), ylim=(places[-1] + 0.6, -0.6), xlabel=self.metric)
         ax.spines[:].set_visible(False)
-        ax.xaxis.grid(True, color="#dddddd", linewidth=0.6)
+        ax.xaxis.grid(True, **GRID)
         ax.set_axisbelow(True)
         self._write_support(places)
         if np.isfinite(scores).any():
@@ -308,13 +312,13 @@ class LabelScoreDisplay:
     def _draw_mean(self, draw, scores):
         """Draw the mean over all labels for which it is defined, behind the rest."""
         if np.isfinite(scores).any():
-            mean = np.nanmean(scores)
+            mean, n_defined = np.nanmean(scores), np.isfinite(scores).sum()
             draw(
                 mean,
                 color=VERMILLION,
                 linestyle="--",
                 linewidth=1.2,
-                label=f"mean of {np.isfinite(scores).sum()} labels: {mean:.3f}",
+                label=f"mean of {_count_labels(n_defined)}: {mean:.3f}",
                 zorder=0.9,
             )
 
@@ -322,6 +326,7 @@ class LabelScoreDisplay:
         """Draw scores against support."""
         self.figure_, ax = single_axes(pyplot, ax, (8.0, 5.6))
         self.ax_ = ax
+        n_chosen = len(self.labels_)
         self.labels_ = self.labels_[np.isfinite(scores[self.labels_])]
         values = scores[self.labels_]
         support = np.asarray(self.support)[self.labels_]
@@ -331,15 +336,34 @@ class LabelScoreDisplay:
         self._draw_mean(ax.axhline, scores)
         count_scale(ax.xaxis, support)
         ax.set(ylim=(-0.04, 1.04), xlabel="Positives", ylabel=self.metric)
-        ax.grid(True, color="#dddddd", linewidth=0.6)
+        ax.grid(True, **GRID)
         ax.set_axisbelow(True)
         if np.isfinite(scores).any():
             ax.legend(loc="lower right", bbox_to_anchor=(1, 1), **_LEGEND)
-        # Those whose score is low for their support.
-        order = np.argsort(rankdata(values) - rankdata(support), kind="stable")
+        n_hidden = n_chosen - len(values)
+        if n_hidden:
+            text = f"not drawn: {_count_labels(n_hidden)} without a defined score"
+            ax.set_title(text, loc="left", fontsize=_FONT, color=GREY)
         points = np.column_stack([support, values])
         texts = [short_name(names[label], 24) for label in self.labels_]
-        self.names_ = name_points(ax, points, texts, order, n_names)
+        order = _naming_order(values, support)
+        self.names_ = name_points(ax, points, texts, order, n_names, n_sure=_N_SURE)
+
+
+def _naming_order(values, support):
+    """Points in the order in which they get names, by turns from two lists.
+
+    One begins with the point whose score is lowest for its support, the other with the
+    lowest of all points; among equals the most frequent label comes first.
+    """
+    for_support = np.argsort(rankdata(values) - rankdata(support), kind="stable")
+    lowest = np.lexsort([-support, values])
+    by_turns = np.column_stack([for_support, lowest]).ravel()
+    return list(dict.fromkeys(by_turns.tolist()))
+
+
+def _count_labels(number):
+    return f"{number} label{'s' if number != 1 else ''}"
 
 
 def _write_values(ax, places, values):
@@ -355,11 +379,4 @@ def _write_values(ax, places, values):
             va="center_baseline",
             fontsize=_FONT - 1.5,
             color="white" if inside else GREY,
-        )
-
-
-def _check_choice(value, what, choices):
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(
-            f"{what} must be one of {', '.join(map(repr, choices))}. Got {value!r}."
         )

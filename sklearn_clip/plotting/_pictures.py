@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn_clip._shared import _safe_indexing
 from sklearn_clip._shared import column_names as named_columns
 from sklearn_clip.embedding import attempt, decode_image, report_remarks, split_rows
-from sklearn_clip.plotting._axes import GREY, short_name
+from sklearn_clip.plotting._axes import GREY, families, place_of, short_name
 
 FONT = 8.5  # points
 LINE = FONT * 1.3 / 72  # inches from one line of text to the next
@@ -197,17 +197,82 @@ def _first_picture(row, cell, root, remarks):
     return small
 
 
-def families():
-    """Fonts of a text: the user's, and one that has the marks.
+def check_image_size(image_size):
+    """Check the size of a picture in inches.
+
+    Parameters
+    ----------
+    image_size : float
+        The size.
+
+    Raises
+    ------
+    ValueError
+        If it is not above 0.
+    """
+    if not image_size > 0:
+        raise ValueError(f"image_size must be above 0. Got {image_size!r}.")
+
+
+def picture_grid(pyplot, ax, titles, *, n_lines, gaps, image_size, top):
+    """Make a grid for pictures with titles above and lines below.
+
+    Parameters
+    ----------
+    pyplot : module
+        matplotlib.pyplot.
+    ax : Axes or None
+        Axes in whose place the grid is put; None makes a figure of fitting size.
+    titles : list of str or None
+        What stands above the pictures.
+    n_lines : list of int
+        Lines below each picture, row by row.
+    gaps : list of float
+        Room between the columns of pictures, in inches: one fewer than columns.
+    image_size : float
+        Width and height of a picture in a new figure, in inches.
+    top : float
+        Room above all pictures of a new figure, in inches.
 
     Returns
     -------
-    list of str
-        Names of font families.
+    figure : Figure
+        The figure.
+    grid : GridSpec or SubplotSpec
+        Rows of titles, pictures and lines by turns, columns of pictures and gaps: the
+        picture of row r and column c is at ``[3 * r + 1, 2 * c]``.
+    characters : int
+        How many characters a line has room for.
     """
-    from matplotlib import rcParams
-
-    return [*rcParams["font.family"], "DejaVu Sans"]
+    n_cols, margin = len(gaps) + 1, 0.15
+    n_title = max(title.count("\n") + 1 for title in titles or [""])
+    above = LINE * n_title + 0.08
+    below = [
+        LINE * max(n_lines[start : start + n_cols]) + 0.2
+        for start in range(0, len(n_lines), n_cols)
+    ]
+    column = image_size
+    if ax is not None:
+        frame = ax.get_window_extent()
+        wide, high = frame.width / ax.figure.dpi, frame.height / ax.figure.dpi
+        column = max(0.1, (wide - sum(gaps)) / n_cols)
+        room = (high - sum(below)) / len(below) - above
+        image_size = float(np.clip(room, 0.3, max(0.3, column)))
+    heights = [part for size in below for part in (above, image_size, size)]
+    widths = [column]
+    for gap in gaps:
+        widths += [gap, column]
+    options = {"height_ratios": heights, "width_ratios": widths}
+    options |= {"hspace": 0, "wspace": 0}
+    shape = len(heights), len(widths)
+    characters = max(4, int(column * 72 / (0.56 * FONT)))
+    if ax is not None:
+        return ax.figure, place_of(ax).subgridspec(*shape, **options), characters
+    wide, high = sum(widths) + 2 * margin, sum(heights) + top
+    figure = pyplot.figure(figsize=(wide, high))
+    sides = {"left": margin / wide, "right": 1 - margin / wide}
+    grid = figure.add_gridspec(*shape, **options, **sides, bottom=0, top=1 - top / high)
+    return figure, grid, characters
 
 
 def draw_picture(ax, image, width):
@@ -237,6 +302,7 @@ def draw_picture(ax, image, width):
             va="center",
             fontsize=FONT,
             color=GREY,
+            family=families(words),
             parse_math=False,
         )
         return
@@ -267,7 +333,7 @@ def write_above(ax, title, width):
         textcoords="offset points",
         va="bottom",
         fontsize=FONT - 0.5,
-        color="#333333",
+        family=families(*lines),
         parse_math=False,
     )
 
@@ -297,7 +363,7 @@ def write_below(ax, lines):
             va="top",
             fontsize=FONT,
             color=colour,
-            family=families(),
+            family=families(text),
             parse_math=False,
         )
         for number, (text, colour) in enumerate(lines)

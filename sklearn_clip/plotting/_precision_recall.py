@@ -9,6 +9,7 @@ from sklearn_clip.metrics._ranking import pooled_average_precision
 from sklearn_clip.plotting._axes import (
     COLOURS,
     GREY,
+    families,
     require_pyplot,
     short_name,
     single_axes,
@@ -207,13 +208,17 @@ class MultiLabelPrecisionRecallDisplay:
             self._highlight(place, label, short_name(names[label], 24))
             for place, label in enumerate(self.labels_)
         ]
+        n_without = sum(line is None for line in self.lines_)
+        if n_without:
+            text = f"{n_without} of {len(values)} labels without a positive"
+            legend += self.ax_.plot([], [], " ", label=text)
         self.ax_.set(
             xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xlabel="Recall", ylabel="Precision"
         )
         outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
         place = outside if ax is None else {"loc": "best"}
         for text in self.ax_.legend(handles=legend, fontsize=9, **place).get_texts():
-            text.set_parse_math(False)
+            text.set(parse_math=False, family=families(text.get_text()))
         return self
 
     def _highlighted(self, labels, names, values):
@@ -253,7 +258,7 @@ class MultiLabelPrecisionRecallDisplay:
         (self.micro_line_,) = self.ax_.plot(
             *_thin(recall, precision),
             drawstyle="steps-post",
-            color="black",
+            color=self.ax_.xaxis.label.get_color(),
             linewidth=2.2,
             zorder=4,
             label=f"micro average (AP {value:.2f})",

@@ -8,6 +8,7 @@ from sklearn_clip.plotting._axes import (
     BLUE,
     GREY,
     VERMILLION,
+    families,
     panel_axes,
     require_pyplot,
     short_name,
@@ -358,10 +359,22 @@ class ThresholdCurveDisplay:
 
     def _write_name(self, ax, label, name, width):
         """Write name and support of a label above its panel, so many inches wide."""
+        caption = ax.texts[-1]  # given axes may have texts of their own
+        # One of 8 points is about 0.07 inches wide: what has no room is left out.
+        room, text = int(width / 0.07), caption.get_text()
+        fitting = (part for part in (text, text.split(",")[0]) if len(part) <= room)
+        caption.set_text(next(fitting, ""))
         tail = "" if self.support is None else f" ({self.support[label]:,})"
         # A character of 9 points is about 0.08 inches wide.
-        head = short_name(name, max(8, int(width / 0.08) - len(tail)))
-        ax.set_title(head + tail, fontsize=9, loc="left", pad=14, parse_math=False)
+        head = short_name(name, max(4, int(width / 0.08) - len(tail)))
+        ax.set_title(
+            head + tail,
+            fontsize=9,
+            loc="left",
+            pad=14,
+            family=families(head),
+            parse_math=False,
+        )
 
     def _set_scales(self):
         """Probabilities from 0 to 1; other thresholds as far as they go."""

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import cosine_similarity
 
 from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
+    _average_linkage,
     _near_duplicates,
+    _pair_collectors,
     near_duplicate_groups,
 )
 
@@ -36,7 +41,8 @@ def test_groups_do_not_depend_on_blocks(monkeypatch, block, max_pairs):
     X = rng.normal(size=(40, 5))[rng.integers(0, 40, 150)]
     X += 0.05 * rng.normal(size=X.shape)
     monkeypatch.setattr(_near_duplicates, "_BLOCK", block)
-    monkeypatch.setattr(_near_duplicates, "_MAX_PAIRS", max_pairs)
+    monkeypatch.setattr(_pair_collectors, "_BLOCK", block)
+    monkeypatch.setattr(_pair_collectors, "_MAX_PAIRS", max_pairs)
     np.testing.assert_array_equal(near_duplicate_groups(X), by_all_pairs(X, 0.95))
 
 
@@ -98,3 +104,115 @@ def test_groups_keep_near_copies_on_one_side():
     folds = MultiLabelStratifiedGroupKFold(5, random_state=0)
     for train, test in folds.split(X, Y, groups):
         assert cosine_similarity(X[test], X[train]).max() < 0.95
+
+
+def clusters(seed, n, spread, d=8):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, d))[rng.integers(0, 30, n)]
+    return X + spread * rng.normal(size=X.shape)
+
+
+def same_groups(left, right):
+    return (np.equal.outer(left, left) == np.equal.outer(right, right)).all()
+
+
+def by_scipy(X, threshold):
+    tree = linkage(pdist(X, "cosine"), "average")
+    return fcluster(tree, 1 - threshold, "distance")
+
+
+@given(
+    st.integers(0, 200),
+    st.sampled_from([0.1, 0.4, 0.8]),
+    st.sampled_from([0.3, 0.6, 0.8, 0.95]),
+    st.integers(2, 150),
+)
+@settings(max_examples=60, deadline=None)
+def test_average_linkage_over_the_chains_is_that_over_all_rows(
+    seed, spread, threshold, n
+):
+    X = clusters(seed, n, spread)
+    groups = near_duplicate_groups(X, threshold, linkage="average")
+    assert same_groups(groups, by_scipy(X, threshold))
+    chains = near_duplicate_groups(X, threshold)
+    for group in np.unique(groups):  # each lies in one group of single linkage
+        assert len(set(chains[groups == group])) == 1
+
+
+@pytest.mark.parametrize("cells", [1, 1000])
+def test_average_linkage_does_not_depend_on_blocks(monkeypatch, cells):
+    X = clusters(0, 400, 0.5)
+    monkeypatch.setattr(_average_linkage, "_CELLS", cells)
+    groups = near_duplicate_groups(X, 0.7, linkage="average")
+    assert same_groups(groups, by_scipy(X, 0.7))
+
+
+def test_average_linkage_does_not_chain():
+    angle = np.arange(60) * 0.1
+    X = np.column_stack([np.cos(angle), np.sin(angle)])
+    assert near_duplicate_groups(X, 0.99).max() == 0
+    groups = near_duplicate_groups(X, 0.99, linkage="average")
+    sizes = np.bincount(groups)
+    assert sizes.max() <= 4
+    for group in range(len(sizes)):
+        own = X[groups == group]
+        assert (own @ own.T).mean() >= 0.99
+
+
+@pytest.mark.parametrize("linkage", ["single", "average"])
+@pytest.mark.parametrize("n_copies", [2, 3, 300])
+def test_exact_copies_are_one_group_with_any_linkage(linkage, n_copies):
+    X = np.repeat(np.random.default_rng(0).normal(size=(3, 7)), n_copies, axis=0)
+    groups = near_duplicate_groups(X, 1.0, linkage=linkage)
+    np.testing.assert_array_equal(groups, np.repeat([0, 1, 2], n_copies))
+
+
+@pytest.mark.parametrize("linkage", ["single", "average"])
+@pytest.mark.parametrize("missing", [0.0, np.nan])
+def test_missing_items_are_alone_and_shift_nothing(linkage, missing):
+    X = clusters(1, 60, 0.1)
+    gone = np.array([0, 7, 8, 59])
+    X[gone] = missing
+    X[[3, 30]] = 2 * X[5]
+    groups, report = near_duplicate_groups(X, 0.9, linkage=linkage, report=True)
+    assert (np.bincount(groups)[groups[gone]] == 1).all()
+    assert groups[3] == groups[5] == groups[30]
+    rest = np.setdiff1d(np.arange(60), gone)
+    assert same_groups(
+        groups[rest], near_duplicate_groups(X[rest], 0.9, linkage=linkage)
+    )
+    assert not np.isin(report.pairs, gone).any()
+    np.testing.assert_array_equal(np.isnan(report.nearest), np.isin(range(60), gone))
+
+
+def test_rows_of_a_featurizer_that_could_not_be_read_are_alone(
+    make_featurizer, make_pictures
+):
+    images = [*make_pictures(2), b"no picture", b"none either"]
+    clip = make_featurizer(text=None, on_error="nan")
+    with pytest.warns(UserWarning, match="2 images could not be read"):
+        X = clip.fit_transform(images)
+    groups = near_duplicate_groups(np.vstack([X, X]), 0.999)
+    assert groups.tolist() == [0, 1, 2, 3, 0, 1, 4, 5]
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array])
+def test_sparse_embeddings_are_refused(kind):
+    match = r"embeddings must be dense. Got a sparse matrix of shape \(3, 3\).*toarray"
+    with pytest.raises(TypeError, match=match):
+        near_duplicate_groups(kind(np.eye(3)))
+
+
+@pytest.mark.parametrize(
+    "options, error, match",
+    [
+        ({"linkage": "ward"}, ValueError, "'single' or 'average'. Got 'ward'"),
+        ({"linkage": None}, ValueError, "'single' or 'average'. Got None"),
+        ({"report": "yes"}, TypeError, "report must be True or False. Got 'yes'"),
+        ({"n_pairs": 1}, ValueError, "n_pairs must be an integer of at least 2. Got 1"),
+        ({"n_pairs": 3.0}, ValueError, "n_pairs must be an integer.*Got 3.0"),
+    ],
+)
+def test_bad_options_are_refused(options, error, match):
+    with pytest.raises(error, match=match):
+        near_duplicate_groups(np.eye(3), **options)

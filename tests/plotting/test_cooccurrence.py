@@ -164,3 +164,10 @@ def test_given_axes_are_used(pyplot, make_problem):
 def test_bad_options_are_refused(options, match, make_problem):
     with pytest.raises(ValueError, match=match):
         LabelCooccurrenceDisplay.from_labels(make_problem().Y, **options)
+
+
+@pytest.mark.parametrize("what", ["measure", "order"])
+@pytest.mark.parametrize("value", [["jaccard"], np.eye(2), 3])
+def test_options_that_are_no_text_are_refused(what, value):
+    with pytest.raises(ValueError, match=f"{what} must be one of"):
+        LabelCooccurrenceDisplay.from_labels(np.eye(3, dtype=int), **{what: value})

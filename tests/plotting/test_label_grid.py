@@ -317,3 +317,45 @@ def test_other_numbers_of_rows_are_refused(pictures, tagger):
     model, rows, Y = tagger
     with pytest.raises(ValueError, match="X and y must have the same.*Got 2 and 4"):
         LabelGridDisplay.from_estimator(model, rows[:2], Y)
+
+
+def counts_of(display):
+    """Named labels and the number of folded ones, by mark."""
+    counts = {}
+    for line in lines_of(display)[0]:
+        mark, text = line.split(" ", 1)
+        named, folded = counts.get(mark, (0, 0))
+        more = text.removeprefix("… ").removesuffix(" more")
+        is_fold = text.startswith("… ")
+        counts[mark] = (named + (not is_fold), folded + (int(more) if is_fold else 0))
+    return counts
+
+
+@pytest.mark.parametrize("max_names", [3, 5, 8, 20])
+@pytest.mark.parametrize(
+    "found, missed, false",
+    [(5, 0, 3), (3, 2, 7), (9, 9, 9), (1, 0, 12), (0, 6, 6), (12, 1, 1), (2, 2, 2)],
+)
+def test_false_labels_are_folded_last(found, missed, false, max_names):
+    picture = Image.new("RGB", (8, 8))
+    kinds = [
+        [f"{kind} {number}" for number in range(n)]
+        for kind, n in (("f", found), ("m", missed), ("w", false))
+    ]
+    display = LabelGridDisplay([picture], *[[names] for names in kinds])
+    counts = counts_of(display.plot(max_names=max_names))
+    sums = [sum(counts.get(mark, (0, 0))) for mark in "✓–✗"]
+    assert sums == [found, missed, false]
+    n_kinds = sum(n > 0 for n in sums)
+    assert len(display.texts_[0]) == min(sum(sums), max(max_names, n_kinds))
+    if counts.get("✗", (0, 0))[1]:  # no true label has a line that it could give up
+        assert all(counts.get(mark, (0, 0))[0] <= 1 for mark in "✓–")
+        assert all(sum(counts.get(m, (0, 1))) == 1 or counts[m][0] == 0 for m in "✓–")
+    if counts.get("–", (0, 0))[1] > 0:
+        assert counts.get("✓", (0, 0))[0] <= 1
+
+
+def test_titles_can_be_read_on_a_dark_ground(pyplot, pictures):
+    with pyplot.style.context("dark_background"):
+        display = LabelGridDisplay.from_predictions(pictures, TRUE, PREDICTED)
+        assert {ax.texts[0].get_color() for ax in display.axes_} == {"white"}

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, f1_score, recall_score
 
 from sklearn_clip.metrics import masked_f1_score
 from sklearn_clip.plotting import LabelScoreDisplay
+from sklearn_clip.plotting._axes import name_points
 
 
 def tick_names(axis):
@@ -197,3 +198,83 @@ def test_scores_in_place_of_predictions_are_refused(make_problem):
     data = make_problem()
     with pytest.raises(ValueError, match="Scores are cut first"):
         LabelScoreDisplay.from_predictions(data.Y, data.P)
+
+
+def written(display):
+    return [name.get_text() for name in display.names_]
+
+
+@pytest.mark.parametrize("n_labels", [30, 100, 400])
+@pytest.mark.parametrize("crowd", ["spread", "same score", "few supports"])
+def test_lowest_point_is_named_before_better_ones(n_labels, crowd, overlaps):
+    rng = np.random.default_rng(n_labels)
+    scores = rng.beta(4, 2, n_labels)
+    support = rng.integers(1, 1000, n_labels)
+    if crowd == "same score":
+        scores[:] = 0.5
+    if crowd == "few supports":
+        support = rng.integers(1, 4, n_labels)
+    scores[n_labels // 2] = scores.min() - 0.05
+    names = [f"a label called {number}" for number in range(n_labels)]
+    display = LabelScoreDisplay(scores, support, label_names=names)
+    display.plot(kind="scatter", n_names=2)
+    assert names[n_labels // 2] in written(display)
+    display.plot(kind="scatter")
+    assert names[n_labels // 2] in written(display)
+    assert overlaps(display.figure_, display.names_) == ([], [])
+
+
+def test_lowest_point_amid_others_is_named():
+    # A cloud of points on all sides but the one below, where the frame of the axes is.
+    support = np.tile(np.arange(100, 300, 5), 5)
+    scores = np.repeat([0.005, 0.02, 0.035, 0.05, 0.065], 40)
+    scores[100], support[100] = 0.0, 200
+    names = [f"a label with quite a long name, {n}" for n in range(200)]
+    display = LabelScoreDisplay(scores, support, label_names=names)
+    display.plot(kind="scatter", n_names=4)
+    assert "a label with qui…me, 100" in written(display)
+
+
+def test_point_with_others_on_all_sides_gets_a_name_with_a_line_to_it(pyplot, overlaps):
+    figure, ax = pyplot.subplots(figsize=(6, 6))
+    grid = np.linspace(0.4, 0.6, 9)
+    points = np.array([(x, y) for x in grid for y in grid])
+    middle = len(points) // 2
+    ax.scatter(*points.T)
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    texts = [f"a rather long name {n}" for n in range(len(points))]
+    assert name_points(ax, points, texts, [middle], 1) == []
+    (name,) = name_points(ax, points, texts, [middle], 1, n_sure=1)
+    assert name.get_text() == texts[middle]
+    box = name.get_window_extent()
+    assert not box.count_contains(ax.transData.transform(points))
+    assert ax.get_window_extent().contains(box.x0, box.y0)
+    (leader,) = [text for text in ax.texts if text is not name]
+    assert tuple(leader.xy) == tuple(points[middle])
+    assert leader.xyann == name.xyann
+
+
+def test_points_without_a_score_are_counted():
+    display = LabelScoreDisplay([0.5, np.nan, 0.7, np.nan], [4, 0, 5, 2])
+    display.plot(kind="scatter")
+    title = display.ax_.get_title(loc="left")
+    assert title == "not drawn: 2 labels without a defined score"
+    np.testing.assert_array_equal(display.labels_, [0, 2])
+    display.plot(kind="scatter", labels=[0, 3])
+    title = display.ax_.get_title(loc="left")
+    assert title == "not drawn: 1 label without a defined score"
+    assert display.plot(kind="scatter", labels=[0, 2]).ax_.get_title(loc="left") == ""
+
+
+def test_mean_of_one_label_is_that_of_one_label():
+    (line,) = LabelScoreDisplay([0.5], [4]).plot().ax_.lines
+    assert line.get_label() == "mean of 1 label: 0.500"
+
+
+def test_outline_of_names_has_the_colour_of_the_ground(pyplot):
+    with pyplot.style.context("dark_background"):
+        display = LabelScoreDisplay([0.5, 0.2], [4, 9]).plot(kind="scatter")
+        for name in display.names_:
+            (outline,) = name.get_path_effects()
+            assert outline._gc["foreground"] == display.ax_.get_facecolor()
+            assert name.get_color() == "white"

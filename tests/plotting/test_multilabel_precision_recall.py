@@ -149,3 +149,20 @@ def test_unknown_name_is_refused(make_problem):
         MultiLabelPrecisionRecallDisplay.from_predictions(
             data.Y, data.P, labels=["dog"]
         )
+
+
+@pytest.mark.parametrize("empty", [[1], [0, 2], [0, 1, 2]])
+def test_labels_without_a_positive_are_counted(empty, make_problem):
+    data = make_problem(3)
+    data.Y[:, empty] = 0
+    data.Y[:, empty[0]] = np.nan
+    display = MultiLabelPrecisionRecallDisplay.from_predictions(data.Y, data.P)
+    last = legend_texts(display)[-1]
+    assert last == f"{len(empty)} of 3 labels without a positive"
+
+
+def test_micro_average_can_be_seen_on_a_dark_ground(pyplot, make_problem):
+    data = make_problem(3)
+    with pyplot.style.context("dark_background"):
+        display = MultiLabelPrecisionRecallDisplay.from_predictions(data.Y, data.P)
+        assert display.micro_line_.get_color() == "white"

@@ -1,5 +1,7 @@
 """Curves, cuts and their spread, and which labels are drawn."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -234,3 +236,30 @@ def test_estimator_without_curves_says_what_to_do(make_problem, fitted_search):
         ThresholdCurveDisplay.from_estimator(search)
     with pytest.raises(ValueError, match="y must be given with X"):
         ThresholdCurveDisplay.from_estimator(search, data.X)
+
+
+def test_captions_of_narrow_panels_leave_out_what_has_no_room(
+    pyplot, make_problem, overlaps
+):
+    data = make_problem(6)
+    for width, expected in (
+        (12, r"cut [\d.]+, F1 [\d.]+"),
+        (6, r"cut [\d.]+"),
+        (3, ""),
+    ):
+        figure, ax = pyplot.subplots(figsize=(width, 4))
+        display = ThresholdCurveDisplay.from_predictions(
+            data.Y, data.P, label_names=data.names, ax=ax
+        )
+        captions = [panel.texts[0] for panel in display.axes_]
+        assert all(re.fullmatch(expected, text.get_text()) for text in captions)
+        assert overlaps(figure, captions)[0] == []
+
+
+def test_texts_of_given_axes_are_left_alone(pyplot, make_problem):
+    data = make_problem(2)
+    _, axes = pyplot.subplots(1, 2)
+    for ax in axes:
+        ax.text(0.5, 0.5, "mine")
+    ThresholdCurveDisplay.from_predictions(data.Y, data.P, ax=axes)
+    assert [ax.texts[0].get_text() for ax in axes] == ["mine", "mine"]

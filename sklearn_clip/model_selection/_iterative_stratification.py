@@ -1,13 +1,30 @@
-"""Deal rows, or whole groups of rows, out to parts so that every label is spread."""
+"""Iterative stratification: rows or groups dealt to parts, every label spread.
+
+The method of K. Sechidis, G. Tsoumakas, I. Vlahavas ("On the stratification of
+multi-label data", ECML PKDD 2011, :doi:`10.1007/978-3-642-23808-6_10`) takes the label
+with the fewest rows left, deals those rows to the parts that lack it most, and so on:
+rare labels first, for a common label can be evened out by what is left at the end,
+a rare one cannot. Here
+
+- the order is fixed at the start, by ``sum_j 1 / total_j`` over the labels of a row.
+  Its largest term is the row's rarest label, so rare labels still come first, and one
+  sort takes the place of a search for the rarest label after every label;
+- a part is chosen by all labels of the row at once, not by the rarest alone, which is
+  what keeps common labels even where rows carry many;
+- a unit may be a group: it carries counts in place of 0 and 1.
+
+Dealing never looks back, so a rare label may miss a part in the end although it has
+rows enough: :func:`cover_labels` exchanges units until it does not.
+"""
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.model_selection._repair import cover_parts
+from sklearn_clip.model_selection._label_coverage import cover_labels
 
 
-def deal(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
+def stratify(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
     """Assign every unit to a part.
 
     Parameters
@@ -36,9 +53,9 @@ def deal(columns, sizes, shares, rng, *, capacity=None, shuffle=True):
         sparse.hstack([columns.counts, sizes[:, None].astype(float)], format="csr")
     )
     total = np.asarray(counts.sum(axis=0)).ravel()
-    part = _deal_greedily(counts, total, shares, rng, capacity, shuffle)
+    part = _stratify_greedily(counts, total, shares, rng, capacity, shuffle)
     cost = np.append(columns.cost, 0.0)
-    part, missing = cover_parts(
+    part, missing = cover_labels(
         part, counts, total, shares, cost, rng, moves=capacity is None
     )
     _warn_of_missing(columns, missing[:, :-1])
@@ -57,36 +74,46 @@ def _warn_of_missing(columns, missing):
         )
 
 
-def _deal_greedily(counts, total, shares, rng, capacity, shuffle):
+def _stratify_greedily(counts, total, shares, rng, capacity, shuffle):
     """Deal units one by one, those that are hardest to place first.
 
     With targets ``t = share * total`` and what a part has got ``c``, each unit goes
     where it adds least to ``sum (c - t)^2 / t`` over all columns.
     """
+    # The objective is Pearson's chi-square distance of the parts from equal shares. A
+    # unit that carries a_j of column j changes it, in the part that gets the unit, by
+    #   sum_j ((c + a - t)^2 - (c - t)^2) / t = -2 (sum_j a_j l_j - sum_j a_j^2 / 2 t_j)
+    # with l = (t - c) / t, what the part still lacks of the column: 1 at the start,
+    # negative once it has more than its share. The highest bracket is the part to take.
     n_units, n_parts = counts.shape[0], len(shares)
     weight = 1 / total
-    # What the parts still lack: column by column, relative to the part's target.
     lack = np.ones((len(total), n_parts))
+    # sum_j a_j^2 / total_j: large for a rare label and for a large group. What is hard
+    # to place comes while the parts are still empty enough to take it.
     difficulty = counts.power(2) @ weight
+    # A stable sort keeps the random order among units that are alike.
     order = rng.permutation(n_units) if shuffle else np.arange(n_units)
     order = order[np.argsort(-difficulty[order], kind="stable")]
     part = np.empty(n_units, np.int64)
     room = None if capacity is None else capacity.copy()
-    if room is not None:  # rows without a label come last and fill up
+    if room is not None:
+        # Rows without a label have one column, their number. They come last and fill up
+        # the parts to their exact sizes, whichever part has room.
         bare = np.diff(counts.indptr)[order] == 1
         order, fill = order[~bare], order[bare]
     closed = np.zeros(n_parts)
     untouched = n_parts
     indptr, indices = counts.indptr.tolist(), counts.indices
     amounts = counts.data * weight[indices]
-    half = difficulty / 2
+    half = difficulty / 2  # over a share: sum_j a_j^2 / (2 t_j)
     started = np.zeros(n_parts, bool)
     for place, unit in enumerate(order.tolist()):
         span = slice(indptr[unit], indptr[unit + 1])
         at = indices[span]
         score = counts.data[span] @ lack[at] - half[unit] / shares + closed
         if room is None and untouched and n_units - place <= untouched:
-            score[started] = -np.inf  # no part may stay empty
+            # As many units as empty parts are left: no part may stay empty.
+            score[started] = -np.inf
         chosen = int(score.argmax())
         part[unit] = chosen
         lack[at, chosen] -= amounts[span] / shares[chosen]

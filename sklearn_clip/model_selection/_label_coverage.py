@@ -1,4 +1,13 @@
-"""Exchange units between parts until every part has a positive of every label."""
+"""Exchange units between parts until every part has a positive of every label.
+
+Whether there is such a split is a question of integers (every label is a constraint on
+every part), for which no fast exact answer is known. So this is a local search: mend
+one violated constraint at a time by the exchange that leaves the fewest (S. Minton et
+al., "Minimizing conflicts", Artificial Intelligence 58, 1992), with two ways out of
+dead ends: what has just been moved rests for some steps (F. Glover, "Tabu search", ORSA
+Journal on Computing 1, 1989), and now and then a step is random (B. Selman, H. Kautz,
+B. Cohen, "Noise strategies for improving local search", AAAI 1994).
+"""
 
 import numpy as np
 
@@ -9,11 +18,12 @@ _STEPS_PER_CELL = 10
 # In few units a search goes round in circles: of n units, two are exchanged whatever it
 # costs in this many of n steps.
 _NOISE = 2
-# A moved unit stays where it is for fewer steps than this.
+# A moved unit stays where it is for fewer steps than this, a number drawn anew each
+# time, so that no one length of cycle can get past it.
 _REST = 4
 
 
-class _State:
+class _Split:
     """Parts of the units, and what each part has, kept up to date.
 
     `units` counts the units of a part that carry a column, `rows` what they carry.
@@ -55,13 +65,16 @@ def _sample(units, rng):
     return units[rng.permutation(len(units))[:_CANDIDATES]]
 
 
-def _missing_costs(state, giver, to, cost, given, taken):
+def _missing_costs(split, giver, to, cost, given, taken):
     """Cost of the missing cells of two parts after each exchange, less a constant.
 
     A column changes by ``x = a - b`` units in `to` and by ``-x`` in `giver`, with a and
     b in {0, 1}. Its cost K(x) summed over columns is linear in a, b and their product.
     """
-    to_units, giver_units = state.units[to], state.units[giver]
+    # K(a - b) for the four cases of a and b, where `same`, `up` and `down` are K(0),
+    # K(1) and K(-1): same + a (up - same) + b (down - same) - a b (up + down - 2 same).
+    # So all exchanges of two sets of units take two products and one matrix product.
+    to_units, giver_units = split.units[to], split.units[giver]
     same, up, down = (
         cost * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
         for x in (0, 1, -1)
@@ -71,9 +84,13 @@ def _missing_costs(state, giver, to, cost, given, taken):
     return (a @ only_a)[:, None] + b @ only_b - (a * (only_a + only_b)) @ b.T
 
 
-def _imbalances(state, giver, to, weight, shares, given, taken):
+def _imbalances(split, giver, to, weight, shares, given, taken):
     """Change of ``sum (c - t)^2 / t`` over all columns by each exchange."""
-    excess = (state.rows - state.targets) / shares[:, None]
+    # Part `to` gets d = a - b of a column and `giver` loses it. With t = share * total,
+    #   (2 (c_to - t_to) d + d^2) / t_to + (-2 (c_g - t_g) d + d^2) / t_g
+    #     = slope d + curve d^2,   d^2 = a^2 + b^2 - 2 a b,
+    # again a term of the given unit, one of the taken unit, and one matrix product.
+    excess = (split.rows - split.targets) / shares[:, None]
     slope = 2 * weight * (excess[to] - excess[giver])
     curve = weight * (1 / shares[to] + 1 / shares[giver])
     return (
@@ -83,30 +100,33 @@ def _imbalances(state, giver, to, weight, shares, given, taken):
     )
 
 
-def _choose_exchange(state, to, column, cost, weight, shares, rng, resting, moves):
+def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, moves):
     """Choose (unit, unit in exchange or -1) that brings a column to a part, or None."""
     n_units = len(resting)
     if rng.random_sample() * n_units < _NOISE:
         return tuple(rng.randint(n_units, size=2))
-    givers = np.flatnonzero(state.units[:, column] >= 2)
+    # A part with one unit of the column would itself go without. There is a part with
+    # two: the column has a unit for every part, and `to` has none.
+    givers = np.flatnonzero(split.units[:, column] >= 2)
     giver = givers[rng.randint(len(givers))]
-    given = state.holders(column)
-    given = _sample(given[(state.part[given] == giver) & ~resting[given]], rng)
-    taken = _sample(np.flatnonzero((state.part == to) & ~resting), rng)
+    given = split.holders(column)
+    given = _sample(given[(split.part[given] == giver) & ~resting[given]], rng)
+    taken = _sample(np.flatnonzero((split.part == to) & ~resting), rng)
     if len(given) == 0 or (len(taken) == 0 and not moves):
         return None
-    a, b = state.counts[given].toarray(), state.counts[taken].toarray()
+    a, b = split.counts[given].toarray(), split.counts[taken].toarray()
     if moves:  # nothing in exchange
         taken = np.append(taken, -1)
         b = np.vstack([b, np.zeros(b.shape[1])])
-    costs = _missing_costs(state, giver, to, cost, a, b)
-    imbalance = _imbalances(state, giver, to, weight, shares, a, b)
+    costs = _missing_costs(split, giver, to, cost, a, b)
+    imbalance = _imbalances(split, giver, to, weight, shares, a, b)
+    # First the missing cells, then the shares. The tolerance is for sums of floats.
     imbalance[costs > costs.min() + 1e-9] = np.inf
     i, j = np.unravel_index(imbalance.argmin(), imbalance.shape)
     return int(given[i]), int(taken[j])
 
 
-def cover_parts(part, counts, total, shares, cost, rng, *, moves):
+def cover_labels(part, counts, total, shares, cost, rng, *, moves):
     """Repair a split whose parts lack columns that have a unit for each of them.
 
     A missing cell (part, column) is filled by exchanging a unit that carries the
@@ -139,30 +159,33 @@ def cover_parts(part, counts, total, shares, cost, rng, *, moves):
     missing : ndarray of shape (n_parts, n_columns), dtype=bool
         Parts that still lack a column of some cost with a unit for each of them.
     """
-    state = _State(part, counts, total, shares)
-    enough = state.units.sum(axis=0) >= len(shares)
+    split = _Split(part, counts, total, shares)
+    enough = split.units.sum(axis=0) >= len(shares)
     cost = np.where(enough, cost, 0.0)
-    missing = (state.units == 0) & (cost > 0)
+    missing = (split.units == 0) & (cost > 0)
     lowest, best = (missing @ cost).sum(), part
     resting = np.zeros(len(part), np.int64)
     weight = 1 / total
+    # Steps grow with what is missing at the start; the search also goes through worse
+    # splits, so the best one is kept aside.
     for step in range(_STEPS + _STEPS_PER_CELL * int(missing.sum())):
         if lowest == 0:
             break
-        cells = np.argwhere((state.units == 0) & (cost > 0))
+        cells = np.argwhere((split.units == 0) & (cost > 0))
+        # Positives of a label before its negatives: they cost more.
         worst = cells[cost[cells[:, 1]] == cost[cells[:, 1]].max()]
         to, column = worst[rng.randint(len(worst))]
         pair = _choose_exchange(
-            state, to, column, cost, weight, shares, rng, resting > step, moves
+            split, to, column, cost, weight, shares, rng, resting > step, moves
         )
         if pair is None:
             continue
-        giver = state.part[pair[0]]
-        state.move(pair[0], to if pair[1] < 0 else state.part[pair[1]])
+        giver = split.part[pair[0]]
+        split.move(pair[0], to if pair[1] < 0 else split.part[pair[1]])
         if pair[1] >= 0:
-            state.move(pair[1], giver)
+            split.move(pair[1], giver)
         resting[[u for u in pair if u >= 0]] = step + rng.randint(2, _REST)
-        left = (state.units == 0) & (cost > 0)
+        left = (split.units == 0) & (cost > 0)
         if (left @ cost).sum() < lowest:
-            lowest, best, missing = (left @ cost).sum(), state.part.copy(), left
+            lowest, best, missing = (left @ cost).sum(), split.part.copy(), left
     return best, missing
