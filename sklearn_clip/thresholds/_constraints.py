@@ -6,7 +6,11 @@ import numpy as np
 from scipy.stats import binom
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.thresholds._cuts import pick_cuts, take_positions, trace_curves
+from sklearn_clip.thresholds._threshold_curves import (
+    pick_thresholds,
+    take_positions,
+    trace_curves,
+)
 
 # Where tests of precision begin, in multiples of the fewest rows that can pass.
 _STARTS = (1, 4)
@@ -109,7 +113,7 @@ def _check_confidence(optimizer, given, *, held_out, weighted):
         )
 
 
-def find_bounded_cuts(rows, bound, *, strategy="per_label"):
+def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
     """Cuts that keep a bound and are best in the other quantity.
 
     Parameters
@@ -124,7 +128,7 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         Infinite where no cut keeps the bound.
 
     Notes
@@ -161,11 +165,11 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
         probability=rows.probability,
     )
     kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
-    cuts = curves.cuts
+    thresholds = curves.thresholds
     if bound.confidence is not None and bound.quantity == "precision":
         # The lowest score predicted is the highest cut that predicts these rows.
         ranked = np.take_along_axis(parts[0], curves.order, axis=1)
-        cuts = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
+        thresholds = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
     with np.errstate(invalid="ignore"):
         precision = curves.tp / (curves.tp + curves.fp)
     first, second = curves.tp, precision
@@ -174,8 +178,8 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
     # Of cuts that are best in what is maximised, the best in what is bounded.
     best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
     ties = kept & (first >= best * (1 - 1e-12))
-    picked = pick_cuts(second, cuts, ties, rows.default)
-    found = np.where(kept.any(axis=1), take_positions(cuts, picked), np.inf)
+    picked = pick_thresholds(second, thresholds, ties, rows.default)
+    found = np.where(kept.any(axis=1), take_positions(thresholds, picked), np.inf)
     return np.broadcast_to(found, n_labels).copy()
 
 

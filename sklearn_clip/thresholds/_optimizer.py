@@ -25,11 +25,11 @@ from sklearn_clip._shared import (
     warn_of_row_order,
 )
 from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
-from sklearn_clip.thresholds._cuts import override_cuts
+from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds, scored_rows
 from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
-from sklearn_clip.thresholds._learning import learn_cuts, scored_rows
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS, Objective
-from sklearn_clip.thresholds._plan import CutPlan
+from sklearn_clip.thresholds._threshold_curves import override_thresholds
+from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
 
 _WRAP_OUTSIDE = (
     "To use a classifier that knows one label only, wrap it inside and the cuts "
@@ -353,7 +353,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        self._learn_cuts(folds, targets, sample_weight, bound)
+        self._set_fitted(folds, targets, sample_weight, bound)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -456,7 +456,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 sample_weight, targets, ensure_non_negative=True
             )
         rows = scored_rows(predicted, targets, sample_weight)
-        return self._plan().score(rows, predicted > 0)
+        return self._tuner().score(rows, predicted > 0)
 
     def set_thresholds(self, thresholds):
         """Replace cuts by hand; `best_score_` and `threshold_std_` stay as they were.
@@ -480,7 +480,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             of range.
         """
         check_is_fitted(self, "thresholds_")
-        self.thresholds_ = override_cuts(
+        self.thresholds_ = override_thresholds(
             self.thresholds_,
             thresholds,
             label_names=self._names(),
@@ -499,17 +499,17 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         frozen = isinstance(self.estimator, FrozenEstimator)
         return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
 
-    def _plan(self, bound=None):
+    def _tuner(self, bound=None):
         """Gather the settings of the search and the rules."""
         objective = Objective(self.metric, self.average, self.beta)
-        return CutPlan(
+        return ThresholdTuner(
             objective, self.strategy, self.at_least_one, self.max_labels, bound
         )
 
     def _decide(self, scores):
         """Labels of scores, as booleans."""
         limit = getattr(self, "top_k_", self.max_labels)
-        return self._plan()._replace(limit=limit).predict(scores, self.thresholds_)
+        return self._tuner()._replace(limit=limit).predict(scores, self.thresholds_)
 
     def _fit_and_score(self, X, Y, params):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
@@ -527,18 +527,18 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator_, folds = fit_and_score(self, X, Y, params)
         return folds
 
-    def _learn_cuts(self, folds, Y, sample_weight, bound):
+    def _set_fitted(self, folds, Y, sample_weight, bound):
         """Set the learned cuts and what is known about them."""
         self.response_method_ = folds[0].method
-        learned = learn_cuts(
-            self._plan(bound),
+        fitted = fit_thresholds(
+            self._tuner(bound),
             folds,
             Y,
             sample_weight,
             shrinkage=self.shrinkage,
             store_curves=self.store_curves,
         )
-        for name, value in learned._asdict().items():
+        for name, value in fitted._asdict().items():
             self.__dict__.pop(f"{name}_", None)
             if value is not None:
                 setattr(self, f"{name}_", value)

@@ -11,16 +11,16 @@ ratio (``average="micro"``).
 
 import numpy as np
 
-from sklearn_clip.thresholds._ascent import climb
-from sklearn_clip.thresholds._cuts import (
+from sklearn_clip.thresholds._coordinate_ascent import climb
+from sklearn_clip.thresholds._global_threshold import find_global_threshold
+from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
+from sklearn_clip.thresholds._threshold_curves import (
     ScoredRows,
-    pick_cuts,
-    place_cuts,
+    pick_thresholds,
+    place_thresholds,
     take_positions,
     trace_curves,
 )
-from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
-from sklearn_clip.thresholds._shared_cut import find_shared_cut
 
 STRATEGIES = ("per_label", "global")
 
@@ -49,7 +49,7 @@ def trace_blocks(rows):
         )
 
 
-def separable_cuts(rows, objective):
+def separable_thresholds(rows, objective):
     """Maximise each label's own metric, which also maximises any mean of them.
 
     Parameters
@@ -61,18 +61,18 @@ def separable_cuts(rows, objective):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The best cuts.
     """
-    cuts = np.empty(rows.scores.shape[1])
+    thresholds = np.empty(rows.scores.shape[1])
     for block, curves in trace_blocks(rows):
         values = objective.values(*curves[:4])
-        picked = pick_cuts(values, curves.cuts, curves.valid, rows.default)
-        cuts[block] = take_positions(curves.cuts, picked)
-    return cuts
+        picked = pick_thresholds(values, curves.thresholds, curves.valid, rows.default)
+        thresholds[block] = take_positions(curves.thresholds, picked)
+    return thresholds
 
 
-def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
+def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
     """Maximise the metric of the counts summed over labels, by Dinkelbach's method.
 
     The objective is a ratio ``sum_l A_l(k_l) / sum_l B_l(k_l)`` of linear functions of
@@ -95,7 +95,7 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The best combination of cuts.
 
     References
@@ -122,11 +122,13 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
     # At the maximum, cuts of one label are equally good if their gains are equal up
     # to the rounding of `best`. The tidier choice is kept only if it costs nothing.
     rounding = 1e-12 * np.abs(below).max()
-    tidy = pick_cuts(gain, curves.cuts, curves.valid, default, tolerance=rounding)
-    return take_positions(curves.cuts, tidy if ratio_at(tidy) >= best else picked)
+    tidy = pick_thresholds(
+        gain, curves.thresholds, curves.valid, default, tolerance=rounding
+    )
+    return take_positions(curves.thresholds, tidy if ratio_at(tidy) >= best else picked)
 
 
-def _pooled_cuts(rows, objective, totals):
+def _pooled_thresholds(rows, objective, totals):
     """Dinkelbach's cuts of labels that have a positive."""
     filled, weight = rows.without_unknown(), rows.weight
     curves = trace_curves(
@@ -135,7 +137,7 @@ def _pooled_cuts(rows, objective, totals):
         sample_weight=None if weight is None else weight.T,
         probability=rows.probability,
     )
-    return pooled_ratio_cuts(
+    return pooled_ratio_thresholds(
         curves,
         metric=objective.metric,
         beta=objective.beta,
@@ -144,11 +146,11 @@ def _pooled_cuts(rows, objective, totals):
     )
 
 
-def _cuts_without_positives(rows, shared):
-    """Give labels that have no positive the shared cut, above all they have seen.
+def _thresholds_without_positives(rows, global_threshold):
+    """Give labels that have no positive the global threshold, above all they have seen.
 
-    Every row known is a negative. If none reaches the shared cut it stands, else the
-    cut moves above the label's highest score, where it costs no false positive.
+    Every row known is a negative. If none reaches the global threshold it stands, else
+    it moves above the label's highest score, where it costs no false positive.
     """
     scores, known = rows.scores, rows.known
     known = np.ones(scores.shape, dtype=bool) if known is None else known
@@ -156,36 +158,39 @@ def _cuts_without_positives(rows, shared):
     bottom = np.where(known, scores, np.inf).min(axis=0)
     edges = np.stack([top, bottom], axis=1)
     edges[~known.any(axis=0)] = rows.default
-    never = place_cuts(edges, probability=rows.probability)[:, 0]
-    return np.where(top < shared, shared, never)
+    never = place_thresholds(edges, probability=rows.probability)[:, 0]
+    return np.where(top < global_threshold, global_threshold, never)
 
 
-def _unruled_cuts(rows, objective, *, shared=None):
+def _unruled_thresholds(rows, objective, *, global_threshold=None):
     """Cuts per label that are exact for a mean over labels and for named micro metrics.
 
-    `shared` is the cut of labels without a positive, searched for if it is None.
+    `global_threshold` is that of labels without a positive, searched for if it is
+    None.
     """
     positives, negatives = rows.support()
     known = positives > 0
-    cuts = np.empty(rows.scores.shape[1])
+    thresholds = np.empty(rows.scores.shape[1])
     if known.any():
         inner = rows.columns(known)
         if objective.average == "micro" and not callable(objective.metric):
             # Labels left out here still count as negatives where classes are balanced.
             totals = positives.sum(), negatives.sum()
-            cuts[known] = _pooled_cuts(inner, objective, totals)
+            thresholds[known] = _pooled_thresholds(inner, objective, totals)
         else:
-            cuts[known] = separable_cuts(inner, objective)
+            thresholds[known] = separable_thresholds(inner, objective)
     if not known.all():
-        if shared is None:
-            shared = rows.default
+        if global_threshold is None:
+            global_threshold = rows.default
             if known.any():
-                shared = find_shared_cut(inner, objective)
-        cuts[~known] = _cuts_without_positives(rows.columns(~known), shared)
-    return cuts
+                global_threshold = find_global_threshold(inner, objective)
+        thresholds[~known] = _thresholds_without_positives(
+            rows.columns(~known), global_threshold
+        )
+    return thresholds
 
 
-def find_cuts(
+def find_thresholds(
     scores,
     targets,
     *,
@@ -231,9 +236,9 @@ def find_cuts(
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
-        The label is predicted where ``score >= cut``. Infinite for a label that is
-        best never predicted although a score of exactly 1 occurs.
+    thresholds : ndarray of shape (n_labels,)
+        The label is predicted where ``score >= threshold``. Infinite for a label that
+        is best never predicted although a score of exactly 1 occurs.
 
     Notes
     -----
@@ -250,16 +255,16 @@ def find_cuts(
         max_labels = None
     rules = {"at_least_one": at_least_one, "limit": max_labels}
     if strategy == "global":
-        return np.full(scores.shape[1], find_shared_cut(rows, objective, **rules))
+        return np.full(scores.shape[1], find_global_threshold(rows, objective, **rules))
     by_label = average in ("macro", "weighted")
     pooled = average == "micro" and not callable(metric)
     ruled = at_least_one or max_labels is not None
     if (by_label or pooled) and not ruled:
-        return _unruled_cuts(rows, objective)
-    shared = find_shared_cut(rows, objective, **rules)
+        return _unruled_thresholds(rows, objective)
+    global_threshold = find_global_threshold(rows, objective, **rules)
     starts = [
-        _unruled_cuts(rows, objective, shared=shared),
-        np.full(scores.shape[1], shared),
+        _unruled_thresholds(rows, objective, global_threshold=global_threshold),
+        np.full(scores.shape[1], global_threshold),
     ]
     return climb(rows, objective, starts, **rules)
 
@@ -283,9 +288,14 @@ def label_curves(rows, objective):
     found = []
     for _, curves in trace_blocks(rows):
         values = objective.values(*curves[:4])
-        kept = curves.valid & np.isfinite(curves.cuts)
+        kept = curves.valid & np.isfinite(curves.thresholds)
         found += [
-            {"thresholds": cuts[keep][::-1].copy(), "scores": value[keep][::-1].copy()}
-            for cuts, value, keep in zip(curves.cuts, values, kept, strict=True)
+            {
+                "thresholds": thresholds[keep][::-1].copy(),
+                "scores": value[keep][::-1].copy(),
+            }
+            for thresholds, value, keep in zip(
+                curves.thresholds, values, kept, strict=True
+            )
         ]
     return found

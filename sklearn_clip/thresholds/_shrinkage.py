@@ -1,4 +1,4 @@
-"""Cuts of rare labels drawn towards the cut of all labels, as far as evidence goes."""
+"""Thresholds of rare labels drawn towards the global one, as far as evidence goes."""
 
 import warnings
 
@@ -18,30 +18,37 @@ ENOUGH_POSITIVES = 30 * USUAL_COUNT
 _N_PARTS = 5
 
 
-def shrink_cuts(cuts, shared, positives, count):
-    """Draw the cut of every label towards the shared one.
+def shrink_thresholds(thresholds, global_threshold, positives, count):
+    """Draw the cut of every label towards the global one.
 
     Parameters
     ----------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         Cuts of the labels alone; infinite ones stay.
-    shared : float
-        The cut for all labels; if it is infinite all cuts stay.
+    global_threshold : float
+        The global threshold; if it is infinite all thresholds stay.
     positives : ndarray of shape (n_labels,)
         Number of positives each cut was chosen on. Without any it stays.
     count : float
-        Number of positives that the shared cut weighs as much as.
+        Number of positives that the global threshold weighs as much as.
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
-        ``(positives * cuts + count * shared) / (positives + count)``.
+    thresholds : ndarray of shape (n_labels,)
+        ``(positives * thresholds + count * global_threshold) / (positives + count)``.
     """
-    moves = np.isfinite(cuts) & np.isfinite(shared) & (positives > 0) & (count > 0)
+    moves = (
+        np.isfinite(thresholds)
+        & np.isfinite(global_threshold)
+        & (positives > 0)
+        & (count > 0)
+    )
     total = np.maximum(positives, 1e-300) + count
     share = 1.0 if np.isinf(count) else count / total
     with np.errstate(invalid="ignore"):
-        return np.where(moves, cuts + share * (shared - cuts), cuts)
+        return np.where(
+            moves, thresholds + share * (global_threshold - thresholds), thresholds
+        )
 
 
 def split_rows(row_numbers, targets):
@@ -77,7 +84,7 @@ def split_rows(row_numbers, targets):
         return list(folds.split(None, targets))
 
 
-def choose_count(plan, rows, parts):
+def choose_count(tuner, rows, parts):
     """Choose how far cuts are drawn, by how they do on rows they were not chosen on.
 
     Every candidate's cuts are chosen on all parts but one and judged on that one; the
@@ -86,7 +93,7 @@ def choose_count(plan, rows, parts):
 
     Parameters
     ----------
-    plan : CutPlan
+    tuner : CutPlan
         How cuts are chosen and judged.
     rows : ScoredRows
         The scored rows.
@@ -109,18 +116,18 @@ def choose_count(plan, rows, parts):
     predictions = {count: [] for count in PSEUDO_COUNTS}
     for train, test in parts:
         seen, judged = rows.take(train), rows.take(test)
-        cuts, shared = plan.search(seen), plan.search_shared(seen)
+        thresholds, global_threshold = tuner.search(seen), tuner.search_global(seen)
         positives = seen.support()[0]
         for count, found in predictions.items():
-            shrunk = shrink_cuts(cuts, shared, positives, count)
-            found.append(plan.predict(judged.scores, shrunk))
+            shrunk = shrink_thresholds(thresholds, global_threshold, positives, count)
+            found.append(tuner.predict(judged.scores, shrunk))
     tests = [test for _, test in parts]
 
     def value(count, left_out=None):
         kept = [part for part in range(len(parts)) if part != left_out]
         judged = rows.take(np.concatenate([tests[part] for part in kept]))
         found = predictions[count]
-        return plan.score(judged, np.concatenate([found[part] for part in kept]))
+        return tuner.score(judged, np.concatenate([found[part] for part in kept]))
 
     values = {count: value(count) for count in PSEUDO_COUNTS}
     best = max(PSEUDO_COUNTS, key=values.get)

@@ -1,18 +1,18 @@
-"""How cuts are chosen and applied: the settings of an optimizer, in one place."""
+"""How thresholds are chosen and applied: the settings of an optimizer, in one place."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.thresholds._constraints import Bound, find_bounded_cuts
+from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
 from sklearn_clip.thresholds._decoding import decode
+from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
 from sklearn_clip.thresholds._objective import Objective, metric_score
-from sklearn_clip.thresholds._search import find_cuts
-from sklearn_clip.thresholds._shared_cut import find_shared_cut, find_top_k
-from sklearn_clip.thresholds._shrinkage import shrink_cuts
+from sklearn_clip.thresholds._search import find_thresholds
+from sklearn_clip.thresholds._shrinkage import shrink_thresholds
 
 
-class CutPlan(NamedTuple):
+class ThresholdTuner(NamedTuple):
     """Settings of the search and of the rules after it.
 
     Attributes
@@ -50,14 +50,14 @@ class CutPlan(NamedTuple):
 
         Returns
         -------
-        cuts : ndarray of shape (n_labels,)
+        thresholds : ndarray of shape (n_labels,)
             The cuts, under "top_k" those of :meth:`search_top_k`.
         """
         if self.bound is not None:
-            return find_bounded_cuts(rows, self.bound, strategy=self.strategy)
+            return find_bounded_thresholds(rows, self.bound, strategy=self.strategy)
         if self.strategy == "top_k":
             return self.search_top_k(rows)[1]
-        return find_cuts(
+        return find_thresholds(
             rows.scores,
             rows.targets,
             known=rows.known,
@@ -76,27 +76,27 @@ class CutPlan(NamedTuple):
         -------
         k : int
             Number of labels.
-        cuts : ndarray of shape (n_labels,)
+        thresholds : ndarray of shape (n_labels,)
             The score that labels have to reach, the same for all.
         """
-        k, cut = find_top_k(rows, self.objective, **self._rules())
-        return k, np.full(rows.scores.shape[1], cut)
+        k, threshold = find_top_k(rows, self.objective, **self._rules())
+        return k, np.full(rows.scores.shape[1], threshold)
 
-    def search_shared(self, rows):
+    def search_global(self, rows):
         """Find the best cut for all labels."""
-        return find_shared_cut(rows, self.objective, **self._rules())
+        return find_global_threshold(rows, self.objective, **self._rules())
 
     def search_shrunk(self, rows, count):
-        """Find cuts and draw them towards the shared one by a number of positives."""
-        cuts = self.search(rows)
+        """Find cuts and draw them towards the global one by a number of positives."""
+        thresholds = self.search(rows)
         if not (self.shrinks and count > 0 and rows.targets.any()):
-            return cuts
+            return thresholds
         positives = rows.support()[0]
-        return shrink_cuts(cuts, self.search_shared(rows), positives, count)
+        return shrink_thresholds(thresholds, self.search_global(rows), positives, count)
 
-    def predict(self, scores, cuts):
+    def predict(self, scores, thresholds):
         """Labels of scores, as booleans, the rules applied."""
-        return decode(scores, cuts, **self._rules())
+        return decode(scores, thresholds, **self._rules())
 
     def score(self, rows, predictions):
         """Metric of predictions."""

@@ -1,4 +1,4 @@
-"""Thresholds as such: where a cut lies, what it counts, what a user may set."""
+"""Thresholds as such: where each lies, what it counts, what a user may set."""
 
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ class ScoredRows(NamedTuple):
         return self._replace(scores=np.where(self.known, self.scores, lowest))
 
 
-class CutCurves(NamedTuple):
+class ThresholdCurves(NamedTuple):
     """Every cut of every label, from "predict nothing" to "predict everything".
 
     Position ``k`` on the last axis predicts the ``k`` rows of highest score.
@@ -95,7 +95,7 @@ class CutCurves(NamedTuple):
         Weighted true and false positives.
     positives, negatives : ndarray of shape (n_labels, 1)
         Weighted number of rows with and without the label.
-    cuts : ndarray of shape (n_labels, n_rows + 1)
+    thresholds : ndarray of shape (n_labels, n_rows + 1)
         The threshold that predicts exactly these rows.
     valid : ndarray of shape (n_labels, n_rows + 1), dtype=bool
         False where the position would separate rows of equal score.
@@ -107,12 +107,12 @@ class CutCurves(NamedTuple):
     fp: np.ndarray
     positives: np.ndarray
     negatives: np.ndarray
-    cuts: np.ndarray
+    thresholds: np.ndarray
     valid: np.ndarray
     order: np.ndarray
 
 
-def place_cuts(ranked, *, probability):
+def place_thresholds(ranked, *, probability):
     """Thresholds between neighbours of each sorted row, as far from both as can be.
 
     Parameters
@@ -124,8 +124,8 @@ def place_cuts(ranked, *, probability):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels, n_rows + 1)
-        ``score >= cuts[l, k]`` holds for exactly ``ranked[l, :k]`` wherever the
+    thresholds : ndarray of shape (n_labels, n_rows + 1)
+        ``score >= thresholds[l, k]`` holds for exactly ``ranked[l, :k]`` wherever the
         scores on both sides of the cut differ.
     """
     top, bottom = ranked[:, :1], ranked[:, -1:]
@@ -140,12 +140,14 @@ def place_cuts(ranked, *, probability):
     upper, lower = edges[:, :-1], edges[:, 1:]
     # Halving before adding cannot overflow. Where the midpoint rounds onto the lower
     # neighbour (adjacent floats, subnormals), the upper one is the exact cut.
-    cuts = 0.5 * upper + 0.5 * lower
-    cuts = np.where((cuts > lower) & (cuts <= upper), cuts, upper)
+    thresholds = 0.5 * upper + 0.5 * lower
+    thresholds = np.where(
+        (thresholds > lower) & (thresholds <= upper), thresholds, upper
+    )
     # Nothing fits between a top score of 1 and the bound 1: such a label is cut off
     # at infinity.
-    cuts[:, 0] = np.where(cuts[:, 0] > top[:, 0], cuts[:, 0], np.inf)
-    return cuts
+    thresholds[:, 0] = np.where(thresholds[:, 0] > top[:, 0], thresholds[:, 0], np.inf)
+    return thresholds
 
 
 def trace_curves(scores, targets, *, sample_weight=None, probability):
@@ -160,7 +162,7 @@ def trace_curves(scores, targets, *, sample_weight=None, probability):
     sample_weight : ndarray broadcastable to (n_labels, n_rows) or None
         Row weights; None counts every row as 1.
     probability : bool
-        See :func:`place_cuts`.
+        See :func:`place_thresholds`.
 
     Returns
     -------
@@ -182,18 +184,20 @@ def trace_curves(scores, targets, *, sample_weight=None, probability):
         np.cumsum(weight * ~hits, axis=1, out=fp[:, 1:])
     valid = np.ones((n_labels, n_rows + 1), dtype=bool)
     np.not_equal(ranked[:, 1:], ranked[:, :-1], out=valid[:, 1:-1])
-    cuts = place_cuts(ranked, probability=probability)
-    return CutCurves(tp, fp, tp[:, -1:], fp[:, -1:], cuts, valid, order)
+    thresholds = place_thresholds(ranked, probability=probability)
+    return ThresholdCurves(tp, fp, tp[:, -1:], fp[:, -1:], thresholds, valid, order)
 
 
-def pick_cuts(values, cuts, valid, default, tolerance=0.0):
+def pick_thresholds(values, thresholds, valid, default, tolerance=0.0):
     """Position of the best cut of each row; of equal ones the nearest to `default`.
 
     Of two cuts as near, the first is taken, which predicts fewer rows.
     """
     values = np.where(valid, values, -np.inf)
     best = values.max(axis=-1, keepdims=True)
-    distance = np.where(values >= best - tolerance, np.abs(cuts - default), np.inf)
+    distance = np.where(
+        values >= best - tolerance, np.abs(thresholds - default), np.inf
+    )
     # Where only an infinite cut is left every distance is infinite, and argmin gives
     # position 0, "predict nothing": no other cut of finite scores can be infinite.
     return distance.argmin(axis=-1)
@@ -204,12 +208,12 @@ def take_positions(values, positions):
     return np.take_along_axis(values, positions[:, None], axis=1)[:, 0]
 
 
-def override_cuts(cuts, new, *, label_names, probability):
+def override_thresholds(thresholds, new, *, label_names, probability):
     """Replace cuts by those a user has written.
 
     Parameters
     ----------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The present cuts.
     new : float, array-like of shape (n_labels,) or dict of {label name: cut}
         One cut for all, one for each, or those to change. A Series that has names is
@@ -221,7 +225,7 @@ def override_cuts(cuts, new, *, label_names, probability):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,), dtype=float64
+    thresholds : ndarray of shape (n_labels,), dtype=float64
         The new cuts, a new array.
 
     Raises
@@ -232,32 +236,32 @@ def override_cuts(cuts, new, *, label_names, probability):
     """
     new = by_name(new)
     if isinstance(new, dict):
-        cuts = cuts.copy()
-        for name, cut in new.items():
+        thresholds = thresholds.copy()
+        for name, threshold in new.items():
             if name not in label_names:
                 more = " ..." if len(label_names) > 10 else ""
                 raise ValueError(
                     f"The keys of thresholds must be label names. Got {name!r}; "
                     f"the labels are {label_names[:10]}{more}."
                 )
-            cuts[label_names.index(name)] = cut
+            thresholds[label_names.index(name)] = threshold
     else:
         new = np.asarray(new, dtype=np.float64)
-        if new.shape not in ((), cuts.shape):
+        if new.shape not in ((), thresholds.shape):
             raise ValueError(
-                f"thresholds must have shape {cuts.shape}, one cut per label. "
+                f"thresholds must have shape {thresholds.shape}, one cut per label. "
                 f"Got {new.shape}."
             )
-        cuts = np.broadcast_to(new, cuts.shape).copy()
-    wrong = np.isnan(cuts)
+        thresholds = np.broadcast_to(new, thresholds.shape).copy()
+    wrong = np.isnan(thresholds)
     rule = "be a number"
     if probability:
-        wrong |= (cuts < 0) | ((cuts > 1) & np.isfinite(cuts))
+        wrong |= (thresholds < 0) | ((thresholds > 1) & np.isfinite(thresholds))
         rule = "lie in [0, 1], or be infinite for a label that is never predicted"
     if wrong.any():
         label = np.flatnonzero(wrong)[0]
         raise ValueError(
             f"Each threshold must {rule}. "
-            f"Got {cuts[label]} (label {label_names[label]!r})."
+            f"Got {thresholds[label]} (label {label_names[label]!r})."
         )
-    return cuts
+    return thresholds

@@ -1,15 +1,15 @@
-"""What a fit learns from scores: cuts, how sure they are, and what they reach."""
+"""What a fit learns from scores: thresholds, how sure they are, and what they reach."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.thresholds._cuts import ScoredRows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import choose_count, split_rows
+from sklearn_clip.thresholds._threshold_curves import ScoredRows
 
 
-class LearnedCuts(NamedTuple):
+class FittedThresholds(NamedTuple):
     """What is learned; the attributes of the same names, and an underscore, hold it.
 
     Attributes
@@ -59,12 +59,12 @@ def scored_rows(scores, Y, sample_weight, *, probability=True):
     return ScoredRows(scores, Y == 1, known, sample_weight, probability)
 
 
-def learn_cuts(plan, folds, Y, sample_weight, *, shrinkage, store_curves):
+def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     """Choose the cuts on the pooled scores of all folds.
 
     Parameters
     ----------
-    plan : CutPlan
+    tuner : CutPlan
         How cuts are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
@@ -89,33 +89,33 @@ def learn_cuts(plan, folds, Y, sample_weight, *, shrinkage, store_curves):
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
     )
-    count = _choose_shrinkage(shrinkage, plan, folds, rows, Y[every])
-    top_k, applied = None, plan
-    if plan.strategy == "top_k":
-        top_k, cuts = plan.search_top_k(rows)
-        applied = plan._replace(limit=top_k)
+    count = _choose_shrinkage(shrinkage, tuner, folds, rows, Y[every])
+    top_k, applied = None, tuner
+    if tuner.strategy == "top_k":
+        top_k, thresholds = tuner.search_top_k(rows)
+        applied = tuner._replace(limit=top_k)
     else:
-        cuts = plan.search_shrunk(rows, count)
-    return LearnedCuts(
-        cuts,
-        _spread(plan, folds, rows, count),
+        thresholds = tuner.search_shrunk(rows, count)
+    return FittedThresholds(
+        thresholds,
+        _spread(tuner, folds, rows, count),
         count,
-        applied.score(rows, applied.predict(rows.scores, cuts)),
+        applied.score(rows, applied.predict(rows.scores, thresholds)),
         top_k,
-        label_curves(rows, plan.objective) if store_curves else None,
+        label_curves(rows, tuner.objective) if store_curves else None,
     )
 
 
-def _choose_shrinkage(shrinkage, plan, folds, rows, Y):
-    """Say how many positives the shared cut weighs as much as."""
-    if not plan.shrinks or not rows.targets.any() or shrinkage is None:
+def _choose_shrinkage(shrinkage, tuner, folds, rows, Y):
+    """Say how many positives the global threshold weighs as much as."""
+    if not tuner.shrinks or not rows.targets.any() or shrinkage is None:
         return 0.0
     if shrinkage != "auto":
         return float(shrinkage)
-    return choose_count(plan, rows, split_rows([fold.rows for fold in folds], Y))
+    return choose_count(tuner, rows, split_rows([fold.rows for fold in folds], Y))
 
 
-def _spread(plan, folds, rows, count):
+def _spread(tuner, folds, rows, count):
     """Compute the standard deviation of the cuts found on each fold alone."""
     if len(folds) == 1:
         return np.full(rows.scores.shape[1], np.nan)
@@ -124,17 +124,17 @@ def _spread(plan, folds, rows, count):
         rows.take(slice(end - len(fold.rows), end))
         for fold, end in zip(folds, ends, strict=True)
     ]
-    cuts = [plan.search_shrunk(part, count) for part in parts]
+    thresholds = [tuner.search_shrunk(part, count) for part in parts]
     counted = [part.targets.any(axis=0) for part in parts]
-    return spread_of_cuts(np.array(cuts), np.array(counted))
+    return spread_of_thresholds(np.array(thresholds), np.array(counted))
 
 
-def spread_of_cuts(cuts, counted):
+def spread_of_thresholds(thresholds, counted):
     """Compute the standard deviation of each label's cuts over folds.
 
     Parameters
     ----------
-    cuts : ndarray of shape (n_folds, n_labels)
+    thresholds : ndarray of shape (n_folds, n_labels)
         Cuts found on each fold alone.
     counted : ndarray of shape (n_folds, n_labels), dtype=bool
         False where a fold says nothing about the label; infinite cuts are left out
@@ -145,10 +145,10 @@ def spread_of_cuts(cuts, counted):
     std : ndarray of shape (n_labels,)
         NaN where fewer than two folds count.
     """
-    counted = counted & np.isfinite(cuts)
+    counted = counted & np.isfinite(thresholds)
     number = counted.sum(axis=0)
-    known = np.where(counted, cuts, 0.0)
+    known = np.where(counted, thresholds, 0.0)
     safe = np.maximum(number, 1)
     mean = known.sum(axis=0) / safe
-    square = np.where(counted, (cuts - mean) ** 2, 0.0).sum(axis=0) / safe
+    square = np.where(counted, (thresholds - mean) ** 2, 0.0).sum(axis=0) / safe
     return np.where(number > 1, np.sqrt(square), np.nan)

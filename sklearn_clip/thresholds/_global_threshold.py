@@ -1,16 +1,16 @@
-"""One cut for all labels, lowered through all scores at once."""
+"""One threshold for all labels, lowered through all scores at once."""
 
 import numpy as np
 
-from sklearn_clip.thresholds._cuts import pick_cuts, place_cuts
 from sklearn_clip.thresholds._decoding import rank_labels
+from sklearn_clip.thresholds._threshold_curves import pick_thresholds, place_thresholds
 
 # Groups are searched in blocks of about this many scores, to bound the memory.
 _BLOCK_SIZE = 2**20
 
 
-class SharedCutSearch:
-    """Search for the cut that all labels share, under any average.
+class GlobalThresholdSearch:
+    """Search for the threshold that all labels share, under any average.
 
     An average is a mean over groups of entries: labels, rows, or all entries as one
     group. Lower the cut through all scores, highest first: each score passed changes
@@ -38,8 +38,8 @@ class SharedCutSearch:
         pooled = self.scores.reshape(1, -1)
         self.pooled_order = np.argsort(-pooled[0])
         ranked = pooled[:, self.pooled_order]
-        self.cuts = place_cuts(ranked, probability=rows.probability)[0]
-        self.valid = np.ones(len(self.cuts), dtype=bool)
+        self.thresholds = place_thresholds(ranked, probability=rows.probability)[0]
+        self.valid = np.ones(len(self.thresholds), dtype=bool)
         self.valid[1:-1] = ranked[0, 1:] != ranked[0, :-1]
 
     def _lay_out(self, entries):
@@ -63,7 +63,7 @@ class SharedCutSearch:
 
         Returns
         -------
-        cut : float
+        threshold : float
             The best cut.
         value : float
             The mean metric there.
@@ -73,13 +73,13 @@ class SharedCutSearch:
         if forced is not None:
             free = free & ~forced
             # No label could be forced if none were ever predicted.
-            valid = valid & np.isfinite(self.cuts)
+            valid = valid & np.isfinite(self.thresholds)
         changes, start = self._changes(free, forced)
         steps = changes.reshape(-1)[self.pooled_order]
         values = start + np.concatenate([[0.0], np.cumsum(steps)])
         default = self.rows.default
-        at = pick_cuts(values, self.cuts, valid, default, tolerance=1e-12)
-        return float(self.cuts[at]), float(values[at])
+        at = pick_thresholds(values, self.thresholds, valid, default, tolerance=1e-12)
+        return float(self.thresholds[at]), float(values[at])
 
     def _changes(self, free, forced):
         """Change of the mean as each entry is passed, and the mean at the start."""
@@ -111,7 +111,7 @@ class SharedCutSearch:
         return changes, start
 
 
-def find_shared_cut(rows, objective, *, at_least_one=False, limit=None):
+def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
     """Find the best cut for all labels, with the rules of :func:`decode` applied.
 
     Parameters
@@ -125,13 +125,13 @@ def find_shared_cut(rows, objective, *, at_least_one=False, limit=None):
 
     Returns
     -------
-    cut : float
+    threshold : float
         The best cut.
     """
     ranks = None
     if at_least_one or limit is not None:
         ranks = rank_labels(rows.scores)
-    return SharedCutSearch(rows, objective).best(
+    return GlobalThresholdSearch(rows, objective).best(
         allowed=None if limit is None else ranks < limit,
         forced=ranks == 0 if at_least_one else None,
     )[0]
@@ -153,15 +153,15 @@ def find_top_k(rows, objective, *, at_least_one=False, limit=None):
     -------
     k : int
         Number of labels, at least 1; the smallest of equally good ones.
-    cut : float
+    threshold : float
         The score that a label has to reach.
     """
     n_labels = rows.scores.shape[1]
-    search, ranks = SharedCutSearch(rows, objective), rank_labels(rows.scores)
+    search, ranks = GlobalThresholdSearch(rows, objective), rank_labels(rows.scores)
     forced = ranks == 0 if at_least_one else None
     best = -np.inf
     for k in range(1, min(n_labels, limit or n_labels) + 1):
-        cut, value = search.best(allowed=ranks < k, forced=forced)
+        threshold, value = search.best(allowed=ranks < k, forced=forced)
         if value > best + 1e-12:
-            best, found = value, (k, cut)
+            best, found = value, (k, threshold)
     return found

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_clip.thresholds._threshold_curves import (
+    override_thresholds,
+    place_thresholds,
+    trace_curves,
+)
+
+FINITE = {"allow_nan": False, "allow_infinity": False}
+
+
+def check_exact(scores, probability):
+    """Every existing cut predicts exactly the rows above it."""
+    ranked = np.sort(scores)[None, ::-1]
+    thresholds = place_thresholds(ranked, probability=probability)[0]
+    assert not np.isnan(thresholds).any()
+    for k, threshold in enumerate(thresholds):
+        inner = 0 < k < len(scores)
+        if not inner or ranked[0, k - 1] != ranked[0, k]:
+            assert (ranked[0] >= threshold).sum() == k
+    return thresholds
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(**FINITE), min_size=1, max_size=8))
+def test_place_thresholds_separates_any_floats(scores):
+    check_exact(np.array(scores), probability=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_place_thresholds_stays_in_the_unit_interval(scores):
+    thresholds = check_exact(np.array(scores), probability=True)
+    assert ((thresholds >= 0) & (thresholds <= 1) | np.isinf(thresholds)).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8))
+def test_place_thresholds_separates_float32_compared_as_such(scores):
+    scores = np.array(scores, dtype=np.float32)
+    thresholds = place_thresholds(
+        np.sort(scores)[None, ::-1].astype(np.float64), probability=True
+    )
+    for k, threshold in enumerate(thresholds[0]):
+        ranked = np.sort(scores)[::-1]
+        if k in (0, len(scores)) or ranked[k - 1] != ranked[k]:
+            assert (ranked[:, None] >= np.array([threshold])).sum() == k
+
+
+def test_place_thresholds_separates_adjacent_floats():
+    low = 0.3
+    high = np.nextafter(low, 1)
+    assert check_exact(np.array([low, high]), probability=True)[1] == high
+
+
+def test_place_thresholds_lies_midway_and_leaves_a_margin_outside():
+    ranked = np.array([[0.8, 0.4]])
+    np.testing.assert_allclose(
+        place_thresholds(ranked, probability=True), [[0.9, 0.6, 0.2]]
+    )
+    np.testing.assert_allclose(
+        place_thresholds(ranked, probability=False), [[1.0, 0.6, 0.2]]
+    )
+
+
+def test_no_threshold_excludes_a_probability_of_one():
+    assert place_thresholds(np.array([[1.0]]), probability=True).tolist() == [
+        [np.inf, 0.5]
+    ]
+
+
+def test_trace_curves_counts_weighted_rows():
+    curves = trace_curves(
+        np.array([[0.1, 0.9, 0.9]]),
+        np.array([[True, True, False]]),
+        sample_weight=np.array([1.0, 2.0, 4.0]),
+        probability=True,
+    )
+    assert curves.valid.tolist() == [[True, False, True, True]]
+    assert curves.tp[curves.valid].tolist() == [0, 2, 3]
+    assert curves.fp[curves.valid].tolist() == [0, 4, 4]
+
+
+def test_override_thresholds_takes_a_number_an_array_or_names():
+    thresholds = np.array([0.1, 0.2])
+    how = {"label_names": ["cat", "dog"], "probability": True}
+    assert override_thresholds(thresholds, 0.5, **how).tolist() == [0.5, 0.5]
+    assert override_thresholds(thresholds, [0.3, np.inf], **how).tolist() == [
+        0.3,
+        np.inf,
+    ]
+    assert override_thresholds(thresholds, {"dog": 1}, **how).tolist() == [0.1, 1.0]
+    assert thresholds.tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    "new, message",
+    [
+        ({"cow": 0.5}, r"keys of thresholds must be label names. Got 'cow'"),
+        ([0.1, 0.2, 0.3], r"must have shape \(2,\), one cut per label. Got \(3,\)"),
+        ([0.1, np.nan], r"must lie in \[0, 1\].* Got nan \(label 'dog'\)"),
+        ({"cat": 50}, r"must lie in \[0, 1\].* Got 50.0 \(label 'cat'\)"),
+        (-0.1, r"must lie in \[0, 1\].* Got -0.1 \(label 'cat'\)"),
+    ],
+)
+def test_override_thresholds_refuses(new, message):
+    with pytest.raises(ValueError, match=message):
+        override_thresholds(
+            np.zeros(2), new, label_names=["cat", "dog"], probability=True
+        )
+
+
+def test_override_thresholds_of_decision_values_have_no_range():
+    how = {"label_names": [0, 1], "probability": False}
+    assert override_thresholds(np.zeros(2), [-7, 7], **how).tolist() == [-7, 7]
+    with pytest.raises(ValueError, match="must be a number. Got nan"):
+        override_thresholds(np.zeros(2), np.nan, **how)
