@@ -163,6 +163,7 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
         *parts[:2],
         sample_weight=parts[2] if weight is not None else None,
         probability=rows.probability,
+        order=None if strategy == "global" else rows.order,
     )
     kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
     thresholds = curves.thresholds
@@ -253,4 +254,48 @@ def warn_of_unmet(unmet, bound):
         f"No cut has a {bound.quantity} of at least {bound.value}{sure} for "
         f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
         "rows, a better classifier or a lower bound would help.",
+    )
+
+
+def warn_of_broken(bound, tally, thresholds, *, strategy):
+    """Warn that a bound without a confidence need not hold on new rows.
+
+    Parameters
+    ----------
+    bound : Bound
+        The bound.
+    tally : ndarray of shape (4, n_labels)
+        Weighted tp, fp, positives and negatives of every label, on rows that the
+        thresholds were not chosen on.
+    thresholds : ndarray of shape (n_labels,)
+        The thresholds that will be used; infinite ones bind nothing.
+    strategy : {"per_label", "global"}
+        Under "global" the bound is one on all labels pooled.
+    """
+    if bound.confidence is not None:
+        return
+    hits, false, positives, _ = tally[:, np.isfinite(thresholds)]
+    trials = hits + false if bound.quantity == "precision" else positives
+    if strategy == "global":
+        hits, trials = hits.sum(keepdims=True), trials.sum(keepdims=True)
+    judged = trials > 0
+    kept = hits[judged] >= bound.value * trials[judged] * (1 - 1e-12)
+    if kept.all():
+        return
+    name = f"min_{bound.quantity}={bound.value}"
+    if strategy == "global":
+        reached = float(hits[0] / trials[0])
+        warn_user(
+            f"{name} without confidence holds for the rows searched, not for new ones: "
+            f"on rows that the threshold was not chosen on the {bound.quantity} of all "
+            f"labels together was {reached:.3g}. A higher minimum leaves a margin; for "
+            "a bound on new rows pass confidence with strategy='per_label'."
+        )
+        return
+    warn_user(
+        f"{name} without confidence holds for the rows searched, not for new ones: on "
+        f"rows that the thresholds were not chosen on {kept.sum()} of {len(kept)} "
+        "label(s) kept it. For a bound on new rows pass confidence=0.95, say, and rows "
+        "that the classifier is not fitted on: cv=0.5 with refit=False, cv='prefit' or "
+        "a FrozenEstimator."
     )

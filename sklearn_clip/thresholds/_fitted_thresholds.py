@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
+from sklearn_clip.thresholds._scored_rows import scored_rows
 from sklearn_clip.thresholds._search import label_curves
-from sklearn_clip.thresholds._shrinkage import choose_count, split_rows
-from sklearn_clip.thresholds._threshold_curves import ScoredRows
+from sklearn_clip.thresholds._shrinkage import candidate_counts
 
 
 class FittedThresholds(NamedTuple):
@@ -19,7 +20,9 @@ class FittedThresholds(NamedTuple):
     shrinkage : float
         Positives that the cut for all labels weighs as much as.
     best_score : float
-        The objective at the cuts, on the rows they were chosen on.
+        The objective at the thresholds, on the rows they were chosen on.
+    cv_score : float
+        The same on rows they were not chosen on, see :class:`CrossFit`.
     top_k : int or None
         Labels kept in a row, under that strategy.
     curves : list of dict or None
@@ -30,33 +33,9 @@ class FittedThresholds(NamedTuple):
     threshold_std: np.ndarray
     shrinkage: float
     best_score: float
+    cv_score: float
     top_k: int | None = None
     curves: list | None = None
-
-
-def scored_rows(scores, Y, sample_weight, *, probability=True):
-    """Put scores beside targets of 0, 1 and NaN.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_rows, n_labels)
-        Scores.
-    Y : ndarray of shape (n_rows, n_labels)
-        Targets.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Row weights.
-    probability : bool, default=True
-        Whether scores lie in [0, 1].
-
-    Returns
-    -------
-    ScoredRows
-        Both.
-    """
-    known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
-    if known is not None and known.all():
-        known = None
-    return ScoredRows(scores, Y == 1, known, sample_weight, probability)
 
 
 def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
@@ -64,7 +43,7 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
 
     Parameters
     ----------
-    tuner : CutPlan
+    tuner : ThresholdTuner
         How cuts are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
@@ -79,8 +58,10 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
 
     Returns
     -------
-    LearnedCuts
-        The cuts, and what is known about them.
+    fitted : FittedThresholds
+        The thresholds, and what is known about them.
+    crossed : CrossFit
+        What such thresholds come to on rows they were not chosen on.
     """
     every = np.concatenate([fold.rows for fold in folds])
     rows = scored_rows(
@@ -89,34 +70,28 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
     )
-    count = _choose_shrinkage(shrinkage, tuner, folds, rows, Y[every])
-    top_k, applied = None, tuner
-    if tuner.strategy == "top_k":
-        top_k, thresholds = tuner.search_top_k(rows)
-        applied = tuner._replace(limit=top_k)
-    else:
-        thresholds = tuner.search_shrunk(rows, count)
-    return FittedThresholds(
+    counts = (0.0,)
+    if tuner.shrinks:
+        counts = candidate_counts(shrinkage, rows.support()[0])
+    rows = tuner.presort(rows, shrinks=any(counts))
+    parts = split_rows([fold.rows for fold in folds], Y[every])
+    crossed = cross_fit(tuner, rows, parts, counts)
+    count = crossed.choose_count()
+    applied, thresholds = tuner.fit_shrunk(rows, count)
+    fitted = FittedThresholds(
         thresholds,
         _spread(tuner, folds, rows, count),
         count,
         applied.score(rows, applied.predict(rows.scores, thresholds)),
-        top_k,
+        crossed.score(),
+        applied.limit if tuner.strategy == "top_k" else None,
         label_curves(rows, tuner.objective) if store_curves else None,
     )
-
-
-def _choose_shrinkage(shrinkage, tuner, folds, rows, Y):
-    """Say how many positives the global threshold weighs as much as."""
-    if not tuner.shrinks or not rows.targets.any() or shrinkage is None:
-        return 0.0
-    if shrinkage != "auto":
-        return float(shrinkage)
-    return choose_count(tuner, rows, split_rows([fold.rows for fold in folds], Y))
+    return fitted, crossed
 
 
 def _spread(tuner, folds, rows, count):
-    """Compute the standard deviation of the cuts found on each fold alone."""
+    """Compute the standard deviation of the thresholds found on each fold alone."""
     if len(folds) == 1:
         return np.full(rows.scores.shape[1], np.nan)
     ends = np.cumsum([len(fold.rows) for fold in folds])
@@ -124,7 +99,7 @@ def _spread(tuner, folds, rows, count):
         rows.take(slice(end - len(fold.rows), end))
         for fold, end in zip(folds, ends, strict=True)
     ]
-    thresholds = [tuner.search_shrunk(part, count) for part in parts]
+    thresholds = [tuner.fit_shrunk(part, count)[1] for part in parts]
     counted = [part.targets.any(axis=0) for part in parts]
     return spread_of_thresholds(np.array(thresholds), np.array(counted))
 

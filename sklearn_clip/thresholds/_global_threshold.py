@@ -34,9 +34,16 @@ class GlobalThresholdSearch:
             rows = rows._replace(sample_weight=None)
         self.weight = rows.weight
         self.scores = self._lay_out(self.rows.scores)
-        self.order = np.argsort(-self.scores, axis=1)
         pooled = self.scores.reshape(1, -1)
-        self.pooled_order = np.argsort(-pooled[0])
+        # Entries of rows sorted before stand label by label, as here unless by row.
+        self.pooled_order = None if by_row else rows.pooled_order
+        if self.pooled_order is None:
+            self.pooled_order = np.argsort(-pooled[0])
+        self.order = self.pooled_order[None]
+        if len(self.scores) > 1:
+            self.order = None if by_row else rows.order
+        if self.order is None:
+            self.order = np.argsort(-self.scores, axis=1)
         ranked = pooled[:, self.pooled_order]
         self.thresholds = place_thresholds(ranked, probability=rows.probability)[0]
         self.valid = np.ones(len(self.thresholds), dtype=bool)
@@ -47,9 +54,10 @@ class GlobalThresholdSearch:
         entries = np.broadcast_to(entries, self.rows.scores.shape)
         if self.objective.average == "samples":
             return entries
+        by_label = np.ascontiguousarray(entries.T)
         if self.objective.average == "micro":
-            return entries.reshape(1, -1)
-        return np.ascontiguousarray(entries.T)
+            return by_label.reshape(1, -1)
+        return by_label
 
     def best(self, allowed=None, forced=None):
         """Find the best cut.

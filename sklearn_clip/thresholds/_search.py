@@ -14,8 +14,8 @@ import numpy as np
 from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._global_threshold import find_global_threshold
 from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
-    ScoredRows,
     pick_thresholds,
     place_thresholds,
     take_positions,
@@ -45,6 +45,7 @@ def trace_blocks(rows):
                 np.ascontiguousarray(rows.targets[:, block].T),
                 sample_weight=None if part is None else part.T,
                 probability=rows.probability,
+                order=None if rows.order is None else rows.order[block],
             ),
         )
 
@@ -84,7 +85,7 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
 
     Parameters
     ----------
-    curves : CutCurves
+    curves : ThresholdCurves
         All cuts of all labels that have a positive.
     metric, beta
         As in :class:`Objective`; a named metric.
@@ -136,6 +137,7 @@ def _pooled_thresholds(rows, objective, totals):
         np.ascontiguousarray(filled.targets.T),
         sample_weight=None if weight is None else weight.T,
         probability=rows.probability,
+        order=rows.order,
     )
     return pooled_ratio_thresholds(
         curves,
@@ -250,21 +252,49 @@ def find_thresholds(
     rows = ScoredRows(
         np.asarray(scores, dtype=np.float64), targets, known, sample_weight, probability
     )
-    objective = Objective(metric, average, beta)
-    if max_labels is not None and max_labels >= scores.shape[1]:
-        max_labels = None
-    rules = {"at_least_one": at_least_one, "limit": max_labels}
+    return search_thresholds(
+        rows,
+        Objective(metric, average, beta),
+        strategy=strategy,
+        at_least_one=at_least_one,
+        limit=max_labels,
+    )
+
+
+def search_thresholds(
+    rows, objective, *, strategy="per_label", at_least_one=False, limit=None
+):
+    """Do what :func:`find_thresholds` does, for rows and an objective.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        Scores and targets.
+    objective : Objective
+        What is maximised.
+    strategy, at_least_one, limit
+        As in :func:`find_thresholds`; `limit` is its `max_labels`.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_labels,)
+        The best thresholds.
+    """
+    n_labels = rows.scores.shape[1]
+    if limit is not None and limit >= n_labels:
+        limit = None
+    rules = {"at_least_one": at_least_one, "limit": limit}
     if strategy == "global":
-        return np.full(scores.shape[1], find_global_threshold(rows, objective, **rules))
-    by_label = average in ("macro", "weighted")
-    pooled = average == "micro" and not callable(metric)
-    ruled = at_least_one or max_labels is not None
+        return np.full(n_labels, find_global_threshold(rows, objective, **rules))
+    by_label = objective.average in ("macro", "weighted")
+    pooled = objective.average == "micro" and not callable(objective.metric)
+    ruled = at_least_one or limit is not None
     if (by_label or pooled) and not ruled:
         return _unruled_thresholds(rows, objective)
     global_threshold = find_global_threshold(rows, objective, **rules)
     starts = [
         _unruled_thresholds(rows, objective, global_threshold=global_threshold),
-        np.full(scores.shape[1], global_threshold),
+        np.full(n_labels, global_threshold),
     ]
     return climb(rows, objective, starts, **rules)
 

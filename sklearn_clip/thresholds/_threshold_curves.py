@@ -1,87 +1,8 @@
-"""Thresholds as such: where each lies, what it counts, what a user may set."""
+"""All thresholds of a label: where each lies and what it counts."""
 
 from typing import NamedTuple
 
 import numpy as np
-
-from sklearn_clip._shared import by_name
-
-
-class ScoredRows(NamedTuple):
-    """Scores of rows that the classifier has not seen, and what is known of them.
-
-    Attributes
-    ----------
-    scores : ndarray of shape (n_rows, n_labels), dtype=float64
-        Finite scores.
-    targets : ndarray of shape (n_rows, n_labels), dtype=bool
-        True where the row is known to have the label.
-    known : ndarray of shape (n_rows, n_labels), dtype=bool, or None
-        False where the target is unknown; None where all are known.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Non-negative row weights.
-    probability : bool
-        Whether scores lie in [0, 1].
-    """
-
-    scores: np.ndarray
-    targets: np.ndarray
-    known: np.ndarray | None = None
-    sample_weight: np.ndarray | None = None
-    probability: bool = True
-
-    @property
-    def default(self):
-        """The usual cut: of equally good cuts the one nearest to it is taken."""
-        return 0.5 if self.probability else 0.0
-
-    @property
-    def weight(self):
-        """Weights of the entries, of a shape that broadcasts, or None if all are 1."""
-        if self.known is None:
-            row = self.sample_weight
-            return None if row is None else row[:, None]
-        if self.sample_weight is None:
-            return self.known.astype(np.float64)
-        return self.known * self.sample_weight[:, None]
-
-    def take(self, rows):
-        """Keep some of the rows."""
-        return self._replace(
-            scores=self.scores[rows],
-            targets=self.targets[rows],
-            known=None if self.known is None else self.known[rows],
-            sample_weight=None
-            if self.sample_weight is None
-            else self.sample_weight[rows],
-        )
-
-    def columns(self, labels):
-        """Keep some of the labels."""
-        return self._replace(
-            scores=self.scores[:, labels],
-            targets=self.targets[:, labels],
-            known=None if self.known is None else self.known[:, labels],
-        )
-
-    def support(self):
-        """Weighted number of known entries with and without each label."""
-        weight = self.sample_weight
-        weight = np.ones(len(self.scores)) if weight is None else weight
-        negatives = ~self.targets if self.known is None else self.known & ~self.targets
-        return weight @ self.targets, weight @ negatives
-
-    def without_unknown(self):
-        """Move scores of unknown entries onto the lowest known one of the label.
-
-        They have no weight, so that they then neither count nor make a cut of their
-        own. A label of which nothing is known takes the lowest score of all others.
-        """
-        if self.known is None:
-            return self
-        lowest = np.where(self.known, self.scores, np.inf).min(axis=0)
-        lowest = np.where(np.isinf(lowest), lowest.min(), lowest)
-        return self._replace(scores=np.where(self.known, self.scores, lowest))
 
 
 class ThresholdCurves(NamedTuple):
@@ -150,7 +71,7 @@ def place_thresholds(ranked, *, probability):
     return thresholds
 
 
-def trace_curves(scores, targets, *, sample_weight=None, probability):
+def trace_curves(scores, targets, *, sample_weight=None, probability, order=None):
     """Count the confusion of every cut of every label.
 
     Parameters
@@ -163,14 +84,17 @@ def trace_curves(scores, targets, *, sample_weight=None, probability):
         Row weights; None counts every row as 1.
     probability : bool
         See :func:`place_thresholds`.
+    order : ndarray of shape (n_labels, n_rows) or None, default=None
+        Row numbers by falling score, if they have been sorted already.
 
     Returns
     -------
-    curves : CutCurves
+    curves : ThresholdCurves
         The counts, the thresholds and which of them exist.
     """
     n_labels, n_rows = scores.shape
-    order = np.argsort(-scores, axis=1)
+    if order is None:
+        order = np.argsort(-scores, axis=1)
     ranked = np.take_along_axis(scores, order, axis=1)
     hits = np.take_along_axis(targets, order, axis=1)
     tp, fp = np.zeros((2, n_labels, n_rows + 1))
@@ -206,62 +130,3 @@ def pick_thresholds(values, thresholds, valid, default, tolerance=0.0):
 def take_positions(values, positions):
     """Element of each row at its position."""
     return np.take_along_axis(values, positions[:, None], axis=1)[:, 0]
-
-
-def override_thresholds(thresholds, new, *, label_names, probability):
-    """Replace cuts by those a user has written.
-
-    Parameters
-    ----------
-    thresholds : ndarray of shape (n_labels,)
-        The present cuts.
-    new : float, array-like of shape (n_labels,) or dict of {label name: cut}
-        One cut for all, one for each, or those to change. A Series that has names is
-        read as a dict.
-    label_names : list
-        Name of every label.
-    probability : bool
-        Whether a finite cut must lie in [0, 1].
-
-    Returns
-    -------
-    thresholds : ndarray of shape (n_labels,), dtype=float64
-        The new cuts, a new array.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, the number of cuts is wrong, or a cut is NaN or out of
-        range.
-    """
-    new = by_name(new)
-    if isinstance(new, dict):
-        thresholds = thresholds.copy()
-        for name, threshold in new.items():
-            if name not in label_names:
-                more = " ..." if len(label_names) > 10 else ""
-                raise ValueError(
-                    f"The keys of thresholds must be label names. Got {name!r}; "
-                    f"the labels are {label_names[:10]}{more}."
-                )
-            thresholds[label_names.index(name)] = threshold
-    else:
-        new = np.asarray(new, dtype=np.float64)
-        if new.shape not in ((), thresholds.shape):
-            raise ValueError(
-                f"thresholds must have shape {thresholds.shape}, one cut per label. "
-                f"Got {new.shape}."
-            )
-        thresholds = np.broadcast_to(new, thresholds.shape).copy()
-    wrong = np.isnan(thresholds)
-    rule = "be a number"
-    if probability:
-        wrong |= (thresholds < 0) | ((thresholds > 1) & np.isfinite(thresholds))
-        rule = "lie in [0, 1], or be infinite for a label that is never predicted"
-    if wrong.any():
-        label = np.flatnonzero(wrong)[0]
-        raise ValueError(
-            f"Each threshold must {rule}. "
-            f"Got {thresholds[label]} (label {label_names[label]!r})."
-        )
-    return thresholds

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
 from sklearn_clip.thresholds._decoding import decode
 from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
-from sklearn_clip.thresholds._objective import Objective, metric_score
-from sklearn_clip.thresholds._search import find_thresholds
+from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._search import search_thresholds
 from sklearn_clip.thresholds._shrinkage import shrink_thresholds
 
 
@@ -40,8 +40,31 @@ class ThresholdTuner(NamedTuple):
         """Whether the labels have cuts of their own that are free to move."""
         return self.strategy == "per_label" and self.bound is None
 
-    def search(self, rows):
-        """Find the cuts that are best on these rows.
+    def presort(self, rows, *, shrinks):
+        """Sort what searches on several parts of the rows have in common.
+
+        Parameters
+        ----------
+        rows : ScoredRows
+            Scores and targets.
+        shrinks : bool
+            Whether thresholds will be drawn towards the global one.
+
+        Returns
+        -------
+        ScoredRows
+            The same, sorted as the searches go through them.
+        """
+        by_label = self.strategy == "per_label"
+        by_row = self.objective.average == "samples"
+        if not by_label and (by_row or self.bound is not None):
+            return rows
+        ruled = self.at_least_one or self.limit is not None
+        pooled = not by_row and (not by_label or shrinks or ruled)
+        return rows.presort(pooled=pooled)
+
+    def fit(self, rows):
+        """Find the thresholds that are best on these rows, and how to apply them.
 
         Parameters
         ----------
@@ -50,63 +73,66 @@ class ThresholdTuner(NamedTuple):
 
         Returns
         -------
+        applied : ThresholdTuner
+            Itself; under "top_k" with the number of labels found as its `limit`.
         thresholds : ndarray of shape (n_labels,)
-            The cuts, under "top_k" those of :meth:`search_top_k`.
+            The thresholds, not shrunk.
         """
+        n_labels = rows.scores.shape[1]
         if self.bound is not None:
-            return find_bounded_thresholds(rows, self.bound, strategy=self.strategy)
+            return self, find_bounded_thresholds(
+                rows, self.bound, strategy=self.strategy
+            )
         if self.strategy == "top_k":
-            return self.search_top_k(rows)[1]
-        return find_thresholds(
-            rows.scores,
-            rows.targets,
-            known=rows.known,
-            sample_weight=rows.sample_weight,
-            probability=rows.probability,
-            strategy=self.strategy,
-            at_least_one=self.at_least_one,
-            max_labels=self.limit,
-            **self.objective._asdict(),
+            k, threshold = find_top_k(rows, self.objective, **self._rules())
+            return self._replace(limit=k), np.full(n_labels, threshold)
+        return self, search_thresholds(
+            rows, self.objective, strategy=self.strategy, **self._rules()
         )
 
-    def search_top_k(self, rows):
-        """Find the best number of labels per row and the cuts that go with it.
+    def fit_global(self, rows):
+        """Find the best threshold for all labels."""
+        return find_global_threshold(rows, self.objective, **self._rules())
+
+    def fit_shrunk(self, rows, count):
+        """Find thresholds and draw them towards the global one.
+
+        Parameters
+        ----------
+        rows : ScoredRows
+            Scores and targets.
+        count : float
+            Number of positives that the global threshold weighs as much as.
 
         Returns
         -------
-        k : int
-            Number of labels.
-        thresholds : ndarray of shape (n_labels,)
-            The score that labels have to reach, the same for all.
+        applied, thresholds
+            As of :meth:`fit`.
         """
-        k, threshold = find_top_k(rows, self.objective, **self._rules())
-        return k, np.full(rows.scores.shape[1], threshold)
-
-    def search_global(self, rows):
-        """Find the best cut for all labels."""
-        return find_global_threshold(rows, self.objective, **self._rules())
-
-    def search_shrunk(self, rows, count):
-        """Find cuts and draw them towards the global one by a number of positives."""
-        thresholds = self.search(rows)
-        if not (self.shrinks and count > 0 and rows.targets.any()):
-            return thresholds
-        positives = rows.support()[0]
-        return shrink_thresholds(thresholds, self.search_global(rows), positives, count)
+        applied, thresholds = self.fit(rows)
+        if self.shrinks and count > 0 and rows.targets.any():
+            positives = rows.support()[0]
+            thresholds = shrink_thresholds(
+                thresholds, self.fit_global(rows), positives, count
+            )
+        return applied, thresholds
 
     def predict(self, scores, thresholds):
         """Labels of scores, as booleans, the rules applied."""
         return decode(scores, thresholds, **self._rules())
 
-    def score(self, rows, predictions):
-        """Metric of predictions."""
-        return metric_score(
+    def tally(self, rows, predictions):
+        """Count what the metric of predictions needs."""
+        return self.objective.tally(
             rows.targets,
             predictions,
             known=rows.known,
             sample_weight=rows.sample_weight,
-            **self.objective._asdict(),
         )
+
+    def score(self, rows, predictions):
+        """Metric of predictions."""
+        return self.objective.score(self.tally(rows, predictions))
 
     def _rules(self):
         return {"at_least_one": self.at_least_one, "limit": self.limit}

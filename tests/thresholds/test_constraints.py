@@ -15,7 +15,7 @@ from sklearn_clip.thresholds._constraints import (
     find_bounded_thresholds,
     least_hits,
 )
-from sklearn_clip.thresholds._threshold_curves import ScoredRows
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 
 N_SETS = 1000
 

@@ -13,8 +13,8 @@ from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._decoding import decode
 from sklearn_clip.thresholds._global_threshold import find_top_k
 from sklearn_clip.thresholds._objective import AVERAGES, Objective, metric_score
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import find_thresholds
-from sklearn_clip.thresholds._threshold_curves import ScoredRows
 
 TOLERANCE = 1e-10
 

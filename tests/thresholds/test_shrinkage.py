@@ -6,15 +6,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import f1_score
 
 from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
 from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._shrinkage import (
     PSEUDO_COUNTS,
     USUAL_COUNT,
-    choose_count,
+    candidate_counts,
     shrink_thresholds,
-    split_rows,
 )
-from sklearn_clip.thresholds._threshold_curves import ScoredRows
 from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
 
 
@@ -38,8 +38,11 @@ def alike(n_rows, n_labels, seed, spread=0.0):
     return 1 / (1 + np.exp(-logits)), targets
 
 
-def parts_of(rows):
-    return split_rows([np.arange(len(rows.scores))], rows.targets.astype(float))
+def chosen_count(rows):
+    """Pseudo-count that "auto" takes."""
+    counts = candidate_counts("auto", rows.support()[0])
+    parts = split_rows([np.arange(len(rows.scores))], rows.targets.astype(float))
+    return cross_fit(ThresholdTuner(Objective()), rows, parts, counts).choose_count()
 
 
 def test_shrink_thresholds_weighs_by_positives():
@@ -75,11 +78,10 @@ def test_split_rows_parts_a_single_fold_and_leaves_one_row_alone():
 
 
 def test_evidence_for_one_threshold_draws_all_the_way_and_against_it_leaves_them():
-    tuner = ThresholdTuner(Objective())
     rows = ScoredRows(*alike(400, 40, seed=0))
-    together = choose_count(tuner, rows, parts_of(rows))
+    together = chosen_count(rows)
     rows = ScoredRows(*alike(600, 20, seed=0, spread=4.0))
-    apart = choose_count(tuner, rows, parts_of(rows))
+    apart = chosen_count(rows)
     assert together > USUAL_COUNT
     assert apart < USUAL_COUNT
     assert {together, apart} <= set(PSEUDO_COUNTS)
@@ -92,15 +94,13 @@ def test_labels_with_many_positives_are_left_alone():
     rows = ScoredRows(scores, targets)
     assert rows.support()[0].tolist()[2] == 0
     assert min(rows.support()[0][:2]) > 300
-    assert choose_count(ThresholdTuner(Objective()), rows, parts_of(rows)) == 0
+    assert chosen_count(rows) == 0
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_too_little_evidence_takes_the_usual_count(n_rows):
     rows = ScoredRows(np.full((n_rows, 2), 0.3), np.ones((n_rows, 2), dtype=bool))
-    assert (
-        choose_count(ThresholdTuner(Objective()), rows, parts_of(rows)) == USUAL_COUNT
-    )
+    assert chosen_count(rows) == USUAL_COUNT
 
 
 @pytest.mark.parametrize("spread", [0.0, 3.0])
