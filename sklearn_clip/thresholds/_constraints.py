@@ -166,10 +166,10 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
         order=None if strategy == "global" else rows.order,
     )
     kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
-    thresholds = curves.thresholds
+    thresholds = curves.ranked.place_all()
     if bound.confidence is not None and bound.quantity == "precision":
         # The lowest score predicted is the highest cut that predicts these rows.
-        ranked = np.take_along_axis(parts[0], curves.order, axis=1)
+        ranked = curves.ranked.scores
         thresholds = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
     with np.errstate(invalid="ignore"):
         precision = curves.tp / (curves.tp + curves.fp)
@@ -179,7 +179,9 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
     # Of cuts that are best in what is maximised, the best in what is bounded.
     best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
     ties = kept & (first >= best * (1 - 1e-12))
-    picked = pick_thresholds(second, thresholds, ties, rows.default)
+    picked = pick_thresholds(
+        second, ties, lambda label, at: thresholds[label, at], rows.default
+    )
     found = np.where(kept.any(axis=1), take_positions(thresholds, picked), np.inf)
     return np.broadcast_to(found, n_labels).copy()
 

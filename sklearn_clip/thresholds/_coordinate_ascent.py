@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_clip.thresholds._decoding import decode, rank_labels
 from sklearn_clip.thresholds._objective import metric_score
-from sklearn_clip.thresholds._threshold_curves import pick_thresholds, place_thresholds
+from sklearn_clip.thresholds._threshold_curves import RankedScores, pick_thresholds
 
 _MAX_SWEEPS = 50
 # Gains of one step below this are rounding; a sweep that gains less than the second
@@ -153,10 +153,11 @@ class _Ascent:
         """Move one label to its best cut and return what that gains."""
         scores = self.rows.scores[:, label]
         order = np.argsort(-scores)
-        ranked = scores[None, order]
-        thresholds = place_thresholds(ranked, probability=self.rows.probability)[0]
-        valid = np.isfinite(thresholds) | (not self.at_least_one)
-        valid[1:-1] &= ranked[0, 1:] != ranked[0, :-1]
+        ranked = RankedScores(scores[None, order], self.rows.probability)
+        valid = ranked.valid
+        if self.at_least_one:
+            # An infinite threshold would keep the label from ever filling a row.
+            valid[0, 0] = np.isfinite(ranked.place(0, 0))
 
         events = self._events(label)
         groups, true, false = self._tally(*events)
@@ -169,10 +170,10 @@ class _Ascent:
         gains = self._gains(groups, true, false, position[events.rows], base)
         values = np.concatenate([[0.0], np.cumsum(gains)])
         here = np.count_nonzero(self.above[:, label])
-        best = pick_thresholds(values, thresholds, valid, self.rows.default)
+        best = pick_thresholds(values[None], valid, ranked.place, self.rows.default)[0]
         if not values[best] > values[here] + _TOLERANCE:
             return 0.0
-        self.thresholds[label] = thresholds[best]
+        self.thresholds[label] = ranked.place(0, best)
         self.n_above -= self.above[:, label]
         self.above[:, label] = position < best
         self.n_above += self.above[:, label]

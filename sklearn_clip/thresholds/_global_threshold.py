@@ -3,7 +3,11 @@
 import numpy as np
 
 from sklearn_clip.thresholds._decoding import rank_labels
-from sklearn_clip.thresholds._threshold_curves import pick_thresholds, place_thresholds
+from sklearn_clip.thresholds._threshold_curves import (
+    RankedScores,
+    count_above,
+    pick_thresholds,
+)
 
 # Groups are searched in blocks of about this many scores, to bound the memory.
 _BLOCK_SIZE = 2**20
@@ -44,10 +48,18 @@ class GlobalThresholdSearch:
             self.order = None if by_row else rows.order
         if self.order is None:
             self.order = np.argsort(-self.scores, axis=1)
-        ranked = pooled[:, self.pooled_order]
-        self.thresholds = place_thresholds(ranked, probability=rows.probability)[0]
-        self.valid = np.ones(len(self.thresholds), dtype=bool)
-        self.valid[1:-1] = ranked[0, 1:] != ranked[0, :-1]
+        self.ranked = RankedScores(pooled[:, self.pooled_order], rows.probability)
+        self.valid = self.ranked.valid
+        self.targets = self._lay_out(self.rows.targets)
+        if self.weight is None:
+            positives = self.targets.sum(axis=1, dtype=np.float64)
+            negatives = self.targets.shape[1] - positives
+        else:
+            self.weight = self._lay_out(self.weight)
+            positives = (self.weight * self.targets).sum(axis=1)
+            negatives = (self.weight * ~self.targets).sum(axis=1)
+        self.sizes = positives[:, None], negatives[:, None]
+        self.shares = objective.shares(positives, negatives, self.row_weight)
 
     def _lay_out(self, entries):
         """Entries of shape (n_rows, n_labels) as (n_groups, n_members)."""
@@ -76,47 +88,52 @@ class GlobalThresholdSearch:
         value : float
             The mean metric there.
         """
-        free = np.ones(self.rows.scores.shape, bool) if allowed is None else allowed
         valid = self.valid
         if forced is not None:
-            free = free & ~forced
+            allowed = ~forced if allowed is None else allowed & ~forced
+            forced = self._lay_out(forced)
             # No label could be forced if none were ever predicted.
-            valid = valid & np.isfinite(self.thresholds)
+            valid = valid.copy()
+            valid[0, 0] = np.isfinite(self.ranked.place(0, 0))
+        free = None if allowed is None else self._lay_out(allowed)
         changes, start = self._changes(free, forced)
-        steps = changes.reshape(-1)[self.pooled_order]
-        values = start + np.concatenate([[0.0], np.cumsum(steps)])
-        default = self.rows.default
-        at = pick_thresholds(values, self.thresholds, valid, default, tolerance=1e-12)
-        return float(self.thresholds[at]), float(values[at])
+        values = np.empty((1, changes.size + 1))
+        values[0, 0] = start
+        np.take(changes.reshape(-1), self.pooled_order, out=values[0, 1:])
+        np.cumsum(values, axis=1, out=values)
+        place = self.ranked.place
+        at = pick_thresholds(values, valid, place, self.rows.default, tolerance=1e-12)
+        return float(place(0, at)[0]), float(values[0, at[0]])
 
     def _changes(self, free, forced):
         """Change of the mean as each entry is passed, and the mean at the start."""
-        weight = 1.0 if self.weight is None else self.weight
-        hits = self._lay_out(self.rows.targets * weight)
-        misses = self._lay_out(~self.rows.targets * weight)
-        free = self._lay_out(free)
-        forced = None if forced is None else self._lay_out(forced)
-        positives, negatives = hits.sum(axis=1), misses.sum(axis=1)
-        shares = self.objective.shares(positives, negatives, self.row_weight)
         n_groups, n_members = self.scores.shape
         changes, start = np.empty((n_groups, n_members)), 0.0
         width = max(1, _BLOCK_SIZE // n_members)
         for first in range(0, n_groups, width):
             block = slice(first, first + width)
-            counts = []
-            for part in (hits[block], misses[block]):
-                base = 0.0 if forced is None else (part * forced[block]).sum(axis=1)
-                passed = np.zeros((len(part), n_members + 1))
-                ranked = np.take_along_axis(part * free[block], self.order[block], 1)
-                np.cumsum(ranked, axis=1, out=passed[:, 1:])
-                counts.append(passed + np.reshape(base, (-1, 1)))
-            values = self.objective.values(
-                *counts, positives[block, None], negatives[block, None]
-            )
-            steps = np.diff(values, axis=1) * shares[block, None]
-            np.put_along_axis(changes[block], self.order[block], steps, axis=1)
-            start += values[:, 0] @ shares[block]
+            targets, order = self.targets[block], self.order[block]
+            weight = None if self.weight is None else self.weight[block]
+            counts = count_above(targets, order, _times(weight, free, block))
+            if forced is not None:
+                given = _times(weight, forced, block)
+                counts = [
+                    passed + (given * part).sum(axis=1, keepdims=True)
+                    for passed, part in zip(counts, (targets, ~targets), strict=True)
+                ]
+            sizes = [size[block] for size in self.sizes]
+            values = self.objective.values(*counts, *sizes)
+            steps = np.diff(values, axis=1) * self.shares[block, None]
+            np.put_along_axis(changes[block], order, steps, axis=1)
+            start += values[:, 0] @ self.shares[block]
         return changes, start
+
+
+def _times(weight, entries, block):
+    """Weights of a block of groups where entries hold, or None if all are 1."""
+    if entries is None:
+        return weight
+    return entries[block] * (1.0 if weight is None else weight)
 
 
 def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):

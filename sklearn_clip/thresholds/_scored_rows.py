@@ -88,11 +88,11 @@ class ScoredRows(NamedTuple):
             kept = np.arange(n_rows, dtype=np.int32)[rows]
             place = np.full(n_rows, -1, dtype=np.int32)
             place[kept] = np.arange(len(kept), dtype=np.int32)
-            order = place[order]
+            order = np.take(place, order)
             order = order[order >= 0].reshape(n_labels, len(kept))
             if pooled_order is not None:
-                label, row = np.divmod(pooled_order, n_rows)
-                row = place[row]
+                label = pooled_order // n_rows
+                row = np.take(place, pooled_order - label * n_rows)
                 pooled_order = (label * len(kept) + row)[row >= 0]
         return self._replace(
             order=order,

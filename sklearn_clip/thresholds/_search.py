@@ -16,8 +16,8 @@ from sklearn_clip.thresholds._global_threshold import find_global_threshold
 from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
+    RankedScores,
     pick_thresholds,
-    place_thresholds,
     take_positions,
     trace_curves,
 )
@@ -68,8 +68,9 @@ def separable_thresholds(rows, objective):
     thresholds = np.empty(rows.scores.shape[1])
     for block, curves in trace_blocks(rows):
         values = objective.values(*curves[:4])
-        picked = pick_thresholds(values, curves.thresholds, curves.valid, rows.default)
-        thresholds[block] = take_positions(curves.thresholds, picked)
+        place = curves.ranked.place
+        picked = pick_thresholds(values, curves.valid, place, rows.default)
+        thresholds[block] = place(np.arange(len(picked)), picked)
     return thresholds
 
 
@@ -123,10 +124,10 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
     # At the maximum, cuts of one label are equally good if their gains are equal up
     # to the rounding of `best`. The tidier choice is kept only if it costs nothing.
     rounding = 1e-12 * np.abs(below).max()
-    tidy = pick_thresholds(
-        gain, curves.thresholds, curves.valid, default, tolerance=rounding
-    )
-    return take_positions(curves.thresholds, tidy if ratio_at(tidy) >= best else picked)
+    place = curves.ranked.place
+    tidy = pick_thresholds(gain, curves.valid, place, default, tolerance=rounding)
+    picked = tidy if ratio_at(tidy) >= best else picked
+    return place(np.arange(len(picked)), picked)
 
 
 def _pooled_thresholds(rows, objective, totals):
@@ -160,7 +161,8 @@ def _thresholds_without_positives(rows, global_threshold):
     bottom = np.where(known, scores, np.inf).min(axis=0)
     edges = np.stack([top, bottom], axis=1)
     edges[~known.any(axis=0)] = rows.default
-    never = place_thresholds(edges, probability=rows.probability)[:, 0]
+    ranked = RankedScores(edges, rows.probability)
+    never = ranked.place(np.arange(len(edges)), np.zeros(len(edges), dtype=int))
     return np.where(top < global_threshold, global_threshold, never)
 
 
@@ -318,14 +320,10 @@ def label_curves(rows, objective):
     found = []
     for _, curves in trace_blocks(rows):
         values = objective.values(*curves[:4])
-        kept = curves.valid & np.isfinite(curves.thresholds)
+        placed = curves.ranked.place_all()
+        kept = curves.valid & np.isfinite(placed)
         found += [
-            {
-                "thresholds": thresholds[keep][::-1].copy(),
-                "scores": value[keep][::-1].copy(),
-            }
-            for thresholds, value, keep in zip(
-                curves.thresholds, values, kept, strict=True
-            )
+            {"thresholds": own[keep][::-1].copy(), "scores": value[keep][::-1].copy()}
+            for own, value, keep in zip(placed, values, kept, strict=True)
         ]
     return found

@@ -1,5 +1,7 @@
 """Cuts under a bound: brute force without a confidence, simulation with one."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from scipy.stats import beta, binom
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import precision_score, recall_score
+from sklearn.model_selection import KFold
 
 from sklearn_clip.thresholds import ThresholdOptimizer
 from sklearn_clip.thresholds._constraints import (
@@ -139,6 +142,7 @@ def test_confidence_is_kept_with_ties_and_unknown_entries():
     assert met.mean() > 0.8
 
 
+@pytest.mark.filterwarnings("ignore:min_:UserWarning")
 def test_labels_that_cannot_meet_a_bound_are_named_and_never_predicted():
     scores, targets = calibrated(300, 3)
     targets[:, 1] = False
@@ -154,6 +158,7 @@ def test_labels_that_cannot_meet_a_bound_are_named_and_never_predicted():
     assert not tuned.set_params(at_least_one=True).predict(scores)[:, 1:].any()
 
 
+@pytest.mark.filterwarnings("ignore:min_:UserWarning")
 def test_bounds_of_the_estimator_are_kept_on_the_rows_searched():
     scores, targets = calibrated(400, 3)
     tuned = ThresholdOptimizer(Identity(), cv=3, min_recall=0.9).fit(scores, targets)
@@ -211,3 +216,57 @@ def test_confidence_refuses_weights():
     )
     with pytest.raises(ValueError, match="without sample_weight"):
         tuned.fit(*calibrated(40, 2), sample_weight=np.ones(40))
+
+
+HINT = "without confidence holds for the rows searched, not for new ones"
+
+
+def broken_on_new_rows(name, value, scores, targets):
+    """Labels whose bound does not hold in 5 folds at the thresholds of the others."""
+    predicted = np.zeros(targets.shape, dtype=bool)
+    for train, test in KFold(5).split(scores):
+        tuned = ThresholdOptimizer(Identity().fit(None, targets), cv="prefit")
+        tuned.set_params(**{name: value}).fit(scores[train], targets[train])
+        predicted[test] = tuned.predict(scores[test]) > 0
+    score = precision_score if name == "min_precision" else recall_score
+    return (score(targets, predicted, average=None, zero_division=1) < value).sum()
+
+
+@pytest.mark.filterwarnings("ignore:min_:UserWarning")
+@pytest.mark.parametrize("name", ["min_precision", "min_recall"])
+def test_a_bound_without_confidence_says_how_many_labels_kept_it(name):
+    scores, targets = calibrated(200, 6, seed=4)
+    broken = broken_on_new_rows(name, 0.75, scores, targets)
+    assert 0 < broken < 6
+    tuned = ThresholdOptimizer(Identity(), cv=KFold(5), **{name: 0.75})
+    with pytest.warns(UserWarning, match=f"{name}=0.75 {HINT}") as caught:
+        tuned.fit(scores, targets)
+    assert f"{6 - broken} of 6 label(s) kept it" in str(caught[0].message)
+    assert "pass confidence=0.95" in str(caught[0].message)
+
+
+def test_a_global_bound_that_new_rows_do_not_keep_says_what_they_reach():
+    scores, targets = calibrated(60, 2, seed=0)
+    tuned = ThresholdOptimizer(
+        Identity(), cv=KFold(5), min_precision=0.9, strategy="global"
+    )
+    with pytest.warns(UserWarning, match=f"{HINT}.* together was 0[.]8") as caught:
+        tuned.fit(scores, targets)
+    assert "confidence with strategy='per_label'" in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"min_precision": 0.1},
+        {"min_recall": 0.7, "confidence": 0.9, "cv": 0.5, "refit": False},
+        {"min_precision": 0.3, "strategy": "global"},
+        {},
+    ],
+    ids=["kept", "confident", "global", "no bound"],
+)
+def test_a_bound_that_is_kept_or_sure_gives_no_warning(how):
+    scores, targets = calibrated(400, 3, seed=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ThresholdOptimizer(Identity(), random_state=0, **how).fit(scores, targets)

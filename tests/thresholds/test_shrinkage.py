@@ -123,6 +123,7 @@ def test_auto_is_as_good_on_new_rows_as_the_better_extreme(spread):
     assert mean["auto"] > best - 0.01
 
 
+@pytest.mark.filterwarnings("ignore:min_:UserWarning")
 def test_shrinkage_is_reported_and_used_by_free_thresholds_per_label_only():
     scores, targets = alike(300, 4, seed=1)
     found = {}

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_clip.thresholds._threshold_curves import (
-    place_thresholds,
+    RankedScores,
     trace_curves,
 )
 
@@ -13,7 +13,7 @@ FINITE = {"allow_nan": False, "allow_infinity": False}
 def check_exact(scores, probability):
     """Every existing cut predicts exactly the rows above it."""
     ranked = np.sort(scores)[None, ::-1]
-    thresholds = place_thresholds(ranked, probability=probability)[0]
+    thresholds = RankedScores(ranked, probability).place_all()[0]
     assert not np.isnan(thresholds).any()
     for k, threshold in enumerate(thresholds):
         inner = 0 < k < len(scores)
@@ -24,50 +24,47 @@ def check_exact(scores, probability):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.floats(**FINITE), min_size=1, max_size=8))
-def test_place_thresholds_separates_any_floats(scores):
+def test_thresholds_separate_any_floats(scores):
     check_exact(np.array(scores), probability=False)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_place_thresholds_stays_in_the_unit_interval(scores):
+def test_thresholds_stay_in_the_unit_interval(scores):
     thresholds = check_exact(np.array(scores), probability=True)
     assert ((thresholds >= 0) & (thresholds <= 1) | np.isinf(thresholds)).all()
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8))
-def test_place_thresholds_separates_float32_compared_as_such(scores):
+def test_thresholds_separate_float32_compared_as_such(scores):
     scores = np.array(scores, dtype=np.float32)
-    thresholds = place_thresholds(
-        np.sort(scores)[None, ::-1].astype(np.float64), probability=True
-    )
+    falling = np.sort(scores)[None, ::-1].astype(np.float64)
+    thresholds = RankedScores(falling, True).place_all()
     for k, threshold in enumerate(thresholds[0]):
         ranked = np.sort(scores)[::-1]
         if k in (0, len(scores)) or ranked[k - 1] != ranked[k]:
             assert (ranked[:, None] >= np.array([threshold])).sum() == k
 
 
-def test_place_thresholds_separates_adjacent_floats():
+def test_thresholds_separate_adjacent_floats():
     low = 0.3
     high = np.nextafter(low, 1)
     assert check_exact(np.array([low, high]), probability=True)[1] == high
 
 
-def test_place_thresholds_lies_midway_and_leaves_a_margin_outside():
+def test_thresholds_lie_midway_and_leave_a_margin_outside():
     ranked = np.array([[0.8, 0.4]])
     np.testing.assert_allclose(
-        place_thresholds(ranked, probability=True), [[0.9, 0.6, 0.2]]
+        RankedScores(ranked, True).place_all(), [[0.9, 0.6, 0.2]]
     )
     np.testing.assert_allclose(
-        place_thresholds(ranked, probability=False), [[1.0, 0.6, 0.2]]
+        RankedScores(ranked, False).place_all(), [[1.0, 0.6, 0.2]]
     )
 
 
 def test_no_threshold_excludes_a_probability_of_one():
-    assert place_thresholds(np.array([[1.0]]), probability=True).tolist() == [
-        [np.inf, 0.5]
-    ]
+    assert RankedScores(np.array([[1.0]]), True).place_all().tolist() == [[np.inf, 0.5]]
 
 
 def test_trace_curves_counts_weighted_rows():
