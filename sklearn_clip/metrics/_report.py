@@ -264,7 +264,7 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight, *, at_hal
 
 
 def _average(by_label, by_row, metric, weights):
-    """A metric of every label, and its averages."""
+    """Compute a metric of every label, and its averages."""
     averages = [
         average_counts(
             by_row if average == "samples" else by_label,
