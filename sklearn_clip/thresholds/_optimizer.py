@@ -59,7 +59,10 @@ class ThresholdOptimizer(
         function rather than a lambda, which cannot be pickled.
     average : {"macro", "weighted", "micro", "samples"}, default="macro"
         Mean over labels, mean weighted by the number of positives, the metric of
-        the counts summed over all labels, or the mean over rows.
+        the counts summed over all labels, or the mean over rows. Choose the one that
+        you are judged by: cuts tuned for one average may cost another. "macro" spends
+        false positives on rare labels, which can bring the micro average below that
+        of cuts at 0.5.
     strategy : {"per_label", "global", "top_k"}, default="per_label"
         One cut per label, one for all, or the k labels of highest score in each row,
         of which those below a cut for all are dropped; k and the cut are chosen.
@@ -68,9 +71,12 @@ class ThresholdOptimizer(
     min_precision : float in (0, 1] or None, default=None
         Maximise each label's recall among cuts with at least this precision, instead
         of `metric`. With ``strategy="global"`` both are those of all labels pooled. A
-        label that no cut brings there is never predicted.
+        label that no cut brings there is never predicted. Without `confidence` the
+        bound holds on the rows searched, and on new rows for about half of the labels:
+        `fit` warns of how many kept it on rows they were not chosen on.
     min_recall : float in (0, 1] or None, default=None
-        The other way round: maximise precision under at least this recall.
+        The other way round: maximise precision under at least this recall. Without
+        `confidence` the same holds as for `min_precision`.
     confidence : float in (0, 1) or None, default=None
         Probability with which a label's cut keeps `min_precision` or `min_recall` on
         new rows of the same kind; None asks only that it be kept on the rows searched.
@@ -134,7 +140,13 @@ class ThresholdOptimizer(
         `min_precision` or `min_recall` for, which are never predicted.
     best_score_ : float
         The metric of the scores used in the search, cut at `thresholds_`. It is
-        somewhat optimistic: cuts and score come from the same rows.
+        optimistic, the more so the fewer the rows: cuts and score come from the same
+        ones. `cv_score_` is the estimate to quote.
+    cv_score_ : float
+        The metric of the same scores, each fold cut at the thresholds that the other
+        folds give; the counts of all folds are added up first. Where there is one fold
+        only (a float `cv`, "prefit", a frozen estimator) its rows are parted in five,
+        which keep the share of every label. NaN for a single row.
     curves_ : list of n_labels dicts
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         cuts in ascending order, and ``"scores"``, the `metric` of that label alone at
@@ -180,6 +192,12 @@ class ThresholdOptimizer(
     scores reaches that, a cut above all of them. The global cut applies to such
     labels unchanged under ``strategy="global"``.
 
+    `cv_score_` repeats all choices without the fold that is judged: thresholds, k,
+    bounds and shrinkage. At five folds it costs as much as four searches, and no fit. What
+    remains of a bias is that the scores of a fold come from a classifier that has seen
+    the rows of the others, fewer than the refitted one; it is then rather pessimistic.
+    Rows that belong together must not be torn apart: give a group splitter as `cv`.
+
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
 
@@ -213,6 +231,8 @@ class ThresholdOptimizer(
     (4,)
     >>> tuned.predict(X[:2]).shape
     (2, 4)
+    >>> tuned.cv_score_ < tuned.best_score_
+    True
     """
 
     _parameter_constraints: dict = {

@@ -200,7 +200,7 @@ class ThresholdedPredictions:
         return self._tuner().score(rows, predicted > 0)
 
     def set_thresholds(self, thresholds):
-        """Replace cuts by hand; `best_score_` and `threshold_std_` stay as they were.
+        """Replace cuts by hand; what is known about the old ones stays as it was.
 
         Parameters
         ----------
