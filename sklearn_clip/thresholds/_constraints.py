@@ -12,7 +12,10 @@ from sklearn_clip.thresholds._threshold_curves import (
     trace_curves,
 )
 
-# Where tests of precision begin, in multiples of the fewest rows that can pass.
+# Where tests of precision begin, in multiples of the fewest rows that can pass. Several
+# starts, each with its share of the error, are the multi-start form of fixed-sequence
+# testing (Angelopoulos et al. 2025): one unlucky row among the first few would else end
+# the only sequence.
 _STARTS = (1, 4)
 
 
@@ -193,10 +196,17 @@ def _keeps_bound(curves, bound):
     if bound.quantity == "recall":
         trials = np.broadcast_to(curves.positives, hits.shape)
     if bound.confidence is None:
+        # Compared as products: no division by 0 trials, and 3 of 5 keeps 0.6 in floats.
         return hits >= bound.value * trials * (1 - 1e-12)
     hits, trials = hits.astype(np.intp), trials.astype(np.intp)
     error = 1 - bound.confidence
+    # Fixed-sequence testing (Maurer, Hothorn and Lehmacher 1995): hypotheses tested in
+    # an order that does not depend on the data, each at the full error, until the first
+    # that is not rejected, have a family-wise error of no more than that. For the first
+    # true hypothesis in the order has to be rejected for any error to happen.
     if bound.quantity == "recall":
+        # Lower thresholds have more hits of the same trials, so that those that pass
+        # are those before the first failure: no need to look for it.
         return hits >= least_hits(trials.max(), bound.value, error)[trials]
     return _pass_downwards(hits, trials, bound.value, error, curves.valid)
 
@@ -219,7 +229,11 @@ def least_hits(n_trials, value, error):
         For every number of trials; more than that where even all do not show it.
     """
     trials = np.arange(n_trials + 1)
-    # The smallest c with P(Binomial(n, value) >= c) <= error.
+    # The smallest c with P(Binomial(n, value) >= c) <= error: c or more hits would be
+    # that rare were the rate `value` or lower. It is where the one-sided lower limit of
+    # Clopper and Pearson (Biometrika 26, 1934), the error-quantile of
+    # Beta(c, n - c + 1), reaches `value`. Exact for any n: with the few rows of a rare
+    # label normal or Hoeffding limits are wrong or far too wide.
     return binom.isf(error, trials, value).astype(np.intp) + 1
 
 
@@ -232,6 +246,9 @@ def _pass_downwards(hits, trials, value, error, valid):
     if not len(possible):
         return passed
     fails = valid & (hits < needed[trials])
+    # The number of rows predicted, by which the starts are fixed, does not look at the
+    # targets. Each start has error / n_starts (Bonferroni), and all that passes from
+    # any of them is kept.
     for start in possible[0] * np.array(_STARTS):
         tested = trials >= start
         passed |= tested & ~np.logical_or.accumulate(fails & tested, axis=1)
@@ -280,6 +297,7 @@ def warn_of_broken(bound, tally, thresholds, *, strategy):
     trials = hits + false if bound.quantity == "precision" else positives
     if strategy == "global":
         hits, trials = hits.sum(keepdims=True), trials.sum(keepdims=True)
+    # A label that is not predicted there has no precision to keep.
     judged = trials > 0
     kept = hits[judged] >= bound.value * trials[judged] * (1 - 1e-12)
     if kept.all():

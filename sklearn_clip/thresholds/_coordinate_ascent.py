@@ -115,7 +115,12 @@ class _Ascent:
 
     def run(self):
         """Climb and return the cuts."""
+        # Each step is an exact maximum over one threshold with the others held, so that
+        # the objective never falls; it is bounded and takes finitely many values, so it
+        # settles. Where no single threshold gains any more, two moved together might:
+        # the end is a local maximum, hence several starts.
         for _ in range(_MAX_SWEEPS):
+            # Counted anew at each sweep, so that rounding does not add up.
             rules = {"at_least_one": self.at_least_one, "limit": self.limit}
             self.counts = self._count(
                 decode(self.rows.scores, self.thresholds, **rules)
@@ -167,6 +172,8 @@ class _Ascent:
         base = [count - part for count, part in zip(self.counts, now, strict=True)]
         position = np.empty(len(order), dtype=np.intp)
         position[order] = np.arange(len(order))
+        # M(t_k) = M(t_0) + the sum over the first k rows of what passing each changes
+        # in the mean: all thresholds of the label from one pass over its sorted rows.
         gains = self._gains(groups, true, false, position[events.rows], base)
         values = np.concatenate([[0.0], np.cumsum(gains)])
         here = np.count_nonzero(self.above[:, label])

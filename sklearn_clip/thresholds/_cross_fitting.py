@@ -87,6 +87,7 @@ def cross_fit(tuner, rows, parts, counts):
     by_label = Objective(average="macro")
     tallies, label_tally = [], np.zeros((4, rows.scores.shape[1]))
     for train, test in parts:
+        # One search serves all pseudo-counts: shrinking is a sum of two thresholds.
         seen, judged = rows.take(train), rows.take(test)
         applied, thresholds = tuner.fit(seen)
         drawn = [thresholds] * len(counts)

@@ -45,10 +45,12 @@ def decode(scores, thresholds, *, at_least_one=False, limit=None):
     predicted = scores >= thresholds
     if limit is not None:
         full = np.flatnonzero(predicted.sum(axis=1) > limit)
+        # Ranked among the labels that passed: others may have higher scores.
         passed = np.where(predicted[full], scores[full], -np.inf)
         predicted[full] &= rank_labels(passed) < limit
     allowed = thresholds < np.inf
     if at_least_one and allowed.any():
+        # After the limit, which is at least 1 and so never empties a row.
         empty = np.flatnonzero(~predicted.any(axis=1))
         best = np.where(allowed, scores[empty], -np.inf).argmax(axis=1)
         predicted[empty, best] = True

@@ -63,6 +63,9 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     crossed : CrossFit
         What such thresholds come to on rows they were not chosen on.
     """
+    # Scores of all folds are pooled: one search on all rows, as the scores of each come
+    # from a classifier of nearly the size of the refitted one. A mean of thresholds of
+    # folds would lose most labels with fewer positives than folds.
     every = np.concatenate([fold.rows for fold in folds])
     rows = scored_rows(
         np.concatenate([fold.scores for fold in folds]),
@@ -120,6 +123,8 @@ def spread_of_thresholds(thresholds, counted):
     std : ndarray of shape (n_labels,)
         NaN where fewer than two folds count.
     """
+    # The folds are all there are, no sample of more: the population's
+    # standard deviation, sqrt(mean((t - mean t)^2)), of the folds that count.
     counted = counted & np.isfinite(thresholds)
     number = counted.sum(axis=0)
     known = np.where(counted, thresholds, 0.0)

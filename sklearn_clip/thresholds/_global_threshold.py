@@ -97,6 +97,9 @@ class GlobalThresholdSearch:
             valid[0, 0] = np.isfinite(self.ranked.place(0, 0))
         free = None if allowed is None else self._lay_out(allowed)
         changes, start = self._changes(free, forced)
+        # M(t_k) = M(t_0) + sum_{i <= k} s_g(i) [m_g(i)(after) - m_g(i)(before)], where
+        # g(i) is the group of the i-th highest score, s its share in the mean and m its
+        # metric: the sum telescopes within each group, whatever comes in between.
         values = np.empty((1, changes.size + 1))
         values[0, 0] = start
         np.take(changes.reshape(-1), self.pooled_order, out=values[0, 1:])
@@ -123,6 +126,7 @@ class GlobalThresholdSearch:
                 ]
             sizes = [size[block] for size in self.sizes]
             values = self.objective.values(*counts, *sizes)
+            # Back in the places of the entries, to be read in the order of all scores.
             steps = np.diff(values, axis=1) * self.shares[block, None]
             np.put_along_axis(changes[block], order, steps, axis=1)
             start += values[:, 0] @ self.shares[block]
@@ -182,6 +186,7 @@ def find_top_k(rows, objective, *, at_least_one=False, limit=None):
         The score that a label has to reach.
     """
     n_labels = rows.scores.shape[1]
+    # Whatever k, the scores and their order stay: they are sorted once.
     search, ranks = GlobalThresholdSearch(rows, objective), rank_labels(rows.scores)
     forced = ranks == 0 if at_least_one else None
     best = -np.inf

@@ -96,6 +96,7 @@ class Objective(NamedTuple):
             weight = np.ones(len(targets)) if sample_weight is None else sample_weight
             return np.stack([weight @ part for part in entries])
         counts = np.stack([part.sum(axis=1, dtype=np.float64) for part in entries])
+        # A row of which nothing is known is left out of the mean.
         weight = (counts[2] + counts[3] > 0).astype(np.float64)
         if sample_weight is not None:
             weight *= sample_weight
@@ -162,10 +163,13 @@ def metric_fraction(metric, tp, fp, positives, negatives, *, beta=1.0, totals=No
     numerator, denominator : ndarray
         Their ratio is the metric, 0 / 0 is to be read as 0.
     """
+    # Written over (tp, fp) and the class sizes, which no threshold changes: both parts
+    # are linear in what it does change, which Dinkelbach's iteration needs.
     tn = negatives - fp
     if metric == "accuracy":
         return tp + tn, positives + negatives + np.zeros_like(tp)
     if metric == "jaccard":
+        # tp / (tp + fp + fn), and fn = positives - tp.
         return tp, positives + fp
     if metric == "balanced_accuracy":
         # (tp/P + tn/N) / 2 = (N tp + P tn) / (2 P N). With one class only it is the

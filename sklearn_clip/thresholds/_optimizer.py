@@ -193,10 +193,10 @@ class ThresholdOptimizer(
     labels unchanged under ``strategy="global"``.
 
     `cv_score_` repeats all choices without the fold that is judged: thresholds, k,
-    bounds and shrinkage. At five folds it costs as much as four searches, and no fit. What
-    remains of a bias is that the scores of a fold come from a classifier that has seen
-    the rows of the others, fewer than the refitted one; it is then rather pessimistic.
-    Rows that belong together must not be torn apart: give a group splitter as `cv`.
+    bounds and shrinkage. At five folds that costs as much as four searches, and no fit.
+    What bias is left is rather pessimistic: the classifiers of the folds have seen
+    fewer rows than the refitted one. Rows that belong together must not be torn apart:
+    give a group splitter as `cv`.
 
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.

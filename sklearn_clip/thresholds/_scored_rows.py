@@ -70,6 +70,7 @@ class ScoredRows(NamedTuple):
         """
         scores = self.scores
         if self.known is not None:
+            # Last, whatever rows are taken: they move to the lowest known score there.
             scores = np.where(self.known, scores, -np.inf)
         falling = np.ascontiguousarray(-scores.T)
         order = np.argsort(falling, axis=1).astype(np.int32)
@@ -84,6 +85,7 @@ class ScoredRows(NamedTuple):
         """Keep some of the rows, none of them twice."""
         order, pooled_order = self.order, self.pooled_order
         if order is not None:
+            # Every label loses the same rows, so that what is left stays rectangular.
             n_rows, n_labels = self.scores.shape
             kept = np.arange(n_rows, dtype=np.int32)[rows]
             place = np.full(n_rows, -1, dtype=np.int32)

@@ -67,6 +67,11 @@ def separable_thresholds(rows, objective):
     """
     thresholds = np.empty(rows.scores.shape[1])
     for block, curves in trace_blocks(rows):
+        # Between two neighbouring scores no count changes, so that the metric is a step
+        # function of the threshold: its value at each of the n_rows + 1 steps, from the
+        # cumulative sums of the sorted targets, is all there is to know. A mean over
+        # labels sum_l s_l m_l(t_l) with shares s_l >= 0 that no threshold changes is
+        # maximal where every m_l is.
         values = objective.values(*curves[:4])
         place = curves.ranked.place
         picked = pick_thresholds(values, curves.valid, place, rows.default)
@@ -111,6 +116,11 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
         parts = take_positions(above, picked), take_positions(below, picked)
         return float(ratio(parts[0].sum(), parts[1].sum()))
 
+    # Dinkelbach (1967): F(q) = max_k sum_l A_l(k_l) - q B_l(k_l) falls strictly in q,
+    # since all B_l > 0, and F(q*) = 0 exactly at the maximal ratio q*. Newton's method
+    # on F, whose slope at q is -sum B of the maximiser, is the step q <- sum A / sum B:
+    # it converges faster than linearly from any q <= q*, and as there are finitely many
+    # combinations it ends at q* itself. A label's maximum is one argmax over its curve.
     best, picked = 0.0, None
     while True:
         gain = above - best * below
@@ -184,6 +194,7 @@ def _unruled_thresholds(rows, objective, *, global_threshold=None):
         else:
             thresholds[known] = separable_thresholds(inner, objective)
     if not known.all():
+        # Without a positive every threshold has F1 = 0: the data do not choose one.
         if global_threshold is None:
             global_threshold = rows.default
             if known.any():
@@ -294,6 +305,8 @@ def search_thresholds(
     if (by_label or pooled) and not ruled:
         return _unruled_thresholds(rows, objective)
     global_threshold = find_global_threshold(rows, objective, **rules)
+    # Neither start is below the other always: rules can make the best thresholds
+    # without rules bad, and the global one is exact under them but the same for all.
     starts = [
         _unruled_thresholds(rows, objective, global_threshold=global_threshold),
         np.full(n_labels, global_threshold),
