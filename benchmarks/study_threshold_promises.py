@@ -197,7 +197,8 @@ def compare_estimates(features, Y, *, sizes, seeds, C):
 def main():
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--C", type=float, default=5.0)
+    parser.add_argument("--C", type=float, nargs="+", default=[5.0, 2000.0])
+    parser.add_argument("--train", type=int, nargs="+", default=[1412, 177])
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=20, help="of the small sets")
     parser.add_argument("--sizes", type=int, nargs="+", default=[177, 500])
@@ -207,21 +208,24 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # rare labels, bounds not kept
     features, Y, groups = load_features(options.fusions)
-    print(f"{len(Y)} rows, {Y.shape[1]} labels; a third of the rows is held out")
-    problems = [
-        (
-            seed,
-            *split_groups(X, Y, groups, test_size=1 / 3, seed=seed),
-        )
-        for X in features.values()
-        for seed in range(options.splits)
-    ]
-    if "averages" in options.tables:
-        compare_averages(problems, options.C)
-    if "bounds" in options.tables:
-        compare_bounds(problems, options.C)
+    print(f"{len(Y)} rows, {Y.shape[1]} labels")
+    for n_train in options.train:
+        problems = [
+            (
+                seed,
+                *split_groups(X, Y, groups, test_size=len(Y) - n_train, seed=seed),
+            )
+            for X in features.values()
+            for seed in range(options.splits)
+        ]
+        for C in options.C:
+            print(f"\n{n_train} training rows, C={C:g}")
+            if "averages" in options.tables:
+                compare_averages(problems, C)
+            if "bounds" in options.tables:
+                compare_bounds(problems, C)
     if "estimates" in options.tables:
-        how = {"sizes": options.sizes, "seeds": options.seeds, "C": options.C}
+        how = {"sizes": options.sizes, "seeds": options.seeds, "C": options.C[0]}
         compare_estimates(features, Y, **how)
 
 

@@ -33,7 +33,7 @@ def shrink_thresholds(thresholds, global_threshold, positives, count):
     """
     # The weight n / (n + m) of a label's own evidence is that of credibility theory
     # (Buehlmann, "Experience rating and credibility", ASTIN Bulletin 4(3), 1967) and
-    # of the mean under a conjugate prior worth m observations. Positives are counted and
+    # of the mean under a conjugate prior worth m observations. Positives are counted,
     # not rows: F1 knows no true negatives, and where the best threshold lies is learnt
     # from the scores of the positives.
     moves = (
