@@ -3,14 +3,12 @@
 import numpy as np
 
 from sklearn_clip.thresholds._decoding import rank_labels
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE
 from sklearn_clip.thresholds._threshold_curves import (
     RankedScores,
     count_above,
     pick_thresholds,
 )
-
-# Groups are searched in blocks of about this many scores, to bound the memory.
-_BLOCK_SIZE = 2**20
 
 
 class GlobalThresholdSearch:
@@ -112,7 +110,7 @@ class GlobalThresholdSearch:
         """Change of the mean as each entry is passed, and the mean at the start."""
         n_groups, n_members = self.scores.shape
         changes, start = np.empty((n_groups, n_members)), 0.0
-        width = max(1, _BLOCK_SIZE // n_members)
+        width = max(1, BLOCK_SIZE // n_members)
         for first in range(0, n_groups, width):
             block = slice(first, first + width)
             targets, order = self.targets[block], self.order[block]

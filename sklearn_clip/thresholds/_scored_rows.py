@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Labels, or rows, are searched in blocks of about this many scores, to bound the
+# memory.
+BLOCK_SIZE = 2**20
+
 
 class ScoredRows(NamedTuple):
     """Scores of rows that the classifier has not seen, and what is known of them.
@@ -72,12 +76,17 @@ class ScoredRows(NamedTuple):
         if self.known is not None:
             # Last, whatever rows are taken: they move to the lowest known score there.
             scores = np.where(self.known, scores, -np.inf)
-        falling = np.ascontiguousarray(-scores.T)
-        order = np.argsort(falling, axis=1).astype(np.int32)
+        n_rows, n_labels = scores.shape
+        order = np.empty((n_labels, n_rows), dtype=np.int32)
+        width = max(1, BLOCK_SIZE // n_rows)
+        for first in range(0, n_labels, width):
+            block = slice(first, first + width)
+            falling = np.ascontiguousarray(-scores[:, block].T)
+            order[block] = np.argsort(falling, axis=1)
         pooled_order = None
         if pooled and self.known is None:
-            small = falling.size <= np.iinfo(np.int32).max
-            pooled_order = np.argsort(falling.reshape(-1))
+            small = scores.size <= np.iinfo(np.int32).max
+            pooled_order = np.argsort(-scores.T.reshape(-1))
             pooled_order = pooled_order.astype(np.int32 if small else np.int64)
         return self._replace(order=order, pooled_order=pooled_order)
 

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._global_threshold import find_global_threshold
 from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
-from sklearn_clip.thresholds._scored_rows import ScoredRows
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
     RankedScores,
     pick_thresholds,
@@ -24,15 +24,12 @@ from sklearn_clip.thresholds._threshold_curves import (
 
 STRATEGIES = ("per_label", "global")
 
-# Labels are searched in blocks of about this many scores, to bound the memory.
-_BLOCK_SIZE = 2**20
-
 
 def trace_blocks(rows):
     """Yield the curves of a few labels at a time, with the slice of these labels."""
     rows, weight = rows.without_unknown(), rows.weight
     n_rows, n_labels = rows.scores.shape
-    width = max(1, _BLOCK_SIZE // n_rows)
+    width = max(1, BLOCK_SIZE // n_rows)
     for start in range(0, n_labels, width):
         block = slice(start, min(start + width, n_labels))
         part = weight

@@ -212,6 +212,15 @@ def test_parts_of_what_is_sorted_are_sorted(drawn):
         assert (np.diff(pooled) <= 0).all()
 
 
+@pytest.mark.parametrize("size", [1, 20, 2**20])
+def test_labels_are_sorted_in_blocks(monkeypatch, size):
+    monkeypatch.setattr("sklearn_clip.thresholds._scored_rows.BLOCK_SIZE", size)
+    scores = np.random.default_rng(0).random((9, 7))
+    found = ScoredRows(scores, scores > 0.5).presort(pooled=False)
+    np.testing.assert_array_equal(found.order, np.argsort(-scores.T, axis=1))
+    assert found.pooled_order is None
+
+
 def test_cross_fitted_score_is_nearer_to_that_of_new_rows():
     new, true = problem(20_000, 20, seed=99)
     best, crossed, reached = [], [], []

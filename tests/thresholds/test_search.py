@@ -202,7 +202,7 @@ def test_blocks_of_labels_give_the_thresholds_of_single_labels(monkeypatch):
     targets = rng.random((50, 7)) < scores
     single = [find_thresholds(scores[:, [k]], targets[:, [k]])[0] for k in range(7)]
     for size in (1, 100, 10**6):
-        monkeypatch.setattr("sklearn_clip.thresholds._search._BLOCK_SIZE", size)
+        monkeypatch.setattr("sklearn_clip.thresholds._search.BLOCK_SIZE", size)
         np.testing.assert_array_equal(find_thresholds(scores, targets), single)
 
 
