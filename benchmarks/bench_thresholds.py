@@ -18,7 +18,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 
 from sklearn_clip import ThresholdOptimizer
 from sklearn_clip.thresholds._objective import AVERAGES
-from sklearn_clip.thresholds._search import STRATEGIES, find_cuts
+from sklearn_clip.thresholds._search import STRATEGIES, find_thresholds
 
 
 def make_scores(n_rows, n_labels, seed):
@@ -36,8 +36,8 @@ def search_grid(scores, targets, n_points):
     best = []
     for label in range(scores.shape[1]):
         found = [
-            f1_score(targets[:, label], scores[:, label] >= cut, zero_division=0)
-            for cut in grid
+            f1_score(targets[:, label], scores[:, label] >= threshold, zero_division=0)
+            for threshold in grid
         ]
         best.append(grid[int(np.argmax(found))])
     return np.array(best)
@@ -87,13 +87,13 @@ def main():
     print(f"{options.rows:,} rows, {options.labels} labels, float32 scores")
 
     start = time.perf_counter()
-    cuts = find_cuts(scores, targets)
+    thresholds = find_thresholds(scores, targets)
     exact_time = time.perf_counter() - start
 
     part = np.linspace(0, options.labels - 1, options.grid_labels).astype(int)
     print(f"macro F1 of the {len(part)} labels that the others are timed on:")
     how = {"average": None, "zero_division": 0}
-    exact = f1_score(targets[:, part], scores[:, part] >= cuts[part], **how)
+    exact = f1_score(targets[:, part], scores[:, part] >= thresholds[part], **how)
     print(f"  exact cuts                 {exact_time:8.2f} s   {exact.mean():.6f}")
     others = {
         "grid of f1_score": search_grid,
@@ -122,7 +122,7 @@ def main():
     for strategy in STRATEGIES:
         for average in AVERAGES:
             start = time.perf_counter()
-            find_cuts(scores, targets, average=average, strategy=strategy)
+            find_thresholds(scores, targets, average=average, strategy=strategy)
             print(f"  {strategy:9} {average:8} {time.perf_counter() - start:6.2f}")
 
 

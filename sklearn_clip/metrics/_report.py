@@ -22,6 +22,8 @@ from sklearn_clip.metrics._ranking import (
 _METRICS = {"precision": "precision", "recall": "recall", "f1": "fbeta"}
 _AVERAGES = ("macro", "micro", "weighted", "samples")
 _COUNTED = ("support", "known")
+# F1 of probabilities cut where classifiers cut them, beside that of the predictions.
+_AT_HALF = "f1_at_0.5"
 
 
 def multilabel_report(
@@ -84,6 +86,9 @@ def multilabel_report(
         - "threshold": if there is one;
         - "precision", "recall", "f1": with 0 / 0 read as 0, NaN for a label that is
           known nowhere;
+        - "f1_at_0.5": the F1 of `y_score` cut at 0.5, if it is in [0, 1] and the report
+          is of other thresholds or of `y_pred`. Thresholds that were tuned for one
+          average can cost another: compare the two in the rows of the averages;
         - "ap": average precision, NaN for a label without positives. Its macro average
           leaves these out, its micro average is GAP, and it has none over samples.
 
@@ -130,8 +135,13 @@ def multilabel_report(
         predicted = scores >= thresholds
     else:
         predicted = check_predictions(y_pred, y_true, entries)
+    at_half = (
+        scores is not None
+        and _is_probability(scores)
+        and (y_pred is not None or (thresholds != 0.5).any())
+    )
     labels, averages = _fill_table(
-        entries, predicted, scores, thresholds, sample_weight
+        entries, predicted, scores, thresholds, sample_weight, at_half=at_half
     )
     order = _sort_labels(labels, names, sort_by, ascending)
     names = [names[label] for label in order]
@@ -150,7 +160,7 @@ def _average_names():
 
 
 def _check_options(sort_by, output, digits):
-    sortable = ("label", "support", "known", "threshold", *_METRICS, "ap")
+    sortable = ("label", "support", "known", "threshold", *_METRICS, _AT_HALF, "ap")
     if sort_by is not None and sort_by not in sortable:
         raise ValueError(
             f"sort_by must be None or one of {', '.join(map(repr, sortable))}. "
@@ -183,8 +193,8 @@ def _check_thresholds(thresholds, y_pred, scores, names):
     if y_pred is None and scores is None:
         raise ValueError("y_pred or y_score must be given. Got None for both.")
     if thresholds is None:
-        low, high = scores.min(), scores.max()
-        if low < 0 or high > 1:
+        if not _is_probability(scores):
+            low, high = scores.min(), scores.max()
             raise ValueError(
                 "thresholds must be given where y_score is no probability in [0, 1]. "
                 f"Got scores from {low:.4g} to {high:.4g}. For decision values pass "
@@ -201,22 +211,22 @@ def _check_thresholds(thresholds, y_pred, scores, names):
                 f"Got none for {lacking[:10]}."
             )
         thresholds = [thresholds[name] for name in names]
-    cuts = np.asarray(thresholds, dtype=np.float64)
-    if cuts.shape not in ((), (n_labels,)):
+    thresholds = np.asarray(thresholds, dtype=np.float64)
+    if thresholds.shape not in ((), (n_labels,)):
         raise ValueError(
             f"thresholds must be a number or one for each of the {n_labels} labels. "
-            f"Got shape {cuts.shape}."
+            f"Got shape {thresholds.shape}."
         )
-    cuts = np.broadcast_to(cuts, (n_labels,))
-    if np.isnan(cuts).any():
-        label = np.flatnonzero(np.isnan(cuts))[0]
+    thresholds = np.broadcast_to(thresholds, (n_labels,))
+    if np.isnan(thresholds).any():
+        label = np.flatnonzero(np.isnan(thresholds))[0]
         raise ValueError(
             f"thresholds must not be NaN. Got NaN (label {label}). Infinity is never."
         )
-    return cuts
+    return thresholds
 
 
-def _fill_table(entries, predicted, scores, thresholds, sample_weight):
+def _fill_table(entries, predicted, scores, thresholds, sample_weight, *, at_half):
     """Columns of the labels and of the averages."""
     if scores is not None:
         _, scores, _ = weigh_rows(sample_weight, entries, scores)
@@ -233,19 +243,14 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight):
         labels["threshold"] = thresholds
         averages["threshold"] = np.full(len(_AVERAGES), np.nan)
     for column, metric in _METRICS.items():
-        labels[column] = average_counts(by_label, metric, average=None)
-        averages[column] = np.array(
-            [
-                average_counts(
-                    by_row if average == "samples" else by_label,
-                    metric,
-                    average=average,
-                    weights=weights,
-                )
-                for average in _AVERAGES
-            ]
-        )
+        labels[column], averages[column] = _average(by_label, by_row, metric, weights)
     if scores is not None:
+        if at_half:
+            half = scores >= 0.5
+            by_label = count_entries(entries, half, axis=0, weights=weights)
+            by_row = count_entries(entries, half, axis=1)
+            both = _average(by_label, by_row, _METRICS["f1"], weights)
+            labels[_AT_HALF], averages[_AT_HALF] = both
         ap = label_average_precision(entries, scores, support > 0, weights)
         labels["ap"] = ap
         averages["ap"] = np.array(
@@ -257,6 +262,24 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight):
             ]
         )
     return labels, averages
+
+
+def _average(by_label, by_row, metric, weights):
+    """Compute a metric of every label, and its averages."""
+    averages = [
+        average_counts(
+            by_row if average == "samples" else by_label,
+            metric,
+            average=average,
+            weights=weights,
+        )
+        for average in _AVERAGES
+    ]
+    return average_counts(by_label, metric, average=None), np.array(averages)
+
+
+def _is_probability(scores):
+    return scores.min() >= 0 and scores.max() <= 1
 
 
 def _sort_labels(labels, names, sort_by, ascending):

@@ -6,9 +6,16 @@ import numpy as np
 from scipy.stats import binom
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.thresholds._cuts import pick_cuts, take_positions, trace_curves
+from sklearn_clip.thresholds._threshold_curves import (
+    pick_thresholds,
+    take_positions,
+    trace_curves,
+)
 
-# Where tests of precision begin, in multiples of the fewest rows that can pass.
+# Where tests of precision begin, in multiples of the fewest rows that can pass. Several
+# starts, each with its share of the error, are the multi-start form of fixed-sequence
+# testing (Angelopoulos et al. 2025): one unlucky row among the first few would else end
+# the only sequence.
 _STARTS = (1, 4)
 
 
@@ -109,7 +116,7 @@ def _check_confidence(optimizer, given, *, held_out, weighted):
         )
 
 
-def find_bounded_cuts(rows, bound, *, strategy="per_label"):
+def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
     """Cuts that keep a bound and are best in the other quantity.
 
     Parameters
@@ -124,7 +131,7 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         Infinite where no cut keeps the bound.
 
     Notes
@@ -159,13 +166,14 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
         *parts[:2],
         sample_weight=parts[2] if weight is not None else None,
         probability=rows.probability,
+        order=None if strategy == "global" else rows.order,
     )
     kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
-    cuts = curves.cuts
+    thresholds = curves.ranked.place_all()
     if bound.confidence is not None and bound.quantity == "precision":
         # The lowest score predicted is the highest cut that predicts these rows.
-        ranked = np.take_along_axis(parts[0], curves.order, axis=1)
-        cuts = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
+        ranked = curves.ranked.scores
+        thresholds = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
     with np.errstate(invalid="ignore"):
         precision = curves.tp / (curves.tp + curves.fp)
     first, second = curves.tp, precision
@@ -174,8 +182,10 @@ def find_bounded_cuts(rows, bound, *, strategy="per_label"):
     # Of cuts that are best in what is maximised, the best in what is bounded.
     best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
     ties = kept & (first >= best * (1 - 1e-12))
-    picked = pick_cuts(second, cuts, ties, rows.default)
-    found = np.where(kept.any(axis=1), take_positions(cuts, picked), np.inf)
+    picked = pick_thresholds(
+        second, ties, lambda label, at: thresholds[label, at], rows.default
+    )
+    found = np.where(kept.any(axis=1), take_positions(thresholds, picked), np.inf)
     return np.broadcast_to(found, n_labels).copy()
 
 
@@ -186,10 +196,17 @@ def _keeps_bound(curves, bound):
     if bound.quantity == "recall":
         trials = np.broadcast_to(curves.positives, hits.shape)
     if bound.confidence is None:
+        # Compared as products: no division by 0 trials, and 3 of 5 keeps 0.6 in floats.
         return hits >= bound.value * trials * (1 - 1e-12)
     hits, trials = hits.astype(np.intp), trials.astype(np.intp)
     error = 1 - bound.confidence
+    # Fixed-sequence testing (Maurer, Hothorn and Lehmacher 1995): hypotheses tested in
+    # an order that does not depend on the data, each at the full error, until the first
+    # that is not rejected, have a family-wise error of no more than that. For the first
+    # true hypothesis in the order has to be rejected for any error to happen.
     if bound.quantity == "recall":
+        # Lower thresholds have more hits of the same trials, so that those that pass
+        # are those before the first failure: no need to look for it.
         return hits >= least_hits(trials.max(), bound.value, error)[trials]
     return _pass_downwards(hits, trials, bound.value, error, curves.valid)
 
@@ -212,7 +229,11 @@ def least_hits(n_trials, value, error):
         For every number of trials; more than that where even all do not show it.
     """
     trials = np.arange(n_trials + 1)
-    # The smallest c with P(Binomial(n, value) >= c) <= error.
+    # The smallest c with P(Binomial(n, value) >= c) <= error: c or more hits would be
+    # that rare were the rate `value` or lower. It is where the one-sided lower limit of
+    # Clopper and Pearson (Biometrika 26, 1934), the error-quantile of
+    # Beta(c, n - c + 1), reaches `value`. Exact for any n: with the few rows of a rare
+    # label normal or Hoeffding limits are wrong or far too wide.
     return binom.isf(error, trials, value).astype(np.intp) + 1
 
 
@@ -225,6 +246,9 @@ def _pass_downwards(hits, trials, value, error, valid):
     if not len(possible):
         return passed
     fails = valid & (hits < needed[trials])
+    # The number of rows predicted, by which the starts are fixed, does not look at the
+    # targets. Each start has error / n_starts (Bonferroni), and all that passes from
+    # any of them is kept.
     for start in possible[0] * np.array(_STARTS):
         tested = trials >= start
         passed |= tested & ~np.logical_or.accumulate(fails & tested, axis=1)
@@ -249,4 +273,49 @@ def warn_of_unmet(unmet, bound):
         f"No cut has a {bound.quantity} of at least {bound.value}{sure} for "
         f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
         "rows, a better classifier or a lower bound would help.",
+    )
+
+
+def warn_of_broken(bound, tally, thresholds, *, strategy):
+    """Warn that a bound without a confidence need not hold on new rows.
+
+    Parameters
+    ----------
+    bound : Bound
+        The bound.
+    tally : ndarray of shape (4, n_labels)
+        Weighted tp, fp, positives and negatives of every label, on rows that the
+        thresholds were not chosen on.
+    thresholds : ndarray of shape (n_labels,)
+        The thresholds that will be used; infinite ones bind nothing.
+    strategy : {"per_label", "global"}
+        Under "global" the bound is one on all labels pooled.
+    """
+    if bound.confidence is not None:
+        return
+    hits, false, positives, _ = tally[:, np.isfinite(thresholds)]
+    trials = hits + false if bound.quantity == "precision" else positives
+    if strategy == "global":
+        hits, trials = hits.sum(keepdims=True), trials.sum(keepdims=True)
+    # A label that is not predicted there has no precision to keep.
+    judged = trials > 0
+    kept = hits[judged] >= bound.value * trials[judged] * (1 - 1e-12)
+    if kept.all():
+        return
+    name = f"min_{bound.quantity}={bound.value}"
+    if strategy == "global":
+        reached = float(hits[0] / trials[0])
+        warn_user(
+            f"{name} without confidence holds for the rows searched, not for new ones: "
+            f"on rows that the threshold was not chosen on the {bound.quantity} of all "
+            f"labels together was {reached:.3g}. A higher minimum leaves a margin; for "
+            "a bound on new rows pass confidence with strategy='per_label'."
+        )
+        return
+    warn_user(
+        f"{name} without confidence holds for the rows searched, not for new ones: on "
+        f"rows that the thresholds were not chosen on {kept.sum()} of {len(kept)} "
+        "label(s) kept it. For a bound on new rows pass confidence=0.95, say, and rows "
+        "that the classifier is not fitted on: cv=0.5 with refit=False, cv='prefit' or "
+        "a FrozenEstimator."
     )

@@ -22,15 +22,15 @@ def rank_labels(scores):
     return ranks
 
 
-def decode(scores, cuts, *, at_least_one=False, limit=None):
+def decode(scores, thresholds, *, at_least_one=False, limit=None):
     """Predict labels from scores.
 
     Parameters
     ----------
     scores : ndarray of shape (n_rows, n_labels)
         Scores.
-    cuts : ndarray of shape (n_labels,)
-        A label is predicted where ``score >= cut``; infinite means never.
+    thresholds : ndarray of shape (n_labels,)
+        A label is predicted where ``score >= threshold``; infinite means never.
     at_least_one : bool, default=False
         Give a row that no cut gives a label the one of highest score, among labels
         with a finite cut.
@@ -42,13 +42,15 @@ def decode(scores, cuts, *, at_least_one=False, limit=None):
     predictions : ndarray of shape (n_rows, n_labels), dtype=bool
         The labels.
     """
-    predicted = scores >= cuts
+    predicted = scores >= thresholds
     if limit is not None:
         full = np.flatnonzero(predicted.sum(axis=1) > limit)
+        # Ranked among the labels that passed: others may have higher scores.
         passed = np.where(predicted[full], scores[full], -np.inf)
         predicted[full] &= rank_labels(passed) < limit
-    allowed = cuts < np.inf
+    allowed = thresholds < np.inf
     if at_least_one and allowed.any():
+        # After the limit, which is at least 1 and so never empties a row.
         empty = np.flatnonzero(~predicted.any(axis=1))
         best = np.where(allowed, scores[empty], -np.inf).argmax(axis=1)
         predicted[empty, best] = True

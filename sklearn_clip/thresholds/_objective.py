@@ -72,6 +72,55 @@ class Objective(NamedTuple):
             judged *= row_weight
         return ratio(judged, judged.sum())
 
+    def tally(self, targets, predictions, *, known=None, sample_weight=None):
+        """Count what the metric of predictions needs, so that parts of rows add up.
+
+        Parameters
+        ----------
+        targets, predictions : ndarray of shape (n_rows, n_labels), dtype=bool
+            True and predicted labels; targets are False where they are unknown.
+        known : ndarray of shape (n_rows, n_labels), dtype=bool, or None, default=None
+            False where the target is unknown: such entries are left out.
+        sample_weight : ndarray of shape (n_rows,) or None, default=None
+            Row weights.
+
+        Returns
+        -------
+        tally : ndarray of shape (4, n_labels), or (2,) under a samples average
+            Weighted tp, fp, positives and negatives of each label; or the weighted sum
+            of the metrics of the rows, and the sum of their weights.
+        """
+        negatives = ~targets if known is None else known & ~targets
+        entries = targets & predictions, negatives & predictions, targets, negatives
+        if self.average != "samples":
+            weight = np.ones(len(targets)) if sample_weight is None else sample_weight
+            return np.stack([weight @ part for part in entries])
+        counts = np.stack([part.sum(axis=1, dtype=np.float64) for part in entries])
+        # A row of which nothing is known is left out of the mean.
+        weight = (counts[2] + counts[3] > 0).astype(np.float64)
+        if sample_weight is not None:
+            weight *= sample_weight
+        return np.array([self.values(*counts) @ weight, weight.sum()])
+
+    def score(self, tally):
+        """Compute the averaged metric from a tally, or from the sum of several.
+
+        Parameters
+        ----------
+        tally : ndarray
+            As :meth:`tally` gives it.
+
+        Returns
+        -------
+        score : float
+            The value of the metric, in [0, 1] if it is a named one.
+        """
+        if self.average == "samples":
+            return float(ratio(*tally))
+        if self.average == "micro":
+            return float(self.values(*tally.sum(axis=1)))
+        return float(self.values(*tally) @ self.shares(tally[2], tally[3]))
+
 
 def _call_metric(metric, tp, fp, positives, negatives):
     """Values of a user's metric; NaN, as of 0 / 0, is read as 0."""
@@ -114,10 +163,13 @@ def metric_fraction(metric, tp, fp, positives, negatives, *, beta=1.0, totals=No
     numerator, denominator : ndarray
         Their ratio is the metric, 0 / 0 is to be read as 0.
     """
+    # Written over (tp, fp) and the class sizes, which no threshold changes: both parts
+    # are linear in what it does change, which Dinkelbach's iteration needs.
     tn = negatives - fp
     if metric == "accuracy":
         return tp + tn, positives + negatives + np.zeros_like(tp)
     if metric == "jaccard":
+        # tp / (tp + fp + fn), and fn = positives - tp.
         return tp, positives + fp
     if metric == "balanced_accuracy":
         # (tp/P + tn/N) / 2 = (N tp + P tn) / (2 P N). With one class only it is the
@@ -168,20 +220,6 @@ def metric_score(
         The value of the metric, in [0, 1] if it is a named one.
     """
     objective = Objective(metric, average, beta)
-    negatives = ~targets if known is None else known & ~targets
-    entries = (
-        targets & predictions,
-        negatives & predictions,
-        targets,
-        negatives,
+    return objective.score(
+        objective.tally(targets, predictions, known=known, sample_weight=sample_weight)
     )
-    if average == "samples":
-        counts = np.stack([part.sum(axis=1, dtype=np.float64) for part in entries])
-    else:
-        weight = np.ones(len(targets)) if sample_weight is None else sample_weight
-        counts = np.stack([weight @ part for part in entries])
-    if average == "micro":
-        return float(objective.values(*counts.sum(axis=1)))
-    row_weight = sample_weight if average == "samples" else None
-    shares = objective.shares(counts[2], counts[3], row_weight)
-    return float(objective.values(*counts) @ shares)

@@ -8,7 +8,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
@@ -21,36 +20,23 @@ from sklearn_clip._shared import (
     check_indicator,
     check_label_order,
     check_same_length,
-    label_classes,
     positive_scores,
     warn_of_row_order,
 )
-from sklearn_clip.thresholds._constraints import read_bound, warn_of_unmet
-from sklearn_clip.thresholds._cuts import override_cuts
-from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
-from sklearn_clip.thresholds._learning import learn_cuts, scored_rows
-from sklearn_clip.thresholds._objective import AVERAGES, METRICS, Objective
-from sklearn_clip.thresholds._plan import CutPlan
-
-_WRAP_OUTSIDE = (
-    "To use a classifier that knows one label only, wrap it inside and the cuts "
-    "outside: ThresholdOptimizer(OneVsRestClassifier(...)), since "
-    "OneVsRestClassifier(ThresholdOptimizer(...)) would ignore the cuts. For a single "
-    "binary target pass y.reshape(-1, 1), or y.to_frame() of a Series."
+from sklearn_clip.thresholds._constraints import (
+    read_bound,
+    warn_of_broken,
+    warn_of_unmet,
 )
+from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
+from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
+from sklearn_clip.thresholds._objective import AVERAGES, METRICS
+from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
 
-def _inner_has(method):
-    """Check for `available_if`: the fitted estimator, else the given one, has it."""
-
-    def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ThresholdOptimizer(
+    ThresholdedPredictions, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Choose the cut of every label so that a multi-label metric is maximal.
 
     A classifier gives each label a probability or a decision value, and `predict`
@@ -74,7 +60,10 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         function rather than a lambda, which cannot be pickled.
     average : {"macro", "weighted", "micro", "samples"}, default="macro"
         Mean over labels, mean weighted by the number of positives, the metric of
-        the counts summed over all labels, or the mean over rows.
+        the counts summed over all labels, or the mean over rows. Choose the one that
+        you are judged by: cuts tuned for one average may cost another. "macro" spends
+        false positives on rare labels, which can bring the micro average below that
+        of cuts at 0.5.
     strategy : {"per_label", "global", "top_k"}, default="per_label"
         One cut per label, one for all, or the k labels of highest score in each row,
         of which those below a cut for all are dropped; k and the cut are chosen.
@@ -83,9 +72,12 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     min_precision : float in (0, 1] or None, default=None
         Maximise each label's recall among cuts with at least this precision, instead
         of `metric`. With ``strategy="global"`` both are those of all labels pooled. A
-        label that no cut brings there is never predicted.
+        label that no cut brings there is never predicted. Without `confidence` the
+        bound holds on the rows searched, and on new rows for about half of the labels:
+        `fit` warns of how many kept it on rows they were not chosen on.
     min_recall : float in (0, 1] or None, default=None
-        The other way round: maximise precision under at least this recall.
+        The other way round: maximise precision under at least this recall. Without
+        `confidence` the same holds as for `min_precision`.
     confidence : float in (0, 1) or None, default=None
         Probability with which a label's cut keeps `min_precision` or `min_recall` on
         new rows of the same kind; None asks only that it be kept on the rows searched.
@@ -149,7 +141,14 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         `min_precision` or `min_recall` for, which are never predicted.
     best_score_ : float
         The metric of the scores used in the search, cut at `thresholds_`. It is
-        somewhat optimistic: cuts and score come from the same rows.
+        optimistic, the more so the fewer the rows: cuts and score come from the same
+        ones. `cv_score_` is the estimate to quote.
+    cv_score_ : float
+        The metric of the same scores, each fold cut at the thresholds that the other
+        folds give; the counts of all folds are added up first. Where there is one fold
+        only (a float `cv`, "prefit", a frozen estimator) its rows are parted in five,
+        which keep the share of every label, or in two where every label has 300
+        positives. NaN for a single row.
     curves_ : list of n_labels dicts
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         cuts in ascending order, and ``"scores"``, the `metric` of that label alone at
@@ -195,6 +194,12 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     scores reaches that, a cut above all of them. The global cut applies to such
     labels unchanged under ``strategy="global"``.
 
+    `cv_score_` repeats all choices without the fold that is judged: thresholds, k,
+    bounds and shrinkage. At five folds that costs as much as four searches, and no fit.
+    What bias is left is rather pessimistic: the classifiers of the folds have seen
+    fewer rows than the refitted one. Rows that belong together must not be torn apart:
+    give a group splitter as `cv`.
+
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
 
@@ -228,6 +233,8 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     (4,)
     >>> tuned.predict(X[:2]).shape
     (2, 4)
+    >>> tuned.cv_score_ < tuned.best_score_
+    True
     """
 
     _parameter_constraints: dict = {
@@ -339,7 +346,7 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         UserWarning
             If labels that have positives have fewer of them than there are folds.
         """
-        targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
+        targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
         (X,) = indexable(X)
         check_same_length(X, targets)
         warn_of_row_order(X, y)
@@ -359,163 +366,17 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        self._learn_cuts(folds, targets, sample_weight, bound)
+        self._set_fitted(folds, targets, sample_weight, bound)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def predict(self, X):
-        """Predict labels: 1 where the score is at least the label's cut.
-
-        `top_k_`, `max_labels` and `at_least_one` are applied after the cuts.
-
-        Parameters
-        ----------
-        X : array-like of length n_samples
-            Rows, as the estimator takes them.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, n_labels), dtype=int64
-            Labels of 0 and 1.
-        """
-        check_is_fitted(self, "thresholds_")
-        scores, _ = positive_scores(
-            self.estimator_, X, self.n_labels_, method=self.response_method_
-        )
-        return self._decide(scores).astype(np.int64)
-
-    @available_if(_inner_has("predict_proba"))
-    def predict_proba(self, X):
-        """Predict the probability of every label with the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of length n_samples
-            Rows, as the estimator takes them.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_labels)
-            P(label = 1), in one array whatever the estimator returns. The cuts do
-            not change it.
-        """
-        check_is_fitted(self, "thresholds_")
-        return positive_scores(
-            self.estimator_, X, self.n_labels_, method="predict_proba"
-        )[0]
-
-    @available_if(_inner_has("decision_function"))
-    def decision_function(self, X):
-        """Compute the decision values of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of length n_samples
-            Rows, as the estimator takes them.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_samples, n_labels)
-            Decision value of every label. The cuts do not change it.
-        """
-        check_is_fitted(self, "thresholds_")
-        return positive_scores(
-            self.estimator_, X, self.n_labels_, method="decision_function"
-        )[0]
-
-    def score(self, X, y, sample_weight=None):
-        """Compute the optimised metric of the predictions at the cuts.
-
-        Parameters
-        ----------
-        X : array-like of length n_samples
-            Rows, as the estimator takes them.
-        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            True labels of 0 and 1; NaN where unknown, which is left out.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Row weights.
-
-        Returns
-        -------
-        score : float
-            `metric` under `average`, with 0 / 0 read as 0.
-
-        Raises
-        ------
-        ValueError
-            If `y` is not a 2-dimensional array of 0, 1 and NaN with one column per
-            label, or a DataFrame of other labels.
-        """
-        predicted = self.predict(X)
-        targets, _ = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
-        check_label_order(self, y)
-        if targets.shape != predicted.shape:
-            raise ValueError(
-                f"y must have shape {predicted.shape}, like the predictions. "
-                f"Got {targets.shape}."
-            )
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, targets, ensure_non_negative=True
-            )
-        rows = scored_rows(predicted, targets, sample_weight)
-        return self._plan().score(rows, predicted > 0)
-
-    def set_thresholds(self, thresholds):
-        """Replace cuts by hand; `best_score_` and `threshold_std_` stay as they were.
-
-        Parameters
-        ----------
-        thresholds : float, array-like of shape (n_labels,), dict or Series
-            One cut for all labels, one for each, or a dict or Series from label name
-            (column number where `y` had no names) to cut, which leaves the others
-            alone. Infinity means never. Cuts of probabilities lie in [0, 1].
-
-        Returns
-        -------
-        self : ThresholdOptimizer
-            The same instance, with the new `thresholds_`.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown, the number of cuts is wrong, or a cut is NaN or out
-            of range.
-        """
-        check_is_fitted(self, "thresholds_")
-        self.thresholds_ = override_cuts(
-            self.thresholds_,
-            thresholds,
-            label_names=self._names(),
-            probability=self.response_method_ == "predict_proba",
-        )
-        return self
-
-    @property
-    def classes_(self):
-        """0 and 1 for every label."""
-        check_is_fitted(self, "n_labels_")
-        return label_classes(self.n_labels_)
-
     def _is_prefit(self):
         """Whether the estimator is never fitted here."""
         frozen = isinstance(self.estimator, FrozenEstimator)
         return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
-
-    def _plan(self, bound=None):
-        """Gather the settings of the search and the rules."""
-        objective = Objective(self.metric, self.average, self.beta)
-        return CutPlan(
-            objective, self.strategy, self.at_least_one, self.max_labels, bound
-        )
-
-    def _decide(self, scores):
-        """Labels of scores, as booleans."""
-        limit = getattr(self, "top_k_", self.max_labels)
-        return self._plan()._replace(limit=limit).predict(scores, self.thresholds_)
 
     def _fit_and_score(self, X, Y, params, names):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
@@ -533,29 +394,32 @@ class ThresholdOptimizer(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator_, folds = fit_and_score(self, X, Y, params, names)
         return folds
 
-    def _learn_cuts(self, folds, Y, sample_weight, bound):
+    def _set_fitted(self, folds, Y, sample_weight, bound):
         """Set the learned cuts and what is known about them."""
         self.response_method_ = folds[0].method
-        learned = learn_cuts(
-            self._plan(bound),
+        fitted, crossed = fit_thresholds(
+            self._tuner(bound),
             folds,
             Y,
             sample_weight,
             shrinkage=self.shrinkage,
             store_curves=self.store_curves,
         )
-        for name, value in learned._asdict().items():
+        for name, value in fitted._asdict().items():
             self.__dict__.pop(f"{name}_", None)
             if value is not None:
                 setattr(self, f"{name}_", value)
         unmet = np.flatnonzero((self.thresholds_ == np.inf) & (bound is not None))
         names = self._names()
         self.unmet_labels_ = [names[label] for label in unmet]
-        warn_of_unmet(self.unmet_labels_, bound)
-
-    def _names(self):
-        """Names of the labels, column numbers where they have none."""
-        return list(getattr(self, "label_names_", range(self.n_labels_)))
+        if bound is not None:
+            warn_of_unmet(self.unmet_labels_, bound)
+            warn_of_broken(
+                bound,
+                crossed.label_tally,
+                self.thresholds_,
+                strategy=self.strategy,
+            )
 
     def get_metadata_routing(self):
         """Say who takes which metadata.

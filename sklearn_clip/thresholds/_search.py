@@ -11,28 +11,25 @@ ratio (``average="micro"``).
 
 import numpy as np
 
-from sklearn_clip.thresholds._ascent import climb
-from sklearn_clip.thresholds._cuts import (
-    ScoredRows,
-    pick_cuts,
-    place_cuts,
+from sklearn_clip.thresholds._coordinate_ascent import climb
+from sklearn_clip.thresholds._global_threshold import find_global_threshold
+from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
+from sklearn_clip.thresholds._threshold_curves import (
+    RankedScores,
+    pick_thresholds,
     take_positions,
     trace_curves,
 )
-from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
-from sklearn_clip.thresholds._shared_cut import find_shared_cut
 
 STRATEGIES = ("per_label", "global")
-
-# Labels are searched in blocks of about this many scores, to bound the memory.
-_BLOCK_SIZE = 2**20
 
 
 def trace_blocks(rows):
     """Yield the curves of a few labels at a time, with the slice of these labels."""
     rows, weight = rows.without_unknown(), rows.weight
     n_rows, n_labels = rows.scores.shape
-    width = max(1, _BLOCK_SIZE // n_rows)
+    width = max(1, BLOCK_SIZE // n_rows)
     for start in range(0, n_labels, width):
         block = slice(start, min(start + width, n_labels))
         part = weight
@@ -45,11 +42,12 @@ def trace_blocks(rows):
                 np.ascontiguousarray(rows.targets[:, block].T),
                 sample_weight=None if part is None else part.T,
                 probability=rows.probability,
+                order=None if rows.order is None else rows.order[block],
             ),
         )
 
 
-def separable_cuts(rows, objective):
+def separable_thresholds(rows, objective):
     """Maximise each label's own metric, which also maximises any mean of them.
 
     Parameters
@@ -61,18 +59,24 @@ def separable_cuts(rows, objective):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The best cuts.
     """
-    cuts = np.empty(rows.scores.shape[1])
+    thresholds = np.empty(rows.scores.shape[1])
     for block, curves in trace_blocks(rows):
+        # Between two neighbouring scores no count changes, so that the metric is a step
+        # function of the threshold: its value at each of the n_rows + 1 steps, from the
+        # cumulative sums of the sorted targets, is all there is to know. A mean over
+        # labels sum_l s_l m_l(t_l) with shares s_l >= 0 that no threshold changes is
+        # maximal where every m_l is.
         values = objective.values(*curves[:4])
-        picked = pick_cuts(values, curves.cuts, curves.valid, rows.default)
-        cuts[block] = take_positions(curves.cuts, picked)
-    return cuts
+        place = curves.ranked.place
+        picked = pick_thresholds(values, curves.valid, place, rows.default)
+        thresholds[block] = place(np.arange(len(picked)), picked)
+    return thresholds
 
 
-def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
+def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
     """Maximise the metric of the counts summed over labels, by Dinkelbach's method.
 
     The objective is a ratio ``sum_l A_l(k_l) / sum_l B_l(k_l)`` of linear functions of
@@ -84,7 +88,7 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
 
     Parameters
     ----------
-    curves : CutCurves
+    curves : ThresholdCurves
         All cuts of all labels that have a positive.
     metric, beta
         As in :class:`Objective`; a named metric.
@@ -95,7 +99,7 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The best combination of cuts.
 
     References
@@ -109,6 +113,11 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
         parts = take_positions(above, picked), take_positions(below, picked)
         return float(ratio(parts[0].sum(), parts[1].sum()))
 
+    # Dinkelbach (1967): F(q) = max_k sum_l A_l(k_l) - q B_l(k_l) falls strictly in q,
+    # since all B_l > 0, and F(q*) = 0 exactly at the maximal ratio q*. Newton's method
+    # on F, whose slope at q is -sum B of the maximiser, is the step q <- sum A / sum B:
+    # it converges faster than linearly from any q <= q*, and as there are finitely many
+    # combinations it ends at q* itself. A label's maximum is one argmax over its curve.
     best, picked = 0.0, None
     while True:
         gain = above - best * below
@@ -122,11 +131,13 @@ def pooled_ratio_cuts(curves, *, metric, beta, totals, default):
     # At the maximum, cuts of one label are equally good if their gains are equal up
     # to the rounding of `best`. The tidier choice is kept only if it costs nothing.
     rounding = 1e-12 * np.abs(below).max()
-    tidy = pick_cuts(gain, curves.cuts, curves.valid, default, tolerance=rounding)
-    return take_positions(curves.cuts, tidy if ratio_at(tidy) >= best else picked)
+    place = curves.ranked.place
+    tidy = pick_thresholds(gain, curves.valid, place, default, tolerance=rounding)
+    picked = tidy if ratio_at(tidy) >= best else picked
+    return place(np.arange(len(picked)), picked)
 
 
-def _pooled_cuts(rows, objective, totals):
+def _pooled_thresholds(rows, objective, totals):
     """Dinkelbach's cuts of labels that have a positive."""
     filled, weight = rows.without_unknown(), rows.weight
     curves = trace_curves(
@@ -134,8 +145,9 @@ def _pooled_cuts(rows, objective, totals):
         np.ascontiguousarray(filled.targets.T),
         sample_weight=None if weight is None else weight.T,
         probability=rows.probability,
+        order=rows.order,
     )
-    return pooled_ratio_cuts(
+    return pooled_ratio_thresholds(
         curves,
         metric=objective.metric,
         beta=objective.beta,
@@ -144,11 +156,11 @@ def _pooled_cuts(rows, objective, totals):
     )
 
 
-def _cuts_without_positives(rows, shared):
-    """Give labels that have no positive the shared cut, above all they have seen.
+def _thresholds_without_positives(rows, global_threshold):
+    """Give labels that have no positive the global threshold, above all they have seen.
 
-    Every row known is a negative. If none reaches the shared cut it stands, else the
-    cut moves above the label's highest score, where it costs no false positive.
+    Every row known is a negative. If none reaches the global threshold it stands, else
+    it moves above the label's highest score, where it costs no false positive.
     """
     scores, known = rows.scores, rows.known
     known = np.ones(scores.shape, dtype=bool) if known is None else known
@@ -156,36 +168,41 @@ def _cuts_without_positives(rows, shared):
     bottom = np.where(known, scores, np.inf).min(axis=0)
     edges = np.stack([top, bottom], axis=1)
     edges[~known.any(axis=0)] = rows.default
-    never = place_cuts(edges, probability=rows.probability)[:, 0]
-    return np.where(top < shared, shared, never)
+    ranked = RankedScores(edges, rows.probability)
+    never = ranked.place(np.arange(len(edges)), np.zeros(len(edges), dtype=int))
+    return np.where(top < global_threshold, global_threshold, never)
 
 
-def _unruled_cuts(rows, objective, *, shared=None):
+def _unruled_thresholds(rows, objective, *, global_threshold=None):
     """Cuts per label that are exact for a mean over labels and for named micro metrics.
 
-    `shared` is the cut of labels without a positive, searched for if it is None.
+    `global_threshold` is that of labels without a positive, searched for if it is
+    None.
     """
     positives, negatives = rows.support()
     known = positives > 0
-    cuts = np.empty(rows.scores.shape[1])
+    thresholds = np.empty(rows.scores.shape[1])
     if known.any():
         inner = rows.columns(known)
         if objective.average == "micro" and not callable(objective.metric):
             # Labels left out here still count as negatives where classes are balanced.
             totals = positives.sum(), negatives.sum()
-            cuts[known] = _pooled_cuts(inner, objective, totals)
+            thresholds[known] = _pooled_thresholds(inner, objective, totals)
         else:
-            cuts[known] = separable_cuts(inner, objective)
+            thresholds[known] = separable_thresholds(inner, objective)
     if not known.all():
-        if shared is None:
-            shared = rows.default
+        # Without a positive every threshold has F1 = 0: the data do not choose one.
+        if global_threshold is None:
+            global_threshold = rows.default
             if known.any():
-                shared = find_shared_cut(inner, objective)
-        cuts[~known] = _cuts_without_positives(rows.columns(~known), shared)
-    return cuts
+                global_threshold = find_global_threshold(inner, objective)
+        thresholds[~known] = _thresholds_without_positives(
+            rows.columns(~known), global_threshold
+        )
+    return thresholds
 
 
-def find_cuts(
+def find_thresholds(
     scores,
     targets,
     *,
@@ -231,9 +248,9 @@ def find_cuts(
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
-        The label is predicted where ``score >= cut``. Infinite for a label that is
-        best never predicted although a score of exactly 1 occurs.
+    thresholds : ndarray of shape (n_labels,)
+        The label is predicted where ``score >= threshold``. Infinite for a label that
+        is best never predicted although a score of exactly 1 occurs.
 
     Notes
     -----
@@ -245,21 +262,51 @@ def find_cuts(
     rows = ScoredRows(
         np.asarray(scores, dtype=np.float64), targets, known, sample_weight, probability
     )
-    objective = Objective(metric, average, beta)
-    if max_labels is not None and max_labels >= scores.shape[1]:
-        max_labels = None
-    rules = {"at_least_one": at_least_one, "limit": max_labels}
+    return search_thresholds(
+        rows,
+        Objective(metric, average, beta),
+        strategy=strategy,
+        at_least_one=at_least_one,
+        limit=max_labels,
+    )
+
+
+def search_thresholds(
+    rows, objective, *, strategy="per_label", at_least_one=False, limit=None
+):
+    """Do what :func:`find_thresholds` does, for rows and an objective.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        Scores and targets.
+    objective : Objective
+        What is maximised.
+    strategy, at_least_one, limit
+        As in :func:`find_thresholds`; `limit` is its `max_labels`.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_labels,)
+        The best thresholds.
+    """
+    n_labels = rows.scores.shape[1]
+    if limit is not None and limit >= n_labels:
+        limit = None
+    rules = {"at_least_one": at_least_one, "limit": limit}
     if strategy == "global":
-        return np.full(scores.shape[1], find_shared_cut(rows, objective, **rules))
-    by_label = average in ("macro", "weighted")
-    pooled = average == "micro" and not callable(metric)
-    ruled = at_least_one or max_labels is not None
+        return np.full(n_labels, find_global_threshold(rows, objective, **rules))
+    by_label = objective.average in ("macro", "weighted")
+    pooled = objective.average == "micro" and not callable(objective.metric)
+    ruled = at_least_one or limit is not None
     if (by_label or pooled) and not ruled:
-        return _unruled_cuts(rows, objective)
-    shared = find_shared_cut(rows, objective, **rules)
+        return _unruled_thresholds(rows, objective)
+    global_threshold = find_global_threshold(rows, objective, **rules)
+    # Neither start is below the other always: rules can make the best thresholds
+    # without rules bad, and the global one is exact under them but the same for all.
     starts = [
-        _unruled_cuts(rows, objective, shared=shared),
-        np.full(scores.shape[1], shared),
+        _unruled_thresholds(rows, objective, global_threshold=global_threshold),
+        np.full(n_labels, global_threshold),
     ]
     return climb(rows, objective, starts, **rules)
 
@@ -283,9 +330,10 @@ def label_curves(rows, objective):
     found = []
     for _, curves in trace_blocks(rows):
         values = objective.values(*curves[:4])
-        kept = curves.valid & np.isfinite(curves.cuts)
+        placed = curves.ranked.place_all()
+        kept = curves.valid & np.isfinite(placed)
         found += [
-            {"thresholds": cuts[keep][::-1].copy(), "scores": value[keep][::-1].copy()}
-            for cuts, value, keep in zip(curves.cuts, values, kept, strict=True)
+            {"thresholds": own[keep][::-1].copy(), "scores": value[keep][::-1].copy()}
+            for own, value, keep in zip(placed, values, kept, strict=True)
         ]
     return found

@@ -1,10 +1,6 @@
-"""Cuts of rare labels drawn towards the cut of all labels, as far as evidence goes."""
-
-import warnings
+"""Thresholds of rare labels drawn towards the global one, as far as evidence goes."""
 
 import numpy as np
-
-from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
 # Candidates, in positives: a label with as many is drawn half of the way.
 PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
@@ -15,118 +11,105 @@ USUAL_COUNT = 10.0
 # usual count would move them by a thirtieth of the way.
 ENOUGH_POSITIVES = 30 * USUAL_COUNT
 
-_N_PARTS = 5
 
-
-def shrink_cuts(cuts, shared, positives, count):
-    """Draw the cut of every label towards the shared one.
+def shrink_thresholds(thresholds, global_threshold, positives, count):
+    """Draw the cut of every label towards the global one.
 
     Parameters
     ----------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         Cuts of the labels alone; infinite ones stay.
-    shared : float
-        The cut for all labels; if it is infinite all cuts stay.
+    global_threshold : float
+        The global threshold; if it is infinite all thresholds stay.
     positives : ndarray of shape (n_labels,)
         Number of positives each cut was chosen on. Without any it stays.
     count : float
-        Number of positives that the shared cut weighs as much as.
+        Number of positives that the global threshold weighs as much as.
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
-        ``(positives * cuts + count * shared) / (positives + count)``.
+    thresholds : ndarray of shape (n_labels,)
+        ``(positives * thresholds + count * global_threshold) / (positives + count)``.
     """
-    moves = np.isfinite(cuts) & np.isfinite(shared) & (positives > 0) & (count > 0)
+    # The weight n / (n + m) of a label's own evidence is that of credibility theory
+    # (Buehlmann, "Experience rating and credibility", ASTIN Bulletin 4(3), 1967) and
+    # of the mean under a conjugate prior worth m observations. Positives are counted,
+    # not rows: F1 knows no true negatives, and where the best threshold lies is learnt
+    # from the scores of the positives.
+    moves = (
+        np.isfinite(thresholds)
+        & np.isfinite(global_threshold)
+        & (positives > 0)
+        & (count > 0)
+    )
     total = np.maximum(positives, 1e-300) + count
     share = 1.0 if np.isinf(count) else count / total
     with np.errstate(invalid="ignore"):
-        return np.where(moves, cuts + share * (shared - cuts), cuts)
+        return np.where(
+            moves, thresholds + share * (global_threshold - thresholds), thresholds
+        )
 
 
-def split_rows(row_numbers, targets):
-    """Parts of the scored rows, each of which the cuts of the others are judged on.
+def candidate_counts(shrinkage, positives):
+    """Pseudo-counts to choose among.
 
     Parameters
     ----------
-    row_numbers : list of ndarray
-        Rows that were held out in each fold, in the order of their scores.
-    targets : ndarray of shape (n_rows, n_labels)
-        Targets of all scored rows of all folds, 0, 1 and NaN.
+    shrinkage : "auto", float or None
+        The parameter of the optimizer.
+    positives : ndarray of shape (n_labels,)
+        Weighted number of positives of every label.
 
     Returns
     -------
-    parts : list of tuple of ndarray (train, test)
-        Positions among the scored rows: the folds, or with one fold stratified parts
-        of it. None if there are too few rows.
+    counts : tuple of float
+        All of `PSEUDO_COUNTS`, or the one that is to be used: 0 for None, and where
+        every label that has a positive has `ENOUGH_POSITIVES`.
     """
-    if len(row_numbers) > 1:
-        rows = np.concatenate(row_numbers)
-        ends = np.cumsum([len(part) for part in row_numbers])
-        # A row may be held out in several folds: it is never on both sides.
-        return [
-            (np.flatnonzero(~np.isin(rows, part)), np.arange(end - len(part), end))
-            for part, end in zip(row_numbers, ends, strict=True)
-        ]
-    if len(targets) < 2:
-        return []
-    folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(targets)), random_state=0)
-    with warnings.catch_warnings():
-        # Labels with fewer positives than parts are what shrinkage is for.
-        warnings.simplefilter("ignore", UserWarning)
-        return list(folds.split(None, targets))
+    if shrinkage is None or not positives.any():
+        return (0.0,)
+    if shrinkage != "auto":
+        return (float(shrinkage),)
+    if positives[positives > 0].min() >= ENOUGH_POSITIVES:
+        return (0.0,)
+    return PSEUDO_COUNTS
 
 
-def choose_count(plan, rows, parts):
-    """Choose how far cuts are drawn, by how they do on rows they were not chosen on.
-
-    Every candidate's cuts are chosen on all parts but one and judged on that one; the
-    metric is that of all parts together. The standard error of a difference between
-    two candidates is the jackknife's, which leaves out a part at a time.
+def choose_count(objective, counts, tallies):
+    """Choose how far thresholds are drawn, by how they do on rows not searched.
 
     Parameters
     ----------
-    plan : CutPlan
-        How cuts are chosen and judged.
-    rows : ScoredRows
-        The scored rows.
-    parts : list of tuple of ndarray (train, test)
-        As :func:`split_rows` gives them.
+    objective : Objective
+        What is maximised.
+    counts : tuple of float
+        The candidates.
+    tallies : ndarray of shape (n_parts, n_counts, ...)
+        Of every part of the rows and candidate what its thresholds, found on the other
+        parts, come to there, as :meth:`Objective.tally` counts it.
 
     Returns
     -------
     count : float
-        The best of `PSEUDO_COUNTS` if it is better than `USUAL_COUNT` by more than one
-        standard error, else that; 0 where every label that has a positive has
-        `ENOUGH_POSITIVES`.
+        The best candidate if it is better than `USUAL_COUNT` by more than one standard
+        error, else that.
     """
-    positives = rows.support()[0]
-    if positives[positives > 0].min(initial=np.inf) >= ENOUGH_POSITIVES:
-        return 0.0
-    parts = [(train, test) for train, test in parts if len(train) and len(test)]
-    if len(parts) < 2:
+    if len(counts) == 1:
+        return counts[0]
+    n_parts = len(tallies)
+    if n_parts < 2:
         return USUAL_COUNT
-    predictions = {count: [] for count in PSEUDO_COUNTS}
-    for train, test in parts:
-        seen, judged = rows.take(train), rows.take(test)
-        cuts, shared = plan.search(seen), plan.search_shared(seen)
-        positives = seen.support()[0]
-        for count, found in predictions.items():
-            shrunk = shrink_cuts(cuts, shared, positives, count)
-            found.append(plan.predict(judged.scores, shrunk))
-    tests = [test for _, test in parts]
-
-    def value(count, left_out=None):
-        kept = [part for part in range(len(parts)) if part != left_out]
-        judged = rows.take(np.concatenate([tests[part] for part in kept]))
-        found = predictions[count]
-        return plan.score(judged, np.concatenate([found[part] for part in kept]))
-
-    values = {count: value(count) for count in PSEUDO_COUNTS}
-    best = max(PSEUDO_COUNTS, key=values.get)
-    differences = np.array(
-        [value(best, part) - value(USUAL_COUNT, part) for part in range(len(parts))]
+    whole = tallies.sum(axis=0)
+    values = [objective.score(tally) for tally in whole]
+    best, usual = int(np.argmax(values)), counts.index(USUAL_COUNT)
+    # Jackknife over parts: with d_(i) the gain without part i, the variance of the
+    # gain is (n - 1) / n * sum (d_(i) - mean d)^2 (Efron and Stein, Annals of
+    # Statistics 9(3), 1981). A gain within one standard error is noise: then the usual
+    # count, as in the "one standard error" rule of Breiman et al., CART, 1984.
+    left = [whole - tally for tally in tallies]
+    gains = np.array(
+        [objective.score(t[best]) - objective.score(t[usual]) for t in left]
     )
-    spread = np.sqrt((len(parts) - 1) * differences.var())
-    gain = values[best] - values[USUAL_COUNT]
-    return best if gain > spread + 1e-12 else USUAL_COUNT
+    error = np.sqrt((n_parts - 1) * gains.var())
+    gain = values[best] - values[usual]
+    return counts[best] if gain > error + 1e-12 else USUAL_COUNT

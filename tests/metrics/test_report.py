@@ -189,7 +189,7 @@ def test_bad_options_are_refused(options, match):
         multilabel_report([[0, 1], [1, 1]], **{"y_score": [[0.5] * 2] * 2, **options})
 
 
-def test_cuts_go_by_name():
+def test_thresholds_go_by_name():
     Y = pd.DataFrame({"cat": [1, 0, 1], "dog": [0, 1, 1]})
     P = np.array([[0.9, 0.8], [0.7, 0.6], [0.3, 0.5]])
     expected = multilabel_report(Y, y_score=P, thresholds=[0.2, 0.7])
@@ -198,3 +198,45 @@ def test_cuts_go_by_name():
         pd.testing.assert_frame_equal(found, expected)
     with pytest.raises(ValueError, match=r"a cut for every label.*\['cat'\]"):
         multilabel_report(Y, y_score=P, thresholds={"dog": 0.7})
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted", "samples"])
+@pytest.mark.parametrize("given", ["thresholds", "predictions"])
+def test_f1_of_other_thresholds_stands_beside_that_of_one_half(given, average):
+    y_true, y_score = problem(unknown=0.2)
+    weight = np.arange(1.0, 81.0)
+    thresholds = np.array([0.2, 0.4, 0.6, 0.8, 0.5])
+    y_pred = y_score >= thresholds
+    how = {"thresholds": thresholds} if given == "thresholds" else {"y_pred": y_pred}
+    report = multilabel_report(y_true, y_score=y_score, sample_weight=weight, **how)
+    columns = list(report.columns)
+    assert columns[columns.index("f1") :] == ["f1", "f1_at_0.5", "ap"]
+    for column, predicted in (("f1", y_pred), ("f1_at_0.5", y_score >= 0.5)):
+        scored = {"sample_weight": weight}
+        expected = masked_f1_score(y_true, predicted, average=average, **scored)
+        assert report.loc[f"{average} avg", column] == pytest.approx(expected)
+        per_label = masked_f1_score(y_true, predicted, average=None, **scored)
+        np.testing.assert_allclose(report[column].iloc[:5], per_label)
+
+
+def test_a_label_can_be_sorted_by_its_f1_at_one_half():
+    y_true, y_score = problem()
+    how = {"thresholds": 0.3, "sort_by": "f1_at_0.5"}
+    found = multilabel_report(y_true, y_score=y_score, **how)["f1_at_0.5"].iloc[:5]
+    assert (np.diff(found) <= 0).all()
+    text = multilabel_report(y_true, y_score=y_score, **how, output="text")
+    assert text.split()[:6][-2:] == ["f1", "f1_at_0.5"]
+
+
+def test_f1_at_one_half_is_left_out_where_it_says_nothing_new():
+    y_true, y_score = problem()
+    for how in (
+        {"y_score": y_score},
+        {"y_score": y_score, "thresholds": [0.5] * 5},
+        {"y_score": 4 * y_score - 2, "thresholds": 0.0},  # decision values
+        {"y_pred": y_score >= 0.3},
+        {"y_pred": y_score >= 0.3, "thresholds": 0.3},
+    ):
+        assert "f1_at_0.5" not in multilabel_report(y_true, **how)
+    with pytest.raises(ValueError, match=r"column of this report.*Got 'f1_at_0.5'"):
+        multilabel_report(y_true, y_score=y_score, sort_by="f1_at_0.5")

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from sklearn_clip.thresholds._decoding import decode, rank_labels
 
 
-def decode_row(scores, cuts, at_least_one, limit):
+def decode_row(scores, thresholds, at_least_one, limit):
     """Labels of one row, the long way round."""
     best_first = sorted(range(len(scores)), key=lambda label: -scores[label])
-    chosen = [label for label in best_first if scores[label] >= cuts[label]][:limit]
-    allowed = [label for label in best_first if cuts[label] < np.inf]
+    chosen = [label for label in best_first if scores[label] >= thresholds[label]][
+        :limit
+    ]
+    allowed = [label for label in best_first if thresholds[label] < np.inf]
     if at_least_one and not chosen:
         chosen = allowed[:1]
     return [label in chosen for label in range(len(scores))]
@@ -27,9 +29,11 @@ def decode_row(scores, cuts, at_least_one, limit):
 def test_decode_is_the_rules_row_by_row(seed, shape, at_least_one, limit):
     rng = np.random.default_rng(seed)
     scores = rng.random(shape).round(1)
-    cuts = np.where(rng.random(shape[1]) < 0.3, np.inf, rng.random(shape[1]).round(1))
-    found = decode(scores, cuts, at_least_one=at_least_one, limit=limit)
-    expected = [decode_row(row, cuts, at_least_one, limit) for row in scores]
+    thresholds = np.where(
+        rng.random(shape[1]) < 0.3, np.inf, rng.random(shape[1]).round(1)
+    )
+    found = decode(scores, thresholds, at_least_one=at_least_one, limit=limit)
+    expected = [decode_row(row, thresholds, at_least_one, limit) for row in scores]
     assert found.tolist() == expected
 
 

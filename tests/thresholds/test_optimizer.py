@@ -58,8 +58,8 @@ def test_thresholds_are_the_best_on_out_of_fold_scores(data, logistic):
     X, Y = data
     tuned = ThresholdOptimizer(logistic, shrinkage=None, random_state=0).fit(X, Y)
     scores = held_out_scores(logistic, X, Y)
-    for label, cut in enumerate(tuned.thresholds_):
-        found = f1_score(Y[:, label], scores[:, label] >= cut)
+    for label, threshold in enumerate(tuned.thresholds_):
+        found = f1_score(Y[:, label], scores[:, label] >= threshold)
         one = Y[:, [label]] > 0, scores[:, [label]]
         every = [
             metric_score(one[0], one[1] >= t, metric="f1", average="macro")
@@ -74,7 +74,7 @@ def test_thresholds_are_the_best_on_out_of_fold_scores(data, logistic):
 
 @pytest.mark.filterwarnings("ignore:Label not")
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
-def test_every_head_shape_gives_scores_cuts_and_labels(data, head):
+def test_every_head_shape_gives_scores_thresholds_and_labels(data, head):
     X, Y = data
     tuned = ThresholdOptimizer(head, cv=3, random_state=0).fit(X, Y)
     assert tuned.thresholds_.shape == tuned.threshold_std_.shape == (4,)
@@ -131,7 +131,7 @@ def test_fit_that_fails_on_a_constant_label_says_which(data, name):
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
 @pytest.mark.parametrize("metric", ["f1", "fbeta", "jaccard", "accuracy"])
 @pytest.mark.parametrize("strategy", ["per_label", "global"])
-def test_best_score_is_at_least_that_of_the_default_cut(
+def test_best_score_is_at_least_that_of_the_default_threshold(
     data, logistic, metric, average, strategy
 ):
     X, Y = data
@@ -151,7 +151,7 @@ def test_best_score_is_at_least_that_of_the_default_cut(
         assert len(set(tuned.thresholds_)) == 1
 
 
-def test_same_random_state_gives_the_same_cuts(data, logistic):
+def test_same_random_state_gives_the_same_thresholds(data, logistic):
     X, Y = data
     one, two = (
         ThresholdOptimizer(logistic, random_state=7).fit(X, Y).thresholds_
@@ -160,7 +160,7 @@ def test_same_random_state_gives_the_same_cuts(data, logistic):
     np.testing.assert_array_equal(one, two)
 
 
-def test_parallel_folds_give_the_same_cuts(data, logistic):
+def test_parallel_folds_give_the_same_thresholds(data, logistic):
     X, Y = data
     tuned = ThresholdOptimizer(logistic, cv=3, random_state=0)
     one = tuned.fit(X, Y).thresholds_
@@ -348,7 +348,7 @@ def test_tags_are_multi_label_with_the_input_of_the_estimator():
     assert not get_tags(ThresholdOptimizer(Odd(None))).input_tags.sparse
 
 
-def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
+def test_curves_hold_the_metric_of_every_label_at_every_threshold(data, logistic):
     X, Y = data
     tuned = ThresholdOptimizer(
         logistic, shrinkage=None, random_state=0, store_curves=True
@@ -356,12 +356,15 @@ def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
     scores = held_out_scores(logistic, X, Y)
     assert len(tuned.curves_) == 4
     for label, curve in enumerate(tuned.curves_):
-        cuts, values = curve["thresholds"], curve["scores"]
-        assert (np.diff(cuts) > 0).all()
-        assert len(cuts) == len(values) == len(np.unique(scores[:, label])) + 1
-        expected = [f1_score(Y[:, label], scores[:, label] >= cut) for cut in cuts]
+        thresholds, values = curve["thresholds"], curve["scores"]
+        assert (np.diff(thresholds) > 0).all()
+        assert len(thresholds) == len(values) == len(np.unique(scores[:, label])) + 1
+        expected = [
+            f1_score(Y[:, label], scores[:, label] >= threshold)
+            for threshold in thresholds
+        ]
         np.testing.assert_allclose(values, expected)
-        assert tuned.thresholds_[label] in cuts[values == values.max()]
+        assert tuned.thresholds_[label] in thresholds[values == values.max()]
     assert not hasattr(tuned.set_params(store_curves=False).fit(X, Y), "curves_")
 
 
@@ -376,7 +379,9 @@ def test_curves_hold_the_metric_of_every_label_at_every_cut(data, logistic):
     ],
     ids=str,
 )
-def test_rules_and_row_averages_are_better_than_the_default_cut(data, logistic, how):
+def test_rules_and_row_averages_are_better_than_the_default_threshold(
+    data, logistic, how
+):
     X, Y = data
     tuned = ThresholdOptimizer(logistic, random_state=0, shrinkage=None, **how)
     tuned.fit(X, Y)
@@ -393,7 +398,7 @@ def test_rules_and_row_averages_are_better_than_the_default_cut(data, logistic, 
     assert tuned.score(X, Y) == metric_score(Y > 0, predicted > 0, **metric)
 
 
-def test_top_k_keeps_k_labels_that_reach_the_cut(data, logistic):
+def test_top_k_keeps_k_labels_that_reach_the_threshold(data, logistic):
     X, Y = data
     tuned = ThresholdOptimizer(logistic, strategy="top_k", random_state=0).fit(X, Y)
     assert 1 <= tuned.top_k_ <= 4

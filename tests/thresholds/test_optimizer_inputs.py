@@ -61,12 +61,12 @@ def test_names_of_features_go_with_the_frame_they_came_from(data, logistic):
     assert not hasattr(tuned.fit(X, Y), "feature_names_in_")
 
 
-def test_cuts_of_a_series_go_by_name(data):
+def test_thresholds_of_a_series_go_by_name(data):
     X, Y = data
     Y = pd.DataFrame(Y, columns=list("abcd"))
     tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=2).fit(X, Y)
-    cuts = pd.Series({"d": 0.9, "a": 0.1, "b": 0.5, "c": 0.4})
-    assert tuned.set_thresholds(cuts).thresholds_.tolist() == [0.1, 0.5, 0.4, 0.9]
+    thresholds = pd.Series({"d": 0.9, "a": 0.1, "b": 0.5, "c": 0.4})
+    assert tuned.set_thresholds(thresholds).thresholds_.tolist() == [0.1, 0.5, 0.4, 0.9]
     unnamed = pd.Series([0.2, 0.3, 0.4, 0.5])
     assert tuned.set_thresholds(unnamed).thresholds_.tolist() == unnamed.tolist()
 
@@ -123,7 +123,7 @@ def test_frames_keep_their_names(data, logistic):
     ],
     ids=["matrix", "sparse_array", "bool", "float32", "list", "object", "nullable"],
 )
-def test_targets_of_every_form_give_the_same_cuts(data, logistic, form):
+def test_targets_of_every_form_give_the_same_thresholds(data, logistic, form):
     X, Y = data
     tuned = ThresholdOptimizer(logistic, cv=2, random_state=0).fit(X, Y)
     same = clone(tuned).fit(X, form(Y))

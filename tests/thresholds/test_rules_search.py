@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from sklearn_clip.metrics import masked_f1_score, masked_jaccard_score
-from sklearn_clip.thresholds._ascent import climb
-from sklearn_clip.thresholds._cuts import ScoredRows
+from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._decoding import decode
+from sklearn_clip.thresholds._global_threshold import find_top_k
 from sklearn_clip.thresholds._objective import AVERAGES, Objective, metric_score
-from sklearn_clip.thresholds._search import find_cuts
-from sklearn_clip.thresholds._shared_cut import find_top_k
+from sklearn_clip.thresholds._scored_rows import ScoredRows
+from sklearn_clip.thresholds._search import find_thresholds
 
 TOLERANCE = 1e-10
 
@@ -48,19 +48,19 @@ RULES = st.fixed_dictionaries(
 )
 
 
-def every_cut(scores, at_least_one):
+def every_threshold(scores, at_least_one):
     """All cuts that differ, "never" being one only where it is that."""
-    cuts = np.unique(scores)
+    thresholds = np.unique(scores)
     if not at_least_one:
-        return [*cuts, np.inf]
+        return [*thresholds, np.inf]
     # An infinite cut would forbid the label to fill a row.
-    return [*cuts, (cuts[-1] + 1) / 2] if cuts[-1] < 1 else cuts
+    return [*thresholds, (thresholds[-1] + 1) / 2] if thresholds[-1] < 1 else thresholds
 
 
-def judge(problem, cuts, how, rules):
+def judge(problem, thresholds, how, rules):
     """Metric of decoded predictions."""
     scores, targets, known, weight = problem
-    predicted = decode(scores, np.asarray(cuts), **rules)
+    predicted = decode(scores, np.asarray(thresholds), **rules)
     return metric_score(targets, predictions=predicted, **how)
 
 
@@ -79,12 +79,12 @@ def settings_of(problem, metric, average):
 @pytest.mark.parametrize("metric", METRICS)
 @settings(max_examples=20, deadline=None)
 @given(problem=problems(), rules=RULES)
-def test_global_cut_is_exact_under_every_average_and_rule(
+def test_global_threshold_is_exact_under_every_average_and_rule(
     metric, average, problem, rules
 ):
     scores, targets, *_ = problem
     how = settings_of(problem, metric, average)
-    cuts = find_cuts(
+    thresholds = find_thresholds(
         scores,
         targets,
         strategy="global",
@@ -92,55 +92,60 @@ def test_global_cut_is_exact_under_every_average_and_rule(
         max_labels=rules["limit"],
         **how,
     )
-    every = every_cut(scores, rules["at_least_one"])
-    best = max(judge(problem, [cut] * scores.shape[1], how, rules) for cut in every)
-    assert judge(problem, cuts, how, rules) == pytest.approx(best, abs=TOLERANCE)
+    every = every_threshold(scores, rules["at_least_one"])
+    best = max(
+        judge(problem, [threshold] * scores.shape[1], how, rules) for threshold in every
+    )
+    assert judge(problem, thresholds, how, rules) == pytest.approx(best, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", METRICS)
 @settings(max_examples=20, deadline=None)
 @given(problem=problems(), rules=RULES)
-def test_top_k_finds_the_best_k_and_cut(metric, average, problem, rules):
+def test_top_k_finds_the_best_k_and_threshold(metric, average, problem, rules):
     scores, targets, known, weight = problem
     how = settings_of(problem, metric, average)
     n_labels = scores.shape[1]
-    k, cut = find_top_k(
+    k, threshold = find_top_k(
         ScoredRows(scores, targets, known, weight), Objective(metric, average), **rules
     )
     assert 1 <= k <= min(n_labels, rules["limit"] or n_labels)
     best = max(
         judge(problem, [other] * n_labels, how, {**rules, "limit": size})
         for size in range(1, min(n_labels, rules["limit"] or n_labels) + 1)
-        for other in every_cut(scores, rules["at_least_one"])
+        for other in every_threshold(scores, rules["at_least_one"])
     )
-    found = judge(problem, [cut] * n_labels, how, {**rules, "limit": k})
+    found = judge(problem, [threshold] * n_labels, how, {**rules, "limit": k})
     assert found == pytest.approx(best, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
 @settings(max_examples=40, deadline=None)
 @given(problem=problems(), named=st.booleans())
-def test_cuts_per_label_are_exact_over_known_entries(average, problem, named):
+def test_thresholds_per_label_are_exact_over_known_entries(average, problem, named):
     scores, targets, *_ = problem
     metric = "f1" if named or average == "micro" else geometric_mean
     how = settings_of(problem, metric, average)
-    candidates = [every_cut(column, False) for column in scores.T]
-    best = max(judge(problem, cuts, how, {}) for cuts in itertools.product(*candidates))
-    cuts = find_cuts(scores, targets, **how)
-    assert judge(problem, cuts, how, {}) == pytest.approx(best, abs=TOLERANCE)
+    candidates = [every_threshold(column, False) for column in scores.T]
+    best = max(
+        judge(problem, thresholds, how, {})
+        for thresholds in itertools.product(*candidates)
+    )
+    thresholds = find_thresholds(scores, targets, **how)
+    assert judge(problem, thresholds, how, {}) == pytest.approx(best, abs=TOLERANCE)
 
 
 @settings(max_examples=40, deadline=None)
 @given(problem=problems(max_rows=8), average=st.sampled_from(AVERAGES))
-def test_unknown_entries_do_not_move_the_cuts(problem, average):
+def test_unknown_entries_do_not_move_the_thresholds(problem, average):
     scores, targets, known, weight = problem
     how = settings_of(problem, "f1", average)
-    cuts = find_cuts(scores, targets, **how)
+    thresholds = find_thresholds(scores, targets, **how)
     if known is None:
         return
     other = np.where(known, scores, np.random.default_rng(0).random(scores.shape))
-    np.testing.assert_array_equal(find_cuts(other, targets, **how), cuts)
+    np.testing.assert_array_equal(find_thresholds(other, targets, **how), thresholds)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
@@ -156,25 +161,27 @@ def test_climb_never_ends_below_a_start_nor_leaves_a_better_step(
     if rules["limit"] is not None and rules["limit"] >= scores.shape[1]:
         rules = {**rules, "limit": None}
     start = rng.random(scores.shape[1])
-    cuts = climb(
+    thresholds = climb(
         ScoredRows(scores, targets, known, weight),
         Objective(metric, average),
         [start],
         **rules,
     )
-    end = judge(problem, cuts, how, rules)
+    end = judge(problem, thresholds, how, rules)
     assert end >= judge(problem, start, how, rules)
     # No other cut of any one label is better: the end is a coordinate maximum.
     for label in range(scores.shape[1]):
-        for cut in every_cut(scores[:, label], rules["at_least_one"]):
-            step = cuts.copy()
-            step[label] = cut
+        for threshold in every_threshold(scores[:, label], rules["at_least_one"]):
+            step = thresholds.copy()
+            step[label] = threshold
             assert judge(problem, step, how, rules) <= end + 1e-6
 
 
 @settings(max_examples=40, deadline=None)
 @given(problem=problems(max_rows=10, max_labels=4), rules=RULES)
-def test_cuts_under_rules_are_never_below_the_best_global_cut(problem, rules):
+def test_thresholds_under_rules_are_never_below_the_best_global_threshold(
+    problem, rules
+):
     scores, targets, *_ = problem
     how = settings_of(problem, "f1", "samples")
     search = {
@@ -182,20 +189,20 @@ def test_cuts_under_rules_are_never_below_the_best_global_cut(problem, rules):
         "max_labels": rules["limit"],
         **how,
     }
-    one = find_cuts(scores, targets, strategy="global", **search)
-    own = find_cuts(scores, targets, **search)
+    one = find_thresholds(scores, targets, strategy="global", **search)
+    own = find_thresholds(scores, targets, **search)
     assert judge(problem, own, how, rules) >= judge(problem, one, how, rules)
 
 
-def test_samples_average_beats_the_cuts_of_other_averages():
+def test_samples_average_beats_the_thresholds_of_other_averages():
     rng = np.random.default_rng(0)
     scores = rng.beta(1, 4, size=(400, 6))
     targets = rng.random((400, 6)) < scores
     found = {}
     for average in AVERAGES:
-        cuts = find_cuts(scores, targets, average=average)
+        thresholds = find_thresholds(scores, targets, average=average)
         found[average] = f1_score(
-            targets, scores >= cuts, average="samples", zero_division=0
+            targets, scores >= thresholds, average="samples", zero_division=0
         )
     assert max(found, key=found.get) == "samples"
     assert found["samples"] > found["macro"] + 0.01
@@ -224,6 +231,6 @@ def test_metric_of_known_entries_is_the_masked_one(metric, masked, average, prob
 def test_callable_metric_is_checked():
     scores, targets = np.array([[0.1], [0.9]]), np.array([[False], [True]])
     with pytest.raises(ValueError, match=r"metric must be vectorised.* Got \(\)"):
-        find_cuts(scores, targets, metric=lambda tp, fp, fn, tn: 1.0)
+        find_thresholds(scores, targets, metric=lambda tp, fp, fn, tn: 1.0)
     with pytest.raises(ValueError, match="metric must return finite values"):
-        find_cuts(scores, targets, metric=lambda tp, fp, fn, tn: tp / fp)
+        find_thresholds(scores, targets, metric=lambda tp, fp, fn, tn: tp / fp)

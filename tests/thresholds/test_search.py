@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 
 from sklearn_clip.thresholds._objective import METRICS, metric_score
-from sklearn_clip.thresholds._search import STRATEGIES, find_cuts
+from sklearn_clip.thresholds._search import STRATEGIES, find_thresholds
 
 # Averages that are maximised exactly by cuts per label.
 AVERAGES = ("macro", "weighted", "micro")
@@ -57,7 +57,7 @@ def problems(draw, max_rows=6, max_labels=3):
     )
 
 
-def all_cuts(scores):
+def all_thresholds(scores):
     """Every cut that differs on these scores, as thresholds of `score >= t`."""
     return [*np.unique(scores), np.inf]
 
@@ -65,9 +65,11 @@ def all_cuts(scores):
 def brute_force(scores, targets, strategy, **how):
     """Best value over every combination of cuts."""
     if strategy == "global":
-        candidates = [[cut] * scores.shape[1] for cut in all_cuts(scores)]
+        candidates = [
+            [threshold] * scores.shape[1] for threshold in all_thresholds(scores)
+        ]
     else:
-        candidates = itertools.product(*(all_cuts(column) for column in scores.T))
+        candidates = itertools.product(*(all_thresholds(column) for column in scores.T))
     return max(metric_score(targets, scores >= np.array(c), **how) for c in candidates)
 
 
@@ -76,7 +78,7 @@ def brute_force(scores, targets, strategy, **how):
 @pytest.mark.parametrize("metric", METRICS)
 @settings(max_examples=40, deadline=None)
 @given(problem=problems(), beta=st.sampled_from([0.0, 0.5, 1.0, 2.0]))
-def test_find_cuts_reaches_brute_force(metric, average, strategy, problem, beta):
+def test_find_thresholds_reaches_brute_force(metric, average, strategy, problem, beta):
     scores, targets, weight, probability = problem
     how = {
         "metric": metric,
@@ -84,8 +86,10 @@ def test_find_cuts_reaches_brute_force(metric, average, strategy, problem, beta)
         "beta": beta,
         "sample_weight": weight,
     }
-    cuts = find_cuts(scores, targets, strategy=strategy, probability=probability, **how)
-    found = metric_score(targets, scores >= cuts, **how)
+    thresholds = find_thresholds(
+        scores, targets, strategy=strategy, probability=probability, **how
+    )
+    found = metric_score(targets, scores >= thresholds, **how)
     assert found == pytest.approx(
         brute_force(scores, targets, strategy, **how), abs=TOLERANCE
     )
@@ -99,8 +103,8 @@ def test_micro_is_exact_with_many_rows_and_few_labels(metric, seed):
     scores = rng.random((25, 2)).round(rng.integers(1, 4))
     targets = rng.random((25, 2)) < scores * rng.random(2)
     how = {"metric": metric, "average": "micro", "beta": 2.0}
-    cuts = find_cuts(scores, targets, **how)
-    found = metric_score(targets, scores >= cuts, **how)
+    thresholds = find_thresholds(scores, targets, **how)
+    found = metric_score(targets, scores >= thresholds, **how)
     assert found == pytest.approx(
         brute_force(scores, targets, "per_label", **how), abs=TOLERANCE
     )
@@ -168,21 +172,21 @@ def test_no_grid_finds_more(average, strategy):
     scores = rng.beta(1, 5, size=(300, 4))
     targets = rng.random((300, 4)) < scores
     how = {"metric": "f1", "average": average}
-    cuts = find_cuts(scores, targets, strategy=strategy, **how)
-    found = metric_score(targets, scores >= cuts, **how)
-    for cut in np.linspace(0, 1, 100):
-        assert found >= metric_score(targets, scores >= cut, **how)
+    thresholds = find_thresholds(scores, targets, strategy=strategy, **how)
+    found = metric_score(targets, scores >= thresholds, **how)
+    for threshold in np.linspace(0, 1, 100):
+        assert found >= metric_score(targets, scores >= threshold, **how)
 
 
 def test_macro_per_label_is_never_below_a_grid_per_label():
     rng = np.random.default_rng(1)
     scores = rng.beta(1, 5, size=(300, 5)).astype(np.float32)
     targets = rng.random((300, 5)) < scores
-    cuts = find_cuts(scores, targets)
-    for label, cut in enumerate(cuts):
+    thresholds = find_thresholds(scores, targets)
+    for label, threshold in enumerate(thresholds):
         one = np.s_[:, [label]]
         best = metric_score(
-            targets[one], scores[one] >= cut, metric="f1", average="macro"
+            targets[one], scores[one] >= threshold, metric="f1", average="macro"
         )
         grid = [
             fbeta_score(targets[:, label], scores[:, label] >= t, beta=1)
@@ -192,49 +196,53 @@ def test_macro_per_label_is_never_below_a_grid_per_label():
         assert best >= max(grid)
 
 
-def test_blocks_of_labels_give_the_cuts_of_single_labels(monkeypatch):
+def test_blocks_of_labels_give_the_thresholds_of_single_labels(monkeypatch):
     rng = np.random.default_rng(2)
     scores = rng.random((50, 7))
     targets = rng.random((50, 7)) < scores
-    single = [find_cuts(scores[:, [k]], targets[:, [k]])[0] for k in range(7)]
+    single = [find_thresholds(scores[:, [k]], targets[:, [k]])[0] for k in range(7)]
     for size in (1, 100, 10**6):
-        monkeypatch.setattr("sklearn_clip.thresholds._search._BLOCK_SIZE", size)
-        np.testing.assert_array_equal(find_cuts(scores, targets), single)
+        monkeypatch.setattr("sklearn_clip.thresholds._search.BLOCK_SIZE", size)
+        np.testing.assert_array_equal(find_thresholds(scores, targets), single)
 
 
 @pytest.mark.parametrize("probability, nearest", [(True, 0.55), (False, 0.15)])
-def test_of_equal_cuts_the_nearest_to_the_default_is_taken(probability, nearest):
+def test_of_equal_thresholds_the_nearest_to_the_default_is_taken(probability, nearest):
     # Micro accuracy is the same whether the pair (negative, positive) in the middle
     # is predicted or not: tp + tn is 3 at cuts between 0.1|0.2 and 0.5|0.6.
     scores = np.array([[0.1], [0.2], [0.5], [0.6]])
     targets = np.array([[False], [True], [False], [True]])
-    cuts = find_cuts(scores, targets, metric="accuracy", probability=probability)
-    assert cuts[0] == pytest.approx(nearest)
+    thresholds = find_thresholds(
+        scores, targets, metric="accuracy", probability=probability
+    )
+    assert thresholds[0] == pytest.approx(nearest)
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("average", AVERAGES)
-def test_label_without_positives_takes_the_global_cut(metric, average):
+def test_label_without_positives_takes_the_global_threshold(metric, average):
     rng = np.random.default_rng(3)
     scores = rng.random((200, 3))
     targets = rng.random((200, 3)) < scores
     targets[:, 2] = False
     scores[:, 2] *= 0.01
     how = {"metric": metric, "average": average}
-    shared = find_cuts(scores[:, :2], targets[:, :2], strategy="global", **how)
-    cuts = find_cuts(scores, targets, **how)
-    assert cuts[2] == shared[0]
+    global_threshold = find_thresholds(
+        scores[:, :2], targets[:, :2], strategy="global", **how
+    )
+    thresholds = find_thresholds(scores, targets, **how)
+    assert thresholds[2] == global_threshold[0]
 
 
 def test_label_without_positives_is_cut_above_its_scores_if_they_reach_that():
     scores = np.array([[0.9, 0.8], [0.1, 0.95], [0.2, 0.3]])
     targets = np.array([[True, False], [False, False], [False, False]])
-    cuts = find_cuts(scores, targets)
-    assert cuts[1] == pytest.approx(0.975)
-    assert not (scores >= cuts)[:, 1].any()
+    thresholds = find_thresholds(scores, targets)
+    assert thresholds[1] == pytest.approx(0.975)
+    assert not (scores >= thresholds)[:, 1].any()
 
 
-def test_without_any_positive_the_default_cut_is_taken():
+def test_without_any_positive_the_default_threshold_is_taken():
     scores = np.array([[0.1, 0.7], [0.2, 0.3]])
-    cuts = find_cuts(scores, np.zeros((2, 2), dtype=bool))
-    np.testing.assert_allclose(cuts, [0.5, 0.85])
+    thresholds = find_thresholds(scores, np.zeros((2, 2), dtype=bool))
+    np.testing.assert_allclose(thresholds, [0.5, 0.85])

@@ -6,16 +6,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import f1_score
 
 from sklearn_clip.thresholds import ThresholdOptimizer
-from sklearn_clip.thresholds._cuts import ScoredRows
+from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
 from sklearn_clip.thresholds._objective import Objective
-from sklearn_clip.thresholds._plan import CutPlan
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._shrinkage import (
     PSEUDO_COUNTS,
     USUAL_COUNT,
-    choose_count,
-    shrink_cuts,
-    split_rows,
+    candidate_counts,
+    shrink_thresholds,
 )
+from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
 
 
 class Identity(ClassifierMixin, BaseEstimator):
@@ -38,19 +38,25 @@ def alike(n_rows, n_labels, seed, spread=0.0):
     return 1 / (1 + np.exp(-logits)), targets
 
 
-def parts_of(rows):
-    return split_rows([np.arange(len(rows.scores))], rows.targets.astype(float))
+def chosen_count(rows):
+    """Pseudo-count that "auto" takes."""
+    counts = candidate_counts("auto", rows.support()[0])
+    parts = split_rows([np.arange(len(rows.scores))], rows.targets.astype(float))
+    return cross_fit(ThresholdTuner(Objective()), rows, parts, counts).choose_count()
 
 
-def test_shrink_cuts_weighs_by_positives():
-    cuts = np.array([0.2, 0.2, np.inf, 0.9])
+def test_shrink_thresholds_weighs_by_positives():
+    thresholds = np.array([0.2, 0.2, np.inf, 0.9])
     positives = np.array([10, 30, 10, 0])
-    found = shrink_cuts(cuts, 0.4, positives, 10.0)
+    found = shrink_thresholds(thresholds, 0.4, positives, 10.0)
     np.testing.assert_allclose(found, [0.3, 0.25, np.inf, 0.9])
-    found = shrink_cuts(cuts, 0.4, positives, np.inf)
+    found = shrink_thresholds(thresholds, 0.4, positives, np.inf)
     np.testing.assert_allclose(found, [0.4, 0.4, np.inf, 0.9])
-    for shared, count in ((0.4, 0.0), (np.inf, 10.0)):
-        np.testing.assert_array_equal(shrink_cuts(cuts, shared, positives, count), cuts)
+    for global_threshold, count in ((0.4, 0.0), (np.inf, 10.0)):
+        np.testing.assert_array_equal(
+            shrink_thresholds(thresholds, global_threshold, positives, count),
+            thresholds,
+        )
 
 
 def test_split_rows_keeps_a_row_on_one_side():
@@ -71,12 +77,11 @@ def test_split_rows_parts_a_single_fold_and_leaves_one_row_alone():
     assert split_rows([np.arange(1)], targets[:1]) == []
 
 
-def test_evidence_for_one_cut_draws_all_the_way_and_against_it_leaves_them():
-    plan = CutPlan(Objective())
+def test_evidence_for_one_threshold_draws_all_the_way_and_against_it_leaves_them():
     rows = ScoredRows(*alike(400, 40, seed=0))
-    together = choose_count(plan, rows, parts_of(rows))
+    together = chosen_count(rows)
     rows = ScoredRows(*alike(600, 20, seed=0, spread=4.0))
-    apart = choose_count(plan, rows, parts_of(rows))
+    apart = chosen_count(rows)
     assert together > USUAL_COUNT
     assert apart < USUAL_COUNT
     assert {together, apart} <= set(PSEUDO_COUNTS)
@@ -89,13 +94,13 @@ def test_labels_with_many_positives_are_left_alone():
     rows = ScoredRows(scores, targets)
     assert rows.support()[0].tolist()[2] == 0
     assert min(rows.support()[0][:2]) > 300
-    assert choose_count(CutPlan(Objective()), rows, parts_of(rows)) == 0
+    assert chosen_count(rows) == 0
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_too_little_evidence_takes_the_usual_count(n_rows):
     rows = ScoredRows(np.full((n_rows, 2), 0.3), np.ones((n_rows, 2), dtype=bool))
-    assert choose_count(CutPlan(Objective()), rows, parts_of(rows)) == USUAL_COUNT
+    assert chosen_count(rows) == USUAL_COUNT
 
 
 @pytest.mark.parametrize("spread", [0.0, 3.0])
@@ -118,7 +123,8 @@ def test_auto_is_as_good_on_new_rows_as_the_better_extreme(spread):
     assert mean["auto"] > best - 0.01
 
 
-def test_shrinkage_is_reported_and_used_by_free_cuts_per_label_only():
+@pytest.mark.filterwarnings("ignore:min_:UserWarning")
+def test_shrinkage_is_reported_and_used_by_free_thresholds_per_label_only():
     scores, targets = alike(300, 4, seed=1)
     found = {}
     for name, how in {

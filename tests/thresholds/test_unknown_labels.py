@@ -36,31 +36,33 @@ def out_of_fold(X, Y, n_splits=5):
     return scores, folds
 
 
-def best_cut(scores, y):
+def best_threshold(scores, y):
     """Best midpoint for F1, nearest to 0.5, one threshold at a time."""
     known = ~np.isnan(y)
     scores, y = scores[known], y[known]
     ranked = np.unique(scores)
-    cuts = np.concatenate(
+    thresholds = np.concatenate(
         [[ranked[0] / 2], (ranked[1:] + ranked[:-1]) / 2, [(1 + ranked[-1]) / 2]]
     )
-    values = np.array([f1_score(y, scores >= cut, zero_division=0) for cut in cuts])
-    best = cuts[values > values.max() - 1e-12]
+    values = np.array(
+        [f1_score(y, scores >= threshold, zero_division=0) for threshold in thresholds]
+    )
+    best = thresholds[values > values.max() - 1e-12]
     return best[np.abs(best - 0.5).argmin()]
 
 
-def test_cuts_are_those_of_brute_force_over_known_entries(data):
+def test_thresholds_are_those_of_brute_force_over_known_entries(data):
     X, Y = data
     tuned = ThresholdOptimizer(
         MultiLabelLogisticRegression(), shrinkage=None, random_state=0
     ).fit(X, Y)
     scores, folds = out_of_fold(X, Y)
-    expected = [best_cut(*pair) for pair in zip(scores.T, Y.T, strict=True)]
+    expected = [best_threshold(*pair) for pair in zip(scores.T, Y.T, strict=True)]
     np.testing.assert_allclose(tuned.thresholds_, expected)
     predicted = scores >= tuned.thresholds_
     assert tuned.best_score_ == pytest.approx(masked_f1_score(Y, predicted))
     alone = [
-        [best_cut(scores[test, label], Y[test, label]) for label in range(4)]
+        [best_threshold(scores[test, label], Y[test, label]) for label in range(4)]
         for _, test in folds
     ]
     np.testing.assert_allclose(tuned.threshold_std_, np.std(alone, axis=0))
@@ -117,7 +119,7 @@ def test_entries_of_every_missing_kind_are_unknown(data):
         assert tuned.score(X, form) == tuned.score(X, Y)
 
 
-def test_label_of_which_nothing_is_known_takes_the_global_cut(data):
+def test_label_of_which_nothing_is_known_takes_the_global_threshold(data):
     X, Y = data
     Y = Y.copy()
     Y[:, 3] = np.nan
@@ -133,10 +135,12 @@ def test_label_of_which_nothing_is_known_takes_the_global_cut(data):
 
     head = Fixed().fit(X, Y)
     tuned = ThresholdOptimizer(head, cv="prefit").fit(X, Y)
-    shared = clone(tuned).set_params(estimator=head, strategy="global").fit(X, Y)
-    assert tuned.thresholds_[3] == shared.thresholds_[3]
-    assert shared.best_score_ == pytest.approx(
-        masked_f1_score(Y, scores >= shared.thresholds_)
+    global_threshold = (
+        clone(tuned).set_params(estimator=head, strategy="global").fit(X, Y)
+    )
+    assert tuned.thresholds_[3] == global_threshold.thresholds_[3]
+    assert global_threshold.best_score_ == pytest.approx(
+        masked_f1_score(Y, scores >= global_threshold.thresholds_)
     )
 
 

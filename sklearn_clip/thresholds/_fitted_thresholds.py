@@ -1,15 +1,16 @@
-"""What a fit learns from scores: cuts, how sure they are, and what they reach."""
+"""What a fit learns from scores: thresholds, how sure they are, and what they reach."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.thresholds._cuts import ScoredRows
+from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
+from sklearn_clip.thresholds._scored_rows import scored_rows
 from sklearn_clip.thresholds._search import label_curves
-from sklearn_clip.thresholds._shrinkage import choose_count, split_rows
+from sklearn_clip.thresholds._shrinkage import candidate_counts
 
 
-class LearnedCuts(NamedTuple):
+class FittedThresholds(NamedTuple):
     """What is learned; the attributes of the same names, and an underscore, hold it.
 
     Attributes
@@ -19,7 +20,9 @@ class LearnedCuts(NamedTuple):
     shrinkage : float
         Positives that the cut for all labels weighs as much as.
     best_score : float
-        The objective at the cuts, on the rows they were chosen on.
+        The objective at the thresholds, on the rows they were chosen on.
+    cv_score : float
+        The same on rows they were not chosen on, see :class:`CrossFit`.
     top_k : int or None
         Labels kept in a row, under that strategy.
     curves : list of dict or None
@@ -30,41 +33,17 @@ class LearnedCuts(NamedTuple):
     threshold_std: np.ndarray
     shrinkage: float
     best_score: float
+    cv_score: float
     top_k: int | None = None
     curves: list | None = None
 
 
-def scored_rows(scores, Y, sample_weight, *, probability=True):
-    """Put scores beside targets of 0, 1 and NaN.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_rows, n_labels)
-        Scores.
-    Y : ndarray of shape (n_rows, n_labels)
-        Targets.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Row weights.
-    probability : bool, default=True
-        Whether scores lie in [0, 1].
-
-    Returns
-    -------
-    ScoredRows
-        Both.
-    """
-    known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
-    if known is not None and known.all():
-        known = None
-    return ScoredRows(scores, Y == 1, known, sample_weight, probability)
-
-
-def learn_cuts(plan, folds, Y, sample_weight, *, shrinkage, store_curves):
+def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     """Choose the cuts on the pooled scores of all folds.
 
     Parameters
     ----------
-    plan : CutPlan
+    tuner : ThresholdTuner
         How cuts are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
@@ -79,9 +58,14 @@ def learn_cuts(plan, folds, Y, sample_weight, *, shrinkage, store_curves):
 
     Returns
     -------
-    LearnedCuts
-        The cuts, and what is known about them.
+    fitted : FittedThresholds
+        The thresholds, and what is known about them.
+    crossed : CrossFit
+        What such thresholds come to on rows they were not chosen on.
     """
+    # Scores of all folds are pooled: one search on all rows, as the scores of each come
+    # from a classifier of nearly the size of the refitted one. A mean of thresholds of
+    # folds would lose most labels with fewer positives than folds.
     every = np.concatenate([fold.rows for fold in folds])
     rows = scored_rows(
         np.concatenate([fold.scores for fold in folds]),
@@ -89,34 +73,28 @@ def learn_cuts(plan, folds, Y, sample_weight, *, shrinkage, store_curves):
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
     )
-    count = _choose_shrinkage(shrinkage, plan, folds, rows, Y[every])
-    top_k, applied = None, plan
-    if plan.strategy == "top_k":
-        top_k, cuts = plan.search_top_k(rows)
-        applied = plan._replace(limit=top_k)
-    else:
-        cuts = plan.search_shrunk(rows, count)
-    return LearnedCuts(
-        cuts,
-        _spread(plan, folds, rows, count),
+    counts = (0.0,)
+    if tuner.shrinks:
+        counts = candidate_counts(shrinkage, rows.support()[0])
+    rows = tuner.presort(rows, shrinks=any(counts))
+    parts = split_rows([fold.rows for fold in folds], Y[every])
+    crossed = cross_fit(tuner, rows, parts, counts)
+    count = crossed.choose_count()
+    applied, thresholds = tuner.fit_shrunk(rows, count)
+    fitted = FittedThresholds(
+        thresholds,
+        _spread(tuner, folds, rows, count),
         count,
-        applied.score(rows, applied.predict(rows.scores, cuts)),
-        top_k,
-        label_curves(rows, plan.objective) if store_curves else None,
+        applied.score(rows, applied.predict(rows.scores, thresholds)),
+        crossed.score(),
+        applied.limit if tuner.strategy == "top_k" else None,
+        label_curves(rows, tuner.objective) if store_curves else None,
     )
+    return fitted, crossed
 
 
-def _choose_shrinkage(shrinkage, plan, folds, rows, Y):
-    """Say how many positives the shared cut weighs as much as."""
-    if not plan.shrinks or not rows.targets.any() or shrinkage is None:
-        return 0.0
-    if shrinkage != "auto":
-        return float(shrinkage)
-    return choose_count(plan, rows, split_rows([fold.rows for fold in folds], Y))
-
-
-def _spread(plan, folds, rows, count):
-    """Compute the standard deviation of the cuts found on each fold alone."""
+def _spread(tuner, folds, rows, count):
+    """Compute the standard deviation of the thresholds found on each fold alone."""
     if len(folds) == 1:
         return np.full(rows.scores.shape[1], np.nan)
     ends = np.cumsum([len(fold.rows) for fold in folds])
@@ -124,17 +102,17 @@ def _spread(plan, folds, rows, count):
         rows.take(slice(end - len(fold.rows), end))
         for fold, end in zip(folds, ends, strict=True)
     ]
-    cuts = [plan.search_shrunk(part, count) for part in parts]
+    thresholds = [tuner.fit_shrunk(part, count)[1] for part in parts]
     counted = [part.targets.any(axis=0) for part in parts]
-    return spread_of_cuts(np.array(cuts), np.array(counted))
+    return spread_of_thresholds(np.array(thresholds), np.array(counted))
 
 
-def spread_of_cuts(cuts, counted):
+def spread_of_thresholds(thresholds, counted):
     """Compute the standard deviation of each label's cuts over folds.
 
     Parameters
     ----------
-    cuts : ndarray of shape (n_folds, n_labels)
+    thresholds : ndarray of shape (n_folds, n_labels)
         Cuts found on each fold alone.
     counted : ndarray of shape (n_folds, n_labels), dtype=bool
         False where a fold says nothing about the label; infinite cuts are left out
@@ -145,10 +123,12 @@ def spread_of_cuts(cuts, counted):
     std : ndarray of shape (n_labels,)
         NaN where fewer than two folds count.
     """
-    counted = counted & np.isfinite(cuts)
+    # The folds are all there are, no sample of more: the population's
+    # standard deviation, sqrt(mean((t - mean t)^2)), of the folds that count.
+    counted = counted & np.isfinite(thresholds)
     number = counted.sum(axis=0)
-    known = np.where(counted, cuts, 0.0)
+    known = np.where(counted, thresholds, 0.0)
     safe = np.maximum(number, 1)
     mean = known.sum(axis=0) / safe
-    square = np.where(counted, (cuts - mean) ** 2, 0.0).sum(axis=0) / safe
+    square = np.where(counted, (thresholds - mean) ** 2, 0.0).sum(axis=0) / safe
     return np.where(number > 1, np.sqrt(square), np.nan)

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.thresholds._cuts import pick_cuts, place_cuts
 from sklearn_clip.thresholds._decoding import decode, rank_labels
 from sklearn_clip.thresholds._objective import metric_score
+from sklearn_clip.thresholds._threshold_curves import RankedScores, pick_thresholds
 
 _MAX_SWEEPS = 50
 # Gains of one step below this are rounding; a sweep that gains less than the second
@@ -31,7 +31,7 @@ def climb(rows, objective, starts, *, at_least_one=False, limit=None):
 
     Returns
     -------
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         The best cuts reached, which are never worse than any of `starts`.
     """
     rules = {"at_least_one": at_least_one, "limit": limit}
@@ -43,10 +43,10 @@ def climb(rows, objective, starts, *, at_least_one=False, limit=None):
         scores=np.asfortranarray(rows.scores), targets=np.asfortranarray(rows.targets)
     )
 
-    def value_of(cuts):
+    def value_of(thresholds):
         return metric_score(
             rows.targets,
-            decode(rows.scores, cuts, **rules),
+            decode(rows.scores, thresholds, **rules),
             known=rows.known,
             sample_weight=rows.sample_weight,
             **objective._asdict(),
@@ -84,7 +84,7 @@ class _Ascent:
     def __init__(self, rows, objective, start, *, at_least_one, limit):
         self.rows, self.objective = rows, objective
         self.at_least_one, self.limit = at_least_one, limit
-        self.cuts = start.copy()
+        self.thresholds = start.copy()
         self.above = rows.scores >= start
         self.n_above = self.above.sum(axis=1)
         by_row = objective.average == "samples"
@@ -115,13 +115,20 @@ class _Ascent:
 
     def run(self):
         """Climb and return the cuts."""
+        # Each step is an exact maximum over one threshold with the others held, so that
+        # the objective never falls; it is bounded and takes finitely many values, so it
+        # settles. Where no single threshold gains any more, two moved together might:
+        # the end is a local maximum, hence several starts.
         for _ in range(_MAX_SWEEPS):
+            # Counted anew at each sweep, so that rounding does not add up.
             rules = {"at_least_one": self.at_least_one, "limit": self.limit}
-            self.counts = self._count(decode(self.rows.scores, self.cuts, **rules))
+            self.counts = self._count(
+                decode(self.rows.scores, self.thresholds, **rules)
+            )
             gains = [self._improve(label) for label in self.movable]
             if sum(gains) < _LEAST_GAIN:
                 break
-        return self.cuts
+        return self.thresholds
 
     def _groups(self, rows, labels):
         """Group of the mean that each entry belongs to."""
@@ -151,10 +158,11 @@ class _Ascent:
         """Move one label to its best cut and return what that gains."""
         scores = self.rows.scores[:, label]
         order = np.argsort(-scores)
-        ranked = scores[None, order]
-        cuts = place_cuts(ranked, probability=self.rows.probability)[0]
-        valid = np.isfinite(cuts) | (not self.at_least_one)
-        valid[1:-1] &= ranked[0, 1:] != ranked[0, :-1]
+        ranked = RankedScores(scores[None, order], self.rows.probability)
+        valid = ranked.valid
+        if self.at_least_one:
+            # An infinite threshold would keep the label from ever filling a row.
+            valid[0, 0] = np.isfinite(ranked.place(0, 0))
 
         events = self._events(label)
         groups, true, false = self._tally(*events)
@@ -164,13 +172,15 @@ class _Ascent:
         base = [count - part for count, part in zip(self.counts, now, strict=True)]
         position = np.empty(len(order), dtype=np.intp)
         position[order] = np.arange(len(order))
+        # M(t_k) = M(t_0) + the sum over the first k rows of what passing each changes
+        # in the mean: all thresholds of the label from one pass over its sorted rows.
         gains = self._gains(groups, true, false, position[events.rows], base)
         values = np.concatenate([[0.0], np.cumsum(gains)])
         here = np.count_nonzero(self.above[:, label])
-        best = pick_cuts(values, cuts, valid, self.rows.default)
+        best = pick_thresholds(values[None], valid, ranked.place, self.rows.default)[0]
         if not values[best] > values[here] + _TOLERANCE:
             return 0.0
-        self.cuts[label] = cuts[best]
+        self.thresholds[label] = ranked.place(0, best)
         self.n_above -= self.above[:, label]
         self.above[:, label] = position < best
         self.n_above += self.above[:, label]

@@ -1,0 +1,201 @@
+"""All thresholds of a label: where each lies and what it counts."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class RankedScores(NamedTuple):
+    """Falling scores, and the thresholds between them.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_labels, n_rows), dtype=float64
+        Finite scores, falling along each row.
+    probability : bool
+        Whether scores are probabilities, so that 0 and 1 bound the outermost
+        thresholds.
+    """
+
+    scores: np.ndarray
+    probability: bool
+
+    @property
+    def valid(self):
+        """Where a threshold exists: False between rows of equal score.
+
+        Position ``k`` of ``n_rows + 1`` predicts the ``k`` rows of highest score.
+        """
+        n_labels, n_rows = self.scores.shape
+        valid = np.ones((n_labels, n_rows + 1), dtype=bool)
+        np.not_equal(self.scores[:, 1:], self.scores[:, :-1], out=valid[:, 1:-1])
+        return valid
+
+    def place(self, labels, positions):
+        """Thresholds at some positions, as far from both neighbours as can be.
+
+        Few of all the positions are ever asked for: the best ones.
+
+        Parameters
+        ----------
+        labels, positions : ndarray of int, of shapes that broadcast
+            Which label, and how many of its rows to predict.
+
+        Returns
+        -------
+        thresholds : ndarray
+            ``score >= threshold`` holds for exactly ``scores[label, :position]``
+            wherever the scores on both sides differ.
+        """
+        last = self.scores.shape[1] - 1
+        top, bottom = self.scores[labels, 0], self.scores[labels, -1]
+        if self.probability:
+            above, below = np.maximum(top, 1.0), np.minimum(bottom, 0.0)
+        else:
+            # No natural bound: half the range of the scores is left as a margin.
+            with np.errstate(over="ignore"):
+                reach = np.where(top > bottom, top - bottom, np.maximum(abs(top), 1.0))
+                above, below = top + reach, bottom - reach
+        first, end = positions == 0, positions > last
+        upper = self.scores[labels, np.maximum(positions - 1, 0)]
+        lower = self.scores[labels, np.minimum(positions, last)]
+        upper, lower = np.where(first, above, upper), np.where(end, below, lower)
+        # Halving before adding cannot overflow. Where the midpoint rounds onto the
+        # lower neighbour (adjacent floats, subnormals), the upper one is exact.
+        middle = 0.5 * upper + 0.5 * lower
+        found = np.where((middle > lower) & (middle <= upper), middle, upper)
+        # Nothing fits between a top score of 1 and the bound 1: such a label is cut
+        # off at infinity.
+        return np.where(first & ~(found > top), np.inf, found)
+
+    def place_all(self):
+        """Thresholds at all positions, of shape (n_labels, n_rows + 1)."""
+        n_labels, n_rows = self.scores.shape
+        return self.place(np.arange(n_labels)[:, None], np.arange(n_rows + 1))
+
+
+class ThresholdCurves(NamedTuple):
+    """Every cut of every label, from "predict nothing" to "predict everything".
+
+    Position ``k`` on the last axis predicts the ``k`` rows of highest score.
+
+    Attributes
+    ----------
+    tp, fp : ndarray of shape (n_labels, n_rows + 1)
+        Weighted true and false positives.
+    positives, negatives : ndarray of shape (n_labels, 1)
+        Weighted number of rows with and without the label.
+    ranked : RankedScores
+        The scores in falling order, and the thresholds between them.
+    valid : ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        False where the position would separate rows of equal score.
+    order : ndarray of shape (n_labels, n_rows)
+        Row numbers by falling score.
+    """
+
+    tp: np.ndarray
+    fp: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
+    ranked: RankedScores
+    valid: np.ndarray
+    order: np.ndarray
+
+
+def trace_curves(scores, targets, *, sample_weight=None, probability, order=None):
+    """Count the confusion of every cut of every label.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_labels, n_rows), dtype=float64
+        Finite scores; note that labels come first.
+    targets : ndarray of shape (n_labels, n_rows), dtype=bool
+        True where the row has the label.
+    sample_weight : ndarray broadcastable to (n_labels, n_rows) or None
+        Row weights; None counts every row as 1.
+    probability : bool
+        See :class:`RankedScores`.
+    order : ndarray of shape (n_labels, n_rows) or None, default=None
+        Row numbers by falling score, if they have been sorted already.
+
+    Returns
+    -------
+    curves : ThresholdCurves
+        The counts, the thresholds and which of them exist.
+    """
+    if order is None:
+        order = np.argsort(-scores, axis=1)
+    ranked = RankedScores(np.take_along_axis(scores, order, axis=1), probability)
+    tp, fp = count_above(targets, order, sample_weight)
+    sizes = tp[:, -1:], fp[:, -1:]
+    return ThresholdCurves(tp, fp, *sizes, ranked, ranked.valid, order)
+
+
+def count_above(targets, order, weight=None):
+    """Count true and false positives as one row after the other is predicted.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_labels, n_rows), dtype=bool
+        True where the row has the label.
+    order : ndarray of shape (n_labels, n_rows)
+        The rows in the order in which they are predicted.
+    weight : ndarray broadcastable to (n_labels, n_rows) or None, default=None
+        Weights; None counts every entry as 1.
+
+    Returns
+    -------
+    tp, fp : ndarray of shape (n_labels, n_rows + 1)
+        Weighted counts of the first 0, 1, ... rows.
+    """
+    n_labels, n_rows = targets.shape
+    hits = np.take_along_axis(targets, order, axis=1)
+    tp, fp = np.zeros((2, n_labels, n_rows + 1))
+    if weight is None:
+        np.cumsum(hits, axis=1, out=tp[:, 1:])
+        np.subtract(np.arange(n_rows + 1), tp, out=fp)
+    else:
+        weight = np.broadcast_to(weight, targets.shape)
+        weight = np.take_along_axis(weight, order, axis=1)
+        np.cumsum(weight * hits, axis=1, out=tp[:, 1:])
+        np.cumsum(weight * ~hits, axis=1, out=fp[:, 1:])
+    return tp, fp
+
+
+def pick_thresholds(values, valid, place, default, tolerance=0.0):
+    """Position of the best threshold of each label.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_labels, n_positions)
+        What each position is worth.
+    valid : ndarray of shape (n_labels, n_positions), dtype=bool
+        Which positions may be picked.
+    place : callable
+        Gives the thresholds at ``(labels, positions)``.
+    default : float
+        Of equally good thresholds the one nearest to this is taken; of two as near,
+        the first, which predicts fewer rows.
+    tolerance : float, default=0.0
+        Values that are lower than the best by no more than this are equal to it.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_labels,)
+        The picked positions.
+    """
+    values = np.where(valid, values, -np.inf)
+    best = values.max(axis=1, keepdims=True)
+    labels, positions = np.nonzero(values >= best - tolerance)
+    distance = np.abs(place(labels, positions) - default)
+    # Row-major, so that each label's candidates stand together; none is without.
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    nearest = np.minimum.reduceat(distance, starts)
+    # An infinite threshold is the nearest only where it is the only candidate.
+    hit = np.flatnonzero(distance == nearest[labels])
+    return positions[hit[np.flatnonzero(np.diff(labels[hit], prepend=-1))]]
+
+
+def take_positions(values, positions):
+    """Element of each row at its position."""
+    return np.take_along_axis(values, positions[:, None], axis=1)[:, 0]
