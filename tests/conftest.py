@@ -40,7 +40,7 @@ def bf16_units(request):
         if told != "machine":
             import torch
 
-            from sklearn_clip.embedding._backbone import _BF16_UNITS
+            from sklearn_clip.embedding.backbone._backbone import _BF16_UNITS
 
             for unit in _BF16_UNITS:
                 name = f"_is_{unit}_supported"

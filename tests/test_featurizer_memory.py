@@ -172,7 +172,7 @@ import sys, json, joblib, numpy as np
 from PIL import Image
 clip = joblib.load(sys.argv[1])
 known = clip.model_fingerprint_, clip.embedding_dim_
-import sklearn_clip.embedding._loading as loading
+import sklearn_clip.embedding.backbone._loading as loading
 assert not loading._loaded  # both are known from the file
 pictures = [np.load(sys.argv[2])[i] for i in range(4)]
 np.save(sys.argv[3], clip.transform(pictures))

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from sklearn_clip.embedding._engine import embed
-from sklearn_clip.embedding._images import why_unreadable
-from sklearn_clip.embedding._remarks import listen
+from sklearn_clip.embedding.images._decoder_warnings import listen
+from sklearn_clip.embedding.images._decoding import why_unreadable
 
 _BLOCK = 8192  # images that wait for a thread at once
 

@@ -15,10 +15,10 @@ import torch
 from tqdm import tqdm
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.embedding._database import is_only_unwritable
 from sklearn_clip.embedding._failures import attempt
-from sklearn_clip.embedding._steps import DIGEST_BYTES, ImageSteps, TextSteps
+from sklearn_clip.embedding._modalities import DIGEST_BYTES, ImageModality, TextModality
 from sklearn_clip.embedding._streams import open_pool, open_streams
+from sklearn_clip.embedding.store._database import is_only_unwritable
 
 _MAX_WORKERS = 8
 # Items that are looked up at once, and texts that are sorted by length at once.
@@ -84,43 +84,45 @@ def embed(
     if num_workers == "auto":
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
     if kind == "image":
-        steps = ImageSteps(backbone, batch_size, root)
+        modality = ImageModality(backbone, batch_size, root)
     else:
-        steps = TextSteps(backbone, batch_size)
+        modality = TextModality(backbone, batch_size)
     with (
         tqdm(
             total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
         ) as progress,
         ThreadPoolExecutor(max(num_workers, 1)) as pool,
     ):
-        digests, failures, heard = _digest_all(steps, items, pool)
+        digests, failures, heard = _digest_all(modality, items, pool)
         vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
         if failures and stop_on_failure:
             return vectors, failures
-        places = _Places(digests, failures, _space(kind, backbone))
-        run = _Run(steps, _Shelf(store), items, places, backbone.device, pool)
+        distinct = _DistinctItems(digests, failures, _space(kind, backbone))
+        run = _Run(
+            modality, _GuardedStore(store), items, distinct, backbone.device, pool
+        )
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
                 if not numbers:
                     continue  # a batch of broken items
-                positions, counts = places.of(numbers)
+                positions, counts = distinct.of(numbers)
                 vectors[positions] = np.repeat(rows, counts, axis=0)
                 cached += len(positions) if from_store else 0
                 progress.set_postfix(cached=cached, refresh=False)
                 progress.update(len(positions))
         for number, reason in run.broken.items():
-            failures.update(dict.fromkeys(places.of([number])[0].tolist(), reason))
+            failures.update(dict.fromkeys(distinct.of([number])[0].tolist(), reason))
         for number, said in run.heard.items():
-            heard.update(dict.fromkeys(places.of([number])[0].tolist(), said))
+            heard.update(dict.fromkeys(distinct.of([number])[0].tolist(), said))
     if remarks is not None:
         # Of what could not be read the reason says enough.
         remarks |= {place: heard[place] for place in sorted(heard.keys() - failures)}
     return vectors, dict(sorted(failures.items()))
 
 
-class _Places:
-    """Which distinct item, by number, stands at which positions of the call.
+class _DistinctItems:
+    """The distinct items of a call, by number, and the positions of each.
 
     Arrays, not a dict of lists: of ten million items it takes 400 megabytes.
 
@@ -170,7 +172,7 @@ class _Places:
         return np.concatenate(parts), self._counts[list(numbers)]
 
 
-class _Shelf:
+class _GuardedStore:
     """The store as a run sees it, or nothing; one that fails is done without.
 
     Parameters
@@ -260,13 +262,13 @@ class _Run:
 
     Parameters
     ----------
-    steps : ImageSteps or TextSteps
+    modality : ImageModality or TextModality
         How items are prepared and encoded.
-    shelf : _Shelf
+    store : _GuardedStore
         The store.
     items : list
         Items of the call.
-    places : _Places
+    distinct : _DistinctItems
         The distinct ones among them.
     device : torch.device
         Where the model is.
@@ -281,11 +283,11 @@ class _Run:
         Items that were decoded with a warning, and what was said.
     """
 
-    def __init__(self, steps, shelf, items, places, device, pool):
-        self._steps = steps
-        self._shelf = shelf
+    def __init__(self, modality, store, items, distinct, device, pool):
+        self._modality = modality
+        self._store = store
         self._items = items
-        self._places = places
+        self._distinct = distinct
         self._device = device
         self._fitting = sys.maxsize
         self._pool = pool
@@ -296,10 +298,10 @@ class _Run:
     def __call__(self, stop_on_failure):
         """Yield (item numbers, their vectors, whether from the store) as they come."""
         try:
-            for start in range(0, len(self._places), _BLOCK):
-                numbers = range(start, min(start + _BLOCK, len(self._places)))
-                keys = {self._places.key(number): number for number in numbers}
-                found = self._shelf.look_up(list(keys))
+            for start in range(0, len(self._distinct), _BLOCK):
+                numbers = range(start, min(start + _BLOCK, len(self._distinct)))
+                keys = {self._distinct.key(number): number for number in numbers}
+                found = self._store.look_up(list(keys))
                 if found:
                     yield [keys[k] for k in found], np.stack(list(found.values())), True
                 todo = [number for key, number in keys.items() if key not in found]
@@ -313,14 +315,14 @@ class _Run:
                 again, self._waiting = self._waiting, []
                 yield from self._encode_all(again)
         finally:
-            self._shelf.release_all()
+            self._store.release_all()
 
     def _item(self, number):
-        return self._items[self._places.first[number]]
+        return self._items[self._distinct.first[number]]
 
     def _encode_all(self, todo):
         """Encode what nobody else does; some batches are prepared ahead."""
-        batches = self._steps.batches(todo, self._item)
+        batches = self._modality.batches(todo, self._item)
         under_way = deque()
         with (
             open_streams(self._device, len(batches)) as streams,
@@ -345,22 +347,22 @@ class _Run:
         """Encode and write at once: nothing encoded is lost when the run ends early."""
         batch = feed.result()
         rows = self._encode(batch.content)
-        self._shelf.put([self._places.key(n) for n in batch.numbers], rows)
+        self._store.put([self._distinct.key(n) for n in batch.numbers], rows)
         return batch, rows
 
     def _feed(self, numbers):
         """Claim items; read and prepare those that are ours."""
-        keys = {self._places.key(number): number for number in numbers}
-        written, claimed = self._shelf.claim(list(keys))
+        keys = {self._distinct.key(number): number for number in numbers}
+        written, claimed = self._store.claim(list(keys))
         taken = keys.keys() - written.keys() - set(claimed)
         self._waiting += [keys[key] for key in taken]
         mine = [keys[key] for key in claimed]
         prepared = _attempt_all(
-            lambda number: self._steps.prepare(
-                self._item(number), self._places.digest(number)
+            lambda number: self._modality.prepare(
+                self._item(number), self._distinct.digest(number)
             ),
             mine,
-            self._pool if self._steps.in_threads else None,
+            self._pool if self._modality.in_threads else None,
         )
         ready, broken, heard = {}, {}, {}
         for number, (item, reason, remarks) in zip(mine, prepared, strict=True):
@@ -371,12 +373,12 @@ class _Run:
             else:
                 broken[number] = reason
         # At once, not after the batch is encoded: nobody need wait for these.
-        self._shelf.release([self._places.key(number) for number in broken])
+        self._store.release([self._distinct.key(number) for number in broken])
         content = list(ready.values())
         return _Batch(
             written={keys[key]: vector for key, vector in written.items()},
             numbers=list(ready),
-            content=self._steps.collate(content) if ready else content,
+            content=self._modality.collate(content) if ready else content,
             broken=broken,
             heard=heard,
         )
@@ -387,7 +389,7 @@ class _Run:
         while len(content):
             step = min(self._fitting, len(content))
             try:
-                encoded = self._steps.encode(content[:step])
+                encoded = self._modality.encode(content[:step])
             except RuntimeError as exc:
                 if step == 1 or not _is_out_of_memory(exc):
                     raise
@@ -405,13 +407,15 @@ class _Run:
         return np.concatenate(rows[1:]) if len(rows) > 1 else rows[0]
 
 
-def _digest_all(steps, items, pool):
+def _digest_all(modality, items, pool):
     """Hash every item: an array of digests, what could not be read, what was said."""
     digests = np.zeros((len(items), DIGEST_BYTES), dtype=np.uint8)
     failures, heard = {}, {}
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
-        done = _attempt_all(steps.digest, block, pool if steps.in_threads else None)
+        done = _attempt_all(
+            modality.digest, block, pool if modality.in_threads else None
+        )
         for place, (digest, reason, remarks) in enumerate(done, start=start):
             if remarks:
                 heard[place] = remarks

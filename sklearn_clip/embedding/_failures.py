@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from sklearn_clip._shared import ImageDecodeError, warn_user
-from sklearn_clip.embedding._images import describe_image, explain_failure
-from sklearn_clip.embedding._remarks import listen
+from sklearn_clip.embedding.images._decoder_warnings import listen
+from sklearn_clip.embedding.images._decoding import describe_image, explain_failure
 
 
 def attempt(function, item):

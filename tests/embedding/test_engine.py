@@ -10,16 +10,11 @@ import torch
 from PIL import Image
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding import (
-    _engine,
-    _images,
-    embed_column,
-    find_unreadable,
-    load_backbone,
-)
+from sklearn_clip.embedding import _engine, embed_column, find_unreadable, load_backbone
 from sklearn_clip.embedding import unit_rows as unit
 from sklearn_clip.embedding._engine import embed
-from sklearn_clip.embedding._steps import _auto_batch_size, _even_size
+from sklearn_clip.embedding._modalities import _auto_batch_size, _even_size
+from sklearn_clip.embedding.images import _decoding
 
 
 @pytest.fixture(scope="module")
@@ -226,14 +221,14 @@ def test_file_that_changes_under_way_is_a_failure_not_a_wrong_vector(
     path = tmp_path / "a.png"
     first.save(path)
     content = path.read_bytes()
-    decode = _images.decode_image
+    decode = _decoding.decode_image
 
     def change_then_decode(source, *args, **options):
         second.save(path)
         return decode(source, *args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_images, "decode_image", change_then_decode)
+        patch.setattr(_decoding, "decode_image", change_then_decode)
         vectors, failures = embed([str(path)], "image", backbone, store=store)
     assert failures == {0: "the file was changed while it was read"}
     assert np.isnan(vectors).all() and store.info()["items"] == 0

@@ -278,8 +278,8 @@ def test_errors_come_before_a_model_is_loaded(
     def load(*args, **kwargs):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("sklearn_clip.embedding._loading._load", load)
-    monkeypatch.setattr("sklearn_clip.embedding._loading._loaded", {})
+    monkeypatch.setattr("sklearn_clip.embedding.backbone._loading._load", load)
+    monkeypatch.setattr("sklearn_clip.embedding.backbone._loading._loaded", {})
     X, Y = problem
     (tmp_path / "text.png").write_text("no picture")
     named = pd.DataFrame(Y, columns=["red", "green", "purple"])

@@ -264,7 +264,7 @@ def test_errors_come_before_a_model_is_loaded(
     def load(*args, **kwargs):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("sklearn_clip.embedding._loading._load", load)
+    monkeypatch.setattr("sklearn_clip.embedding.backbone._loading._load", load)
     default = {"classes": NAMES, "featurizer": None}
     model = ZeroShotClassifier(**default | parameters)  # __init__ checks nothing
     with pytest.raises(error, match=message):

@@ -1,0 +1,120 @@
+"""What images and texts go through on their way to the model, in which batches."""
+
+import hashlib
+import math
+import os
+from collections import deque
+
+import torch
+
+from sklearn_clip.embedding._streams import most_streams
+from sklearn_clip.embedding.images import _decoding
+
+DIGEST_BYTES = 16
+# On a CPU: pictures of one forward pass, and tokens, since a short text costs little.
+_CPU_BATCH = 32
+_SMALL_BATCH = 8
+_CPU_TOKENS = 1024
+# Characters that a token stands for, at the least, in most languages.
+_TOKEN_CHARACTERS = 3
+# Bytes of GPU memory that one more item of a batch may take.
+_ITEM_MEMORY = 2**25
+_BATCH_RANGE = (16, 512)
+
+
+class ImageModality:
+    """How an image is hashed, prepared and encoded."""
+
+    in_threads = True
+
+    def __init__(self, backbone, batch_size, root):
+        self._backbone = backbone
+        self._batch_size = batch_size
+        self._root = root
+        self.collate = backbone.collate_images
+        self.encode = backbone.encode_images
+
+    def digest(self, item):
+        return _decoding.image_digest(item, self._root)
+
+    def prepare(self, item, digest):
+        side = self._backbone.draft_side
+        picture = _decoding.decode_image(item, self._root, draft_side=side)
+        # Between the look at a file's content and its decoding lie hours, maybe.
+        if isinstance(item, str | os.PathLike) and self.digest(item) != digest:
+            raise OSError("the file was changed while it was read")
+        return self._backbone.prepare_image(picture)
+
+    def batches(self, numbers, item):
+        """Cut into batches of one size."""
+        size = self._batch_size
+        if size == "auto":
+            device = self._backbone.device
+            size = _auto_batch_size(device)
+            size = _even_size(len(numbers), size, most_streams(device))
+        return _slices(numbers, [size])
+
+
+class TextModality:
+    """How a text is hashed and encoded; nothing is left to prepare."""
+
+    in_threads = False
+
+    def __init__(self, backbone, batch_size):
+        self._backbone = backbone
+        self._batch_size = batch_size
+        self.encode = backbone.encode_texts
+
+    def digest(self, item):
+        return hashlib.blake2b(item.encode(), digest_size=DIGEST_BYTES).digest()
+
+    def prepare(self, item, digest):
+        return item
+
+    def collate(self, prepared):
+        return prepared
+
+    def batches(self, numbers, item):
+        """Put the longest first: texts of about one length share a batch."""
+        lengths = {number: len(item(number)) for number in numbers}
+        numbers = sorted(numbers, key=lengths.get, reverse=True)
+        size = self._batch_size
+        if size != "auto":
+            return _slices(numbers, [size])
+        if self._backbone.device.type != "cpu":
+            return _slices(numbers, [_auto_batch_size(self._backbone.device)])
+        whole = self._backbone.context_length
+        tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
+        most = _BATCH_RANGE[1]  # should the tower need its padding
+        return _slices(numbers, [max(min(_CPU_TOKENS // t, most), 1) for t in tokens])
+
+
+def _even_size(items, most, streams):
+    """Size of the batches that keeps all streams busy to the end, about equally."""
+    if streams == 1:
+        return most
+    batches = max(math.ceil(items / most), 1)
+    batches = math.ceil(batches / streams) * streams
+    return max(math.ceil(items / batches), min(_SMALL_BATCH, most))
+
+
+def _slices(numbers, sizes):
+    """Cut a list, each slice as long as `sizes` says where it begins."""
+    slices, start = deque(), 0
+    while start < len(numbers):
+        stop = start + sizes[min(start, len(sizes) - 1)]
+        slices.append(numbers[start:stop])
+        start = stop
+    return slices
+
+
+def _auto_batch_size(device):
+    """Items of one forward pass: what fits into a GPU's free memory, in powers of 2."""
+    if device.type != "cuda":
+        return _CPU_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    # What torch has set aside and does not use is free for a batch.
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    low, high = _BATCH_RANGE
+    fitting = max(free // _ITEM_MEMORY, 1)
+    return int(min(max(1 << (fitting.bit_length() - 1), low), high))

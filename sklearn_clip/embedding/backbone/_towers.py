@@ -1,0 +1,290 @@
+"""The two towers of a model at work: pixels and tokens to vectors, at no waste."""
+
+import copy
+
+import numpy as np
+import torch
+from open_clip.transform import ResizeKeepRatio
+from PIL import Image
+from torch import nn
+from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
+
+from sklearn_clip.embedding.images._aspect_ratio import ShapeBound
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Texts of several lengths: a tower shows on them whether it needs its padding, and a
+# tokenizer which one it is.
+TRIAL_TEXTS = (
+    "a",
+    "a photo of a cat",
+    "two red bicycles and a small dog in front of a house by the sea",
+)
+# Largest 1 - cosine between padded and cut texts, by precision.
+_TRIM_TOLERANCE = {"fp32": 1e-5, "bf16": 1e-3, "fp16": 1e-3}
+
+
+class _CroppedResize:
+    """Resize and crop to the centre at once: no pixel is computed to be cut away.
+
+    Pillow resizes the part of a picture that the crop will keep. The pixels are those
+    of one step after the other, but for the rounding between its two passes, of which
+    it takes the cheaper one first.
+
+    Parameters
+    ----------
+    resize : torchvision.transforms.Resize
+        To a given shorter side.
+    crop : torchvision.transforms.CenterCrop
+        To at most that side.
+    """
+
+    def __init__(self, resize, crop):
+        self._side = _shorter_side(resize)
+        self._height, self._width = crop.size
+        self._resample = Image.Resampling[resize.interpolation.name]
+
+    @staticmethod
+    def fits(steps):
+        """Whether the first two steps are such a pair."""
+        if len(steps) < 2 or not isinstance(steps[0], Resize):
+            return False
+        resize, crop = steps[:2]
+        return (
+            isinstance(crop, CenterCrop)
+            and _shorter_side(resize) is not None
+            and _shorter_side(resize) >= max(crop.size)
+            and resize.interpolation.name in Image.Resampling.__members__
+        )
+
+    def __call__(self, picture):
+        short = min(picture.size)
+        width, height = (int(self._side * side / short) for side in picture.size)
+        left = round((width - self._width) / 2)
+        top = round((height - self._height) / 2)
+        across, down = picture.width / width, picture.height / height
+        box = (
+            left * across,
+            top * down,
+            min((left + self._width) * across, picture.width),
+            min((top + self._height) * down, picture.height),
+        )
+        return picture.resize((self._width, self._height), self._resample, box=box)
+
+
+def _shorter_side(resize):
+    """Length that the shorter side gets; None if both sides are set, or one bounded."""
+    size = resize.size
+    if isinstance(size, int):
+        size = [size]
+    return size[0] if len(size) == 1 and resize.max_size is None else None
+
+
+class ImageTower:
+    """The image tower with its preprocessing.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Model of open_clip, on its device and in its precision.
+    preprocess : callable
+        open_clip's transform: PIL image to tensor of shape (3, h, w).
+    device : torch.device
+        Where the model runs.
+    precision : {"fp32", "bf16", "fp16"}
+        Arithmetic of the tower.
+    """
+
+    def __init__(self, model, preprocess, device, precision):
+        self._model = model
+        self._device = device
+        self._dtype = DTYPES[precision]
+        steps = preprocess.transforms if isinstance(preprocess, Compose) else []
+        self._prepare = Compose([ShapeBound(steps), preprocess])
+        # Pixels travel as bytes and become normalised floats on the device: a quarter
+        # of the memory, and threads that decode spend no time on arithmetic.
+        self._on_device = (
+            len(steps) > 2
+            and isinstance(steps[-2], ToTensor)
+            and isinstance(steps[-1], Normalize)
+        )
+        if self._on_device:
+            to_bytes = steps[:-2]
+            if _CroppedResize.fits(to_bytes):
+                to_bytes = [_CroppedResize(*to_bytes[:2]), *to_bytes[2:]]
+            self._prepare = Compose([ShapeBound(to_bytes), *to_bytes])
+            mean, std = torch.tensor(steps[-1].mean), torch.tensor(steps[-1].std)
+            self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
+            self._shift = (-mean / std).view(3, 1, 1).to(device)
+        self.draft_side = _draft_side(steps)
+
+    def prepare(self, picture):
+        """Resize and crop one picture.
+
+        Parameters
+        ----------
+        picture : PIL.Image.Image
+            Of mode ``"RGB"``.
+
+        Returns
+        -------
+        Tensor
+            uint8 of shape (h, w, 3), or what the model's own transform gives.
+        """
+        prepared = self._prepare(picture)
+        return torch.from_numpy(np.array(prepared)) if self._on_device else prepared
+
+    def collate(self, prepared):
+        """Stack prepared pictures, in memory that a GPU can read by itself.
+
+        Parameters
+        ----------
+        prepared : list of Tensor
+            From :meth:`prepare`.
+
+        Returns
+        -------
+        Tensor
+            One batch.
+        """
+        batch = torch.stack(prepared)
+        return batch.pin_memory() if self._device.type == "cuda" else batch
+
+    @torch.inference_mode()
+    def encode(self, batch):
+        """Encode one batch.
+
+        Parameters
+        ----------
+        batch : Tensor
+            From :meth:`collate`.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim), dtype float32
+            Embeddings, not normalised.
+        """
+        batch = batch.to(self._device, non_blocking=True)
+        if self._on_device:
+            # (n, h, w, 3) seen as (n, 3, h, w) is what channels-last means.
+            batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
+        return _to_numpy(self._model.encode_image(batch.to(self._dtype)))
+
+
+class TextTower:
+    """The text tower with its tokenizer; padding is cut off where it changes nothing.
+
+    Under a causal mask no token sees what follows it, so that everything behind the end
+    token is wasted work. Some towers pad on purpose: whether a tower is indifferent to
+    its padding is tried out once, not assumed.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Model of open_clip, on its device and in its precision.
+    tokenizer : callable
+        Texts to token ids of shape (n, context length).
+    device : torch.device
+        Where the model runs.
+    precision : {"fp32", "bf16", "fp16"}
+        Arithmetic of the tower.
+    """
+
+    def __init__(self, model, tokenizer, device, precision):
+        self._model = model
+        self._tokenizer = tokenizer
+        self._device = device
+        self._precision = precision
+        self._views = {}
+        self._trims = None
+
+    @torch.inference_mode()
+    def encode(self, texts):
+        """Encode one batch; a text that is too long is cut and keeps its end token.
+
+        Parameters
+        ----------
+        texts : list of str
+            Best of similar lengths.
+
+        Returns
+        -------
+        ndarray of shape (n, embedding_dim), dtype float32
+            Embeddings, not normalised.
+        """
+        if self._trims is None:
+            self._trims = self._can_trim()
+        tokens = self._tokenizer(list(texts))
+        if self._trims:
+            tokens = tokens[:, : self._length(tokens)]
+        return _to_numpy(self._encode(tokens))
+
+    def _encode(self, tokens):
+        return self._view(tokens.shape[1]).encode_text(tokens.to(self._device))
+
+    def _length(self, tokens):
+        """Positions up to the last token of the batch that is not padding."""
+        used = (tokens != self._padding).any(0).nonzero()
+        return int(used[-1]) + 1 if len(used) else 1
+
+    def _can_trim(self):
+        tokens = self._tokenizer(list(TRIAL_TEXTS))
+        self._padding = tokens[0, -1]
+        whole = self._encode(tokens).float()
+        try:
+            cut = [
+                self._encode(row[None, : self._length(row[None])]).float()
+                for row in tokens
+            ]
+        except (RuntimeError, IndexError, TypeError, ValueError):
+            return False  # a tower that takes its full context length only
+        cosines = nn.functional.cosine_similarity(whole, torch.cat(cut))
+        return bool((cosines >= 1 - _TRIM_TOLERANCE[self._precision]).all())
+
+    def _view(self, length):
+        """Return the model as it would be with a context of `length` tokens.
+
+        It is the model itself, weights and code, but for its table of positions and its
+        mask, which are seen up to `length`.
+        """
+        if length not in self._views:
+            self._views[length] = _shorten(self._model, length)
+        return self._views[length]
+
+
+def _shorten(model, length):
+    inner = getattr(model, "text", None)
+    module = inner if isinstance(inner, nn.Module) else model
+    positions = getattr(module, "positional_embedding", None)
+    if not isinstance(positions, nn.Parameter) or len(positions) <= length:
+        return model
+    view = _copy_module(module)
+    short = nn.Parameter(positions[:length], requires_grad=False)
+    view._parameters["positional_embedding"] = short
+    mask = getattr(module, "attn_mask", None)
+    if mask is not None:
+        view._buffers["attn_mask"] = mask[:length, :length]
+    if module is model:
+        return view
+    outer = _copy_module(model)
+    outer._modules["text"] = view
+    return outer
+
+
+def _copy_module(module):
+    """Copy a module, not its tensors: changes of the copy's tables stay there."""
+    view = copy.copy(module)
+    for table in ("_parameters", "_buffers", "_modules"):
+        setattr(view, table, dict(getattr(module, table)))
+    return view
+
+
+def _draft_side(steps):
+    """Twice the side that pictures are resized to: JPEGs need not be decoded larger."""
+    for step in steps:
+        if isinstance(step, Resize | ResizeKeepRatio):
+            return 2 * (step.size if isinstance(step.size, int) else max(step.size))
+    return None
+
+
+def _to_numpy(vectors):
+    return vectors.float().cpu().numpy()

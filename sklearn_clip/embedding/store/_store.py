@@ -1,0 +1,436 @@
+"""The embedding store: every distinct item is encoded once.
+
+A store is one SQLite file in write-ahead-log mode. SQLite is in the standard library,
+commits are atomic (what was committed survives a killed process), and any number of
+processes may read while one writes, which a folder of pickles gives none of.
+"""
+
+import contextlib
+import os
+import socket
+import sqlite3
+import time
+import uuid
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_clip.embedding.store._database import Database, is_only_unwritable
+
+_FILE_NAME = "embeddings.sqlite"
+_LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
+# Seconds after which a claim is void even if its owner cannot be seen to be dead.
+_LEASE = 120
+# Bytes of key, indexes and half-filled pages that an item costs beside its vector.
+_ITEM_OVERHEAD = 512
+# Eviction goes a little below the bound, so that it does not happen at every write.
+_EVICT_TO = 0.9
+# A bounded file that is larger than this many times its bound is made smaller.
+_SLACK = 1.3
+
+
+class EmbeddingStore:
+    """Content-addressed embeddings in a folder.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Where the store lives; made if it does not exist. Several processes and threads
+        may use one folder at once. It must be on a local disk: SQLite's log does not
+        work over network file systems.
+    max_bytes : int or None, default=None
+        Bound of the file's size; SQLite's log beside it takes up to a megabyte or two
+        while it is open. Vectors that were not used for longest are removed first.
+        None sets no bound.
+
+    Attributes
+    ----------
+    hits, misses : int
+        Distinct items that this object found, and did not find.
+
+    Raises
+    ------
+    ValueError
+        If `max_bytes` is no positive integer, or, at first use, if the folder holds a
+        file ``embeddings.sqlite`` that is no embedding store.
+    OSError
+        At first use, if the folder cannot be made or the file not be opened.
+
+    Notes
+    -----
+    A key is made from the content of an item and from everything its vector depends on
+    (weights, preprocessing, precision), so an entry is never out of date. Every vector
+    carries a checksum; one that does not agree is encoded again, and a file whose inner
+    structure SQLite finds damaged is set aside with a warning and begun anew. A file
+    that does not begin like a store is refused: it may be something else.
+
+    A store that may only be read, in a folder where nothing can be made, is read: what
+    is encoded beside it is not kept, of which `transform` warns.
+
+    Items are counted with some bookkeeping, so that the file stays under `max_bytes`.
+    Only a store with a bound notes when a vector was used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_clip import EmbeddingStore
+    >>> store = EmbeddingStore(tempfile.mkdtemp(), max_bytes=10**9)
+    >>> store.put_many([b"key"], np.ones((1, 4)))
+    >>> store.get_many([b"key"])
+    {b'key': array([1., 1., 1., 1.], dtype=float32)}
+    """
+
+    def __init__(self, folder, max_bytes=None):
+        whole = isinstance(max_bytes, int | np.integer) and max_bytes is not True
+        if max_bytes is not None and (not whole or max_bytes < 1):
+            raise ValueError(
+                f"max_bytes must be a positive integer or None. Got {max_bytes!r}."
+            )
+        self.folder = Path(folder).absolute()
+        self.max_bytes = max_bytes
+        self.hits = 0
+        self.misses = 0
+        self._database = Database(self.folder / _FILE_NAME)
+        self._void_owners = set()
+
+    def get_many(self, keys):
+        """Look up vectors.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Distinct keys.
+
+        Returns
+        -------
+        dict of bytes to ndarray of shape (d,), dtype float32
+            The vectors that are there.
+        """
+        found = self._database.run(lambda sql: self._look_up(sql, keys), write=False)
+        self._count(len(found), len(keys) - len(found))
+        return found
+
+    def put_many(self, keys, vectors):
+        """Write vectors in one transaction; keys that are there already are left.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Distinct keys.
+        vectors : ndarray of shape (len(keys), d)
+            Their vectors.
+        """
+        vectors = np.ascontiguousarray(vectors, dtype="<f4")
+        if len(keys) != len(vectors):
+            raise ValueError(
+                f"vectors must have one row per key. Got {len(vectors)} rows for "
+                f"{len(keys)} keys."
+            )
+        if len(keys):
+            self._database.run(lambda sql: self._insert(sql, keys, vectors), write=True)
+            if self.max_bytes is not None and self._database.size() > (
+                _SLACK * self.max_bytes + 2**20
+            ):
+                self._database.shrink()  # it had a larger bound, or none
+
+    def claim(self, keys, owner):
+        """Look up missing vectors again, and claim those that nobody has claimed.
+
+        Whoever claims an item encodes it; everybody else goes on with other items and
+        looks again later. So processes that want the same items share the work.
+
+        Parameters
+        ----------
+        keys : list of bytes
+            Distinct keys that :meth:`get_many` did not find.
+        owner : str
+            From :meth:`new_owner`. A claim ends when its vector is written, when it is
+            released, when its process dies, or after two minutes.
+
+        Returns
+        -------
+        found : dict of bytes to ndarray of shape (d,), dtype float32
+            The vectors that are there.
+        claimed : list of bytes
+            Keys that this owner must encode.
+        """
+        found, claimed = self._database.run(
+            lambda sql: self._claim(sql, keys, owner), write=True
+        )
+        self._count(len(found), -len(found))
+        return found, claimed
+
+    def release(self, owner, keys=None):
+        """Give up claims on items that could not be encoded.
+
+        Parameters
+        ----------
+        owner : str
+            Who claimed them.
+        keys : list of bytes or None, default=None
+            Their keys; None gives up all claims of the owner.
+        """
+
+        def drop(sql):
+            if keys is None:
+                sql.execute("DELETE FROM claims WHERE owner = ?", (owner,))
+            else:
+                pairs = [(owner, key) for key in keys]
+                sql.executemany("DELETE FROM claims WHERE owner = ? AND key = ?", pairs)
+
+        try:
+            self._database.run(drop, write=True)
+        except sqlite3.OperationalError:
+            if keys is None:  # so that this process does not wait for itself
+                self._void_owners.add(owner)
+            raise
+
+    @staticmethod
+    def new_owner():
+        """Name a new owner of claims.
+
+        Returns
+        -------
+        str
+            Machine, process, and a random part.
+        """
+        return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}"
+
+    def info(self):
+        """Count what is in the store and how it was used.
+
+        Returns
+        -------
+        dict
+            ``items`` and ``bytes`` of vectors in the store, and the ``hits`` and
+            ``misses`` of this process: distinct items found, and not found.
+
+        Raises
+        ------
+        OSError
+            If the store is not there and cannot be made.
+        """
+        query = "SELECT items, bytes FROM totals"
+        items, size = self._database.run(
+            lambda sql: sql.execute(query).fetchone(), write=False
+        )
+        return {
+            "items": items,
+            "bytes": size,
+            "hits": self.hits,
+            "misses": self.misses,
+        }
+
+    def clear(self):
+        """Remove every embedding and set the counters to zero.
+
+        Raises
+        ------
+        OSError
+            If the store cannot be opened or written to, or the disk is full.
+        """
+
+        def empty(sql):
+            for table in ("items", "vectors", "claims"):
+                sql.execute(f"DELETE FROM {table}")
+            sql.execute("UPDATE totals SET items = 0, bytes = 0")
+
+        try:
+            self._database.run(empty, write=True)
+        except sqlite3.OperationalError as exc:
+            if not is_only_unwritable(exc):
+                raise
+            raise OSError(
+                f"The embedding store in {str(self.folder)!r} cannot be cleared "
+                f"({exc}). Make its folder writable and give it some space, or remove "
+                "the folder."
+            ) from exc
+        self._database.shrink()
+        with self._database.lock:
+            self.hits = self.misses = 0
+
+    def close(self):
+        """Close the file; it is opened again when it is needed."""
+        self._database.close()
+
+    def _count(self, hits, misses):
+        with self._database.lock:
+            self.hits += hits
+            self.misses += misses
+
+    def _look_up(self, sql, keys):
+        found, ids, damaged = {}, [], []
+        for batch in _batches(keys):
+            marks = ",".join("?" * len(batch))
+            rows = sql.execute(
+                "SELECT id, key, checksum, vector FROM items JOIN vectors USING (id) "
+                f"WHERE key IN ({marks})",
+                batch,
+            )
+            for number, key, checksum, vector in rows:
+                if zlib.crc32(vector) == checksum:
+                    found[key] = np.frombuffer(vector, dtype="<f4")
+                    ids.append(number)
+                else:
+                    damaged.append(number)
+        if damaged or (ids and self.max_bytes is not None):
+            # A file that cannot be written now can be read all the same.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._database.upgrade(sql)
+                _remove(sql, damaged)
+                _touch(sql, ids)
+        return found
+
+    def _insert(self, sql, keys, vectors):
+        known = {
+            key
+            for batch in _batches(keys)
+            for (key,) in sql.execute(
+                f"SELECT key FROM items WHERE key IN ({','.join('?' * len(batch))})",
+                batch,
+            )
+        }
+        fresh = [
+            (key, vector.tobytes())
+            for key, vector in zip(keys, vectors, strict=True)
+            if key not in known
+        ]
+        if fresh and self._make_room(sql, fresh):
+            clock = _tick(sql)
+            first = sql.execute("SELECT MAX(id) FROM items").fetchone()[0] or 0
+            numbered = list(enumerate(fresh, start=first + 1))
+            sql.executemany(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
+                [(i, k, len(v), zlib.crc32(v), clock) for i, (k, v) in numbered],
+            )
+            sql.executemany(
+                "INSERT INTO vectors VALUES (?, ?)", [(i, v) for i, (_, v) in numbered]
+            )
+            sql.execute(
+                "UPDATE totals SET items = items + ?, bytes = bytes + ?",
+                (len(fresh), sum(len(v) for _, v in fresh)),
+            )
+        sql.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in keys])
+
+    def _make_room(self, sql, fresh):
+        """Remove old vectors for new ones; whether these fit at all."""
+        if self.max_bytes is None:
+            return True
+        room = self.max_bytes - sum(len(v) + _ITEM_OVERHEAD for _, v in fresh)
+        if room >= 0:
+            _evict(sql, room)
+        return room >= 0
+
+    def _claim(self, sql, keys, owner):
+        found = self._look_up(sql, keys)
+        missing = [key for key in keys if key not in found]
+        taken, now, alive = set(), time.time(), {}
+        for batch in _batches(missing):
+            marks = ",".join("?" * len(batch))
+            for key, other, until in sql.execute(
+                f"SELECT key, owner, until FROM claims WHERE key IN ({marks})", batch
+            ):
+                if other not in alive:
+                    void = other in self._void_owners
+                    alive[other] = not void and _may_be_alive(other)
+                if other != owner and until > now and alive[other]:
+                    taken.add(key)
+        claimed = [key for key in missing if key not in taken]
+        lease = (now + _LEASE, owner)
+        sql.execute("UPDATE claims SET until = ? WHERE owner = ?", lease)
+        sql.executemany(
+            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
+            [(key, owner, now + _LEASE) for key in claimed],
+        )
+        return found, claimed
+
+    def __copy__(self):
+        """Return the store itself: clones of an estimator share it and its counters."""
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self):
+        bound = "" if self.max_bytes is None else f", max_bytes={self.max_bytes}"
+        return f"EmbeddingStore({str(self.folder)!r}{bound})"
+
+    def __getstate__(self):
+        return {"folder": self.folder, "max_bytes": self.max_bytes}
+
+    def __setstate__(self, state):
+        self.__init__(**state)
+
+
+def _batches(keys):
+    return (keys[i : i + _LOOKUP_BATCH] for i in range(0, len(keys), _LOOKUP_BATCH))
+
+
+def _tick(sql):
+    sql.execute("UPDATE totals SET clock = clock + 1")
+    return sql.execute("SELECT clock FROM totals").fetchone()[0]
+
+
+def _touch(sql, ids):
+    if ids:
+        clock = _tick(sql)
+        sql.executemany(
+            "UPDATE items SET used = ? WHERE id = ?", [(clock, i) for i in ids]
+        )
+
+
+def _remove(sql, ids):
+    for number in ids:
+        size = sql.execute("SELECT size FROM items WHERE id = ?", (number,)).fetchone()
+        if size is not None:
+            sql.execute("DELETE FROM items WHERE id = ?", (number,))
+            sql.execute("DELETE FROM vectors WHERE id = ?", (number,))
+            sql.execute("UPDATE totals SET items = items - 1, bytes = bytes - ?", size)
+
+
+def _evict(sql, bound):
+    """Remove what was used longest ago, until the rest is well under the bound."""
+    items, size = sql.execute("SELECT items, bytes FROM totals").fetchone()
+    excess = size + items * _ITEM_OVERHEAD - bound
+    if excess <= 0:
+        return
+    excess += (1 - _EVICT_TO) * (size + items * _ITEM_OVERHEAD)
+    ids = []
+    for number, length in sql.execute("SELECT id, size FROM items ORDER BY used, id"):
+        if excess <= 0:
+            break
+        ids.append(number)
+        excess -= length + _ITEM_OVERHEAD
+    _remove(sql, ids)
+
+
+def _may_be_alive(owner):
+    """Whether the process that made a claim still runs, as far as can be told."""
+    host, pid, _ = owner.rsplit("/", 2)
+    return host != socket.gethostname() or is_running(int(pid))
+
+
+def is_running(pid):
+    """Tell whether a process of this machine is alive.
+
+    Parameters
+    ----------
+    pid : int
+        Its number.
+
+    Returns
+    -------
+    bool
+        True where it cannot be told.
+    """
+    if os.name == "nt":  # os.kill would end the process there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

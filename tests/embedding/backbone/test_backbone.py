@@ -1,0 +1,217 @@
+"""The model at work: batches, long texts, fingerprint, probe."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+
+from sklearn_clip.embedding import load_backbone
+from sklearn_clip.embedding.backbone import _backbone, _loading
+from sklearn_clip.embedding.backbone._backbone import fast_precision
+
+LONG = " ".join(f"word{i} in a long description," for i in range(60))
+
+
+@pytest.fixture(scope="module")
+def backbone(model_folder):
+    return load_backbone(model_folder)
+
+
+def test_vectors_do_not_depend_on_the_batch(backbone, make_pictures):
+    tensors = [backbone.prepare_image(picture) for picture in make_pictures(7)]
+    together = backbone.encode_images(tensors)
+    alone = np.concatenate([backbone.encode_images([tensor]) for tensor in tensors])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    texts = ["a", "a cat", LONG, "seven of nine", ""]
+    together = backbone.encode_texts(texts)
+    alone = np.concatenate([backbone.encode_texts([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert together.dtype == np.float32 and together.shape == (5, 64)
+
+
+def test_truncated_text_keeps_the_end_token(backbone):
+    whole = SimpleTokenizer(context_length=10_000)
+    ids = whole([LONG])[0]
+    end = whole.eot_token_id
+    assert int((ids == end).nonzero()[0]) >= 77
+    cut = torch.cat([ids[:76], torch.tensor([end])])[None]
+    with torch.inference_mode():
+        expected = backbone.model.encode_text(cut).numpy()
+    np.testing.assert_allclose(backbone.encode_texts([LONG]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", [LONG, "日本語 " * 100, "a" * 76 + " b", "x " * 75 + "x"]
+)
+def test_chunks_fit_and_keep_every_word(backbone, text):
+    whole = SimpleTokenizer(context_length=10_000)
+    chunks = backbone.chunk_text(text)
+    assert " ".join(chunks).split() == text.split()
+    for chunk in chunks:
+        length = int((whole([chunk])[0] != 0).sum())
+        assert length <= 77 or len(chunk.split()) == 1
+
+
+def test_chunks_are_as_long_as_fits(backbone):
+    assert backbone.chunk_text("x " * 200) == [
+        " ".join("x" * 75),
+        " ".join("x" * 75),
+        " ".join("x" * 50),
+    ]
+
+
+@pytest.mark.parametrize("n_words", [1, 74, 75])
+def test_text_that_fits_is_one_chunk(backbone, n_words):
+    text = " ".join(["cat"] * n_words)
+    assert backbone.chunk_text(text) == [text]
+
+
+def test_text_of_one_token_too_many_is_cut_in_two(backbone):
+    assert [len(c.split()) for c in backbone.chunk_text("cat " * 76)] == [75, 1]
+
+
+def test_word_that_does_not_fit_stays_alone(backbone):
+    word = "supercalifragilistic" * 30
+    assert backbone.chunk_text(f"a {word} b") == ["a", word, "b"]
+
+
+def test_chunking_costs_in_proportion_to_the_text(backbone, monkeypatch):
+    seen = []
+    tokenizer = backbone.tokenizer
+
+    def counted(texts, **options):
+        seen.append(len(texts[0].split()))
+        return tokenizer(texts, **options)
+
+    monkeypatch.setattr(backbone, "tokenizer", counted)
+    backbone.chunk_text("cat " * 3_000)
+    assert sum(seen) < 20 * 3_000
+
+
+def test_fingerprint_depends_on_weights_and_architecture(
+    backbone, write_model, tmp_path
+):
+    same = load_backbone(write_model(tmp_path / "same", mean=0.1))
+    other = load_backbone(write_model(tmp_path / "other", seed=1))
+    assert same.fingerprint == backbone.fingerprint != other.fingerprint
+    assert same.preprocessing != backbone.preprocessing
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_precision_changes_vectors_a_little_and_no_fingerprint(
+    backbone, model_folder, precision
+):
+    half = load_backbone(model_folder, precision=precision)
+    assert half.fingerprint == backbone.fingerprint
+    cosines = (half.probe() * backbone.probe()).sum(axis=1)
+    assert (cosines > 0.99).all()
+    assert not np.array_equal(half.probe(), backbone.probe())
+    assert half.probe().dtype == np.float32
+
+
+BF16 = {"image": "bf16", "text": "bf16"}
+
+
+def test_fast_precision_is_used_where_it_agrees_with_fp32(
+    model_folder, backbone, monkeypatch, tmp_path, write_model
+):
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
+    fast = load_backbone(write_model(tmp_path / "same"), precision="auto")
+    cosines = (fast.probe() * backbone.probe()).sum(axis=1)
+    assert fast.precisions == BF16 and (cosines >= 0.999).all()
+    assert fast.fingerprint == backbone.fingerprint
+    dtypes = {p.dtype for p in fast.model.parameters()}
+    assert dtypes == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_tower_that_disagrees_stays_exact(monkeypatch, tmp_path, write_model, tower):
+    wanted = dict.fromkeys(BF16, "fp32") | {tower: "bf16"}
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    name = write_model(tmp_path / "same")
+    exact = load_backbone(name, precision="fp32")
+    auto = load_backbone(name, precision="auto")
+    assert auto.precisions == dict.fromkeys(BF16, "fp32")
+    np.testing.assert_array_equal(auto.probe(), exact.probe())
+
+
+def test_tower_that_disagrees_gets_back_buffers_that_no_state_dict_holds(
+    monkeypatch, tmp_path, write_model
+):
+    name = write_model(tmp_path / "same")
+    table = torch.linspace(0, 1, 7)
+    create = open_clip.create_model
+
+    def create_with_table(*args, **options):
+        model = create(*args, **options)
+        model.visual.register_buffer("table", table.clone(), persistent=False)
+        return model
+
+    monkeypatch.setattr(open_clip, "create_model", create_with_table)
+    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    auto = load_backbone(name, precision="auto")
+    assert auto.precisions == dict.fromkeys(BF16, "fp32")
+    assert torch.equal(auto.model.visual.table, table)
+
+
+def test_tokenizer_is_used_by_one_thread_at_a_time(backbone):
+    inside, most = [], []
+
+    def tokenize(texts, **options):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)
+        inside.pop()
+        return torch.zeros(len(texts), 4)
+
+    guarded = _backbone._one_at_a_time(tokenize)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: guarded(["a"]), range(24)))
+    assert len(most) == 24 and max(most) == 1
+
+
+def test_texts_depend_on_the_tokenizer(
+    model_folder, write_model, monkeypatch, tmp_path
+):
+    plain = load_backbone(model_folder, precision="fp32")
+    tokenizer = open_clip.get_tokenizer(model_folder)
+
+    def changed(texts, **options):
+        return tokenizer(texts, **options) + 1
+
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda _: changed)
+    other = load_backbone(write_model(tmp_path / "same"), precision="fp32")
+    assert other.fingerprint == plain.fingerprint
+    assert other.tokenization != plain.tokenization
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((9, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
+)
+def test_fast_precision_follows_the_gpu(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    both = fast_precision(torch.device("cuda"))
+    assert both == {"image": expected, "text": expected}
+
+
+@pytest.mark.parametrize(("units", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_fast_precision_of_a_cpu_is_of_images_alone(monkeypatch, units, expected):
+    for unit in _backbone._BF16_UNITS:
+        name = f"_is_{unit}_supported"
+        monkeypatch.setattr(torch.cpu, name, lambda: units, raising=False)
+    both = fast_precision(torch.device("cpu"))
+    assert both == {"image": expected, "text": "fp32"}
+
+
+def test_probe_is_of_unit_length_and_repeats(backbone):
+    np.testing.assert_allclose(np.linalg.norm(backbone.probe(), axis=1), 1, rtol=1e-6)
+    assert backbone.probe() is backbone.probe()
