@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FLOOR ?= .venv-floor
 PEERS ?= .venv-peers
+# Tests run side by side, each on one thread: several threads a test would only wait for
+# each other. WORKERS=0 runs them one after the other.
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
@@ -15,7 +19,7 @@ demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
 
 # Ten thousand mutated picture files and two thousand senseless rows.
 fuzz: $(INSTALLED)
@@ -31,7 +35,7 @@ format: $(INSTALLED)
 
 # The oldest scikit-learn that is supported, with a scipy of its time.
 test-floor: $(FLOOR)/.installed
-	$(FLOOR)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(FLOOR)/bin/python $(PYTEST)
 
 # Corpus, training, export and the figures of the model card: two hours on two cores. It
 # needs npm, and Debian's openclipart-png and openclipart-svg.

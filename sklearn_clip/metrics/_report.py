@@ -135,11 +135,7 @@ def multilabel_report(
         predicted = scores >= thresholds
     else:
         predicted = check_predictions(y_pred, y_true, entries)
-    at_half = (
-        scores is not None
-        and _is_probability(scores)
-        and (y_pred is not None or (thresholds != 0.5).any())
-    )
+    at_half = y_pred is not None or (thresholds != 0.5).any()
     labels, averages = _fill_table(
         entries, predicted, scores, thresholds, sample_weight, at_half=at_half
     )
@@ -245,7 +241,7 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight, *, at_hal
     for column, metric in _METRICS.items():
         labels[column], averages[column] = _average(by_label, by_row, metric, weights)
     if scores is not None:
-        if at_half:
+        if at_half and _is_probability(scores):  # of the rows that count
             half = scores >= 0.5
             by_label = count_entries(entries, half, axis=0, weights=weights)
             by_row = count_entries(entries, half, axis=1)

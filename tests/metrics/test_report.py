@@ -240,3 +240,12 @@ def test_f1_at_one_half_is_left_out_where_it_says_nothing_new():
         assert "f1_at_0.5" not in multilabel_report(y_true, **how)
     with pytest.raises(ValueError, match=r"column of this report.*Got 'f1_at_0.5'"):
         multilabel_report(y_true, y_score=y_score, sort_by="f1_at_0.5")
+
+
+def test_scores_of_rows_that_weigh_nothing_do_not_hide_the_f1_at_a_half():
+    y_true, y_score = np.array([[0, 1], [1, 0]]), np.array([[0.2, 0.9], [7.0, 0.1]])
+    report = multilabel_report(
+        y_true, y_score=y_score, thresholds=0.3, sample_weight=[1, 0]
+    )
+    assert report.loc[1, "f1_at_0.5"] == 1
+    assert "f1_at_0.5" not in multilabel_report(y_true, y_score=y_score, thresholds=0.3)
