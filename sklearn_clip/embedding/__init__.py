@@ -23,6 +23,7 @@ _HOMES = {
     "load_backbone": "_loading",
     "open_image": "_opening",
     "open_store": "_session",
+    "plain_settings": "_settings",
     "plain_text": "_prompts",
     "read_classes": "_prompts",
     "read_embedding_dim": "_loading",

@@ -85,10 +85,12 @@ def cross_fit(tuner, rows, parts, counts):
         What they come to.
     """
     by_label = Objective(average="macro")
+    # Rows that are judged are not searched: no order of theirs is asked for.
+    unsorted = rows._replace(order=None, pooled_order=None)
     tallies, label_tally = [], np.zeros((4, rows.scores.shape[1]))
     for train, test in parts:
         # One search serves all pseudo-counts: shrinking is a sum of two thresholds.
-        seen, judged = rows.take(train), rows.take(test)
+        seen, judged = rows.take(train), unsorted.take(test)
         applied, thresholds = tuner.fit(seen)
         drawn = [thresholds] * len(counts)
         if tuner.shrinks and any(counts) and seen.targets.any():
@@ -121,7 +123,8 @@ def split_rows(row_numbers, targets):
     parts : list of tuple of ndarray (train, test)
         Positions among the scored rows: the folds. With one fold, or where a fold holds
         every row there is, five stratified parts of the distinct rows, or halves if
-        every label has `ENOUGH_POSITIVES`. Empty if there are fewer than two rows.
+        every label that has a positive has `ENOUGH_POSITIVES`. Empty if there are fewer
+        than two rows.
     """
     rows = np.concatenate(row_numbers)
     if len(row_numbers) > 1:
@@ -139,7 +142,9 @@ def split_rows(row_numbers, targets):
         return []
     targets = targets[first]
     folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
-    if (targets == 1).sum(axis=0).min() >= ENOUGH_POSITIVES:
+    positives = (targets == 1).sum(axis=0)
+    # A label without any is no reason to stratify: there is nothing to spread.
+    if positives.any() and positives[positives > 0].min() >= ENOUGH_POSITIVES:
         # Chance spreads so many evenly, and the thresholds of one half are good enough
         # to judge the other with: a quarter of the work of five parts.
         folds = KFold(2, shuffle=True, random_state=0)

@@ -68,7 +68,7 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     # folds would lose most labels with fewer positives than folds.
     every = np.concatenate([fold.rows for fold in folds])
     rows = scored_rows(
-        np.concatenate([fold.scores for fold in folds]),
+        _pool([fold.scores for fold in folds]),
         Y[every],
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
@@ -91,6 +91,11 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         label_curves(rows, tuner.objective) if store_curves else None,
     )
     return fitted, crossed
+
+
+def _pool(scores):
+    """Stack scores of folds; those of a single one are not copied."""
+    return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
 
 def _spread(tuner, folds, rows, count):
