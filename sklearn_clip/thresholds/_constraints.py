@@ -276,7 +276,7 @@ def warn_of_unmet(unmet, bound):
     )
 
 
-def warn_of_broken(bound, tally, thresholds, *, strategy):
+def warn_of_broken(bound, tally, thresholds, *, strategy, held_out):
     """Warn that a bound without a confidence need not hold on new rows.
 
     Parameters
@@ -290,6 +290,9 @@ def warn_of_broken(bound, tally, thresholds, *, strategy):
         The thresholds that will be used; infinite ones bind nothing.
     strategy : {"per_label", "global"}
         Under "global" the bound is one on all labels pooled.
+    held_out : bool
+        Whether the rows are new to the classifier that predicts, so that a confidence
+        is all that is missing.
     """
     if bound.confidence is not None:
         return
@@ -312,10 +315,16 @@ def warn_of_broken(bound, tally, thresholds, *, strategy):
             "a bound on new rows pass confidence with strategy='per_label'."
         )
         return
+    # However many rows kept it, the next may not: no test can show a rate of 1.
+    lower = "a lower minimum with " if bound.value == 1 else ""
+    way_out = f"For a bound on new rows pass {lower}confidence=0.95, say"
+    if not held_out:
+        way_out += (
+            ", and rows that the classifier is not fitted on: cv=0.5 with refit=False, "
+            "cv='prefit' or a FrozenEstimator"
+        )
     warn_user(
         f"{name} without confidence holds for the rows searched, not for new ones: on "
         f"rows that the thresholds were not chosen on {kept.sum()} of {len(kept)} "
-        "label(s) kept it. For a bound on new rows pass confidence=0.95, say, and rows "
-        "that the classifier is not fitted on: cv=0.5 with refit=False, cv='prefit' or "
-        "a FrozenEstimator."
+        f"label(s) kept it. {way_out}."
     )

@@ -137,7 +137,9 @@ def test_rows_of_frequent_labels_are_halved():
 
 def test_label_without_positives_does_not_ask_for_five_parts():
     targets = np.random.default_rng(0).random((2000, 3)) < [0.4, 0.4, 0.0]
-    assert [len(test) for _, test in split_rows([np.arange(2000)], targets)] == [1e3] * 2
+    assert [len(test) for _, test in split_rows([np.arange(2000)], targets)] == [
+        1e3
+    ] * 2
     assert len(split_rows([np.arange(2000)], targets & [True, True, False])) == 2
     assert len(split_rows([np.arange(50)], targets[:50] & False)) == 5
 
