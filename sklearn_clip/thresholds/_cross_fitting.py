@@ -122,9 +122,9 @@ def split_rows(row_numbers, targets):
     -------
     parts : list of tuple of ndarray (train, test)
         Positions among the scored rows: the folds. With one fold, or where a fold holds
-        every row there is, five stratified parts of the distinct rows, or halves if
-        every label that has a positive has `ENOUGH_POSITIVES`. Empty if there are fewer
-        than two rows.
+        every row there is, five parts of the distinct rows, stratified by the labels
+        with fewer positives than `ENOUGH_POSITIVES`, or halves if there is none of
+        them. Empty if there are fewer than two rows.
     """
     rows = np.concatenate(row_numbers)
     if len(row_numbers) > 1:
@@ -142,16 +142,18 @@ def split_rows(row_numbers, targets):
         return []
     targets = targets[first]
     folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
+    # Chance spreads as many evenly, and of a label without any there is nothing to
+    # spread: both would only make the dealing long.
     positives = (targets == 1).sum(axis=0)
-    # A label without any is no reason to stratify: there is nothing to spread.
-    if positives.any() and positives[positives > 0].min() >= ENOUGH_POSITIVES:
-        # Chance spreads so many evenly, and the thresholds of one half are good enough
-        # to judge the other with: a quarter of the work of five parts.
+    rare = (positives > 0) & (positives < ENOUGH_POSITIVES)
+    if positives.any() and not rare.any():
+        # The thresholds of one half are good enough to judge the other with: a quarter
+        # of the work of five parts.
         folds = KFold(2, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         # Labels with fewer positives than parts are what shrinkage is for.
         warnings.simplefilter("ignore", UserWarning)
-        splits = list(folds.split(targets, targets))
+        splits = list(folds.split(targets, targets[:, rare] if rare.any() else targets))
     return [
         tuple(np.flatnonzero(np.isin(rows, distinct[side])) for side in split)
         for split in splits

@@ -16,9 +16,9 @@ class FittedThresholds(NamedTuple):
     Attributes
     ----------
     thresholds, threshold_std : ndarray of shape (n_labels,)
-        Cuts, and their standard deviation over folds.
+        The thresholds, and their standard deviation over folds.
     shrinkage : float
-        Positives that the cut for all labels weighs as much as.
+        Positives that the global threshold weighs as much as.
     best_score : float
         The objective at the thresholds, on the rows they were chosen on.
     cv_score : float
@@ -26,7 +26,7 @@ class FittedThresholds(NamedTuple):
     top_k : int or None
         Labels kept in a row, under that strategy.
     curves : list of dict or None
-        The metric of every label at all of its cuts, if wanted.
+        The metric of every label at all of its thresholds, if wanted.
     """
 
     thresholds: np.ndarray
@@ -39,12 +39,12 @@ class FittedThresholds(NamedTuple):
 
 
 def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
-    """Choose the cuts on the pooled scores of all folds.
+    """Choose the thresholds on the pooled scores of all folds.
 
     Parameters
     ----------
     tuner : ThresholdTuner
-        How cuts are chosen and applied.
+        How thresholds are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
     Y : ndarray of shape (n_samples, n_labels)
@@ -113,14 +113,14 @@ def _spread(tuner, folds, rows, count):
 
 
 def spread_of_thresholds(thresholds, counted):
-    """Compute the standard deviation of each label's cuts over folds.
+    """Compute the standard deviation of each label's thresholds over folds.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_folds, n_labels)
-        Cuts found on each fold alone.
+        Those found on each fold alone.
     counted : ndarray of shape (n_folds, n_labels), dtype=bool
-        False where a fold says nothing about the label; infinite cuts are left out
+        False where a fold says nothing about the label; infinite ones are left out
         as well.
 
     Returns

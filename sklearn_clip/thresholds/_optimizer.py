@@ -147,8 +147,8 @@ class ThresholdOptimizer(
         The metric of the same scores, each fold cut at the thresholds that the other
         folds give; the counts of all folds are added up first. Where there is one fold
         only (a float `cv`, "prefit", a frozen estimator) its rows are parted in five,
-        which keep the share of every label, or in two where every label that has a
-        positive has 300. NaN for a single row.
+        which keep the share of every label with fewer than 300 positives, or in two
+        where there is no such label. NaN for a single row.
     curves_ : list of n_labels dicts
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         cuts in ascending order, and ``"scores"``, the `metric` of that label alone at

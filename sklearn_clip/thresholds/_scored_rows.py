@@ -41,7 +41,7 @@ class ScoredRows(NamedTuple):
 
     @property
     def default(self):
-        """The usual cut: of equally good cuts the one nearest to it is taken."""
+        """The usual threshold: of equally good ones the nearest to it is taken."""
         return 0.5 if self.probability else 0.0
 
     @property
@@ -143,8 +143,9 @@ class ScoredRows(NamedTuple):
     def without_unknown(self):
         """Move scores of unknown entries onto the lowest known one of the label.
 
-        They have no weight, so that they then neither count nor make a cut of their
-        own. A label of which nothing is known takes the lowest score of all others.
+        They have no weight, so that they then neither count nor make a threshold of
+        their own. A label of which nothing is known takes the lowest score of all
+        others.
         """
         if self.known is None:
             return self
