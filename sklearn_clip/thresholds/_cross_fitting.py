@@ -8,6 +8,7 @@ from sklearn.model_selection import KFold
 
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._scored_rows import take_rows
 from sklearn_clip.thresholds._shrinkage import (
     ENOUGH_POSITIVES,
     choose_count,
@@ -140,7 +141,7 @@ def split_rows(row_numbers, targets):
     distinct, first = np.unique(rows, return_index=True)
     if len(distinct) < 2:
         return []
-    targets = targets[first]
+    targets = take_rows(targets, first)
     folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
     # Chance spreads as many evenly, and of a label without any there is nothing to
     # spread: both would only make the dealing long.

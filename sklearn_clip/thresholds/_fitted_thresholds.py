@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
-from sklearn_clip.thresholds._scored_rows import scored_rows
+from sklearn_clip.thresholds._scored_rows import scored_rows, take_rows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import candidate_counts
 
@@ -67,9 +67,10 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     # from a classifier of nearly the size of the refitted one. A mean of thresholds of
     # folds would lose most labels with fewer positives than folds.
     every = np.concatenate([fold.rows for fold in folds])
+    Y = take_rows(Y, every)
     rows = scored_rows(
         _pool([fold.scores for fold in folds]),
-        Y[every],
+        Y,
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
     )
@@ -77,7 +78,7 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     if tuner.shrinks:
         counts = candidate_counts(shrinkage, rows.support()[0])
     rows = tuner.presort(rows, shrinks=any(counts))
-    parts = split_rows([fold.rows for fold in folds], Y[every])
+    parts = split_rows([fold.rows for fold in folds], Y)
     crossed = cross_fit(tuner, rows, parts, counts)
     count = crossed.choose_count()
     applied, thresholds = tuner.fit_shrunk(rows, count)
