@@ -1,6 +1,5 @@
 """The transformer: wires rows, images, backbone, store and fusion together."""
 
-import copy
 import os
 from numbers import Integral
 
@@ -494,8 +493,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     def _named(self):
         """Name the model, and what it is used with where that is said."""
-        said = () if self.preprocess is None else (copy.deepcopy(self.preprocess),)
-        return (self.model_name, self.pretrained, *said)
+        named = self.model_name, self.pretrained
+        if self.preprocess is None:
+            return named
+        return (*named, embedding.plain_settings(self.preprocess))
 
     def __dir__(self):
         """Leave out what would load a model: notebooks read all that is listed here."""

@@ -23,6 +23,7 @@ _HOMES = {
     "load_backbone": "backbone._loading",
     "open_image": "images._opening",
     "open_store": "store._session",
+    "plain_settings": "backbone._preprocess_settings",
     "plain_text": "_prompts",
     "read_classes": "_prompts",
     "read_embedding_dim": "backbone._loading",

@@ -1,4 +1,4 @@
-"""Scores to labels: one cut per label, optimal for the metric one is judged by."""
+"""Scores to labels: one threshold per label, best for the metric one is judged by."""
 
 from sklearn_clip.thresholds._optimizer import ThresholdOptimizer
 

@@ -1,4 +1,4 @@
-"""Cuts that keep a bound: precision at least p, or recall at least r, of each label."""
+"""Thresholds that keep a bound on the precision or the recall of each label."""
 
 from typing import NamedTuple
 
@@ -117,35 +117,35 @@ def _check_confidence(optimizer, given, *, held_out, weighted):
 
 
 def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
-    """Cuts that keep a bound and are best in the other quantity.
+    """Find thresholds that keep a bound and are best in the other quantity.
 
     Parameters
     ----------
     rows : ScoredRows
-        What the cuts are chosen on. With a confidence, rows that neither the
+        What the thresholds are chosen on. With a confidence, rows that neither the
         classifier nor anything else was fitted on, without weights.
     bound : Bound
         The bound.
     strategy : {"per_label", "global"}, default="per_label"
-        "global" bounds precision or recall of all labels pooled, under one cut.
+        "global" bounds precision or recall of all labels pooled, under one threshold.
 
     Returns
     -------
     thresholds : ndarray of shape (n_labels,)
-        Infinite where no cut keeps the bound.
+        Infinite where none keeps the bound.
 
     Notes
     -----
-    With a confidence, cuts are tested in an order fixed beforehand, each with an exact
-    binomial test of "the quantity is below the bound", until one fails: fixed-sequence
-    testing, which keeps the error of all tests together [1]_. A cut that passes has
-    the one-sided Clopper-Pearson lower limit at or above the bound.
+    With a confidence, thresholds are tested in an order fixed beforehand, each with an
+    exact binomial test of "the quantity is below the bound", until one fails:
+    fixed-sequence testing, which keeps the error of all tests together [1]_. One that
+    passes has the one-sided Clopper-Pearson lower limit at or above the bound.
 
-    Recall falls as the cut rises, so the order is upwards from the lowest cut.
-    Precision is tested downwards. The highest cuts predict too few rows to pass, so the
+    Recall falls as the threshold rises, so the order is upwards from the lowest.
+    Precision is tested downwards. The highest predict too few rows to pass, so the
     tests start where a perfect count passes, and once more at 4 times as many predicted
     rows, in case of an early miss, each with half of the error. The bound is exact if
-    precision does not fall as the cut rises, as for scores that rank sensibly.
+    precision does not fall as the threshold rises, as for scores that rank sensibly.
 
     References
     ----------
@@ -171,7 +171,7 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
     kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
     thresholds = curves.ranked.place_all()
     if bound.confidence is not None and bound.quantity == "precision":
-        # The lowest score predicted is the highest cut that predicts these rows.
+        # The lowest score predicted is the highest threshold to predict these rows.
         ranked = curves.ranked.scores
         thresholds = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
     with np.errstate(invalid="ignore"):
@@ -179,7 +179,7 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
     first, second = curves.tp, precision
     if bound.quantity == "recall":
         first, second = second, first
-    # Of cuts that are best in what is maximised, the best in what is bounded.
+    # Of those that are best in what is maximised, the best in what is bounded.
     best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
     ties = kept & (first >= best * (1 - 1e-12))
     picked = pick_thresholds(
@@ -190,7 +190,7 @@ def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
 
 
 def _keeps_bound(curves, bound):
-    """Which cuts keep the bound, on these rows or with the confidence asked for."""
+    """Tell which thresholds keep the bound: on these rows, or with a confidence."""
     hits = curves.tp
     trials = curves.tp + curves.fp
     if bound.quantity == "recall":
@@ -256,7 +256,7 @@ def _pass_downwards(hits, trials, value, error, valid):
 
 
 def warn_of_unmet(unmet, bound):
-    """Warn of the labels that no cut can be given under the bound.
+    """Warn of the labels that have no threshold under the bound.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def warn_of_unmet(unmet, bound):
     )
 
 
-def warn_of_broken(bound, tally, thresholds, *, strategy):
+def warn_of_broken(bound, tally, thresholds, *, strategy, held_out):
     """Warn that a bound without a confidence need not hold on new rows.
 
     Parameters
@@ -290,6 +290,9 @@ def warn_of_broken(bound, tally, thresholds, *, strategy):
         The thresholds that will be used; infinite ones bind nothing.
     strategy : {"per_label", "global"}
         Under "global" the bound is one on all labels pooled.
+    held_out : bool
+        Whether the rows are new to the classifier that predicts, so that a confidence
+        is all that is missing.
     """
     if bound.confidence is not None:
         return
@@ -312,10 +315,16 @@ def warn_of_broken(bound, tally, thresholds, *, strategy):
             "a bound on new rows pass confidence with strategy='per_label'."
         )
         return
+    # However many rows kept it, the next may not: no test can show a rate of 1.
+    lower = "a lower minimum with " if bound.value == 1 else ""
+    way_out = f"For a bound on new rows pass {lower}confidence=0.95, say"
+    if not held_out:
+        way_out += (
+            ", and rows that the classifier is not fitted on: cv=0.5 with refit=False, "
+            "cv='prefit' or a FrozenEstimator"
+        )
     warn_user(
         f"{name} without confidence holds for the rows searched, not for new ones: on "
         f"rows that the thresholds were not chosen on {kept.sum()} of {len(kept)} "
-        "label(s) kept it. For a bound on new rows pass confidence=0.95, say, and rows "
-        "that the classifier is not fitted on: cv=0.5 with refit=False, cv='prefit' or "
-        "a FrozenEstimator."
+        f"label(s) kept it. {way_out}."
     )

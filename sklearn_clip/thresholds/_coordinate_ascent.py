@@ -1,4 +1,4 @@
-"""Coordinate ascent: the best cut of one label after the other, the rest held."""
+"""Coordinate ascent: the best threshold of one label at a time, the rest held."""
 
 from typing import NamedTuple
 
@@ -16,27 +16,27 @@ _LEAST_GAIN = 1e-6
 
 
 def climb(rows, objective, starts, *, at_least_one=False, limit=None):
-    """Improve cuts label by label until a sweep over all labels gains nothing more.
+    """Improve thresholds one by one until a sweep over all labels gains nothing more.
 
     Parameters
     ----------
     rows : ScoredRows
-        What the cuts are chosen on.
+        What the thresholds are chosen on.
     objective : Objective
         What is maximised.
     starts : list of ndarray of shape (n_labels,)
-        Cuts to begin at. With `at_least_one` labels of infinite cut are left out.
+        Thresholds to begin at. With `at_least_one`, infinite ones stay.
     at_least_one, limit
         The rules of :func:`decode`, under which every step is judged.
 
     Returns
     -------
     thresholds : ndarray of shape (n_labels,)
-        The best cuts reached, which are never worse than any of `starts`.
+        The best thresholds reached, which are never worse than any of `starts`.
     """
     rules = {"at_least_one": at_least_one, "limit": limit}
     if not at_least_one and limit is None:
-        # Unknown entries cannot matter, so that no cut need separate them.
+        # Unknown entries cannot matter: no threshold need separate them.
         rows = rows.without_unknown()
     # One label is read at a time.
     rows = rows._replace(
@@ -73,12 +73,12 @@ class _Events(NamedTuple):
 
 
 class _Ascent:
-    """State of one climb: which entries are above their cuts, and the counts.
+    """State of one climb: which entries reach their thresholds, and the counts.
 
-    Lowering the cut of one label passes its rows one by one. In each the rules decide
-    what else changes: the label may displace another (`limit`), or take the place of
-    the one that was given for want of any (`at_least_one`). The changes of the counts,
-    added up in the order of the rows, give the objective at every cut of the label.
+    Lowering the threshold of one label passes its rows one by one. In each the rules
+    decide what else changes: the label may displace another (`limit`), or take the
+    place of the one that was given for want of any (`at_least_one`). The changes of the
+    counts, added up in the order of the rows, give the objective at every threshold.
     """
 
     def __init__(self, rows, objective, start, *, at_least_one, limit):
@@ -114,7 +114,7 @@ class _Ascent:
         self.movable = np.flatnonzero(usable)
 
     def run(self):
-        """Climb and return the cuts."""
+        """Climb and return the thresholds."""
         # Each step is an exact maximum over one threshold with the others held, so that
         # the objective never falls; it is bounded and takes finitely many values, so it
         # settles. Where no single threshold gains any more, two moved together might:
@@ -155,7 +155,7 @@ class _Ascent:
         return self._sum(*self._tally(rows, labels, np.ones(len(rows))))
 
     def _improve(self, label):
-        """Move one label to its best cut and return what that gains."""
+        """Move one label to its best threshold and return what that gains."""
         scores = self.rows.scores[:, label]
         order = np.argsort(-scores)
         ranked = RankedScores(scores[None, order], self.rows.probability)
@@ -166,7 +166,7 @@ class _Ascent:
 
         events = self._events(label)
         groups, true, false = self._tally(*events)
-        # The counts with this label above its cut in no row.
+        # The counts with this label predicted in no row.
         passed = self.above[events.rows, label]
         now = self._sum(groups[passed], true[passed], false[passed])
         base = [count - part for count, part in zip(self.counts, now, strict=True)]
@@ -218,7 +218,7 @@ class _Ascent:
         return np.bincount(position, steps * self.shares[groups], n_rows)
 
     def _events(self, label):
-        """Entries that change in each row when the label rises above its cut."""
+        """Entries that change in each row when the label reaches its threshold."""
         n_rows = len(self.above)
         every = np.arange(n_rows)
         kept = np.ones(n_rows, dtype=bool)

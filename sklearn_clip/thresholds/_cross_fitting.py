@@ -8,6 +8,7 @@ from sklearn.model_selection import KFold
 
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._scored_rows import take_rows
 from sklearn_clip.thresholds._shrinkage import (
     ENOUGH_POSITIVES,
     choose_count,
@@ -85,10 +86,12 @@ def cross_fit(tuner, rows, parts, counts):
         What they come to.
     """
     by_label = Objective(average="macro")
+    # Rows that are judged are not searched: no order of theirs is asked for.
+    unsorted = rows._replace(order=None, pooled_order=None)
     tallies, label_tally = [], np.zeros((4, rows.scores.shape[1]))
     for train, test in parts:
         # One search serves all pseudo-counts: shrinking is a sum of two thresholds.
-        seen, judged = rows.take(train), rows.take(test)
+        seen, judged = rows.take(train), unsorted.take(test)
         applied, thresholds = tuner.fit(seen)
         drawn = [thresholds] * len(counts)
         if tuner.shrinks and any(counts) and seen.targets.any():
@@ -120,8 +123,9 @@ def split_rows(row_numbers, targets):
     -------
     parts : list of tuple of ndarray (train, test)
         Positions among the scored rows: the folds. With one fold, or where a fold holds
-        every row there is, five stratified parts of the distinct rows, or halves if
-        every label has `ENOUGH_POSITIVES`. Empty if there are fewer than two rows.
+        every row there is, five parts of the distinct rows, stratified by the labels
+        with fewer positives than `ENOUGH_POSITIVES`, or halves if there is none of
+        them. Empty if there are fewer than two rows.
     """
     rows = np.concatenate(row_numbers)
     if len(row_numbers) > 1:
@@ -137,16 +141,20 @@ def split_rows(row_numbers, targets):
     distinct, first = np.unique(rows, return_index=True)
     if len(distinct) < 2:
         return []
-    targets = targets[first]
+    targets = take_rows(targets, first)
     folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
-    if (targets == 1).sum(axis=0).min() >= ENOUGH_POSITIVES:
-        # Chance spreads so many evenly, and the thresholds of one half are good enough
-        # to judge the other with: a quarter of the work of five parts.
+    # Chance spreads as many evenly, and of a label without any there is nothing to
+    # spread: both would only make the dealing long.
+    positives = (targets == 1).sum(axis=0)
+    rare = (positives > 0) & (positives < ENOUGH_POSITIVES)
+    if positives.any() and not rare.any():
+        # The thresholds of one half are good enough to judge the other with: a quarter
+        # of the work of five parts.
         folds = KFold(2, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         # Labels with fewer positives than parts are what shrinkage is for.
         warnings.simplefilter("ignore", UserWarning)
-        splits = list(folds.split(targets, targets))
+        splits = list(folds.split(targets, targets[:, rare] if rare.any() else targets))
     return [
         tuple(np.flatnonzero(np.isin(rows, distinct[side])) for side in split)
         for split in splits

@@ -1,4 +1,4 @@
-"""Scores and cuts to labels: the cuts themselves, and the rules after them."""
+"""Scores and thresholds to labels, and the rules after them."""
 
 import numpy as np
 
@@ -32,8 +32,8 @@ def decode(scores, thresholds, *, at_least_one=False, limit=None):
     thresholds : ndarray of shape (n_labels,)
         A label is predicted where ``score >= threshold``; infinite means never.
     at_least_one : bool, default=False
-        Give a row that no cut gives a label the one of highest score, among labels
-        with a finite cut.
+        Give a row whose scores reach no threshold the label of highest score, among
+        those with a finite threshold.
     limit : int or None, default=None
         Keep no more labels than this in a row, those of the highest scores.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
-from sklearn_clip.thresholds._scored_rows import scored_rows
+from sklearn_clip.thresholds._scored_rows import scored_rows, take_rows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import candidate_counts
 
@@ -16,9 +16,9 @@ class FittedThresholds(NamedTuple):
     Attributes
     ----------
     thresholds, threshold_std : ndarray of shape (n_labels,)
-        Cuts, and their standard deviation over folds.
+        The thresholds, and their standard deviation over folds.
     shrinkage : float
-        Positives that the cut for all labels weighs as much as.
+        Positives that the global threshold weighs as much as.
     best_score : float
         The objective at the thresholds, on the rows they were chosen on.
     cv_score : float
@@ -26,7 +26,7 @@ class FittedThresholds(NamedTuple):
     top_k : int or None
         Labels kept in a row, under that strategy.
     curves : list of dict or None
-        The metric of every label at all of its cuts, if wanted.
+        The metric of every label at all of its thresholds, if wanted.
     """
 
     thresholds: np.ndarray
@@ -39,12 +39,12 @@ class FittedThresholds(NamedTuple):
 
 
 def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
-    """Choose the cuts on the pooled scores of all folds.
+    """Choose the thresholds on the pooled scores of all folds.
 
     Parameters
     ----------
     tuner : ThresholdTuner
-        How cuts are chosen and applied.
+        How thresholds are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
     Y : ndarray of shape (n_samples, n_labels)
@@ -67,9 +67,10 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     # from a classifier of nearly the size of the refitted one. A mean of thresholds of
     # folds would lose most labels with fewer positives than folds.
     every = np.concatenate([fold.rows for fold in folds])
+    Y = take_rows(Y, every)
     rows = scored_rows(
-        np.concatenate([fold.scores for fold in folds]),
-        Y[every],
+        _pool([fold.scores for fold in folds]),
+        Y,
         None if sample_weight is None else sample_weight[every],
         probability=folds[0].method == "predict_proba",
     )
@@ -77,7 +78,7 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     if tuner.shrinks:
         counts = candidate_counts(shrinkage, rows.support()[0])
     rows = tuner.presort(rows, shrinks=any(counts))
-    parts = split_rows([fold.rows for fold in folds], Y[every])
+    parts = split_rows([fold.rows for fold in folds], Y)
     crossed = cross_fit(tuner, rows, parts, counts)
     count = crossed.choose_count()
     applied, thresholds = tuner.fit_shrunk(rows, count)
@@ -91,6 +92,11 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         label_curves(rows, tuner.objective) if store_curves else None,
     )
     return fitted, crossed
+
+
+def _pool(scores):
+    """Stack scores of folds; those of a single one are not copied."""
+    return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
 
 def _spread(tuner, folds, rows, count):
@@ -108,14 +114,14 @@ def _spread(tuner, folds, rows, count):
 
 
 def spread_of_thresholds(thresholds, counted):
-    """Compute the standard deviation of each label's cuts over folds.
+    """Compute the standard deviation of each label's thresholds over folds.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_folds, n_labels)
-        Cuts found on each fold alone.
+        Those found on each fold alone.
     counted : ndarray of shape (n_folds, n_labels), dtype=bool
-        False where a fold says nothing about the label; infinite cuts are left out
+        False where a fold says nothing about the label; infinite ones are left out
         as well.
 
     Returns

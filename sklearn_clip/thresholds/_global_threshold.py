@@ -15,15 +15,15 @@ class GlobalThresholdSearch:
     """Search for the threshold that all labels share, under any average.
 
     An average is a mean over groups of entries: labels, rows, or all entries as one
-    group. Lower the cut through all scores, highest first: each score passed changes
-    the metric of its own group only. The sum of these changes, up to the last of each
-    run of equal scores, is the mean at that cut, so one sort of all scores finds the
+    group. Lower it through all scores, highest first: each score passed changes the
+    metric of its own group only. The sum of these changes, up to the last of each run
+    of equal scores, is the mean at that threshold, so one sort of all scores finds the
     maximum (to the rounding of that sum, about 1e-13).
 
     Parameters
     ----------
     rows : ScoredRows
-        What the cut is chosen on.
+        What it is chosen on.
     objective : Objective
         What is maximised.
     """
@@ -70,19 +70,19 @@ class GlobalThresholdSearch:
         return by_label
 
     def best(self, allowed=None, forced=None):
-        """Find the best cut.
+        """Find the best threshold.
 
         Parameters
         ----------
         allowed : ndarray of shape (n_rows, n_labels), dtype=bool, or None
-            False where an entry is not predicted whatever the cut.
+            False where an entry is never predicted.
         forced : ndarray of shape (n_rows, n_labels), dtype=bool, or None
-            True where it is predicted whatever the cut.
+            True where it is always predicted.
 
         Returns
         -------
         threshold : float
-            The best cut.
+            The best one.
         value : float
             The mean metric there.
         """
@@ -139,12 +139,12 @@ def _times(weight, entries, block):
 
 
 def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
-    """Find the best cut for all labels, with the rules of :func:`decode` applied.
+    """Find the best threshold for all labels, with the rules of :func:`decode` applied.
 
     Parameters
     ----------
     rows : ScoredRows
-        What the cut is chosen on.
+        What it is chosen on.
     objective : Objective
         What is maximised.
     at_least_one, limit
@@ -153,7 +153,7 @@ def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
     Returns
     -------
     threshold : float
-        The best cut.
+        The best one.
     """
     ranks = None
     if at_least_one or limit is not None:
@@ -165,7 +165,7 @@ def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
 
 
 def find_top_k(rows, objective, *, at_least_one=False, limit=None):
-    """Find the best number of labels per row, and the cut they have to reach.
+    """Find the best number of labels per row, and the threshold they have to reach.
 
     Parameters
     ----------

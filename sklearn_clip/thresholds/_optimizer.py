@@ -147,8 +147,8 @@ class ThresholdOptimizer(
         The metric of the same scores, each fold cut at the thresholds that the other
         folds give; the counts of all folds are added up first. Where there is one fold
         only (a float `cv`, "prefit", a frozen estimator) its rows are parted in five,
-        which keep the share of every label, or in two where every label has 300
-        positives. NaN for a single row.
+        which keep the share of every label with fewer than 300 positives, or in two
+        where there is no such label. NaN for a single row.
     curves_ : list of n_labels dicts
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         cuts in ascending order, and ``"scores"``, the `metric` of that label alone at
@@ -344,7 +344,9 @@ class ThresholdOptimizer(
         Warns
         -----
         UserWarning
-            If labels that have positives have fewer of them than there are folds.
+            If labels that have positives have fewer of them than there are folds, if no
+            threshold keeps a bound for a label, or if a bound without `confidence` does
+            not hold on rows that the thresholds were not chosen on.
         """
         targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
         (X,) = indexable(X)
@@ -356,9 +358,7 @@ class ThresholdOptimizer(
             )
             fit_params["sample_weight"] = sample_weight
         bound = read_bound(
-            self,
-            held_out=self._is_prefit() or not self.refit,
-            weighted=sample_weight is not None,
+            self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
         folds = self._fit_and_score(X, targets, fit_params, names)
         check_label_order(self.estimator_, y)
@@ -377,6 +377,10 @@ class ThresholdOptimizer(
         """Whether the estimator is never fitted here."""
         frozen = isinstance(self.estimator, FrozenEstimator)
         return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
+
+    def _is_held_out(self):
+        """Whether the scores are those of the very classifier that predicts."""
+        return self._is_prefit() or not self.refit
 
     def _fit_and_score(self, X, Y, params, names):
         """Set `estimator_` and return the scores of rows it was not fitted on."""
@@ -419,6 +423,7 @@ class ThresholdOptimizer(
                 crossed.label_tally,
                 self.thresholds_,
                 strategy=self.strategy,
+                held_out=self._is_held_out(),
             )
 
     def get_metadata_routing(self):

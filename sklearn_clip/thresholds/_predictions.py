@@ -27,29 +27,29 @@ WRAP_OUTSIDE = (
 
 
 def override_thresholds(thresholds, new, *, label_names, probability):
-    """Replace cuts by those a user has written.
+    """Replace thresholds by those a user has written.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_labels,)
-        The present cuts.
-    new : float, array-like of shape (n_labels,) or dict of {label name: cut}
-        One cut for all, one for each, or those to change. A Series that has names is
+        The present ones.
+    new : float, array-like of shape (n_labels,) or dict of {label name: threshold}
+        One for all, one for each, or those to change. A Series that has names is
         read as a dict.
     label_names : list
         Name of every label.
     probability : bool
-        Whether a finite cut must lie in [0, 1].
+        Whether a finite one must lie in [0, 1].
 
     Returns
     -------
     thresholds : ndarray of shape (n_labels,), dtype=float64
-        The new cuts, a new array.
+        The new ones, a new array.
 
     Raises
     ------
     ValueError
-        If a name is unknown, the number of cuts is wrong, or a cut is NaN or out of
+        If a name is unknown, there are too many or too few, or one is NaN or out of
         range.
     """
     new = by_name(new)

@@ -41,7 +41,7 @@ class ScoredRows(NamedTuple):
 
     @property
     def default(self):
-        """The usual cut: of equally good cuts the one nearest to it is taken."""
+        """The usual threshold: of equally good ones the nearest to it is taken."""
         return 0.5 if self.probability else 0.0
 
     @property
@@ -143,14 +143,21 @@ class ScoredRows(NamedTuple):
     def without_unknown(self):
         """Move scores of unknown entries onto the lowest known one of the label.
 
-        They have no weight, so that they then neither count nor make a cut of their
-        own. A label of which nothing is known takes the lowest score of all others.
+        They have no weight, so that they then neither count nor make a threshold of
+        their own. A label of which nothing is known takes the lowest score of all
+        others.
         """
         if self.known is None:
             return self
         lowest = np.where(self.known, self.scores, np.inf).min(axis=0)
         lowest = np.where(np.isinf(lowest), lowest.min(), lowest)
         return self._replace(scores=np.where(self.known, self.scores, lowest))
+
+
+def take_rows(values, rows):
+    """Take rows of an array; no copy is made where they are all of it, in order."""
+    whole = len(rows) == len(values) and np.array_equal(rows, np.arange(len(rows)))
+    return values if whole else values[rows]
 
 
 def scored_rows(scores, Y, sample_weight, *, probability=True):

@@ -1,8 +1,8 @@
-"""Cuts that maximise a metric: scores and targets in, one threshold per label out.
+"""Thresholds that maximise a metric: scores and targets in, one per label out.
 
-Everything here is a pure function of arrays. A cut ``t`` predicts a label where
+Everything here is a pure function of arrays. A threshold ``t`` predicts a label where
 ``score >= t``; rows with equal scores stand or fall together, so a label with ``g``
-distinct scores has ``g + 1`` cuts that differ. All of them are candidates.
+distinct scores has ``g + 1`` of them that differ. All of them are candidates.
 
 Every named metric is a ratio of two functions that are linear in the confusion counts
 (tp, fp, fn, tn). That is what makes an exact search possible when all labels share one
@@ -53,14 +53,14 @@ def separable_thresholds(rows, objective):
     Parameters
     ----------
     rows : ScoredRows
-        What the cuts are chosen on.
+        What the thresholds are chosen on.
     objective : Objective
         What is maximised.
 
     Returns
     -------
     thresholds : ndarray of shape (n_labels,)
-        The best cuts.
+        The best ones.
     """
     thresholds = np.empty(rows.scores.shape[1])
     for block, curves in trace_blocks(rows):
@@ -84,23 +84,23 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
     apart into one maximum per label; it is positive exactly if some choice has a ratio
     above ``q``, and then the ratio of its maximiser is such a one. So ``q`` climbs
     from 0, faster than linearly, and the first ``q`` that does not climb is the
-    maximum over all combinations of cuts [1]_.
+    maximum over all combinations of thresholds [1]_.
 
     Parameters
     ----------
     curves : ThresholdCurves
-        All cuts of all labels that have a positive.
+        All thresholds of all labels that have a positive.
     metric, beta
         As in :class:`Objective`; a named metric.
     totals : tuple of (positives, negatives)
         Class sizes over all labels, those without a positive included.
     default : float
-        Of equally good cuts the one nearest to this is taken.
+        Of equally good ones the one nearest to this is taken.
 
     Returns
     -------
     thresholds : ndarray of shape (n_labels,)
-        The best combination of cuts.
+        The best combination.
 
     References
     ----------
@@ -128,8 +128,8 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
         if not reached > best:
             break
         best = reached
-    # At the maximum, cuts of one label are equally good if their gains are equal up
-    # to the rounding of `best`. The tidier choice is kept only if it costs nothing.
+    # At the maximum, thresholds of one label are equally good if their gains are equal
+    # up to the rounding of `best`. The tidier choice is kept only if it costs nothing.
     rounding = 1e-12 * np.abs(below).max()
     place = curves.ranked.place
     tidy = pick_thresholds(gain, curves.valid, place, default, tolerance=rounding)
@@ -138,7 +138,7 @@ def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
 
 
 def _pooled_thresholds(rows, objective, totals):
-    """Dinkelbach's cuts of labels that have a positive."""
+    """Dinkelbach's thresholds of labels that have a positive."""
     filled, weight = rows.without_unknown(), rows.weight
     curves = trace_curves(
         np.ascontiguousarray(filled.scores.T),
@@ -174,7 +174,7 @@ def _thresholds_without_positives(rows, global_threshold):
 
 
 def _unruled_thresholds(rows, objective, *, global_threshold=None):
-    """Cuts per label that are exact for a mean over labels and for named micro metrics.
+    """Find exact thresholds: for a mean over labels, and for named micro metrics.
 
     `global_threshold` is that of labels without a positive, searched for if it is
     None.
@@ -231,7 +231,7 @@ def find_thresholds(
         Mean over labels, mean weighted by the number of positives, the metric of
         the counts summed over labels, or the mean over rows.
     strategy : {"per_label", "global"}
-        One cut for each label or one for all.
+        One threshold for each label or one for all.
     beta : float, default=1.0
         Weight of recall in ``metric="fbeta"``.
     known : ndarray of shape (n_rows, n_labels), dtype=bool, or None, default=None
@@ -239,7 +239,7 @@ def find_thresholds(
     sample_weight : ndarray of shape (n_rows,) or None, default=None
         Non-negative row weights.
     probability : bool, default=True
-        Whether scores lie in [0, 1]. Of cuts of equal value the one nearest to 0.5
+        Whether scores lie in [0, 1]. Of those of equal value the one nearest to 0.5
         is taken, or to 0 if the scores are not probabilities.
     at_least_one : bool, default=False
         The rule of :func:`decode`, applied in the search.
@@ -254,10 +254,10 @@ def find_thresholds(
 
     Notes
     -----
-    One cut for all is exact. Cuts per label are exact for averages over labels, and
-    for "micro" with a named metric, without rules. All else is coordinate ascent from
-    the best of several starts: each step is the best cut of one label with those of
-    the others held, so the end is never below a start.
+    One threshold for all is exact. Those per label are exact for averages over labels,
+    and for "micro" with a named metric, without rules. All else is coordinate ascent
+    from the best of several starts: each step is the best threshold of one label with
+    those of the others held, so the end is never below a start.
     """
     rows = ScoredRows(
         np.asarray(scores, dtype=np.float64), targets, known, sample_weight, probability
@@ -312,7 +312,7 @@ def search_thresholds(
 
 
 def label_curves(rows, objective):
-    """Compute the metric of every label at every one of its cuts.
+    """Compute the metric of every label at every one of its thresholds.
 
     Parameters
     ----------
@@ -324,7 +324,7 @@ def label_curves(rows, objective):
     Returns
     -------
     curves : list of n_labels dicts
-        ``"thresholds"``, the finite cuts in ascending order, and ``"scores"``, the
+        ``"thresholds"``, the finite ones in ascending order, and ``"scores"``, the
         label's metric at each.
     """
     found = []

@@ -7,22 +7,22 @@ PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
 # Taken unless another candidate is better by more than its standard error.
 # benchmarks/study_thresholds.py shows how it does on splits of clip art.
 USUAL_COUNT = 10.0
-# Labels with as many positives have cuts that no evidence need be sought against: the
+# Against the thresholds of labels with as many no evidence need be sought: the
 # usual count would move them by a thirtieth of the way.
 ENOUGH_POSITIVES = 30 * USUAL_COUNT
 
 
 def shrink_thresholds(thresholds, global_threshold, positives, count):
-    """Draw the cut of every label towards the global one.
+    """Draw the threshold of every label towards the global one.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_labels,)
-        Cuts of the labels alone; infinite ones stay.
+        Those of the labels alone; infinite ones stay.
     global_threshold : float
         The global threshold; if it is infinite all thresholds stay.
     positives : ndarray of shape (n_labels,)
-        Number of positives each cut was chosen on. Without any it stays.
+        Number of positives each was chosen on. Without any it stays.
     count : float
         Number of positives that the global threshold weighs as much as.
 

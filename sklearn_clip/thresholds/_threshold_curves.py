@@ -64,8 +64,7 @@ class RankedScores(NamedTuple):
         # lower neighbour (adjacent floats, subnormals), the upper one is exact.
         middle = 0.5 * upper + 0.5 * lower
         found = np.where((middle > lower) & (middle <= upper), middle, upper)
-        # Nothing fits between a top score of 1 and the bound 1: such a label is cut
-        # off at infinity.
+        # Nothing fits between a top score of 1 and the bound 1: infinity it is.
         return np.where(first & ~(found > top), np.inf, found)
 
     def place_all(self):
@@ -75,7 +74,7 @@ class RankedScores(NamedTuple):
 
 
 class ThresholdCurves(NamedTuple):
-    """Every cut of every label, from "predict nothing" to "predict everything".
+    """Every threshold of every label, from "predict nothing" to "predict everything".
 
     Position ``k`` on the last axis predicts the ``k`` rows of highest score.
 
@@ -103,7 +102,7 @@ class ThresholdCurves(NamedTuple):
 
 
 def trace_curves(scores, targets, *, sample_weight=None, probability, order=None):
-    """Count the confusion of every cut of every label.
+    """Count the confusion of every threshold of every label.
 
     Parameters
     ----------

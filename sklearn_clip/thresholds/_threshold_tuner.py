@@ -26,7 +26,7 @@ class ThresholdTuner(NamedTuple):
     limit : int or None
         The same.
     bound : Bound or None
-        What the cuts have to keep.
+        What the thresholds have to keep.
     """
 
     objective: Objective
@@ -37,7 +37,7 @@ class ThresholdTuner(NamedTuple):
 
     @property
     def shrinks(self):
-        """Whether the labels have cuts of their own that are free to move."""
+        """Whether the labels have thresholds of their own that are free to move."""
         return self.strategy == "per_label" and self.bound is None
 
     def presort(self, rows, *, shrinks):

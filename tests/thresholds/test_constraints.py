@@ -245,6 +245,33 @@ def test_a_bound_without_confidence_says_how_many_labels_kept_it(name):
     assert "pass confidence=0.95" in str(caught[0].message)
 
 
+@pytest.mark.parametrize(
+    "how, way_out",
+    [
+        ({"min_precision": 0.9, "cv": KFold(5)}, "confidence=0.95, say, and rows that"),
+        ({"min_precision": 0.9, "cv": "prefit"}, "pass confidence=0.95, say[.]$"),
+        (
+            {"min_precision": 0.9, "cv": 0.5, "refit": False, "random_state": 0},
+            "pass confidence=0.95, say[.]$",
+        ),
+        (
+            {"min_precision": 1.0, "cv": "prefit"},
+            "pass a lower minimum with confidence=0.95, say[.]$",
+        ),
+        (
+            {"min_recall": 1, "cv": KFold(5)},
+            "a lower minimum with confidence=0.95, say",
+        ),
+    ],
+    ids=["folds", "prefit", "held out", "precision of 1", "recall of 1"],
+)
+def test_way_out_of_a_broken_bound_is_one_that_is_left(how, way_out):
+    scores, targets = calibrated(200, 6, seed=4)
+    head = Identity().fit(scores, targets)
+    with pytest.warns(UserWarning, match=f"(?s){HINT}.*{way_out}"):
+        ThresholdOptimizer(head, **how).fit(scores, targets)
+
+
 def test_a_global_bound_that_new_rows_do_not_keep_says_what_they_reach():
     scores, targets = calibrated(60, 2, seed=0)
     tuned = ThresholdOptimizer(

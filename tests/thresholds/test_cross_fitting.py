@@ -135,6 +135,25 @@ def test_rows_of_frequent_labels_are_halved():
     assert not any(set(train) & set(test) for train, test in parts)
 
 
+def test_label_without_positives_does_not_ask_for_five_parts():
+    targets = np.random.default_rng(0).random((2000, 3)) < [0.4, 0.4, 0.0]
+    assert [len(test) for _, test in split_rows([np.arange(2000)], targets)] == [
+        1e3
+    ] * 2
+    assert len(split_rows([np.arange(2000)], targets & [True, True, False])) == 2
+    assert len(split_rows([np.arange(50)], targets[:50] & False)) == 5
+
+
+def test_rare_label_beside_frequent_ones_is_in_every_part():
+    rng = np.random.default_rng(0)
+    targets = (rng.random((2000, 3)) < 0.4).astype(float)
+    targets[:, 1] = 0
+    targets[rng.choice(2000, 5, replace=False), 1] = 1
+    targets[rng.random(2000) < 0.1, 2] = np.nan
+    parts = split_rows([np.arange(2000)], targets)
+    assert [targets[test, 1].sum() for _, test in parts] == [1] * 5
+
+
 def test_a_single_row_gives_no_cross_fitted_score():
     head = RecordingClassifier().fit(np.zeros((1, 2)), np.ones((1, 2)))
     tuned = ThresholdOptimizer(head, cv="prefit").fit([[0.4, 0.6]], [[1, 0]])

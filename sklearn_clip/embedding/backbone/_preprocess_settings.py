@@ -72,6 +72,31 @@ def read_settings(model_name, location, tag, preprocess):
     return agreed | own
 
 
+def plain_settings(preprocess):
+    """Write what the user says in plain numbers and lists, as a copy of it.
+
+    Numbers and arrays of NumPy compare and are saved otherwise than Python's own.
+
+    Parameters
+    ----------
+    preprocess : dict or str
+        Settings, or a tag.
+
+    Returns
+    -------
+    dict or str
+        The same, lists in place of arrays and of tuples.
+    """
+    if isinstance(preprocess, str):
+        return preprocess
+    return {key: _write_plainly(value) for key, value in preprocess.items()}
+
+
+def _write_plainly(value):
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return [*map(_write_plainly, value)] if isinstance(value, list | tuple) else value
+
+
 def read_folder_settings(folder, own):
     """Read what the configuration of a folder says, and tell what it leaves open.
 
@@ -161,7 +186,7 @@ def _read_own(model_name, tags, preprocess):
             f"preprocess must have the keys {', '.join(_OF_PICTURES)} or quick_gelu. "
             f"Got {unknown[0]!r}."
         )
-    return _check(dict(preprocess), "preprocess")
+    return _check(plain_settings(preprocess), "preprocess")
 
 
 def _check(settings, where):
@@ -189,7 +214,7 @@ def _check(settings, where):
             f"fill_color must be a whole number in [0, 255]. Got {fill!r} ({where})."
         )
     quick = settings.get("quick_gelu", False)
-    if not isinstance(quick, bool | np.bool_):
+    if not isinstance(quick, bool):
         raise TypeError(f"quick_gelu must be True or False. Got {quick!r} ({where}).")
     return found
 

@@ -105,15 +105,20 @@ def check_weights(file):
     Raises
     ------
     WeightsUnavailableError
-        If it is empty, or stands for a file that was not fetched.
+        If it is empty, a folder, or stands for a file that was not fetched.
     ValueError
         If it is a program of TorchScript, which is not read for safety.
     """
     file = Path(file)
-    with file.open("rb") as opened:
-        start = opened.read(len(_POINTER))
-    if start in (b"", _POINTER):
-        what = "a pointer of Git LFS, run git lfs pull" if start else "empty"
+    what = None
+    if file.is_dir():
+        what = "a folder, as an archive becomes that is unpacked"
+    else:
+        with file.open("rb") as opened:
+            start = opened.read(len(_POINTER))
+        if start in (b"", _POINTER):
+            what = "a pointer of Git LFS, run git lfs pull" if start else "empty"
+    if what:
         raise WeightsUnavailableError(
             f"The file of weights {str(file)!r} does not hold any: it is {what}."
         )

@@ -275,7 +275,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         -----
         sklearn.exceptions.ConvergenceWarning
             If labels have not converged, or have no minimum (see Notes); the message
-            names them.
+            names them. If `C` is infinite and columns of X vary far less than others.
         """
         start = self._present_solution() if self.warm_start else None
         X, targets, sample_weight = self._check_data(X, y, sample_weight)
@@ -304,6 +304,8 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
             steps=steps,
         )
         self._keep(solution, X.dtype)
+        if np.isinf(self.C):
+            self._warn_of_narrow_columns(X)
         if steps is not None:
             steps.close()
         return self

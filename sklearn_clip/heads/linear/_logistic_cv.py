@@ -202,7 +202,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If labels have not converged; the message names them.
+            If labels have not converged; the message names them. If a label takes an
+            infinite C and columns of X vary far less than others.
         UserWarning
             If labels that have positives have fewer of them than there are folds.
         """
@@ -247,6 +248,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         together = jointly and self.scoring is not None
         self.scores_ = path.scores[:, :, 0] if together else path.scores
         self._finish(products, data, path, best, settings, X.dtype)
+        if np.isinf(self.C_).any():
+            self._warn_of_narrow_columns(X)
         return self
 
     def _finish(self, products, data, path, best, settings, dtype):

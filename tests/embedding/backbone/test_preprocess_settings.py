@@ -187,6 +187,42 @@ def test_parameter_lives_in_clones_repr_and_pickles(write_file, pictures, tmp_pa
     tags["two"] |= {"mean": SAID["mean"]}
 
 
+@pytest.mark.parametrize(
+    "said, plain",
+    [
+        ({"mean": np.zeros(3), "std": np.ones(3)}, {"mean": [0] * 3, "std": [1] * 3}),
+        ({"mean": np.float32(0.5)}, {"mean": 0.5}),
+        ({"std": (np.float32(0.5), 0.25, 0.5)}, {"std": [0.5, 0.25, 0.5]}),
+        ({"fill_color": np.int64(9)}, {"fill_color": 9}),
+        ({"size": np.array([64, 64])}, {"size": (64, 64)}),
+        ({"size": np.int64(64)}, {"size": 64}),
+        ({"quick_gelu": np.True_}, {"quick_gelu": True}),
+    ],
+    ids=lambda said: " ".join(said) + str(type(next(iter(said.values())))),
+)
+def test_settings_may_be_numbers_and_arrays_of_numpy(said, plain, pictures):
+    options = {"text": None, "cache": None}
+    clip = CLIPFeaturizer("clipart-tiny", preprocess=said, **options)
+    first = clip.transform(pictures)
+    other = CLIPFeaturizer("clipart-tiny", preprocess=plain, **options)
+    np.testing.assert_array_equal(other.transform(pictures), first)
+    # Used again, shown, saved and loaded, it is the one on record.
+    np.testing.assert_array_equal(clip.transform(pictures), first)
+    assert clip.model_fingerprint_ == other.model_fingerprint_
+    assert clip._repr_html_()
+    again = pickle.loads(pickle.dumps(clip))
+    np.testing.assert_array_equal(again.transform(pictures), first)
+    np.testing.assert_array_equal(clone(clip).transform(pictures), first)
+
+
+def test_settings_changed_in_place_are_read_anew(pictures):
+    said = {"mean": np.full(3, 0.5)}
+    clip = CLIPFeaturizer("clipart-tiny", preprocess=said, text=None, cache=None)
+    before = clip.transform(pictures)
+    said["mean"][:] = 0.1
+    assert not np.allclose(clip.transform(pictures), before, atol=1e-3)
+
+
 @pytest.mark.parametrize("scoring", ["contrast", "softmax"])
 def test_zero_shot_uses_what_its_featurizer_says(write_file, pictures, scoring):
     file = write_file(one=dict(SAID), two=dict(SAID, std=(0.9, 0.9, 0.9)))

@@ -77,6 +77,14 @@ def test_weights_of_other_formats_are_named(folder, name):
         CLIPFeaturizer(f"local-dir:{folder}").encode_texts(["a"])
 
 
+@pytest.mark.parametrize("name", [WEIGHTS, "open_clip_pytorch_model.bin"])
+def test_folder_of_the_name_of_weights_is_named(folder, name):
+    (folder / WEIGHTS).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(WeightsUnavailableError, match=f"{name}'.*it is a folder"):
+        load(folder)
+
+
 def test_folder_without_weights_says_their_name(folder):
     (folder / WEIGHTS).unlink()
     with pytest.raises(WeightsUnavailableError, match=f"Put them there as '{WEIGHTS}'"):

@@ -172,3 +172,30 @@ def test_strengths_out_of_range_are_refused(data, C):
         MultiLabelLogisticRegression(C=C).fit(*data)
     with pytest.raises(ValueError, match="Cs must be a number .* inf for no penalty"):
         MultiLabelLogisticRegressionCV([1, C]).fit(*data)
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"]
+)
+@pytest.mark.parametrize("chooses", [False, True], ids=["one C", "of several"])
+def test_columns_of_far_smaller_range_are_told_of(form, chooses):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5))
+    Y = (X[:, :3] + rng.normal(size=(300, 3)) > 0.5).astype(int)
+    X = np.column_stack([X, np.full(300, 100.1), np.zeros(300)])
+    head = MultiLabelLogisticRegression(C=np.inf)
+    if chooses:
+        head = MultiLabelLogisticRegressionCV([np.inf], cv=2, random_state=0)
+    scale = np.array([1, 1, 1e-3, 1, 1, 1, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = head.fit(form(X), Y).predict_proba(X)
+        near = head.fit(form(X * scale), Y).predict_proba(X * scale)
+    np.testing.assert_allclose(near, expected, atol=1e-3)
+    scale[2] = 1e-7
+    with pytest.warns(ConvergenceWarning, match=r"^1 of 7 col.*\(columns 2\).*Scale"):
+        head.fit(form(X * scale), Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head.set_params(**{"Cs" if chooses else "C": [1.0] if chooses else 1.0})
+        head.fit(form(X * scale), Y)

@@ -44,7 +44,10 @@ def test_rows_are_taken_even_if_a_label_loses_its_only_positive():
 
 
 def test_one_row_cannot_be_split():
-    with pytest.raises(ValueError, match="at least two rows .* Got 1. Pass early_stop"):
+    with pytest.raises(
+        ValueError,
+        match="at least two rows .* Got 1. Pass early_stop.* and no callbacks",
+    ):
         split([[1, 0]])
 
 
