@@ -159,12 +159,14 @@ def readers(head, *, plugins_only=False):
         What Pillow says of formats that it was built without.
     """
     Image.init()
+    prefix = head[:_PREFIX]
     marked, unmarked, unsupported = [], [], []
     for name in list(Image.ID):
         opener, accepts = Image.OPEN[name]
-        if not _is_plugin(opener) and (plugins_only or name not in _FORMATS):
+        read = name in _FORMATS and not plugins_only
+        if not (read or _is_plugin(opener)):
             continue
-        accepted = _accepts(accepts, head[:_PREFIX])
+        accepted = _accepts(accepts, prefix)
         if isinstance(accepted, str):
             unsupported.append(accepted)
         elif accepted:

@@ -36,20 +36,21 @@ class _Patience:
     reads_left = None  # any number
 
     def read(self, size=-1):
-        self._count()
+        if self.reads_left is not None:
+            self._count()
         return super().read(size)
 
     def readline(self, size=-1):
-        self._count()
-        if self.reads_left is not None and (size is None or size < 0):
-            size = _LONGEST_LINE
+        if self.reads_left is not None:
+            self._count()
+            if size is None or size < 0:
+                size = _LONGEST_LINE
         return super().readline(size)
 
     def _count(self):
-        if self.reads_left is not None:
-            self.reads_left -= 1
-            if self.reads_left < 0:
-                raise OSError("its header has no end")
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise OSError("its header has no end")
 
 
 class _File(_Patience, io.BufferedReader):
@@ -112,8 +113,8 @@ def open_encoded(source, root=None):
         As `open_image` does.
     """
     with _open_source(source, root) as file:
-        head = _read_head(file)
         size = file.seek(0, os.SEEK_END)
+        head = _read_head(file)  # last, as it stays in the file's buffer
         if _formats.name_other(head) is None:
             doubtful = size > _SMALL and not _formats.begins_clearly(head)
         else:  # nobody reads it, unless a plug-in does
