@@ -154,7 +154,7 @@ def _of_object(values, what):
     if hasattr(values, "isna") or hasattr(values, "is_null"):
         return _column(values)
     if hasattr(values, "detach"):
-        return _of_tensor(values)
+        return _of_tensor(values, what)
     if isinstance(values, np.ndarray) and values.dtype.names is not None:
         return _of_records(values, what)
     return _column(values) if np.ma.isMaskedArray(values) else _of_sequence(values)
@@ -183,11 +183,18 @@ def _of_records(records, what):
     return _stack([records[name] for name in names], names, what)
 
 
-def _of_tensor(tensor):
-    tensor = tensor.detach().to_dense().cpu()
-    if tensor.is_floating_point() and tensor.element_size() < 4:
-        tensor = tensor.float()  # NumPy has no bfloat16
-    return tensor.numpy()
+def _of_tensor(tensor, what):
+    try:
+        tensor = tensor.detach().to_dense().cpu()
+        if tensor.is_floating_point() and tensor.element_size() < 4:
+            tensor = tensor.float()  # NumPy has no bfloat16
+        return tensor.numpy()
+    except (RuntimeError, TypeError) as exc:  # masked, nested, without values
+        raise TypeError(
+            f"{what} must be a plain tensor that NumPy can hold. Got a "
+            f"{type(tensor).__name__} on {str(tensor.device)!r}: give a dense one in "
+            "main memory, with NaN where a value is unknown."
+        ) from exc
 
 
 def _of_sequence(values):

@@ -1,5 +1,7 @@
 """Every accepted form of X becomes the same cells; every other form is refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -153,12 +155,33 @@ def test_cell_with_several_images_keeps_those_that_are_there(form):
 
 @pytest.mark.parametrize(
     "value",
-    [None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, ""],
+    [
+        None,
+        float("nan"),
+        np.nan,
+        np.float32("nan"),
+        Decimal("nan"),
+        np.datetime64("NaT"),
+        np.ma.masked,
+        pd.NA,
+        pd.NaT,
+        "",
+    ],
     ids=repr,
 )
 def test_missing_items_become_empty_cells(value):
     cells = split_rows([(value, value)], **BOTH)
     assert cells.image == [[]] and cells.text == [[]]
+
+
+def test_images_are_not_looked_at_to_tell_whether_they_are_missing():
+    class Picture:
+        def __ne__(self, other):
+            raise AssertionError("compared, as a picture of Pillow is by its pixels")
+
+    picture = Picture()
+    assert split_rows([picture, None], **IMAGES).image == [[picture], []]
+    assert split_rows([[picture, None]], **IMAGES).image == [[picture]]
 
 
 def test_text_of_blanks_is_missing():
