@@ -232,6 +232,22 @@ def name_other(head):
     return _name_markup(head)
 
 
+def is_base64(head):
+    """Whether a text begins as a picture in base64 does.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first bytes.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    return name_other(head) == _BASE64
+
+
 def _name_markup(head):
     """Tell drawings and pages by their text, which may begin with remarks."""
     text = head.removeprefix(b"\xef\xbb\xbf")
@@ -277,7 +293,19 @@ def name_unread(head):
     marked = [name for name in marked if Image.OPEN[name][1] is not None]
     if marked:
         return f"it begins as {marked[0]} does, but is damaged or of a rare kind"
-    return None
+    return _name_text(head)
+
+
+def _name_text(head):
+    """Show how a text begins, which may be the message of an error."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as exc:
+        if exc.start < len(head) - 3:  # no letter that the end of the head cuts
+            return None
+        text = head[: exc.start].decode()
+    text = " ".join(text.split())
+    return f"a text that begins {text[:40]!r}" if text.isprintable() else None
 
 
 def name_raw(picture):

@@ -22,6 +22,8 @@ _LARGE = 2**22
 _MOST_READS = 2**16
 _LONGEST_LINE = 2**12
 _LONGEST_PATH = 1024  # bytes that may be a path
+_LONGEST_NAME = 255  # bytes of a file's name, on nearly every system
+_PREFIX = 16
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -166,11 +168,13 @@ def resolve_path(source, root):
     Raises
     ------
     ValueError
-        If the source is a URL.
+        If the source is a URL or an encoded picture.
     """
     name = os.fspath(source)
     if isinstance(name, bytes):
         name = os.fsdecode(name)
+    if len(name) > _LONGEST_NAME and _formats.is_base64(os.fsencode(name[:_PREFIX])):
+        raise ValueError("it is base64 text, not a path: give base64.b64decode of it")
     if _URL.match(name):
         raise ValueError(
             "it is a URL, and sklearn-clip fetches nothing on its own: download the "
@@ -182,7 +186,7 @@ def resolve_path(source, root):
 def _open_source(source, root):
     if isinstance(source, str | os.PathLike):
         return _open_regular(resolve_path(source, root))
-    return _Bytes(source)
+    return _Bytes(bytes(source))
 
 
 @contextlib.contextmanager
