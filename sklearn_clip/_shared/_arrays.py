@@ -202,8 +202,11 @@ def _of_sequence(values):
         return _column(np.ma.stack(values))
     try:
         array = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        return np.asarray(values, dtype=object)
+    except ValueError:  # rows of different lengths, or shapes
+        array = np.empty(len(values), dtype=object)
+        for number, row in enumerate(values):
+            array[number] = row  # all at once NumPy would try to take them apart
+        return array
     if array.dtype.kind in "SU" and not isinstance(values, np.ndarray):
         return np.asarray(values, dtype=object)  # numbers beside texts stay numbers
     return array

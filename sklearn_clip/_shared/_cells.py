@@ -25,8 +25,8 @@ _WORDS = (
     ("positive", "negative"),
     ("present", "absent"),
 )
-# What stands for an empty cell among them.
-_EMPTY_WORDS = ("", "nan", "na", "n/a", "<na>", "none", "null", "unknown", "?")
+# What stands for an empty cell among them, in lower case.
+EMPTY_WORDS = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
 _LONGEST = 80  # characters of a value in an error
 _NO_NUMBER = -1
 # Cells that are looked through for the words that stand for 1 and 0.
@@ -143,7 +143,7 @@ def word_hint(values, table, what):
 def _number_of_word(text):
     """1 or 0, None if it stands for an empty cell, `_NO_NUMBER` if for none of them."""
     word = text.strip().lower()
-    if word in _EMPTY_WORDS:
+    if word in EMPTY_WORDS:
         return None
     pair = next((pair for pair in _WORDS if word in pair), None)
     return _NO_NUMBER if pair is None else int(word == pair[0])

@@ -91,7 +91,16 @@ def test_masked_numbers_are_unknown_and_a_masked_row_is_alone():
         near_duplicate_groups(X)
 
 
-@pytest.mark.parametrize("X", [np.ones(3), np.ones((2, 2, 2)), [["a", "b"]]])
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.ones(3),
+        np.ones((2, 2, 2)),
+        [["a", "b"]],
+        [np.ones((4, 3, 3)), np.ones((4, 5, 3))],  # as pictures are, that were swapped
+    ],
+    ids=["row", "stack", "texts", "pictures"],
+)
 def test_other_shapes_and_types_are_refused(X):
     with pytest.raises(ValueError, match="embeddings must be a numeric array of shape"):
         near_duplicate_groups(X)
