@@ -136,7 +136,7 @@ def _takes_rows_of(table):
         return True
     try:
         return type(_safe_indexing(table.slice(0, 1), [0])) is type(table)
-    except (IndexError, TypeError):
+    except (IndexError, TypeError, NotImplementedError):  # pyarrow's own, of views
         return False
 
 

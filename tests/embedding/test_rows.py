@@ -109,6 +109,18 @@ def test_table_of_any_kind_is_read_by_name_and_can_be_split(X):
         split_rows(X, **BOTH | {"image": "photo"})
 
 
+@pytest.mark.skipif(not hasattr(pa, "string_view"), reason="an older pyarrow")
+def test_table_of_which_pyarrow_takes_no_rows_is_refused_with_what_to_pass():
+    X = pa.table({"text": pa.array(WORDS, pa.string_view())})
+    try:
+        X.take([0])
+    except NotImplementedError:
+        with pytest.raises(TypeError, match=r"Got a Table: give X.to_pandas\(\)"):
+            split_rows(X, **TEXTS)
+    else:
+        assert split_rows(X, **TEXTS).text == [["one"], ["two"], ["three"]]
+
+
 def test_column_of_any_kind_can_be_split():
     forms = [pl.Series(WORDS), pd.Series(WORDS, dtype="category")]
     if indexes_tables():
