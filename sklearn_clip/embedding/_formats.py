@@ -81,11 +81,7 @@ _OTHERS = (
     (0, b"Rar!\x1a\x07", _ARCHIVE),
     (0, b"\x28\xb5\x2f\xfd", _ARCHIVE),
     (257, b"ustar", _ARCHIVE),
-    (
-        0,
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an Office document: take the pictures out",
-    ),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OFFICE),
     (0, b"SIMPLE  =", "FITS, " + _DATA),
     (0, b"\x89HDF\r\n\x1a\n", "HDF5, " + _DATA),
     (0, b"CDF\x01", "NetCDF, " + _DATA),

@@ -304,8 +304,8 @@ def _not_an_image(source):
     elif isinstance(source, Mapping) and source.get("bytes") is not None:
         hint = ": give x['bytes']"  # what the data sets of Hugging Face hold
     return (
-        "an image must be a path, encoded bytes, a PIL.Image or a uint8 array, got "
-        f"{type(source).__name__}{hint}"
+        "an image must be a path, encoded bytes, a PIL.Image or an array of uint8 or "
+        f"uint16, got {type(source).__name__}{hint}"
     )
 
 

@@ -263,8 +263,9 @@ def _image_cell(value, row, cells):
         return [v for v in value if not is_missing(v) and not _is_empty(v)]
     if isinstance(value, int | float | bool | np.number | np.bool_):
         raise TypeError(
-            "An image must be a path, encoded bytes, a PIL.Image or a uint8 array. Got "
-            f"{shown(value)} of type {type(value).__name__} ({cells.name_row(row)})."
+            "An image must be a path, encoded bytes, a PIL.Image or an array of uint8 "
+            f"or uint16. Got {shown(value)} of type {type(value).__name__} "
+            f"({cells.name_row(row)})."
         )
     return [value]
 
