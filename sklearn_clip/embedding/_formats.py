@@ -8,6 +8,7 @@ from PIL import Image, ImageFile
 # Bytes that `name_other` looks at, and those that a reader of Pillow is asked about.
 HEAD = 4096
 _PREFIX = 16
+_SHORTEST_TEXT = 6  # letters; fewer bytes may look like some by chance
 # The formats that Pillow decodes to pixels by itself. Not among them: PostScript, which
 # is handed to another program (EPS); what only such a program or a plug-in could draw
 # (WMF, BUFR, GRIB, HDF5, MPEG); measurements whose range is not known (FITS, MCIDAS,
@@ -301,7 +302,9 @@ def _name_text(head):
             return None
         text = head[: exc.start].decode()
     text = " ".join(text.split())
-    return f"a text that begins {text[:40]!r}" if text.isprintable() else None
+    if len(text) < _SHORTEST_TEXT or not text.isprintable():
+        return None
+    return f"a text that begins {text[:40]!r}"
 
 
 def name_raw(picture):
