@@ -101,9 +101,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     -----
     X may be a DataFrame (pandas or polars), a list of dicts, a list of (image, text)
     pairs or an object array of shape (n, 2); with ``text=None`` or ``image=None`` also
-    a list, Series or 1-D array of images or texts, or a uint8 array (n, h, w, 3). An
-    image is a path, encoded bytes, a `PIL.Image.Image` or a uint8 array; a cell may
-    hold a list of images, whose embeddings are averaged.
+    a list, Series or 1-D array of images or texts, or an array (n, h, w, 3). An image
+    is a path, encoded bytes, a `PIL.Image.Image`, or an array or tensor of uint8 or
+    uint16; a cell may hold a list of images, whose embeddings are averaged.
 
     A pickle holds neither weights nor embeddings: it names the model and keeps its
     fingerprint and one probe embedding, which are checked when it is first used again.

@@ -235,3 +235,9 @@ def test_module_is_not_far_over_four_hundred_lines_of_code(path):
         if number not in text and line.strip() and not line.strip().startswith("#")
     ]
     assert len(code) <= 450
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Pytest imports them by it, and then stops at the second."""
+    files = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name in set(files) if files.count(name) > 1] == []

@@ -239,6 +239,27 @@ WORDS = {
         "'1'",
         "== '1'",
     ),
+    "empty words": (
+        np.array([["nan", "1"], ["0", "1"], ["", "1"]]),
+        "'nan'",
+        r"\.map\(lambda cell: \{'': None, '0': 0, '1': 1, 'nan': None\}",
+    ),
+    "polars, empty words": (
+        pl.DataFrame({"a": ["yes", "", "no"], "b": ["yes"] * 3}),
+        "'yes'",
+        r"y\w*.to_pandas\(\)\.map",
+    ),
+    "crosses": (
+        pd.DataFrame({"a": ["x", None, ""], "b": ["x"] * 3}),
+        "'x'",
+        r"Pass y\w* == 'x' if an empty cell is 0\.$",
+    ),
+    "words in a table": (
+        pd.DataFrame({"a": ["dog", "cat", ""], "b": ["red"] * 3}),
+        "'dog'",
+        r"column 0, label 'a'\)\.$",
+    ),
+    "bytes": ([[b"1", b"0"]] * 3, "b'1'", r"column 0\)\.$"),
     "tags": ([["dog", "cat"]] * 3, "'dog'", "labels_to_frame"),
     "at length": ([["dog" * 999, "cat"]] * 3, "'dog", "labels_to_frame"),
 }
@@ -262,15 +283,32 @@ def test_conversion_in_the_message_works(name):
     assert (made.known is not None) == (name == "polars")
 
 
-@pytest.mark.parametrize("name", ["beside numbers", "pandas, some empty"])
+@pytest.mark.parametrize(
+    "name",
+    ["beside numbers", "pandas, some empty", "empty words", "polars, empty words"],
+)
 def test_map_in_the_message_keeps_what_is_empty(name):
     y = WORDS[name][0]
     with pytest.raises(ValueError) as info:
         read_entries(y)
     code = re.search(r"Pass (.*)\.$", str(info.value))[1]
     made = read_entries(eval(code, {"y": y, "pandas": pd}))
-    assert (made.known is not None) == (name == "pandas, some empty")
+    assert (made.known is not None) == (name != "beside numbers")
     assert made.positive.any()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.zeros(3, 2, device="meta"),
+        lambda: torch.masked.masked_tensor(torch.ones(3, 2), torch.eye(3)[:, :2] > 0),
+    ],
+    ids=["meta", "masked"],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of MaskedTensors")
+def test_tensor_without_plain_values_is_refused_with_what_to_pass(make):
+    with pytest.raises(TypeError, match="y must be .*Got a .*Tensor.* NaN where"):
+        next(MultiLabelStratifiedKFold(2).split(np.eye(3), make()))
 
 
 TIMES = pd.DataFrame({"a": pd.to_datetime([0, 1, None]), "b": [0, 1, 1]})

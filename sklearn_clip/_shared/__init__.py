@@ -5,7 +5,7 @@ from sklearn_clip._shared._arrays import (
     column_names,
     refuse_unindexable,
 )
-from sklearn_clip._shared._cells import TEXTS_HINT, is_missing, shown
+from sklearn_clip._shared._cells import EMPTY_WORDS, TEXTS_HINT, is_missing, shown
 from sklearn_clip._shared._entries import (
     Entries,
     read_entries,
@@ -59,6 +59,7 @@ from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
+    "EMPTY_WORDS",
     "CallbackSupport",
     "Entries",
     "HasMethods",

@@ -136,7 +136,7 @@ def _takes_rows_of(table):
         return True
     try:
         return type(_safe_indexing(table.slice(0, 1), [0])) is type(table)
-    except (IndexError, TypeError):
+    except (IndexError, TypeError, NotImplementedError):  # pyarrow's own, of views
         return False
 
 
@@ -154,7 +154,7 @@ def _of_object(values, what):
     if hasattr(values, "isna") or hasattr(values, "is_null"):
         return _column(values)
     if hasattr(values, "detach"):
-        return _of_tensor(values)
+        return _of_tensor(values, what)
     if isinstance(values, np.ndarray) and values.dtype.names is not None:
         return _of_records(values, what)
     return _column(values) if np.ma.isMaskedArray(values) else _of_sequence(values)
@@ -183,11 +183,18 @@ def _of_records(records, what):
     return _stack([records[name] for name in names], names, what)
 
 
-def _of_tensor(tensor):
-    tensor = tensor.detach().to_dense().cpu()
-    if tensor.is_floating_point() and tensor.element_size() < 4:
-        tensor = tensor.float()  # NumPy has no bfloat16
-    return tensor.numpy()
+def _of_tensor(tensor, what):
+    try:
+        tensor = tensor.detach().to_dense().cpu()
+        if tensor.is_floating_point() and tensor.element_size() < 4:
+            tensor = tensor.float()  # NumPy has no bfloat16
+        return tensor.numpy()
+    except (RuntimeError, TypeError) as exc:  # masked, nested, without values
+        raise TypeError(
+            f"{what} must be a plain tensor that NumPy can hold. Got a "
+            f"{type(tensor).__name__} on {str(tensor.device)!r}: give a dense one in "
+            "main memory, with NaN where a value is unknown."
+        ) from exc
 
 
 def _of_sequence(values):
@@ -195,8 +202,11 @@ def _of_sequence(values):
         return _column(np.ma.stack(values))
     try:
         array = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        return np.asarray(values, dtype=object)
+    except ValueError:  # rows of different lengths, or shapes
+        array = np.empty(len(values), dtype=object)
+        for number, row in enumerate(values):
+            array[number] = row  # all at once NumPy would try to take them apart
+        return array
     if array.dtype.kind in "SU" and not isinstance(values, np.ndarray):
         return np.asarray(values, dtype=object)  # numbers beside texts stay numbers
     return array

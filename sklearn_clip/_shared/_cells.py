@@ -11,6 +11,7 @@ TEXTS_HINT = (
     "labels_to_frame([text.split(',') for text in y]) of a list."
 )
 _MASKED = np.ma.masked  # what a cell of a masked array is
+_EMPTY_TYPES = ("NAType", "NaTType")  # of pandas; NA has no truth value
 _DURATIONS = np.datetime64 | np.timedelta64  # NumPy compares a duration with numbers
 # What stands for 1 and for 0 where somebody wrote words, in lower case.
 _WORDS = (
@@ -24,7 +25,10 @@ _WORDS = (
     ("positive", "negative"),
     ("present", "absent"),
 )
+# What stands for an empty cell among them, in lower case.
+EMPTY_WORDS = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
 _LONGEST = 80  # characters of a value in an error
+_NO_NUMBER = -1
 # Cells that are looked through for the words that stand for 1 and 0.
 _MOST_CELLS = 1 << 20
 
@@ -35,8 +39,13 @@ _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 4
 
 def is_missing(value):
     """Tell whether a cell is empty: None, NaN, NaT, NA or masked."""
-    if value is None or value is _MASKED or type(value).__name__ == "NAType":
-        return True  # NA has no truth value
+    if isinstance(value, str | int):
+        return False
+    if value is None or value is _MASKED or type(value).__name__ in _EMPTY_TYPES:
+        return True
+    # Nothing else is compared: a picture would be decoded, an array gone through.
+    if not isinstance(value, Number | np.generic):
+        return False
     unequal = value != value
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
@@ -96,7 +105,7 @@ def word_hint(values, table, what):
     """
     if values.size > _MOST_CELLS:
         values = values[: max(1, _MOST_CELLS // max(1, values[0].size))]
-    texts, rest = set(), False
+    texts, numbers, gaps = set(), False, False
     for value in values.ravel().tolist():
         if isinstance(value, bytes):
             return ""
@@ -104,26 +113,40 @@ def word_hint(values, table, what):
             texts.add(value)
             if len(texts) > len(_WORDS):
                 return ""
-        elif is_missing(value) or isinstance(value, Number | np.bool_):
-            rest = True  # `==` would make False of it
+        elif is_missing(value):
+            gaps = True
+        elif isinstance(value, Number | np.bool_):
+            numbers = True
         else:
             return ""
-    number_of = {}
-    for text in sorted(texts):
-        word = text.strip().lower()
-        pair = next((pair for pair in _WORDS if word in pair), None)
-        if pair is None:
-            return ""
-        number_of[text] = int(word == pair[0])
-    ones = [text for text, number in number_of.items() if number]
     polars = type(table).__module__.startswith("polars")
     frame = hasattr(table, "iloc")
-    if len(ones) == 1 and (polars or not rest):
+    number_of = {text: _number_of_word(text) for text in sorted(texts)}
+    others = [text for text, number in number_of.items() if number == _NO_NUMBER]
+    words = [text for text, number in number_of.items() if number is not None]
+    if others:
+        mark = (polars or frame) and words == others[:1] and not numbers
+        return f" Pass {what} == {words[0]!r} if an empty cell is 0." if mark else ""
+    if not words:
+        return ""
+    ones = [text for text in words if number_of[text]]
+    # `==` makes False of numbers and of empty cells, but of what is empty in polars.
+    exact = len(words) == len(texts) and not numbers and (polars or not gaps)
+    if len(ones) == 1 and exact:
         table_of = what if polars or frame else f"numpy.asarray({what})"
         return f" Pass {table_of} == {ones[0]!r}."
     table_of = what if frame else f"pandas.DataFrame({what})"
     table_of = f"{what}.to_pandas()" if polars else table_of
     return f" Pass {table_of}.map(lambda cell: {number_of}.get(cell, cell))."
+
+
+def _number_of_word(text):
+    """1 or 0, None if it stands for an empty cell, `_NO_NUMBER` if for none of them."""
+    word = text.strip().lower()
+    if word in EMPTY_WORDS:
+        return None
+    pair = next((pair for pair in _WORDS if word in pair), None)
+    return _NO_NUMBER if pair is None else int(word == pair[0])
 
 
 def raise_for_cell(value, row, column, what, *, names=None, unknown=True, hint=""):

@@ -171,11 +171,12 @@ def _refuse(table, values, start, bad, what, unknown):
     """Raise for the first bad entry of a block of rows."""
     row, column = np.argwhere(bad)[0]
     value = values[start + row, column]
-    hint = _hint(value, what)
-    if isinstance(value, str | bytes):
-        hint = word_hint(values, table, what) or _TAGS_HINT.format(what=what)
+    hint, names = _hint(value, what), column_names(table)
+    if isinstance(value, str):
+        hint = word_hint(values, table, what)
+        if not hint and names is None:
+            hint = _TAGS_HINT.format(what=what)
     place = (start + row, column, what)
-    names = column_names(table)
     raise_for_cell(value, *place, names=names, unknown=unknown, hint=hint)
 
 

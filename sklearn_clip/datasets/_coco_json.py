@@ -52,6 +52,11 @@ def read_json(path, needed):
             content = json.load(file, object_hook=keep)
     except ValueError as exc:  # not JSON, not UTF-8
         raise ValueError(f"'{path}' must be a JSON file. Got: {exc}.") from exc
+    except RecursionError as exc:
+        raise ValueError(
+            f"'{path}' must be in the format of COCO. Got lists or objects in one "
+            "another, too deep to be read."
+        ) from exc
     for name, keys in needed.items():
         entries = content.get(name) if isinstance(content, dict) else None
         if not isinstance(entries, list):

@@ -14,6 +14,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# What workbooks (xlsx and ods; xls) and compressed files begin with.
+_BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
+_DELIMITERS = ";\t|,"
 # The mark of UTF-8 in a file that was opened as Latin-1 or cp1252.
 _MISREAD_MARK = codecs.BOM_UTF8.decode("cp1252")
 
@@ -47,9 +50,9 @@ class CSVTable:
     FileNotFoundError
         If the file is not there.
     ValueError
-        If the file cannot be decoded, is empty, breaks the rules of quoting, has two
-        columns whose names look alike, a row of another length than the header, or a
-        cell that is longer than :func:`csv.field_size_limit`.
+        If the file is no text, cannot be decoded, is empty, breaks the rules of
+        quoting, has two columns whose names look alike, a row of another length than
+        the header, or a cell that is longer than :func:`csv.field_size_limit`.
     """
 
     def __init__(self, source, encoding, delimiter):
@@ -61,6 +64,7 @@ class CSVTable:
             )
         line, header = records[0]
         self.header = [clean_name(column) for column in header]
+        self._as_written = header
         named = [column for column in self.header if column]
         if len(set(named)) < len(named):
             twice = next(column for column in named if named.count(column) > 1)
@@ -73,10 +77,13 @@ class CSVTable:
             raise ValueError(f"The table must have rows. Got a header ({self.name}).")
         for line, cells in self.rows:
             if len(cells) != len(self.header):
+                quote = (
+                    f" A cell that holds {delimiter!r} must stand in quotation marks."
+                )
                 raise ValueError(
                     f"A row must have {len(self.header)} cells, as the header. Got "
-                    f"{len(cells)} ({self.place(line)}). A cell that holds "
-                    f"{delimiter!r} must stand in quotation marks."
+                    f"{len(cells)} ({self.place(line)})."
+                    + (self._hint_at_delimiter() or quote)
                 )
 
     def place(self, line):
@@ -105,14 +112,19 @@ class CSVTable:
         name = clean_name(column)
         if name in self.header:
             return self.header.index(name)
-        hint = hint_at_name(name, self.header)
-        if len(self.header) == 1:
-            sign = next((sign for sign in ";\t|" if sign in self.header[0]), "")
-            hint = f" Is delimiter={sign!r} meant?" if sign else hint
+        hint = self._hint_at_delimiter() or hint_at_name(name, self.header)
         raise ValueError(
             f"{parameter} must name a column of '{self.name}', which has "
             f"{', '.join(map(repr, self.header))}. Got {column!r}.{hint}"
         )
+
+    def _hint_at_delimiter(self):
+        """Ask whether another sign parts the header, which is one cell otherwise."""
+        if len(self.header) != 1:
+            return ""
+        written = self._as_written[0]  # a cleaned name has no tabs
+        sign = next((sign for sign in _DELIMITERS if sign in written), None)
+        return "" if sign is None else f" Is delimiter={sign!r} meant?"
 
     def _split_text(self, text, delimiter):
         reader = csv.reader(
@@ -167,10 +179,15 @@ def _read_text(source, encoding):
         )
     path = Path(source).expanduser()
     content = path.read_bytes()
+    if content.startswith(_BINARY):
+        raise ValueError(
+            f"The table must be a text. Got a workbook or an archive ({path.name}): "
+            "save the sheet as CSV, or unpack the file."
+        )
     marked = (name for mark, name in _MARKS.items() if content.startswith(mark))
     encoding = next(marked, encoding)
     try:
-        return path.name, content.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ValueError(
@@ -178,3 +195,10 @@ def _read_text(source, encoding):
             f"{content[exc.start : exc.start + 4]!r} ({path.name}, line {line}). Name "
             "the encoding, for example encoding='cp1252'."
         ) from exc
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ValueError(
+            f"The table must be a text. Got a null character ({path.name}, line "
+            f"{line}). Is encoding='utf-16-le' meant, or 'utf-16-be'?"
+        )
+    return path.name, text

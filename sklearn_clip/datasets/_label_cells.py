@@ -4,10 +4,9 @@ import re
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, warn_user
+from sklearn_clip._shared import EMPTY_WORDS, clean_name, warn_user
 
 _WORDS = {"false": 0.0, "true": 1.0}
-_UNKNOWN = frozenset(("", "<na>", "n/a", "na", "nan", "none", "null"))
 _SEPARATORS = ";|,"
 _OTHER_BLANK = re.compile(r"[^\S ]")
 # Lists, sets and tuples as Python, numpy and PostgreSQL print them; not "(18+)".
@@ -46,7 +45,7 @@ def make_column_reader(table, classes, na_values):
         values = np.full(len(columns), np.nan)
         for i, column in enumerate(columns):
             cell = clean_name(cells[column])
-            if cell in na_values or cell.lower() in _UNKNOWN:
+            if cell in na_values or cell.lower() in EMPTY_WORDS:
                 continue
             values[i] = _as_number(cell)
             if values[i] not in (0, 1):

@@ -12,7 +12,7 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared import column_names, refuse_unindexable, shown
+from sklearn_clip._shared import column_names, is_missing, refuse_unindexable, shown
 
 _FORMS = (
     "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
@@ -254,26 +254,18 @@ def _image_array(X):
     return X
 
 
-def _is_missing(value):
-    if value is None:
-        return True
-    if isinstance(value, float | np.floating):
-        return bool(value != value)
-    # pd.NA and pd.NaT compare unequal to nothing sensible; their types are singletons.
-    return type(value).__name__ in ("NAType", "NaTType")
-
-
 def _image_cell(value, row, cells):
-    if _is_missing(value) or (isinstance(value, str) and not value):
+    if is_missing(value) or _is_empty(value):
         return []
     if isinstance(value, list | tuple) or (
         isinstance(value, np.ndarray) and value.dtype == object and value.ndim > 0
     ):
-        return [v for v in value if not _is_missing(v) and not _is_empty(v)]
+        return [v for v in value if not is_missing(v) and not _is_empty(v)]
     if isinstance(value, int | float | bool | np.number | np.bool_):
         raise TypeError(
-            "An image must be a path, encoded bytes, a PIL.Image or a uint8 array. Got "
-            f"{value!r} of type {type(value).__name__} ({cells.name_row(row)})."
+            "An image must be a path, encoded bytes, a PIL.Image or an array of uint8 "
+            f"or uint16. Got {shown(value)} of type {type(value).__name__} "
+            f"({cells.name_row(row)})."
         )
     return [value]
 
@@ -283,17 +275,17 @@ def _is_empty(value):
 
 
 def _text_cell(value, row, cells):
-    if _is_missing(value):
+    if is_missing(value):
         return []
     if not isinstance(value, str):
         raise TypeError(
-            f"A text must be a str. Got {value!r:.80} of type {type(value).__name__} "
+            f"A text must be a str. Got {shown(value)} of type {type(value).__name__} "
             f"({cells.name_row(row)})."
         )
     try:
         value.encode()
     except UnicodeEncodeError as exc:
         raise ValueError(
-            f"A text must be valid Unicode. Got {value!r:.80} ({cells.name_row(row)})."
+            f"A text must be valid Unicode. Got {shown(value)} ({cells.name_row(row)})."
         ) from exc
     return [str(value)] if value.strip() else []

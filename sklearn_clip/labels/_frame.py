@@ -1,14 +1,16 @@
 """Tag lists to targets: one column of 0 and 1 for each label."""
 
-from collections.abc import Hashable, Iterable, Set
+from collections.abc import Hashable, Iterable, Mapping, Set
 
 import numpy as np
 
 from sklearn_clip._shared import (
     clean_name,
+    column_names,
     hint_at_name,
     import_optional,
     is_missing,
+    shown,
     unify_names,
 )
 
@@ -39,8 +41,9 @@ def labels_to_frame(tags, classes=None):
     Raises
     ------
     TypeError
-        If a row is a str, which would be split into letters, or no list; if `classes`
-        is one or has no order; or if some tags are texts and others are not.
+        If `tags` is a table; if a row is a str, which would be split into letters, a
+        dict, or no list; if `classes` is one or has no order; or if some tags are texts
+        and others are not.
     ValueError
         If a tag is missing, or not among `classes`, or two of these look alike.
 
@@ -68,7 +71,7 @@ def labels_to_frame(tags, classes=None):
     """
     pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
     classes = None if classes is None else _check_classes(classes)
-    rows = list(tags)
+    rows = _rows(tags)
     found = [_read_row(number, row) for number, row in enumerate(rows)]
     spelled = unify_names(
         dict.fromkeys(tag for row in found if row is not None for tag in row),
@@ -94,11 +97,24 @@ def labels_to_frame(tags, classes=None):
     return pandas.DataFrame(values, columns=classes, index=index)
 
 
+def _rows(tags):
+    """List the rows of one column."""
+    names = list(tags) if isinstance(tags, Mapping) else column_names(tags)
+    if names is not None:
+        column = f", as tags[{shown(names[0])}]" if names else ""
+        raise TypeError(
+            "tags must be one column: the tags of each row. Got a "
+            f"{type(tags).__name__}: give that column alone{column}."
+        )
+    # The cells of pyarrow are no plain lists.
+    return tags.to_pylist() if hasattr(tags, "to_pylist") else list(tags)
+
+
 def _check_classes(classes):
     """Names of the columns, which are distinct to the eye too."""
     if isinstance(classes, str | bytes | Set) or not isinstance(classes, Iterable):
         raise TypeError(
-            f"classes must be a list of names, in their order. Got {classes!r:.80}."
+            f"classes must be a list of names, in their order. Got {shown(classes)}."
         )
     names = list(_strip(classes))
     first = {}
@@ -112,14 +128,20 @@ def _read_row(number, row):
     """Tags of a row without blanks around them; None if they are unknown."""
     if isinstance(row, str | bytes):
         raise TypeError(
-            f"The tags of a row must be a list. Got the text {row!r:.80} "
+            f"The tags of a row must be a list. Got the text {shown(row)} "
             f"(row {number}). Split it first, for example row.split(',')."
+        )
+    if isinstance(row, Mapping):
+        raise TypeError(
+            f"The tags of a row must be a list. Got the dict {shown(row)} "
+            f"(row {number}). Of one of tags and 0 or 1 give [tag for tag, value in "
+            "row.items() if value]."
         )
     if is_missing(row):
         return None
     if not isinstance(row, Iterable):
         raise TypeError(
-            f"The tags of a row must be a list. Got {row!r:.80} (row {number})."
+            f"The tags of a row must be a list. Got {shown(row)} (row {number})."
         )
     found = list(_strip(row))
     for place, tag in enumerate(found):
@@ -130,7 +152,7 @@ def _read_row(number, row):
             )
         if not isinstance(tag, Hashable):
             raise TypeError(
-                f"A tag must be a text. Got {tag!r:.80} (row {number}, tag {place})."
+                f"A tag must be a text. Got {shown(tag)} (row {number}, tag {place})."
             )
     return found
 

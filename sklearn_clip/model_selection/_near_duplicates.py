@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 
+from sklearn_clip._shared import as_array
 from sklearn_clip.model_selection._average_linkage import average_linkage
 from sklearn_clip.model_selection._near_duplicate_report import (
     NearDuplicateReport,
@@ -34,7 +35,7 @@ def _unit_rows(embeddings):
             f"{embeddings.shape}. Reduce it first, by TruncatedSVD for one, or give "
             "embeddings.toarray() if that has room in memory."
         )
-    values = np.asarray(embeddings)
+    values = as_array(embeddings, "embeddings")
     if values.ndim != 2 or values.dtype.kind not in "biuf":
         raise ValueError(
             "embeddings must be a numeric array of shape (n_samples, n_features). "

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn_clip._shared import (
     check_same_length,
     column_names,
+    is_missing,
     is_part_of_a_fit,
     shown,
     warn_user,
@@ -72,14 +73,12 @@ def _check_group(value, row):
     if not isinstance(value, Hashable):
         raise ValueError(
             "The entries of groups must be hashable, such as a number or a str. "
-            f"Got {value!r} (row {row})."
+            f"Got {shown(value)} (row {row})."
         )
-    # pandas' NA is neither equal to nor different from anything, itself included.
-    is_na = value is None or type(value).__name__ == "NAType"
-    if is_na or value != value:
+    if is_missing(value):
         raise ValueError(
-            f"groups must hold no None, NaN or NA. Got {value!r} (row {row}). Give a "
-            "row that belongs to no other a group of its own."
+            f"groups must hold no None, NaN or NA. Got {shown(value)} (row {row}). "
+            "Give a row that belongs to no other a group of its own."
         )
 
 

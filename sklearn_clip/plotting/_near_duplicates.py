@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_clip._shared import _num_samples
-from sklearn_clip.model_selection import near_duplicate_groups
+from sklearn_clip.model_selection import NearDuplicateReport, near_duplicate_groups
 from sklearn_clip.plotting._axes import GREEN, VERMILLION, families, require_pyplot
 from sklearn_clip.plotting._inputs import check_count
 from sklearn_clip.plotting._pictures import (
@@ -184,12 +184,21 @@ class NearDuplicateDisplay:
 
         Raises
         ------
+        TypeError
+            If `report` is none.
         ValueError
             If lengths differ, there is no pair, or no images can be found.
         ImportError
             If matplotlib is not installed.
         """
         require_pyplot(cls)
+        if not isinstance(report, NearDuplicateReport):
+            pair = isinstance(report, tuple)
+            raise TypeError(
+                "report must be a NearDuplicateReport, of near_duplicate_groups with "
+                f"report=True. Got a {type(report).__name__}"
+                + (": give the second of the two." if pair else ".")
+            )
         n_samples = len(report.nearest)
         if _num_samples(images) != n_samples:
             raise ValueError(

@@ -348,6 +348,13 @@ def test_load_coco_names_a_file_that_is_no_json(coco):
         load_coco(coco)
 
 
+def test_load_coco_tells_of_a_file_nested_without_end(coco):
+    file = coco / "annotations" / "instances_val2017.json"
+    file.write_text('{"images": ' + "[" * 100_000)
+    with pytest.raises(ValueError, match="instances_val2017.json' must be"):
+        load_coco(coco)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

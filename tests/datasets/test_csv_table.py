@@ -45,3 +45,30 @@ def test_the_mark_of_a_file_says_its_encoding(tmp_path, encoding):
         pytest.raises(ValueError, match=r"csv\). Open it with encoding='utf-8-sig"),
     ):
         load_csv_tags(file, tmp_path, missing_files="keep")
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_another_delimiter_is_named_where_a_row_is_longer_than_the_header(
+    tmp_path, sign
+):
+    table = f"image{sign}labels\na.png{sign}cat,dog\n"
+    with pytest.raises(ValueError, match=r"must have 1 cells.* Is delimiter=.* meant"):
+        load(table, tmp_path)
+
+
+@pytest.mark.parametrize("mark", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"])
+def test_a_workbook_or_archive_is_told(tmp_path, mark):
+    path = tmp_path / "table.csv"
+    path.write_bytes(mark + b"\x99\xff" * 40)
+    with pytest.raises(ValueError, match="a text. Got a workbook or an archive .*CSV"):
+        load_csv_tags(path, tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_utf_16_without_its_mark_is_told(tmp_path, encoding):
+    path = tmp_path / "table.csv"
+    path.write_bytes("image,labels\na,cat\n".encode("utf-16-le"))
+    with pytest.raises(ValueError, match=r"null character .*line 1.*utf-16-le"):
+        load_csv_tags(path, tmp_path, encoding=encoding)
+    found = load_csv_tags(path, tmp_path, encoding="utf-16-le", missing_files="keep")
+    assert found.target_names == ["cat"]

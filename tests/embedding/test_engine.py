@@ -16,6 +16,8 @@ from sklearn_clip.embedding._engine import embed
 from sklearn_clip.embedding._modalities import _auto_batch_size, _even_size
 from sklearn_clip.embedding.images import _decoding
 
+NO_IMAGE = "it is not an image of a known format (a text that begins 'no image')"
+
 
 @pytest.fixture(scope="module")
 def backbone(model_folder):
@@ -124,9 +126,9 @@ def test_failures_are_nan_and_named_by_position(backbone, make_pictures, tmp_pat
     items = [a, b"no image", b, "gone.png", b"no image"]
     vectors, failures = embed(items, "image", backbone, root=tmp_path)
     assert failures == {
-        1: "it is not an image of a known format",
+        1: NO_IMAGE,
         3: "the file does not exist",
-        4: "it is not an image of a known format",
+        4: NO_IMAGE,
     }
     assert np.isnan(vectors[[1, 3, 4]]).all() and np.isfinite(vectors[[0, 2]]).all()
 
@@ -264,7 +266,7 @@ def test_broken_item_is_not_kept_claimed_while_the_run_goes_on(
     encoder = copy.copy(backbone)
     encoder.encode_images = encode_and_ask
     embed(items, "image", encoder, store=store, batch_size=2)
-    assert answers == [{0: "it is not an image of a known format"}] * 4
+    assert answers == [{0: NO_IMAGE}] * 4
 
 
 class FailingStore(EmbeddingStore):

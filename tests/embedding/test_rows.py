@@ -1,5 +1,7 @@
 """Every accepted form of X becomes the same cells; every other form is refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -107,6 +109,18 @@ def test_table_of_any_kind_is_read_by_name_and_can_be_split(X):
         split_rows(X, **BOTH | {"image": "photo"})
 
 
+@pytest.mark.skipif(not hasattr(pa, "string_view"), reason="an older pyarrow")
+def test_table_of_which_pyarrow_takes_no_rows_is_refused_with_what_to_pass():
+    X = pa.table({"text": pa.array(WORDS, pa.string_view())})
+    try:
+        X.take([0])
+    except NotImplementedError:
+        with pytest.raises(TypeError, match=r"Got a Table: give X.to_pandas\(\)"):
+            split_rows(X, **TEXTS)
+    else:
+        assert split_rows(X, **TEXTS).text == [["one"], ["two"], ["three"]]
+
+
 def test_column_of_any_kind_can_be_split():
     forms = [pl.Series(WORDS), pd.Series(WORDS, dtype="category")]
     if indexes_tables():
@@ -153,12 +167,33 @@ def test_cell_with_several_images_keeps_those_that_are_there(form):
 
 @pytest.mark.parametrize(
     "value",
-    [None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, ""],
+    [
+        None,
+        float("nan"),
+        np.nan,
+        np.float32("nan"),
+        Decimal("nan"),
+        np.datetime64("NaT"),
+        np.ma.masked,
+        pd.NA,
+        pd.NaT,
+        "",
+    ],
     ids=repr,
 )
 def test_missing_items_become_empty_cells(value):
     cells = split_rows([(value, value)], **BOTH)
     assert cells.image == [[]] and cells.text == [[]]
+
+
+def test_images_are_not_looked_at_to_tell_whether_they_are_missing():
+    class Picture:
+        def __ne__(self, other):
+            raise AssertionError("compared, as a picture of Pillow is by its pixels")
+
+    picture = Picture()
+    assert split_rows([picture, None], **IMAGES).image == [[picture], []]
+    assert split_rows([[picture, None]], **IMAGES).image == [[picture]]
 
 
 def test_text_of_blanks_is_missing():

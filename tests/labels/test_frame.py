@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -160,6 +161,13 @@ def test_classes_must_be_distinct_names_in_order(classes, error, message):
         ([["a"], 3], r"must be a list. Got 3 \(row 1\)"),
         ([["a", ["b"]]], r"must be a text. Got \['b'\] \(row 0, tag 1\)"),
         ([["a"], [1]], "all texts, or all numbers. Got 'a' beside 1"),
+        (
+            [{"a": 1, "b": 0}],
+            r"Got the dict \{'a': 1, 'b': 0\} \(row 0\).* if value\]\.$",
+        ),
+        (pd.DataFrame({"x": [["a"]]}), r"Got a DataFrame: give .* tags\['x'\]\.$"),
+        (pa.table({"x": [["a"]]}), r"Got a Table: give"),
+        ({"x": [["a"]]}, r"Got a dict: give .* tags\['x'\]\.$"),
     ],
 )
 def test_what_is_no_tag_is_named(tags, message):
@@ -208,3 +216,10 @@ def test_nullable_tables_are_targets_here(dtype):
     pd.testing.assert_frame_equal(
         report, multilabel_report(floats, y_score=X, thresholds=1.5)
     )
+
+
+@pytest.mark.parametrize("make", [pa.array, lambda x: pa.chunked_array([x])])
+def test_columns_of_pyarrow_are_lists_of_tags(make):
+    frame = labels_to_frame(make([["a", "b"], None, []]))
+    assert frame.columns.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(frame, [[1, 1], [np.nan] * 2, [0, 0]])

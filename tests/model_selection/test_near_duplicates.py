@@ -83,7 +83,24 @@ def test_embeddings_that_are_not_finite_are_refused(bad):
         near_duplicate_groups(X)
 
 
-@pytest.mark.parametrize("X", [np.ones(3), np.ones((2, 2, 2)), [["a", "b"]]])
+def test_masked_numbers_are_unknown_and_a_masked_row_is_alone():
+    X = np.ma.array(np.ones((3, 2)), mask=[[0, 0], [1, 1], [0, 0]])
+    assert near_duplicate_groups(X).tolist() == [0, 1, 0]
+    X.mask[1, 0] = False
+    with pytest.raises(ValueError, match=r"be finite. Got nan \(row 1, column 1\)"):
+        near_duplicate_groups(X)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.ones(3),
+        np.ones((2, 2, 2)),
+        [["a", "b"]],
+        [np.ones((4, 3, 3)), np.ones((4, 5, 3))],  # as pictures are, that were swapped
+    ],
+    ids=["row", "stack", "texts", "pictures"],
+)
 def test_other_shapes_and_types_are_refused(X):
     with pytest.raises(ValueError, match="embeddings must be a numeric array of shape"):
         near_duplicate_groups(X)

@@ -208,6 +208,7 @@ def test_bad_parameters_are_refused(splitter, options, error, message):
         ([0, 1], r"groups must have shape \(4,\), one entry per row.* Got \(2,\)"),
         ([0, 0, 0, 0], "n_splits must be at most the number of groups.* n_groups=1"),
         ([0, 1, np.nan, 2], r"groups must hold no None, NaN or NA.* Got nan \(row 2\)"),
+        (np.array([0, np.nan, 1, 2]), r"NA. Got nan \(row 1\)"),
         (["a", np.nan, "b", np.nan], r"Got nan \(row 1\).* a group of its own"),
         ([None, "a", "b", "b"], r"Got None \(row 0\)"),
         (pd.Series(["a", "b", pd.NA, "c"], dtype="string"), r"Got <NA> \(row 2\)"),

@@ -98,7 +98,8 @@ def test_frame_gives_images_texts_and_index_labels(pictures, tmp_path):
     assert display.titles[2:] == ["\nrow 2 (y)", "a $5 car for $3\nrow 3 (z)"]
     assert display.images[0].size == (48, 32)
     assert display.images[1:] == [
-        "(cannot be read: it is not an image of a known format)",
+        "(cannot be read: it is not an image of a known format (a text that begins "
+        "'no picture'))",
         "(no image)",
         "(cannot be read: the file does not exist)",
     ]

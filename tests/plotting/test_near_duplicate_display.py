@@ -136,3 +136,11 @@ def test_bad_options_are_refused(options, match, make_pictures, directions):
         NearDuplicateDisplay.from_embeddings(
             directions(0, 10, 40), make_pictures(3), **options
         )
+
+
+def test_what_is_no_report_is_told_which_to_give(make_pictures, directions):
+    both = near_duplicate_groups(directions(0, 10, 40), report=True)
+    with pytest.raises(TypeError, match=r"Got a tuple: give the second of the two"):
+        NearDuplicateDisplay.from_report(both, make_pictures(3))
+    with pytest.raises(TypeError, match="report must be a NearDuplicateReport, .* Got"):
+        NearDuplicateDisplay.from_report(both[0], make_pictures(3))

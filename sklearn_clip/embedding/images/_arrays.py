@@ -127,29 +127,37 @@ def _channels_last(array, is_tensor):
 
 
 def _refuse_type(source, dtype, shape):
+    least, most = _extremes(source)
+    told = "" if most is None else f" with values from {least:.6g} to {most:.6g}"
     return (
         f"an image array must be uint8 with values from 0 to 255, got {dtype} of shape "
-        f"{shape}{_tell_values(source)}: {_conversion(dtype)}, or its file's path or "
-        "bytes"
+        f"{shape}{told}: {_conversion(dtype, least, most)}, or its file's path or bytes"
     )
 
 
-def _tell_values(source):
-    """Say between which values those of an array lie, if that is easily told."""
+def _extremes(source):
+    """Least and largest value of an array, None where that is not easily told."""
     if not isinstance(source, np.ndarray) or source.dtype.kind not in "iuf":
-        return ""
+        return None, None
     if not source.size or np.isnan(source).all():
-        return ""
-    return f" with values from {np.nanmin(source):.6g} to {np.nanmax(source):.6g}"
+        return None, None
+    return np.nanmin(source), np.nanmax(source)
 
 
-def _conversion(dtype):
+def _conversion(dtype, least, most):
+    """Say what makes 8 bits of an array, if its type and values leave one guess."""
     if dtype == "bool":
         return "give 255 * x.astype(numpy.uint8) if True is white"
-    if dtype.startswith(("float", "bfloat")):
-        return "give (255 * x).round().astype(numpy.uint8) if 1 is white"
-    if dtype.startswith(("int", "uint")):
-        return "give x.astype(numpy.uint8) if 255 is white"
+    is_float = dtype.startswith(("float", "bfloat"))
+    is_whole = dtype.startswith(("int", "uint"))
+    if (is_float or is_whole) and (least is None or least >= 0):
+        whole = "x.round()" if is_float else "x"
+        if is_float and (most is None or most <= 1):
+            return "give (255 * x).round().astype(numpy.uint8) if 1 is white"
+        if most is None or most <= _WHITE["uint8"]:
+            return f"give {whole}.astype(numpy.uint8) if 255 is white"
+        if most <= _WHITE["uint16"]:
+            return f"give {whole}.astype(numpy.uint16) if 65535 is white"
     return "give x.astype(numpy.uint8) once its values are from 0 to 255"
 
 

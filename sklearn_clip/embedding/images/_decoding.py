@@ -1,10 +1,12 @@
 """One image, in any accepted form, to one RGB picture and to one content digest."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import threading
 import unicodedata
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -23,6 +25,7 @@ from sklearn_clip.embedding.images._orientation import load_pixels, read_orienta
 from sklearn_clip.embedding.images._pixels import frame_extent, to_rgb
 
 _DIGEST_BYTES = 16
+_LONGEST_NAME = 200  # characters of a path in an error
 _CHUNK = 2**16  # bytes of a file that are in memory while it is hashed
 # Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests = {}
@@ -144,7 +147,11 @@ def describe_image(source):
         A short description.
     """
     if isinstance(source, str | os.PathLike):
-        return repr(os.fspath(source))
+        name = repr(os.fspath(source))
+        if len(name) <= _LONGEST_NAME:
+            return name
+        half = _LONGEST_NAME // 2 - 4
+        return f"{name[:half]}...{name[-half:]}"
     if isinstance(source, bytes | bytearray | memoryview):
         return f"<{len(source)} bytes>"
     if is_array(source):
@@ -172,8 +179,15 @@ def explain_failure(exc):
         return "it is a folder, not an image file"
     if isinstance(exc, PermissionError):
         return "no permission to read the file"
+    if isinstance(exc, NotADirectoryError):
+        return "a part of the path is a file, not a folder"
     if isinstance(exc, Image.DecompressionBombError):
         return f"{exc} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)"
+    if isinstance(exc, OSError) and exc.errno == errno.ENAMETOOLONG:
+        length = len(os.fspath(exc.filename or ""))
+        return f"the path is too long: it has {length} characters"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror  # whose path and number are said already, or no help
     return str(exc) or type(exc).__name__
 
 
@@ -183,8 +197,12 @@ def _hint_at_spelling(path):
         return ""
     readings = path_readings(os.fspath(path))
     for text in readings:
-        for form in ("NFC", "NFD"):
-            other = unicodedata.normalize(form, text)
+        bare = text.strip().strip("'\"")
+        for other in (
+            unicodedata.normalize("NFC", text),
+            unicodedata.normalize("NFD", text),
+            os.path.expanduser(bare),
+        ):
             if other != readings[0] and os.path.isfile(other):
                 return f" (there is {other!a}, in another spelling)"
     return ""
@@ -280,9 +298,14 @@ def _digest(*parts):
 
 
 def _not_an_image(source):
+    hint = ""
+    if hasattr(source, "read"):
+        hint = ": give its content, x.read()"
+    elif isinstance(source, Mapping) and source.get("bytes") is not None:
+        hint = ": give x['bytes']"  # what the data sets of Hugging Face hold
     return (
-        "an image must be a path, encoded bytes, a PIL.Image or a uint8 array, got "
-        f"{type(source).__name__}"
+        "an image must be a path, encoded bytes, a PIL.Image or an array of uint8 or "
+        f"uint16, got {type(source).__name__}{hint}"
     )
 
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageFile
 # Bytes that `name_other` looks at, and those that a reader of Pillow is asked about.
 HEAD = 4096
 _PREFIX = 16
+_SHORTEST_TEXT = 6  # letters; fewer bytes may look like some by chance
 # The formats that Pillow decodes to pixels by itself. Not among them: PostScript, which
 # is handed to another program (EPS); what only such a program or a plug-in could draw
 # (WMF, BUFR, GRIB, HDF5, MPEG); measurements whose range is not known (FITS, MCIDAS,
@@ -81,11 +82,7 @@ _OTHERS = (
     (0, b"Rar!\x1a\x07", _ARCHIVE),
     (0, b"\x28\xb5\x2f\xfd", _ARCHIVE),
     (257, b"ustar", _ARCHIVE),
-    (
-        0,
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an Office document: take the pictures out",
-    ),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OFFICE),
     (0, b"SIMPLE  =", "FITS, " + _DATA),
     (0, b"\x89HDF\r\n\x1a\n", "HDF5, " + _DATA),
     (0, b"CDF\x01", "NetCDF, " + _DATA),
@@ -159,12 +156,14 @@ def readers(head, *, plugins_only=False):
         What Pillow says of formats that it was built without.
     """
     Image.init()
+    prefix = head[:_PREFIX]
     marked, unmarked, unsupported = [], [], []
     for name in list(Image.ID):
         opener, accepts = Image.OPEN[name]
-        if not _is_plugin(opener) and (plugins_only or name not in _FORMATS):
+        read = name in _FORMATS and not plugins_only
+        if not (read or _is_plugin(opener)):
             continue
-        accepted = _accepts(accepts, head[:_PREFIX])
+        accepted = _accepts(accepts, prefix)
         if isinstance(accepted, str):
             unsupported.append(accepted)
         elif accepted:
@@ -230,6 +229,22 @@ def name_other(head):
     return _name_markup(head)
 
 
+def is_base64(head):
+    """Whether a text begins as a picture in base64 does.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first bytes.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    return name_other(head) == _BASE64
+
+
 def _name_markup(head):
     """Tell drawings and pages by their text, which may begin with remarks."""
     text = head.removeprefix(b"\xef\xbb\xbf")
@@ -275,7 +290,21 @@ def name_unread(head):
     marked = [name for name in marked if Image.OPEN[name][1] is not None]
     if marked:
         return f"it begins as {marked[0]} does, but is damaged or of a rare kind"
-    return None
+    return _name_text(head)
+
+
+def _name_text(head):
+    """Show how a text begins, which may be the message of an error."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as exc:
+        if exc.start < len(head) - 3:  # no letter that the end of the head cuts
+            return None
+        text = head[: exc.start].decode()
+    text = " ".join(text.split())
+    if len(text) < _SHORTEST_TEXT or not text.isprintable():
+        return None
+    return f"a text that begins {text[:40]!r}"
 
 
 def name_raw(picture):

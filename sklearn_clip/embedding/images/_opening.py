@@ -22,6 +22,8 @@ _LARGE = 2**22
 _MOST_READS = 2**16
 _LONGEST_LINE = 2**12
 _LONGEST_PATH = 1024  # bytes that may be a path
+_LONGEST_NAME = 255  # bytes of a file's name, on nearly every system
+_PREFIX = 16
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -36,20 +38,21 @@ class _Patience:
     reads_left = None  # any number
 
     def read(self, size=-1):
-        self._count()
+        if self.reads_left is not None:
+            self._count()
         return super().read(size)
 
     def readline(self, size=-1):
-        self._count()
-        if self.reads_left is not None and (size is None or size < 0):
-            size = _LONGEST_LINE
+        if self.reads_left is not None:
+            self._count()
+            if size is None or size < 0:
+                size = _LONGEST_LINE
         return super().readline(size)
 
     def _count(self):
-        if self.reads_left is not None:
-            self.reads_left -= 1
-            if self.reads_left < 0:
-                raise OSError("its header has no end")
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise OSError("its header has no end")
 
 
 class _File(_Patience, io.BufferedReader):
@@ -112,8 +115,8 @@ def open_encoded(source, root=None):
         As `open_image` does.
     """
     with _open_source(source, root) as file:
-        head = _read_head(file)
         size = file.seek(0, os.SEEK_END)
+        head = _read_head(file)  # last, as it stays in the file's buffer
         if _formats.name_other(head) is None:
             doubtful = size > _SMALL and not _formats.begins_clearly(head)
         else:  # nobody reads it, unless a plug-in does
@@ -165,11 +168,13 @@ def resolve_path(source, root):
     Raises
     ------
     ValueError
-        If the source is a URL.
+        If the source is a URL or an encoded picture.
     """
     name = os.fspath(source)
     if isinstance(name, bytes):
         name = os.fsdecode(name)
+    if len(name) > _LONGEST_NAME and _formats.is_base64(os.fsencode(name[:_PREFIX])):
+        raise ValueError("it is base64 text, not a path: give base64.b64decode of it")
     if _URL.match(name):
         raise ValueError(
             "it is a URL, and sklearn-clip fetches nothing on its own: download the "
@@ -181,7 +186,7 @@ def resolve_path(source, root):
 def _open_source(source, root):
     if isinstance(source, str | os.PathLike):
         return _open_regular(resolve_path(source, root))
-    return _Bytes(source)
+    return _Bytes(bytes(source))
 
 
 @contextlib.contextmanager

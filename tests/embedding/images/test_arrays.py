@@ -107,6 +107,16 @@ class FromElsewhere:
             r"got int64 .* with values from 0 to 255: give x\.astype\(numpy\.uint8\)",
         ),
         (COLOURS.astype(np.uint32), "got uint32 .* give x"),
+        (
+            COLOURS.astype(np.float32),
+            r"from 0 to 255: give x\.round\(\)\.astype\(numpy\.uint8\) if 255 is white",
+        ),
+        (
+            COLOURS.astype(np.int32) * 257,
+            r"to 65535: give x\.astype\(numpy\.uint16\) if 65535 is white",
+        ),
+        (COLOURS.astype(np.int64) * 999, r"give x\.astype\(numpy\.uint8\) once its"),
+        (COLOURS / 100 - 1, r"from -1 to 1\.55: give .* once its values are from 0"),
         (COLOURS.astype(np.int8), "got int8 .* with values from -128 to 127"),
         (GREYS > 9, r"got bool .* give 255 \* x\.astype\(numpy\.uint8\) if True"),
         (COLOURS.astype(complex), r"got complex128 .* once its values are from 0"),

@@ -1,5 +1,6 @@
 """Every kind of picture equals its plain RGB twin; broken ones are explained."""
 
+import base64
 import contextlib
 import io
 import os
@@ -347,7 +348,24 @@ def test_pictures_of_telephones_are_told_what_reads_them(tmp_path, name):
         (COLOURS[:0], r"got \(0, 20, 3\)"),
         (Image.new("F", (2, 2)), "its pixels are floats"),
         (Image.new("RGB", (0, 5)), "it has no pixels"),
-        (object(), "an image must be a path, .* got object"),
+        (object(), "an image must be a path, .* got object$"),
+        (io.BytesIO(b"abc"), r"got BytesIO: give its content, x\.read\(\)$"),
+        ({"bytes": b"abc", "path": None}, r"got dict: give x\['bytes'\]$"),
+        (["a.png"], "got list$"),
+        ("x" * 5000, "^the path is too long: it has 5000 characters$"),
+        ("y" * 300 + ".png", "^the path is too long: it has 304 characters$"),
+        (
+            base64.b64encode(encoded(Image.fromarray(COLOURS), "PNG")).decode(),
+            "^it is base64 text, not a path: give base64.b64decode of it$",
+        ),
+        (
+            base64.b64encode(encoded(Image.fromarray(COLOURS), "JPEG")).decode(),
+            "^it is base64 text, not a path",
+        ),
+        (Path(__file__) / "a.png", "^a part of the path is a file, not a folder$"),
+        (b'{"error": "gone"}', r"""a text that begins '\{"error": "gone"\}'"""),
+        ("caf\u00e9 ".encode() * 2000, "a text that begins 'caf\u00e9"),
+        (b"\x7fELF" + bytes(99), "known format$"),
         ("no/such/file.png", "the file does not exist"),
         (".", "it is a folder, not an image file"),
         ("a\0b.png", "null (byte|character)"),
@@ -380,6 +398,37 @@ def test_a_file_in_another_spelling_is_named(tmp_path, name, file, as_root):
     assert reason == f"the file does not exist (there is {other}, in another spelling)"
     with pytest.raises(FileNotFoundError):
         image_digest(source, root)
+
+
+@pytest.mark.parametrize("pattern", ["~/a.png", "{0} ", " {0}", '"{0}"', "'{0}'"])
+def test_a_file_is_named_that_is_there_without_signs_around_it(
+    tmp_path, monkeypatch, pattern
+):
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 3)).save(path)
+    reason = why_unreadable(pattern.format(path))
+    assert f"there is {ascii(str(path))}, in another spelling" in reason
+
+
+def test_a_loop_of_links_is_told_without_the_number_of_an_error(tmp_path):
+    path = tmp_path / "a.png"
+    try:
+        path.symlink_to("a.png")
+    except (OSError, NotImplementedError):
+        pytest.skip("this system makes no links")
+    reason = why_unreadable(path)
+    assert "Errno" not in reason and str(path) not in reason and len(reason) < 80
+
+
+def test_any_view_of_bytes_is_bytes():
+    data = encoded(Image.fromarray(COLOURS), "PNG")
+    spread = bytearray(2 * len(data))
+    spread[::2] = data
+    view = memoryview(spread)[::2]
+    assert np.array_equal(pixels(view), COLOURS)
+    assert image_digest(view) == image_digest(data)
 
 
 def test_truncated_jpeg_is_unreadable(tmp_path):
@@ -425,6 +474,7 @@ def test_refusal_of_the_system_is_explained(tmp_path, monkeypatch):
         (b"1234", "<4 bytes>"),
         (GREYS, "<array of shape (12, 20), uint8>"),
         (Image.new("L", (2, 2)), "<Image>"),
+        ("a" * 99 + "/" + "b" * 900, f"'{'a' * 95}...{'b' * 95}'"),
     ],
 )
 def test_images_are_named_shortly(source, name):
