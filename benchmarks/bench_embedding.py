@@ -275,7 +275,10 @@ def peak_megabytes():
     """Return the largest memory of this process so far."""
     status = Path("/proc/self/status")
     if status.exists():  # what getrusage tells includes the process that started this
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        lines = dict(
+            line.split(":", 1)
+            for line in status.read_text(encoding="utf-8").splitlines()
+        )
         return int(lines["VmHWM"].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 

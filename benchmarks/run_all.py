@@ -62,7 +62,11 @@ def describe_machine():
     name = platform.processor() or platform.machine()
     cpu = Path("/proc/cpuinfo")
     if cpu.exists():
-        found = [line for line in cpu.read_text().splitlines() if "model name" in line]
+        found = [
+            line
+            for line in cpu.read_text(encoding="utf-8").splitlines()
+            if "model name" in line
+        ]
         name = found[0].split(":")[1].strip() if found else name
     text = f"{name}, {os.cpu_count()} cores"
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -122,5 +122,5 @@ def write_reference(folder):
 
 def _write(path, text):
     """Leave an unchanged page alone, so that Sphinx need not read it again."""
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text)

@@ -16,7 +16,9 @@ PAGES = [
 
 def read_blocks(page):
     """Blocks of a page that need nothing but this package, joined line by line."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+    return re.findall(
+        r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+    )
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_code_of_page_runs(page, in_empty_folder, capsys):
 
 
 def test_every_page_of_the_guide_is_in_its_contents():
-    contents = (DOCS / "guide" / "index.md").read_text()
+    contents = (DOCS / "guide" / "index.md").read_text(encoding="utf-8")
     listed = re.search(r":maxdepth: 1\n\n(.*?)```", contents, re.S)[1].split()
     pages = {page.stem for page in (DOCS / "guide").glob("*.md")}
     assert sorted(listed) == sorted(pages - {"index"})

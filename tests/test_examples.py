@@ -12,7 +12,7 @@ GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
 
 def read_names(script):
     """Names that a script takes from this package, as (module, name)."""
-    for node in ast.walk(ast.parse(script.read_text())):
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn_clip"):
             yield from ((node.module, alias.name) for alias in node.names)
 
@@ -24,11 +24,11 @@ def test_gallery_is_numbered_without_gaps():
 
 @pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
 def test_example_has_title_question_and_figure(script):
-    prose = ast.get_docstring(ast.parse(script.read_text()))
+    prose = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
     title, rule, _ = prose.split("\n", maxsplit=2)
     assert rule == "=" * len(title)
     assert re.match(r"\*[^*]+\?\*?", prose.split("\n\n")[1])
-    assert "plt.show()" in script.read_text()
+    assert "plt.show()" in script.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
@@ -48,7 +48,7 @@ def test_example_of_own_folder_runs(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(pyplot, "show", pyplot.close)
     script = EXAMPLES / "plot_10_own_folder.py"
     names = {"__name__": "__main__"}
-    exec(compile(script.read_text(), str(script), "exec"), names)
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
     assert "005.png: it is not an image" in capsys.readouterr().out
     assert names["untagged"]["tags"].notna().all()
     written = names["pd"].read_csv(names["folder"] / "tags-complete.csv")

@@ -50,7 +50,7 @@ def room_of(path):
 
 def imported_rooms(path):
     """Rooms of the package that a module imports, at any depth of its code."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -79,7 +79,7 @@ def test_module_imports_only_rooms_on_its_left(path):
 def test_module_uses_absolute_imports(path):
     relative = [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.level > 0
     ]
     assert relative == []
@@ -185,7 +185,7 @@ NAMED = {dotted_name(path): path for path in MODULES}
 
 def imported_modules(path):
     """Modules of the package that a module imports, by their full names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -214,7 +214,7 @@ def test_modules_import_each_other_in_no_cycle():
 def test_private_scikit_learn_is_imported_in_one_module_alone(path):
     private = [
         f"{node.module}.{alias.name}"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn.")
         for alias in node.names
         if "._" in f"{node.module}.{alias.name}"
@@ -224,7 +224,7 @@ def test_private_scikit_learn_is_imported_in_one_module_alone(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_module_is_not_far_over_four_hundred_lines_of_code(path):
-    source = path.read_text()
+    source = path.read_text(encoding="utf-8")
     text = set()  # lines of docstrings
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

@@ -46,7 +46,7 @@ class CountingFeaturizer(CLIPFeaturizer):
 
 
 def encoded(folder):
-    return folder.with_suffix(".log").read_text().splitlines()
+    return folder.with_suffix(".log").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

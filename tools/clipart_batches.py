@@ -48,8 +48,11 @@ class Corpus:
 
     def __init__(self, folder, words):
         self.pictures = np.load(folder / "pictures.npy", mmap_mode="r")
-        self.entries = json.loads((folder / "entries.json").read_text())
-        self.nouns = [n[:2] for n in json.loads((folder / "nouns.json").read_text())]
+        self.entries = json.loads((folder / "entries.json").read_text(encoding="utf-8"))
+        self.nouns = [
+            n[:2]
+            for n in json.loads((folder / "nouns.json").read_text(encoding="utf-8"))
+        ]
         self.tokenizer = SimpleTokenizer()
         self._token_cache = {}
         self._terms()

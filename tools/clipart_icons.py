@@ -154,7 +154,11 @@ def draw(body, width, height, left=0, top=0):
 def _categories(package, name):
     """Return the set's own categories by icon name, and the allowed names."""
     path = package / "metadata.json"
-    tables = json.loads(path.read_text()).get("categories", {}) if path.exists() else {}
+    tables = (
+        json.loads(path.read_text(encoding="utf-8")).get("categories", {})
+        if path.exists()
+        else {}
+    )
     by_icon, allowed = {}, set()
     for category, icons in tables.items():
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", category).lower()
@@ -184,8 +188,13 @@ def icons(name, package, emoji):
         The entry without its picture, and the arguments of :func:`draw`.
     """
     _, mono, left_out = SETS[name]
-    table = json.loads((package / "icons.json").read_text())
-    codes = {n: c for c, n in json.loads((package / "chars.json").read_text()).items()}
+    table = json.loads((package / "icons.json").read_text(encoding="utf-8"))
+    codes = {
+        n: c
+        for c, n in json.loads(
+            (package / "chars.json").read_text(encoding="utf-8")
+        ).items()
+    }
     categories, allowed = _categories(package, name)
     unspaced = unicode_names() if name == "fxemoji" else {}
     for icon, data in table["icons"].items():

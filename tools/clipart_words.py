@@ -90,12 +90,12 @@ class WordNet:
 
     def __init__(self, folder):
         self.senses = {}
-        for line in (folder / "index.noun").read_text().splitlines():
+        for line in (folder / "index.noun").read_text(encoding="utf-8").splitlines():
             if not line.startswith(" "):
                 fields = line.split()
                 self.senses[fields[0]] = fields[-int(fields[2]) :]
         self.lemmas, self.parents, self.wholes, self.glosses = {}, {}, {}, {}
-        for line in (folder / "data.noun").read_text().splitlines():
+        for line in (folder / "data.noun").read_text(encoding="utf-8").splitlines():
             if not line.startswith(" "):
                 self._read(line)
 
@@ -179,12 +179,18 @@ def emoji_names(cldr, emojibase):
         The name and the keywords, keyed by slug and by lower-case hex code.
     """
     path = cldr / "annotations" / "en" / "annotations.json"
-    annotations = json.loads(path.read_text())["annotations"]["annotations"]
-    messages = json.loads((emojibase / "en" / "messages.json").read_text())
+    annotations = json.loads(path.read_text(encoding="utf-8"))["annotations"][
+        "annotations"
+    ]
+    messages = json.loads(
+        (emojibase / "en" / "messages.json").read_text(encoding="utf-8")
+    )
     groups = {g["order"]: g["message"] for g in messages["groups"]}
     subgroups = {g["order"]: g["message"] for g in messages["subgroups"]}
     known = {}
-    for emoji in json.loads((emojibase / "en" / "data.json").read_text()):
+    for emoji in json.loads(
+        (emojibase / "en" / "data.json").read_text(encoding="utf-8")
+    ):
         said = annotations.get(emoji["emoji"].replace("\ufe0f", ""), {})
         words = set(emoji.get("tags", ())) | set(said.get("default", ()))
         words.add(groups.get(emoji.get("group"), ""))

@@ -86,7 +86,7 @@ def test_unpack_mends_a_damaged_folder(small, home, damage):
     else:
         victim.write_text("pic")
     assert _archive.unpack(small, home) == target
-    assert victim.read_text() == "picture 7"
+    assert victim.read_text(encoding="utf-8") == "picture 7"
     assert list(home.iterdir()) == [target]
 
 

@@ -72,7 +72,7 @@ def coco(tmp_path):
 def change(root, name, edit):
     """Edit a file of annotations."""
     path = root / "annotations" / f"{name}_val2017.json"
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     edit(content)
     path.write_text(json.dumps(content))
 

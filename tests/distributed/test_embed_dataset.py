@@ -64,7 +64,11 @@ def note_calls(folder, *, kill_at=None, fail_after=None):
 
 
 def rows_noted(folder):
-    return sum(int(f.read_text()) for f in folder.iterdir() if f.name != "killed")
+    return sum(
+        int(f.read_text(encoding="utf-8"))
+        for f in folder.iterdir()
+        if f.name != "killed"
+    )
 
 
 def test_two_actors_of_which_one_is_killed_give_what_transform_gives(

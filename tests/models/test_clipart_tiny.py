@@ -106,10 +106,10 @@ def test_zipped_files_are_small(tmp_path):
 
 
 def test_folder_has_config_weights_and_card():
-    config = json.loads((FOLDER / "open_clip_config.json").read_text())
+    config = json.loads((FOLDER / "open_clip_config.json").read_text(encoding="utf-8"))
     assert config["preprocess_cfg"]["fill_color"] == 255
     assert "bpe_path" not in json.dumps(config)
-    card = (FOLDER / "README.md").read_text()
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
     for word in ("CC BY", "Open Clip Art", "Apache", "Intended use"):
         assert word in card
 
@@ -170,7 +170,7 @@ def test_both_beat_one_modality(
 
 def test_random_twin_is_worse(concat_ap, train, test, tmp_path):
     torch.manual_seed(0)
-    config = (FOLDER / "open_clip_config.json").read_text()
+    config = (FOLDER / "open_clip_config.json").read_text(encoding="utf-8")
     (tmp_path / "open_clip_config.json").write_text(config)
     twin = open_clip.CLIP(**json.loads(config)["model_cfg"])
     save_file(twin.state_dict(), tmp_path / "open_clip_model.safetensors")

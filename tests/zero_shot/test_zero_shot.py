@@ -60,7 +60,7 @@ def siglip_folder(tmp_path_factory, write_model):
     weights["logit_bias"] = weights["logit_scale"] * 0 - 4.0
     weights["logit_scale"] = weights["logit_scale"] * 0 + np.log(8.0)
     save_file(weights, folder / "open_clip_model.safetensors")
-    config = json.loads((folder / "open_clip_config.json").read_text())
+    config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
     config["model_cfg"]["init_logit_bias"] = -10
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     return f"local-dir:{folder}"

@@ -368,7 +368,9 @@ def _cached_folder(location):
     if not isinstance(path, str) or not _has_weights(os.path.dirname(path)):
         return location
     folder = Path(path).parent
-    text = json.loads(Path(path).read_text())["model_cfg"].get("text_cfg", {})
+    text = json.loads(Path(path).read_text(encoding="utf-8"))["model_cfg"].get(
+        "text_cfg", {}
+    )
     tokenizers = ("tokenizer.json", "tokenizer_config.json")
     own = not text.get("hf_tokenizer_name")
     if own or any((folder / name).is_file() for name in tokenizers):

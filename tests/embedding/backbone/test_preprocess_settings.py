@@ -309,7 +309,7 @@ def test_folder_has_no_tags(model_folder):
 def rewrite(folder, change):
     """Change the configuration of a model in a folder."""
     file = folder / "open_clip_config.json"
-    config = json.loads(file.read_text())
+    config = json.loads(file.read_text(encoding="utf-8"))
     change(config)
     file.write_text(json.dumps(config))
 

@@ -178,7 +178,7 @@ def test_weights_of_another_architecture_are_refused(folder, change):
 
 
 def rewrite(folder, change):
-    config = json.loads((folder / "open_clip_config.json").read_text())
+    config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
     change(config["model_cfg"])
     (folder / "open_clip_config.json").write_text(json.dumps(config))
 

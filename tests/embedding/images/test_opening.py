@@ -187,7 +187,7 @@ def test_huge_file_that_is_no_picture_costs_some_kilobytes(name, tmp_path):
     why_unreadable(path)
 
     def count():
-        words = Path("/proc/self/io").read_text().split()
+        words = Path("/proc/self/io").read_text(encoding="utf-8").split()
         return int(words[words.index("rchar:") + 1])
 
     before = count()

@@ -165,7 +165,9 @@ SAMPLES = {
 
 
 def read_table():
-    section = GUIDE.read_text().split("## What becomes of the pixels")[1]
+    section = GUIDE.read_text(encoding="utf-8").split("## What becomes of the pixels")[
+        1
+    ]
     lines = section.split("\n\n")[2].splitlines()[2:]
     return [re.split(r" *\| *", line.strip("| ")) for line in lines]
 

@@ -124,7 +124,11 @@ def test_forked_child_without_a_parent_session_removes_its_own(
     )
     child.start()
     child.join(60)
-    assert (tmp_path / "name").read_text().startswith(str(own_temporary_folder))
+    assert (
+        (tmp_path / "name")
+        .read_text(encoding="utf-8")
+        .startswith(str(own_temporary_folder))
+    )
     assert list(own_temporary_folder.iterdir()) == []
 
 
@@ -156,5 +160,5 @@ context.Process(target=work, args=(folder, sys.argv[1])).start()
 def test_folder_stays_until_the_last_child_is_done(own_temporary_folder, tmp_path):
     command = [sys.executable, "-c", LEAVE_CHILD, str(tmp_path / "seen")]
     subprocess.run(command, check=True, timeout=600)
-    assert (tmp_path / "seen").read_text() == "True True"
+    assert (tmp_path / "seen").read_text(encoding="utf-8") == "True True"
     assert list(own_temporary_folder.iterdir()) == []
