@@ -14,7 +14,7 @@
 #   uint16, grey    mode I;16, values 0 255 256 32768 65280 65535
 #   uint16, colour  mode RGB, values 0 255 0 0 0 255
 #   int64, colour   mode RGB, values 0 255 0 0 0 255
-#   float32, colour TypeError: Unsupported array dtype float32 for image encoding. [...]
+#   float32, colour TypeError: Unsupported array dtype float32 for [...]
 set -euo pipefail
 
 work=$(mktemp -d)

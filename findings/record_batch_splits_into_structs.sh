@@ -4,7 +4,8 @@
 # Behaviour: train_test_split of a pyarrow Table gives Tables. Of a RecordBatch, which has
 # the same columns and the same methods, it gives StructArrays, one dict for each row,
 # with or without shuffling. A model fits the whole batch, but a cross-validation hands it
-# structs and fails; and of the whole batch it learns no feature names, of a Table it does.
+# structs and fails; and from the whole batch it learns no feature names, as it does from
+# a Table.
 #
 # Guess: a batch is split into batches, since its own `take` and `slice` return batches;
 # what fits a Table fits a batch, and what can be fitted can be cross-validated.
