@@ -10,8 +10,7 @@
 # Guess: the hash is one of the contents, so that reading changes nothing.
 #
 # Seen:
-#   hash after X @ X.T the same, after X.sum() another, after X.sum() again the same
-#   equal values yes
+#   same hash after X @ X.T True, after X.sum() False, after X.sum() again True
 #   fits of the first step: 1, after the same call 1, after X.sum() 2
 set -euo pipefail
 
@@ -51,24 +50,14 @@ print(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}")
 dense = np.eye(20)[np.arange(40) % 20]
 y = np.arange(40) % 2
 
-
-def word(same):
-    return "the same" if same else "another"
-
-
-X, untouched = csr_array(dense), csr_array(dense)
+X = csr_array(dense)
 hashes = [joblib.hash(X)]
 for read in (lambda: X @ X.T, X.sum, X.sum):
     read()
     hashes.append(joblib.hash(X))
 same = [a == b for a, b in zip(hashes, hashes[1:], strict=False)]
-print(f"hash after X @ X.T {word(same[0])}, after X.sum() {word(same[1])}", end=", ")
-print(f"after X.sum() again {word(same[2])}")
-equal = all(
-    np.array_equal(getattr(X, part), getattr(untouched, part))
-    for part in ("data", "indices", "indptr")
-)
-print(f"equal values {'yes' if equal else 'no'}")
+print(f"same hash after X @ X.T {same[0]}, after X.sum() {same[1]}", end=", ")
+print(f"after X.sum() again {same[2]}")
 
 pipeline = make_pipeline(CountedScaler(), LogisticRegression(), memory=sys.argv[1])
 X, counts = csr_array(dense), []
@@ -80,6 +69,6 @@ for read in (None, None, X.sum):
 print(f"fits of the first step: {counts[0]}, after the same call {counts[1]}", end=", ")
 print(f"after X.sum() {counts[2]}")
 
-if (same, equal, counts) != ([True, False, True], True, [1, 1, 2]):
+if (same, counts) != ([True, False, True], [1, 1, 2]):
     sys.exit("The behaviour is not that of the header any more.")
 PYTHON
