@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip._shared import warn_user
-from sklearn_clip.metrics._entries import row_blocks
+from sklearn_clip._shared import row_blocks, warn_user
 
 AVERAGES = ("macro", "micro", "weighted", "samples", None)
 

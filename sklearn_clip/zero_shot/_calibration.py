@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
-from sklearn_clip.zero_shot._scoring import row_blocks
+from sklearn_clip._shared import row_blocks
 
 # Standard deviations, in units of the logit, chosen on the training rows of the clip
 # art (benchmarks/study_zero_shot.py): of a label's log slope and offset around those

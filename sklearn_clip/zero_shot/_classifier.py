@@ -19,6 +19,7 @@ from sklearn_clip._shared import (
     _fit_context,
     check_labelled_rows,
     clean_name,
+    row_blocks,
     warn_user,
 )
 from sklearn_clip.embedding import (
@@ -40,7 +41,6 @@ from sklearn_clip.zero_shot._scoring import (
     Scorer,
     decide,
     read_cuts,
-    row_blocks,
 )
 
 # Of a probability. The best cut for F1 is half the best F1, which without training is

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_clip._shared import hint_at_name, respell_keys
+from sklearn_clip._shared import hint_at_name, respell_keys, row_blocks
 
 SCORINGS = ("contrast", "sigmoid", "softmax", "cosine")
-# Entries of a block of scores: 16 MB of float32.
-_BLOCK_SIZE = 1 << 22
 # Scores of a row that shows nothing: the log-odds of about the smallest float32, and
 # the smallest cosine.
 _NOTHING = {"logit": np.float32(-87.0), "cosine": np.float32(-1.0)}
@@ -92,24 +90,6 @@ class Scorer:
             for label, own in self.own.items():
                 others = np.delete(logits, own, axis=1)
                 out[:, label] += whole - logsumexp(others, axis=1)
-
-
-def row_blocks(n_rows, n_columns):
-    """Cut rows into slices of about 4 million entries.
-
-    Parameters
-    ----------
-    n_rows, n_columns : int
-        Shape of what is cut.
-
-    Yields
-    ------
-    slice
-        Consecutive rows.
-    """
-    step = max(1, _BLOCK_SIZE // max(1, n_columns))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
 
 
 def _rivals(logits):

@@ -7,7 +7,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from sklearn_clip.zero_shot import _scoring
+from sklearn_clip._shared import _entries
 from sklearn_clip.zero_shot._calibration import (
     _likelihood,
     expected_f1_cuts,
@@ -36,7 +36,7 @@ def test_many_rows_give_what_logistic_regression_gives(is_logit):
 
 
 def test_gradient_is_that_of_the_loss(monkeypatch):
-    monkeypatch.setattr(_scoring, "_BLOCK_SIZE", 30)
+    monkeypatch.setattr(_entries, "BLOCK_SIZE", 30)
     scores, y = draw(40)
     y[::3, 1] = np.nan
     start = np.array([0.3, 1.0, 2.0, -1.0, 0.0, 1.0])

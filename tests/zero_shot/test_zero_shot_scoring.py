@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, log_softmax, logsumexp
 
+from sklearn_clip._shared import _entries
 from sklearn_clip.thresholds._decoding import decode
-from sklearn_clip.zero_shot import _scoring
 from sklearn_clip.zero_shot._scoring import Scorer, decide, read_cuts
 
 
@@ -102,13 +102,13 @@ def test_blocks_give_what_one_piece_gives(vectors, scoring, monkeypatch):
     rows, labels, background = vectors
     scorer = Scorer(scoring, labels, 20.0, background=background, own={1: [0]})
     whole = scorer.score(rows)
-    monkeypatch.setattr(_scoring, "_BLOCK_SIZE", 35)  # 7 rows
+    monkeypatch.setattr(_entries, "BLOCK_SIZE", 35)  # 7 rows
     np.testing.assert_allclose(scorer.score(rows), whole, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("scoring", ["contrast", "softmax"])
 def test_memory_beyond_the_result_is_a_few_blocks(scoring, monkeypatch):
-    monkeypatch.setattr(_scoring, "_BLOCK_SIZE", 1 << 16)
+    monkeypatch.setattr(_entries, "BLOCK_SIZE", 1 << 16)
     rng = np.random.default_rng(0)
     rows, labels = unit(rng.normal(size=(4000, 4))), unit(rng.normal(size=(1000, 4)))
     scorer = Scorer(scoring, labels, 20.0, background=labels[:10], own={3: [3]})
