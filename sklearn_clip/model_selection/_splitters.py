@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_clip._shared import (
     check_same_length,
+    clean_name,
     column_names,
     is_missing,
     is_part_of_a_fit,
@@ -26,8 +27,9 @@ def group_numbers(groups, n_rows):
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Group of every row: numbers, texts or anything hashable. Groups that have no
-        order among them are numbered by first appearance.
+        Group of every row: numbers, texts or anything hashable. Texts that look alike
+        (composed and decomposed accents) are one group. Groups that have no order
+        among them are numbered by first appearance.
     n_rows : int
         Number of rows.
 
@@ -61,11 +63,13 @@ def group_numbers(groups, n_rows):
     values = list(groups) if plain else groups.tolist()
     for row, value in enumerate(values):
         _check_group(value, row)
-    names = list(dict.fromkeys(values))
+    seen = {value: clean_name(value) for value in dict.fromkeys(values)}
+    names = list(dict.fromkeys(seen.values()))
     with contextlib.suppress(TypeError):  # a number and a text have no order
         names = sorted(names)
     number_of = {name: number for number, name in enumerate(names)}
-    return np.array([number_of[value] for value in values], np.int64), len(names)
+    numbers = [number_of[seen[value]] for value in values]
+    return np.array(numbers, np.int64), len(names)
 
 
 def _check_group(value, row):

@@ -243,6 +243,11 @@ def test_groups_are_numbered_in_sorted_order(groups):
     assert n_groups == 3
 
 
+def test_groups_that_look_alike_are_one():
+    group_of, n_groups = group_numbers(["caf\u00e9", "x", "cafe\u0301", "Caf\u00e9"], 4)
+    assert n_groups == 3 and group_of[0] == group_of[2] != group_of[3]
+
+
 def test_groups_without_an_order_are_numbered_by_first_appearance():
     group_of, n_groups = group_numbers([7, "a", 7, "b", ("a",), "a"], 6)
     assert group_of.tolist() == [0, 1, 0, 2, 3, 1]

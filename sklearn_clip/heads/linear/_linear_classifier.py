@@ -91,6 +91,8 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         if self.verbose:
             self._tell_of_zeros(X)
         check_same_length(X, targets.positive)
+        if targets.known is not None and not targets.known.any():
+            raise ValueError("y must hold at least one known label. Got NaN only.")
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True

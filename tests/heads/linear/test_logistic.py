@@ -18,7 +18,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
 from sklearn_clip.datasets import load_clipart
-from sklearn_clip.heads import MultiLabelLogisticRegression
+from sklearn_clip.heads import (
+    MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
+)
 from sklearn_clip.heads.linear import _design_matrix as products
 from sklearn_clip.heads.linear import _newton as newton
 
@@ -255,6 +258,14 @@ def test_unknown_entries_are_left_out_of_their_label():
     known = np.random.default_rng(0).random(Y.shape) < 0.7
     head = MultiLabelLogisticRegression().fit(X, np.where(known, Y, np.nan))
     assert_optimal(head, X, Y, weights=known.astype(float))
+
+
+@pytest.mark.parametrize(
+    "head", [MultiLabelLogisticRegression(), MultiLabelLogisticRegressionCV(Cs=2, cv=2)]
+)
+def test_targets_of_which_none_is_known_are_refused(head):
+    with pytest.raises(ValueError, match="at least one known label. Got NaN only"):
+        head.fit(np.eye(4), np.full((4, 2), np.nan))
 
 
 def test_unknown_entries_and_all_weights_together():
