@@ -34,9 +34,9 @@ WAY = (
 
 # All lengths are pixels of a picture that is 900 wide.
 WIDTH = 900
-ROOM_WIDTH, ROOM_HEIGHT, ROW = 250, 68, 78
+ROOM_WIDTH, ROOM_HEIGHT, ROW = 224, 68, 78
 LEAF_GAP = 8
-LANES = 290  # left end of the leaves; lanes of other rooms run between
+TRACK = 12  # between two lanes beside the rooms
 MARGIN, HEADER, BAND_GAP, FOOTER, INDENT = 8, 78, 26, 30, 8
 NAME_SIZE, TEXT_SIZE, LINE = 13, 11, 14
 INK, PALE, PAPER = "#22303c", "#5b6b78", "#fbfcfd"
@@ -122,7 +122,9 @@ def draw(imports, purposes):
     leaves, rooms = order_rooms(imports)
     on_way = [room for room in rooms if room in WAY]
     above = [room for room in rooms if room not in WAY]
-    widths = _leaf_widths(leaves)
+    tracks = _share_tracks(imports, rooms)
+    lanes = MARGIN + ROOM_WIDTH + max(40, TRACK * (len(set(tracks.values())) + 1))
+    widths = _leaf_widths(leaves, purposes, WIDTH - MARGIN - lanes)
     lines = [_fold(purposes[room], widths[room] - 2 * INDENT) for room in leaves]
     leaf_top = FOOTER + NAME_SIZE + 2 * INDENT + LINE * max(map(len, lines))
     bottom = leaf_top + BAND_GAP
@@ -135,14 +137,12 @@ def draw(imports, purposes):
 
     # Every room that others import has a lane: a leaf's goes straight down to it, that
     # of another room runs beside the rooms and turns in to it.
-    x, edge = {}, LANES
+    x, edge = {}, lanes
     for room in leaves:
         x[room] = edge + widths[room] / 2
         edge += widths[room] + LEAF_GAP
-    inner = [room for room in rooms if any(room in imports[other] for other in rooms)]
-    space = LANES - MARGIN - ROOM_WIDTH
-    for k, room in enumerate(inner):
-        x[room] = MARGIN + ROOM_WIDTH + space * (k + 1) / (len(inner) + 1)
+    for room, track in tracks.items():
+        x[room] = MARGIN + ROOM_WIDTH + 8 + TRACK * (track + 0.5)
     colours = dict(zip(x, COLOURS * 3, strict=False))
 
     for room, place in x.items():
@@ -159,7 +159,7 @@ def draw(imports, purposes):
         for other in sorted(imports[room]):
             axes.plot(x[other], y[room], "o", color=colours[other], ms=7.5, zorder=4)
         corner = MARGIN, y[room] - ROOM_HEIGHT / 2
-        edge = colours.get(room, INK) if room in inner else INK
+        edge = colours.get(room, INK) if room in tracks else INK
         _draw_room(axes, room, purposes[room], corner, (ROOM_WIDTH, ROOM_HEIGHT), edge)
     for room in leaves:
         corner = x[room] - widths[room] / 2, FOOTER
@@ -188,10 +188,34 @@ def _make_axes(matplotlib, height):
     return axes
 
 
-def _leaf_widths(leaves):
-    """Share the width out: as much as a long name needs, the rest in equal parts."""
-    left = WIDTH - MARGIN - LANES - LEAF_GAP * (len(leaves) - 1)
-    widths = {room: _measure(room, NAME_SIZE, "bold") + 2 * INDENT for room in leaves}
+def _share_tracks(imports, rooms):
+    """Give the lanes of rooms that are no leaves a track each, the short ones first.
+
+    Lanes that do not pass the same rows share one, and the longest is the farthest
+    from the rooms, so that arrows into these cross few others.
+    """
+    spans = {}
+    for place, room in enumerate(rooms):
+        users = [rooms.index(other) for other in rooms if room in imports[other]]
+        if users:
+            spans[room] = place, max(users)
+    tracks, taken = {}, []
+    for room in sorted(spans, key=lambda room: (spans[room][1] - spans[room][0], room)):
+        rows = set(range(spans[room][0], spans[room][1] + 1))
+        track = next((k for k, t in enumerate(taken) if not rows & t), len(taken))
+        taken += [set()] * (track == len(taken))
+        taken[track] = taken[track] | rows
+        tracks[room] = track
+    return tracks
+
+
+def _leaf_widths(leaves, purposes, width):
+    """Share the width out: as much as a long word needs, the rest in equal parts."""
+    left = width - LEAF_GAP * (len(leaves) - 1)
+    widths = {}
+    for room in leaves:
+        words = [_measure(word, TEXT_SIZE) for word in purposes[room].split()]
+        widths[room] = max(_measure(room, NAME_SIZE, "bold"), *words) + 2 * INDENT
     for count, room in zip(
         range(len(leaves), 0, -1), sorted(leaves, key=widths.get)[::-1], strict=True
     ):
