@@ -13,7 +13,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
-.PHONY: bench-embedding bench-ray docs wheel
+.PHONY: bench-embedding bench-ray docs rooms wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -60,6 +60,10 @@ bench-embedding: $(PEERS)/.installed
 # docs/_build/html/index.html; a warning is an error.
 docs: $(DOCS)/.installed
 	$(DOCS)/bin/python -m sphinx -W --keep-going docs docs/_build/html
+
+# docs/images/rooms.svg: the rooms of the package, from their imports of today.
+rooms: $(INSTALLED)
+	$(BIN)/python tools/draw_rooms.py
 
 bench-ray: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_ray.py

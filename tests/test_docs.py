@@ -9,6 +9,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [
     DOCS / "models.md",
     DOCS / "coming_from.md",
+    DOCS / "divergences.md",
     DOCS / "troubleshooting.md",
     *sorted((DOCS / "guide").glob("*.md")),
 ]

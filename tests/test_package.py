@@ -1,6 +1,7 @@
 """The house rules: who may import whom, and what importing the package costs."""
 
 import ast
+import html
 import importlib
 import inspect
 import json
@@ -73,6 +74,40 @@ def test_module_imports_only_rooms_on_its_left(path):
     assert room in ALLOWED, f"say in this test what the new room {room!r} may import"
     allowed = ALLOWED[room] | PRIVATE | {room}
     assert set(imported_rooms(path)) <= allowed
+
+
+DRAWING = [sys.executable, str(PACKAGE.parent / "tools" / "draw_rooms.py")]
+
+
+def test_picture_of_the_rooms_is_of_todays_imports():
+    done = subprocess.run([*DRAWING, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: f"{line}, elsewhere",
+        lambda line: line.replace(" (", " (Formerly ", 1),
+        lambda line: f"old_{line}",
+    ],
+    ids=["import", "purpose", "room"],
+)
+def test_picture_of_other_rooms_is_told(change, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(PACKAGE.parent / "tools")
+    draw_rooms = importlib.import_module("draw_rooms")
+    line = draw_rooms.read_description()[1]
+    text = draw_rooms.PICTURE.read_text(encoding="utf-8")
+    old, new = (html.escape(part, quote=False) for part in (line, change(line)))
+    assert text.count(old) == 1
+    picture = tmp_path / "rooms.svg"
+    picture.write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(draw_rooms, "PICTURE", picture)
+    monkeypatch.setattr(sys, "argv", ["draw_rooms.py", "--check"])
+    with pytest.raises(SystemExit, match="run make rooms") as error:
+        draw_rooms.main()
+    assert f"now: {line}" in str(error.value)
+    assert f"drawn: {change(line)}" in str(error.value)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -93,6 +93,8 @@ def embed(
         ) as progress,
         ThreadPoolExecutor(max(num_workers, 1)) as pool,
     ):
+        # All digests first: only then is it known which items are distinct, and an
+        # unreadable file is reported before hours of encoding.
         digests, failures, heard = _digest_all(modality, items, pool)
         vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
         if failures and stop_on_failure:
@@ -309,12 +311,17 @@ class _Run:
                     yield done
                     if self.broken and stop_on_failure:
                         return
+            # Only now, with all its own items written and no claim held, does a run
+            # wait: of processes that wait for each other's items none holds one back,
+            # so there is no deadlock, and by now most of these are written.
             while self._waiting:
                 # Other processes encode these; should one die, its items become ours.
                 time.sleep(_POLL)
                 again, self._waiting = self._waiting, []
                 yield from self._encode_all(again)
         finally:
+            # Also when the caller stops listening or a batch raises: batches that were
+            # claimed ahead and never encoded must not hold others up for a lease.
             self._store.release_all()
 
     def _item(self, number):
@@ -354,6 +361,8 @@ class _Run:
         """Claim items; read and prepare those that are ours."""
         keys = {self._distinct.key(number): number for number in numbers}
         written, claimed = self._store.claim(list(keys))
+        # Three ways for an item: written since the look-up, ours by now, or another's
+        # at this moment, which is put off to the end and not waited for.
         taken = keys.keys() - written.keys() - set(claimed)
         self._waiting += [keys[key] for key in taken]
         mine = [keys[key] for key in claimed]
@@ -393,6 +402,8 @@ class _Run:
             except RuntimeError as exc:
                 if step == 1 or not _is_out_of_memory(exc):
                     raise
+                # Kept for the rest of the run: what did not fit once will not fit
+                # later.
                 self._fitting = step // 2
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()

@@ -27,6 +27,9 @@ def _prior_bias(counts, n_samples, init_bias, neg_scale):
     """-log(N / n_c - 1) init_bias / neg_scale, the logit of the label's frequency."""
     # A label that is constant counts as if one more row had the other value.
     n_samples = torch.maximum(n_samples, counts + 1)
+    # -log(N / n - 1) = log(n / (N - n)), the log-odds of the label among the rows: a
+    # model that says z = 0 for everything then begins on the side of what is frequent,
+    # by a fraction of the log-odds, and need not learn it from negatives.
     return -torch.log(n_samples / counts - 1) * init_bias / neg_scale
 
 
@@ -104,9 +107,19 @@ def distribution_balanced_loss(
     z, y, known = split_known(logits, targets)
     counts = match_labels("class_counts", class_counts, z, low=0).clamp(min=1)
     n_samples = match_labels("n_samples", n_samples, z, low=0)
+    # r = P^C / P^I. Drawn label by label, a sample comes up for label c with the chance
+    # 1 / n_c; drawn for any of its positives it comes up with the sum of theirs. The
+    # common label of a sample with a rare one has been drawn far more often than it
+    # asked for: its r is near 0. Soft targets count by y.
     share = (1 / counts) / (y / counts).sum(dim=1, keepdim=True)
+    # r is at most 1 for a positive and unbounded for a negative: the sigmoid keeps the
+    # weight between alpha and alpha + 1.
     weight = alpha + torch.sigmoid(beta * (share - mu))
     z = z + _prior_bias(counts, n_samples, init_bias, neg_scale)
+    # Negatives sit at scale * z, where an easy one (z < 0) soon costs nothing, so that
+    # the many negatives of a rare label do not push its logits down for ever. Division
+    # by the scale keeps the slope at z' = 0 that of a positive: d/dz f(-kz) / k =
+    # -f'(-kz). So 0 stays where both pull alike.
     negative = focal_term(-neg_scale * z, gamma) / neg_scale
     loss = weight * blend(y, focal_term(z, gamma), negative)
     return reduce_known(loss, known, reduction)

@@ -14,8 +14,12 @@ from sklearn_clip.losses._checks import (
 
 def _weighted_logsumexp(scores, weights, dim):
     """Log of sum(weights * e^scores); the lowest float where all weights are 0."""
+    # Not -inf: where nothing counts, logsumexp would have the gradient exp(-inf + inf)
+    # = NaN.
     lowest = scores.new_full((), torch.finfo(scores.dtype).min)
     counts = weights > 0
+    # w e^z = e^(z + log w): soft targets and unknown entries become shifts of the
+    # scores, and the sum stays finite at any |z|.
     log_weights = torch.where(counts, weights, weights.new_ones(())).log()
     terms = torch.where(counts, scores + log_weights, lowest)
     return terms.logsumexp(dim)
@@ -57,6 +61,10 @@ def zlpr_loss(logits, targets, *, reduction="mean"):
     """
     z, y, known = split_known(logits, targets)
     # log(1 + sum e^z) = softplus(logsumexp z)
+    # log(1 + sum_n e^z_n) + log(1 + sum_p e^-z_p): the 1 is e^0, a label of score 0
+    # that every negative is to be below and every positive above. That is why 0
+    # decides, and pairs (n, p) need not be compared: being on the right sides of 0
+    # ranks them.
     negatives = F.softplus(_weighted_logsumexp(z, (1 - y) * known, 1))
     positives = F.softplus(_weighted_logsumexp(-z, y * known, 1))
     return reduce_known(negatives + positives, known.any(dim=1), reduction)
@@ -98,6 +106,11 @@ def _check_two_way(temperature_pos, temperature_neg):
 
 def _two_way_groups(z, positives, negatives, dim, temperature_pos, temperature_neg):
     """Loss of each group along a dimension, and which groups have a positive."""
+    # T logsumexp(z / T) is a soft maximum: max z <= it <= max z + T log n. So `high` is
+    # the soft maximum of the negatives and `low` that of -z of the positives, minus
+    # their soft minimum. At Tn = Tp = 1, e^(high + low) is the sum of e^(z_n - z_p)
+    # over all pairs, and softplus of it the loss log(1 + sum) of a pairwise ranking, in
+    # n + p terms instead of n p.
     high = temperature_neg * _weighted_logsumexp(z / temperature_neg, negatives, dim)
     low = temperature_pos * _weighted_logsumexp(-z / temperature_pos, positives, dim)
     # Without a positive or without a negative there is nothing to rank: the sum is
@@ -152,6 +165,8 @@ def two_way_loss(
     z, y, known = split_known(logits, targets)
     positives, negatives = y * known, (1 - y) * known
     temperatures = temperature_pos, temperature_neg
+    # The two ways: labels of a sample (dim 1) decide which labels it gets, samples of a
+    # label (dim 0) make its scores comparable between samples.
     samples, kept = _two_way_groups(z, positives, negatives, 1, *temperatures)
     labels, kept_labels = _two_way_groups(z, positives, negatives, 0, *temperatures)
     if reduction == "none":

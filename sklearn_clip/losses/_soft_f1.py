@@ -57,6 +57,8 @@ def soft_f1_loss(logits, targets, *, beta=1.0, eta=0.0, reduction="mean"):
     _check_soft_f1(beta, eta)
     z, y, known = split_known(logits, targets)
     soft = torch.where(known, torch.sigmoid(beta * (z + eta)), z.new_zeros(()))
+    # Counts with S for a decision: tp = sum S y, fp = sum S (1 - y), fn = sum (1 - S)
+    # y.
     hits = (soft * y).sum(dim=0)
     total = soft.sum(dim=0) + y.sum(dim=0)  # 2 tp + fp + fn
     # Where every S underflows and nothing is positive it would be 0 / 0.

@@ -248,6 +248,9 @@ def pooled_average_precision(entries, scores, weights=None, *, k=None):
     float
         GAP; NaN if there is no positive.
     """
+    # GAP = sum over the positives kept of precision at their rank / number of all
+    # positives. Counted before the k largest are taken: a positive beyond them was
+    # never found, and must cost recall, or a small k would make any ranking perfect.
     n_positives = np.count_nonzero(entries.positive, axis=1)
     total = n_positives.sum() if weights is None else weights @ n_positives
     if total == 0:
@@ -337,6 +340,9 @@ def _join(parts):
 def _average_precision(positives, negative_blocks, total):
     """Weighted sum of the precision at each positive, over `total`."""
     positives = positives.sort()
+    # Precision at a positive of score s: tp / (tp + fp) among the entries that score at
+    # least s. >= and not the place in the sorted order, so that equal scores share one
+    # precision and the order of rows decides nothing.
     true_positives = positives.weigh_from(positives.scores)
     false_positives = np.zeros_like(true_positives)
     # Each chunk costs one search per positive, so chunks grow with their number.
@@ -384,6 +390,8 @@ def _top_k(scores, known, k):
     if known is not None:
         scores = np.where(known, scores, -np.inf)
     place = scores.shape[1] - k
+    # The k-th largest of each row; all that reach it are kept, then ties beyond k
+    # dropped.
     last = np.partition(scores, place, axis=1)[:, place, None]
     kept = scores >= last
     if known is not None:

@@ -58,6 +58,9 @@ class _CroppedResize:
 
     def __call__(self, picture):
         short = min(picture.size)
+        # torchvision's own roundings, or the crop would lie a pixel beside: sides are
+        # cut off to whole pixels, the corner is rounded (half to even). `box` is the
+        # crop carried back into the coordinates of the picture as it is.
         width, height = (int(self._side * side / short) for side in picture.size)
         left = round((width - self._width) / 2)
         top = round((height - self._height) / 2)
@@ -227,10 +230,19 @@ class TextTower:
         return int(used[-1]) + 1 if len(used) else 1
 
     def _can_trim(self):
+        # The self-test. Right answers are known without a table of models: a tower that
+        # does not look behind the end token gives the same vector with and without the
+        # padding. One that does gives another: SigLIP reads its vector off the last
+        # position, CoCa appends its class token there. Texts of three lengths, as one
+        # that is nearly full has hardly any padding to show it on.
         tokens = self._tokenizer(list(TRIAL_TEXTS))
+        # The shortest text does not reach the last position, so what stands there is
+        # padding, whichever number a tokenizer has for it (CLIP's has 0).
         self._padding = tokens[0, -1]
         whole = self._encode(tokens).float()
         try:
+            # Each row by itself, cut to its own end: cut together, the longest would
+            # leave the others most of their padding.
             cut = [
                 self._encode(row[None, : self._length(row[None])]).float()
                 for row in tokens
@@ -262,6 +274,8 @@ def _shorten(model, length):
     view._parameters["positional_embedding"] = short
     mask = getattr(module, "attn_mask", None)
     if mask is not None:
+        # Row i of the causal mask reads columns up to i only, so its upper left corner
+        # is the causal mask of the shorter text.
         view._buffers["attn_mask"] = mask[:length, :length]
     if module is model:
         return view

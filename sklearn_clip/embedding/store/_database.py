@@ -66,6 +66,9 @@ class Database:
     def upgrade(self, sql):
         """Make a reading transaction a writing one; what was read may be older."""
         if not self._writing:
+            # SQLite refuses at once, without waiting, to let a reader write when
+            # another has written since its first look. A new transaction waits for its
+            # turn.
             sql.execute("COMMIT")
             sql.execute("BEGIN IMMEDIATE")
             self._writing = True
@@ -91,6 +94,9 @@ class Database:
             sql = self._open()
             self._writing = write
             try:
+                # IMMEDIATE takes the one lock of writers before the first look, so that
+                # what is read stays true until it is acted upon; readers go on beside
+                # it.
                 sql.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 result = work(sql)
                 if sql.in_transaction:
@@ -244,6 +250,8 @@ def _connect_frozen(file):
 
 def _connect(file):
     """Open the file and make its tables, though others may be doing so just now."""
+    # No isolation level: Python would begin transactions of its own, and those here are
+    # begun by hand. Any thread: `lock` lets in one at a time.
     sql = sqlite3.connect(
         file, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
     )
@@ -254,6 +262,9 @@ def _connect(file):
             sql.execute(f"PRAGMA page_size={_PAGE_SIZE}")
             # SQLite does not wait for others where it changes the journal's mode.
             sql.execute("PRAGMA journal_mode=WAL")
+            # The log is not forced to the disk at every commit: a killed process loses
+            # nothing, a power cut may lose the last commits but leaves a sound file,
+            # and lost vectors are encoded again.
             sql.execute("PRAGMA synchronous=NORMAL")
             sql.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             sql.execute(f"PRAGMA journal_size_limit={_LOG_PAGES * _PAGE_SIZE}")
@@ -292,6 +303,8 @@ def _make_tables(sql):
     sql.execute("BEGIN IMMEDIATE")
     for statement in _SCHEMA.split(";"):
         sql.execute(statement)
+    # The mark last and in one commit: a file with the mark has all tables, and one of a
+    # process that was killed before is still new.
     sql.execute(f"PRAGMA application_id={_APPLICATION_ID}")
     sql.execute(f"PRAGMA user_version={_FORMAT}")
     sql.execute("COMMIT")

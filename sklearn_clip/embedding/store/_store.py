@@ -269,6 +269,8 @@ class EmbeddingStore:
                 f"WHERE key IN ({marks})",
                 batch,
             )
+            # SQLite checks its pages' structure, not what a vector on them says: a bit
+            # that flipped on the disk would be a wrong feature for ever.
             for number, key, checksum, vector in rows:
                 if zlib.crc32(vector) == checksum:
                     found[key] = np.frombuffer(vector, dtype="<f4")
@@ -278,6 +280,8 @@ class EmbeddingStore:
         if damaged or (ids and self.max_bytes is not None):
             # A file that cannot be written now can be read all the same.
             with contextlib.suppress(sqlite3.OperationalError):
+                # Look-ups without a bound only read, which any number of processes do
+                # at once: the writer's lock is taken when there is something to write.
                 self._database.upgrade(sql)
                 _remove(sql, damaged)
                 _touch(sql, ids)
@@ -295,6 +299,8 @@ class EmbeddingStore:
         fresh = [
             (key, vector.tobytes())
             for key, vector in zip(keys, vectors, strict=True)
+            # A key names the content and all that the vector depends on, so what is
+            # there is the same vector: two that encoded it write it once.
             if key not in known
         ]
         if fresh and self._make_room(sql, fresh):
@@ -312,6 +318,9 @@ class EmbeddingStore:
                 "UPDATE totals SET items = items + ?, bytes = bytes + ?",
                 (len(fresh), sum(len(v) for _, v in fresh)),
             )
+        # Whoever claimed them: what is written need not be encoded by anybody. In the
+        # same transaction as the vectors, so that nobody sees an item that has neither
+        # a vector nor a claim, and takes it.
         sql.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in keys])
 
     def _make_room(self, sql, fresh):
@@ -324,20 +333,35 @@ class EmbeddingStore:
         return room >= 0
 
     def _claim(self, sql, keys, owner):
+        # The protocol is look up, claim what is missing, encode, write. Between the
+        # caller's look-up and this one others may have written: looking again and
+        # claiming are one transaction that holds the lock of the writer from its start,
+        # so of two processes that miss one item exactly one gets it. Without the second
+        # look, an item written just before the claim is encoded twice.
         found = self._look_up(sql, keys)
         missing = [key for key in keys if key not in found]
+        # Wall time is what processes share, and what still means something after a
+        # restart of the machine, which the file outlives.
         taken, now, alive = set(), time.time(), {}
         for batch in _batches(missing):
             marks = ",".join("?" * len(batch))
             for key, other, until in sql.execute(
                 f"SELECT key, owner, until FROM claims WHERE key IN ({marks})", batch
             ):
+                # A look at the process table costs a system call: one per owner, not
+                # one per key.
                 if other not in alive:
                     void = other in self._void_owners
                     alive[other] = not void and _may_be_alive(other)
+                # A claim holds while all three do. The dead owner frees its items at
+                # once; the lease frees those of one that cannot be seen (another
+                # machine, Windows), that hangs, or whose number another process has by
+                # now. An item then encoded twice costs time, never a wrong vector.
                 if other != owner and until > now and alive[other]:
                     taken.add(key)
         claimed = [key for key in missing if key not in taken]
+        # A claim of the next batch renews all the older ones: a lease need be as long
+        # as a batch takes, not as long as the run.
         lease = (now + _LEASE, owner)
         sql.execute("UPDATE claims SET until = ? WHERE owner = ?", lease)
         sql.executemany(
