@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import sqlite3
 import sys
 import time
 from collections import deque
@@ -14,11 +13,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip.embedding._distinct_items import DistinctItems
 from sklearn_clip.embedding._failures import attempt
 from sklearn_clip.embedding._modalities import DIGEST_BYTES, ImageModality, TextModality
 from sklearn_clip.embedding._streams import open_pool, open_streams
-from sklearn_clip.embedding.store._database import is_only_unwritable
+from sklearn_clip.embedding.store._guarded_store import GuardedStore
 
 _MAX_WORKERS = 8
 # Items that are looked up at once, and texts that are sorted by length at once.
@@ -99,9 +98,9 @@ def embed(
         vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
         if failures and stop_on_failure:
             return vectors, failures
-        distinct = _DistinctItems(digests, failures, _space(kind, backbone))
+        distinct = DistinctItems(digests, failures, _space(kind, backbone))
         run = _Run(
-            modality, _GuardedStore(store), items, distinct, backbone.device, pool
+            modality, GuardedStore(store), items, distinct, backbone.device, pool
         )
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
@@ -121,117 +120,6 @@ def embed(
         # Of what could not be read the reason says enough.
         remarks |= {place: heard[place] for place in sorted(heard.keys() - failures)}
     return vectors, dict(sorted(failures.items()))
-
-
-class _DistinctItems:
-    """The distinct items of a call, by number, and the positions of each.
-
-    Arrays, not a dict of lists: of ten million items it takes 400 megabytes.
-
-    Parameters
-    ----------
-    digests : ndarray of shape (n, 16), dtype uint8
-        Digest of each item.
-    failures : collection of int
-        Positions without a digest.
-    space : bytes
-        What the keys begin with.
-    """
-
-    def __init__(self, digests, failures, space):
-        self._digests = digests
-        self._space = space
-        good = np.ones(len(digests), dtype=bool)
-        good[list(failures)] = False
-        self._good = np.flatnonzero(good)
-        voids = digests[self._good].view(f"V{DIGEST_BYTES}").ravel()
-        _, first, inverse = np.unique(voids, return_index=True, return_inverse=True)
-        # Numbered in the order of their first positions, not in that of the digests.
-        order = np.argsort(first)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        self.first = self._good[first[order]]
-        owner = rank[inverse.ravel()]
-        self._sorted = self._good[np.argsort(owner, kind="stable")]
-        self._counts = np.bincount(owner, minlength=len(order))
-        self._starts = np.cumsum(self._counts) - self._counts
-
-    def __len__(self):
-        return len(self.first)
-
-    def digest(self, number):
-        return self._digests[self.first[number]].tobytes()
-
-    def key(self, number):
-        return self._space + self.digest(number)
-
-    def of(self, numbers):
-        """Return all positions of some items, and how many each has."""
-        parts = [
-            self._sorted[self._starts[n] : self._starts[n] + self._counts[n]]
-            for n in numbers
-        ]
-        return np.concatenate(parts), self._counts[list(numbers)]
-
-
-class _GuardedStore:
-    """The store as a run sees it, or nothing; one that fails is done without.
-
-    Parameters
-    ----------
-    store : EmbeddingStore or None
-        The store.
-    """
-
-    def __init__(self, store):
-        self._store = store
-        self._works = self._writes = store is not None
-        self._claimed = False
-        self._owner = store.new_owner() if store is not None else None
-
-    def look_up(self, keys):
-        """Return the vectors that are there."""
-        return self._try({}, lambda store: store.get_many(keys))
-
-    def claim(self, keys):
-        """Return what is there by now, and the keys that are this run's to encode."""
-        self._claimed = True
-        nothing = {}, keys
-        return self._try(
-            nothing, lambda store: store.claim(keys, self._owner), write=True
-        )
-
-    def put(self, keys, rows):
-        """Write vectors, which ends the claims on them."""
-        if keys:
-            self._try(None, lambda store: store.put_many(keys, rows), write=True)
-
-    def release(self, keys):
-        """Give up the claims on items that could not be read."""
-        if keys:
-            self._try(None, lambda store: store.release(self._owner, keys), write=True)
-
-    def release_all(self):
-        """Give up all claims, also of a store that failed in between."""
-        if self._claimed and self._store is not None:
-            with contextlib.suppress(sqlite3.OperationalError):
-                self._store.release(self._owner)
-
-    def _try(self, otherwise, work, *, write=False):
-        """Let a full or read-only disk cost the storage of embeddings, not the run."""
-        if not (self._writes if write else self._works):
-            return otherwise
-        try:
-            return work(self._store)
-        except sqlite3.OperationalError as exc:
-            self._writes = False
-            self._works = write and is_only_unwritable(exc)
-            goes_on = "only reads it" if self._works else "goes on without it"
-            warn_user(
-                f"The embedding store in {str(self._store.folder)!r} fails ({exc}): "
-                f"this call {goes_on}, and what it encodes is not kept.",
-            )
-            return otherwise
 
 
 @dataclass
@@ -266,11 +154,11 @@ class _Run:
     ----------
     modality : ImageModality or TextModality
         How items are prepared and encoded.
-    store : _GuardedStore
+    store : GuardedStore
         The store.
     items : list
         Items of the call.
-    distinct : _DistinctItems
+    distinct : DistinctItems
         The distinct ones among them.
     device : torch.device
         Where the model is.
