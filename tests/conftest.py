@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# Loaded as they are needed, and not collected as modules with doctests: of several
+# folders given at once the second would be taken for the first.
+collect_ignore_glob = ["*conftest.py"]
+
 ARCHITECTURE = {
     "embed_dim": 64,
     "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16},
