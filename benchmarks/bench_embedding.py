@@ -68,6 +68,10 @@ def write_models(folder):
     target.mkdir()
     save_file(model.state_dict(), target / "open_clip_model.safetensors")
     preprocess = open_clip.get_model_preprocess_cfg(model)
+    preprocess |= {
+        "mean": open_clip.OPENAI_DATASET_MEAN,
+        "std": open_clip.OPENAI_DATASET_STD,
+    }
     whole = {"model_cfg": config, "preprocess_cfg": preprocess}
     (target / "open_clip_config.json").write_text(json.dumps(whole, default=str))
     if importlib.util.find_spec("transformers"):
@@ -164,7 +168,7 @@ def load_open_clip(folder):
 def unit(rows):
     """L2-normalise a tensor and hand it over as an array."""
     rows = rows / rows.norm(dim=1, keepdim=True)
-    return rows.cpu().numpy()
+    return rows.float().cpu().numpy()
 
 
 def in_batches(encode, items):
