@@ -15,7 +15,7 @@ class Checkpoint:
     folder : str, os.PathLike or None
         Where the file is; made if it is not there. None writes and reads nothing.
     name : str
-        From `run_name`: trainings of other data or parameters have other files.
+        From `fingerprint`: trainings of other data or parameters have other files.
     """
 
     def __init__(self, folder, name):

@@ -18,15 +18,15 @@ from sklearn_clip._shared import (
 )
 from sklearn_clip.finetune._checkpoints import Checkpoint
 from sklearn_clip.finetune._checks import check_cells, copy_loss, make_criterion
+from sklearn_clip.finetune._fingerprint import fingerprint
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
-from sklearn_clip.finetune._naming import run_name
 from sklearn_clip.finetune._preparation import (
     DTYPES,
+    fingerprinted_parameters,
     make_plan,
-    name_training,
-    naming_parameters,
     part_rows,
+    training_fingerprint,
 )
 from sklearn_clip.finetune._rows import image_weights, read_fusion
 from sklearn_clip.finetune._saving import read_tokenizer
@@ -374,7 +374,7 @@ class CLIPFineTuner(TunedClassifier):
         valid = self._read_validation(X_val, y_val, names)
         make_criterion(self.loss, self.loss_params, train[1])  # fails here, if it does
         if self.checkpoint_dir is not None:
-            run_name(**naming_parameters(self))  # fails here, if it does
+            fingerprint(**fingerprinted_parameters(self))  # fails here, if it does
         if 1 / self.temperature > self.max_scale * (1 + 1e-9):
             raise ValueError(
                 f"temperature must be at least 1 / max_scale = {1 / self.max_scale:g}. "
@@ -424,7 +424,7 @@ class CLIPFineTuner(TunedClassifier):
         """Open the file of this training; without a folder nothing is written."""
         if self.checkpoint_dir is None:
             return Checkpoint(None, "")
-        name = name_training(self, backbone, prompts, train, valid)
+        name = training_fingerprint(self, backbone, prompts, train, valid)
         return Checkpoint(self.checkpoint_dir, name)
 
     def _train(self, train, valid, prompts, backbone, device, checkpoint):

@@ -11,8 +11,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from sklearn_clip.finetune._frozen_part import FrozenOutputs, KeptTexts
 from sklearn_clip.finetune._layers import keep_statistics
-from sklearn_clip.finetune._memory import Halfway, KeptTexts
 from sklearn_clip.finetune._splits import find_split, is_repeatable
 
 # How near the vectors of a tower in two must come to those of the tower, as 1 - cosine.
@@ -79,7 +79,7 @@ class TunedModel:
 
         Parameters
         ----------
-        batch : Tensor or Halfway
+        batch : Tensor or FrozenOutputs
             Stack of what `Backbone.prepare_image` gives, or what the frozen part made
             of it.
 
@@ -88,7 +88,7 @@ class TunedModel:
         Tensor of shape (n, embedding_dim)
             Unit rows.
         """
-        if isinstance(batch, Halfway):
+        if isinstance(batch, FrozenOutputs):
             return F.normalize(self._finish_images(batch.values).float(), dim=-1)
         pixels = self._normalise(batch)
         return F.normalize(self.module.encode_image(pixels).float(), dim=-1)

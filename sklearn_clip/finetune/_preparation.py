@@ -1,4 +1,4 @@
-"""From the parameters of a fine-tuner to its rows, its plan and its name."""
+"""From the parameters of a fine-tuner to its rows, its plan and its fingerprint."""
 
 from dataclasses import replace
 from numbers import Integral
@@ -8,7 +8,7 @@ import torch
 
 from sklearn_clip import embedding
 from sklearn_clip.finetune._encoder import count_workers
-from sklearn_clip.finetune._naming import run_name
+from sklearn_clip.finetune._fingerprint import fingerprint
 from sklearn_clip.finetune._pictures import Pictures
 from sklearn_clip.finetune._rows import Rows, image_weights
 from sklearn_clip.finetune._training import Plan
@@ -24,7 +24,7 @@ _NO_MATTER = {
 }
 
 
-def naming_parameters(tuner):
+def fingerprinted_parameters(tuner):
     """Pick the parameters that the outcome of a training depends on.
 
     Parameters
@@ -41,8 +41,8 @@ def naming_parameters(tuner):
     return {name: parameters[name] for name in parameters.keys() - _NO_MATTER}
 
 
-def name_training(tuner, backbone, prompts, train, valid):
-    """Name a training by all that its outcome depends on.
+def training_fingerprint(tuner, backbone, prompts, train, valid):
+    """Digest all that the outcome of a training depends on.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def name_training(tuner, backbone, prompts, train, valid):
         A digest.
     """
     seed = tuner.random_state
-    return run_name(
-        **naming_parameters(tuner),
+    return fingerprint(
+        **fingerprinted_parameters(tuner),
         seed=int(seed) if isinstance(seed, Integral) else None,
         fingerprint=backbone.fingerprint,
         prompts=prompts,
@@ -80,7 +80,7 @@ def _digest(part, root):
             [embedding.image_digest(image, root).hex() for image in cell]
             for cell in cells.image or []
         ]
-    return run_name(images=images, texts=cells.text, targets=targets.tobytes())
+    return fingerprint(images=images, texts=cells.text, targets=targets.tobytes())
 
 
 def part_rows(tuner, fusion, train, valid, backbone, seed):

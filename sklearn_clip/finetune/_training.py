@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from sklearn_clip.finetune._frozen_part import Budget, keep_frozen_outputs
 from sklearn_clip.finetune._layers import parameter_groups
-from sklearn_clip.finetune._memory import Budget, keep_halfway
 from sklearn_clip.metrics import average_precision_per_label
 
 # Metrics of a validation part, and whether the larger is the better.
@@ -136,7 +136,7 @@ class Training:
         return True
 
     def remember(self, limit):
-        """Keep what the frozen part makes of rows and prompts; see `keep_halfway`.
+        """Keep the outputs of the frozen part; see `keep_frozen_outputs`.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Training:
             return
         plan = self._plan
         with _seeded(plan.seed, self._tuned.device), self._autocast():
-            self.train, self._valid, self.budget = keep_halfway(
+            self.train, self._valid, self.budget = keep_frozen_outputs(
                 self._tuned,
                 (self.train, self._valid, self._prompts),
                 limit,

@@ -11,8 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from sklearn_clip.embedding import load_backbone
+from sklearn_clip.finetune._frozen_part import Budget, FrozenOutputs
 from sklearn_clip.finetune._layers import set_trainable
-from sklearn_clip.finetune._memory import Budget, Halfway
 from sklearn_clip.finetune._model import TunedModel, copy_model
 from sklearn_clip.finetune._pictures import Pictures
 from sklearn_clip.finetune._training import Training
@@ -125,7 +125,7 @@ def test_rest_needs_no_frozen_weight_and_has_the_same_gradient(
     expected, gradient = run(batch)
     assert tuned.split_images(batch[:3])
     tuned.split_texts(texts[:2] * 2, Budget(ALL))
-    halfway = Halfway(tuned.begin_images(batch))
+    halfway = FrozenOutputs(tuned.begin_images(batch))
     run(halfway)  # now the texts are kept
     kept = copy.deepcopy(model.state_dict())
     for weight in model.parameters():

@@ -1,4 +1,4 @@
-"""The name of a training: a digest of all that its outcome depends on."""
+"""The fingerprint of a training: a digest of all that its outcome depends on."""
 
 import hashlib
 import inspect
@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 
-def run_name(**facts):
-    """Name a training by all that its outcome depends on.
+def fingerprint(**facts):
+    """Digest all that the outcome of a training depends on.
 
     Values count by their content, and classes and functions by their names: arrays and
     tensors by dtype, shape and entries, modules and estimators by class and by what

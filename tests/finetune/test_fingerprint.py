@@ -1,4 +1,4 @@
-"""The names of trainings: alike where all is alike, and other where anything is not."""
+"""Fingerprints of trainings: alike where all is, and other where anything is not."""
 
 import pickle
 from functools import partial
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_clip.finetune._naming import run_name
+from sklearn_clip.finetune._fingerprint import fingerprint
 from sklearn_clip.fusion import MeanFusion
 from sklearn_clip.losses import (
     LOSSES,
@@ -42,20 +42,20 @@ class Slots:
     __slots__ = ("value",)
 
 
-def test_name_depends_on_every_fact():
+def test_fingerprint_depends_on_every_fact():
     facts = {"lr": 0.1, "rows": ["a", "b"], "y": np.arange(3).tobytes()}
-    names = {
-        run_name(**facts),
-        run_name(**facts | {"lr": 0.2}),
-        run_name(**facts | {"rows": ["b", "a"]}),
-        run_name(**facts | {"rows": [["a"], "b"]}),
-        run_name(**facts | {"y": np.arange(3, 6).tobytes()}),
-        run_name(**facts | {"y": None}),
-        run_name(**{"rate" if k == "lr" else k: v for k, v in facts.items()}),
+    found = {
+        fingerprint(**facts),
+        fingerprint(**facts | {"lr": 0.2}),
+        fingerprint(**facts | {"rows": ["b", "a"]}),
+        fingerprint(**facts | {"rows": [["a"], "b"]}),
+        fingerprint(**facts | {"y": np.arange(3, 6).tobytes()}),
+        fingerprint(**facts | {"y": None}),
+        fingerprint(**{"rate" if k == "lr" else k: v for k, v in facts.items()}),
     }
-    assert len(names) == 7
-    assert run_name(**facts | {"lr": np.float64(0.1)}) == run_name(**facts)
-    assert run_name(**dict(reversed(facts.items()))) == run_name(**facts)
+    assert len(found) == 7
+    assert fingerprint(**facts | {"lr": np.float64(0.1)}) == fingerprint(**facts)
+    assert fingerprint(**dict(reversed(facts.items()))) == fingerprint(**facts)
 
 
 DIFFERENT = [
@@ -89,21 +89,21 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=range(len(DIFFERENT)))
-def test_values_that_differ_have_different_names(one, other):
-    assert run_name(loss=one) != run_name(loss=other)
+def test_values_that_differ_have_different_fingerprints(one, other):
+    assert fingerprint(loss=one) != fingerprint(loss=other)
     for value in (one, other):
         copied = pickle.loads(pickle.dumps(value))
-        assert run_name(loss=copied) == run_name(loss=value)
+        assert fingerprint(loss=copied) == fingerprint(loss=value)
 
 
-def test_every_loss_has_a_name_of_its_own():
+def test_every_loss_has_a_fingerprint_of_its_own():
     counts = {"class_counts": [1, 2], "n_samples": 9}
     made = [
         kind(**counts if kind.needs_class_counts else {}) for kind in LOSSES.values()
     ]
-    assert len({run_name(loss=loss) for loss in made}) == len(LOSSES)
+    assert len({fingerprint(loss=loss) for loss in made}) == len(LOSSES)
     empty = [torch.empty(0), torch.empty(0, 2), np.empty(0), np.empty((0, 2)), []]
-    assert len({run_name(loss=value) for value in empty}) == 5
+    assert len({fingerprint(loss=value) for value in empty}) == 5
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_every_loss_has_a_name_of_its_own():
 )
 def test_value_that_cannot_be_looked_into_is_refused(value, message):
     with pytest.raises(TypeError, match=message):
-        run_name(loss=value)
+        fingerprint(loss=value)
     with pytest.raises(TypeError, match="or checkpoint_dir=None"):
-        run_name(loss=value)
+        fingerprint(loss=value)

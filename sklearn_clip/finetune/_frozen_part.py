@@ -11,7 +11,7 @@ _BLOCK = 256  # texts that go through the frozen part at once
 _TRIALS = 3  # inputs on which a split is tried
 
 
-class Halfway:
+class FrozenOutputs:
     """What the frozen part made of the pictures of a batch.
 
     Parameters
@@ -25,7 +25,7 @@ class Halfway:
 
     def __getitem__(self, part):
         """Take a slice."""
-        return Halfway(self.values[part])
+        return FrozenOutputs(self.values[part])
 
 
 class Budget:
@@ -92,7 +92,7 @@ class KeptPictures:
 
         Yields
         ------
-        batch : Halfway or None
+        batch : FrozenOutputs or None
             Of those rows that have a picture; None where none has.
         rows : ndarray of int
             The rows.
@@ -104,7 +104,7 @@ class KeptPictures:
                 for row in part
                 if row in self._firsts
             ]
-            yield Halfway(self._values[items]) if items else None, part
+            yield FrozenOutputs(self._values[items]) if items else None, part
 
 
 class KeptTexts:
@@ -151,7 +151,7 @@ class KeptTexts:
 
 
 @torch.no_grad()
-def keep_halfway(tuned, parts, limit, *, size, show):
+def keep_frozen_outputs(tuned, parts, limit, *, size, show):
     """Run the frozen part of a model once on all that epochs would repeat it on.
 
     Pictures that are another one in every epoch are not kept. Nothing is where the
