@@ -27,8 +27,8 @@ ESTIMATORS = {
     "path": lambda n: MultiLabelLogisticRegressionCV(Cs=2, cv=2),
     "net": lambda n: MultiLabelNet(max_epochs=2, device="cpu", random_state=0),
     "prompts": lambda n: TipAdapterClassifier(PROMPTS[:n]),
-    "cuts": lambda n: ThresholdOptimizer(LOGISTIC, cv=2, random_state=0),
-    "cuts of another": lambda n: ThresholdOptimizer(
+    "thresholds": lambda n: ThresholdOptimizer(LOGISTIC, cv=2, random_state=0),
+    "thresholds of another": lambda n: ThresholdOptimizer(
         MultiOutputClassifier(LogisticRegression()), cv=2, random_state=0
     ),
 }

@@ -206,7 +206,7 @@ def test_hard_form_is_taken_with_labels_in_words(name):
 TAKERS = {
     "head": lambda y: MultiLabelLogisticRegression().fit(np.eye(3), y),
     "net": lambda y: MultiLabelNet("linear", max_epochs=1).fit(np.eye(3), y),
-    "cuts": lambda y: ThresholdOptimizer(HEADS[0], cv=2).fit(np.eye(3), y),
+    "thresholds": lambda y: ThresholdOptimizer(HEADS[0], cv=2).fit(np.eye(3), y),
     "splits": lambda y: next(MultiLabelStratifiedKFold(2).split(np.eye(3), y)),
     "metric": lambda y: masked_f1_score(y, np.eye(3)[:, :2]),
     "report": lambda y: multilabel_report(y, np.eye(3)[:, :2]),
@@ -357,7 +357,7 @@ def test_object_without_rows_is_refused_with_what_to_pass(take, make, fix):
 
 
 @pytest.mark.parametrize("make", [np.array, pd.DataFrame, torch.tensor])
-@pytest.mark.parametrize("taker", ["head", "net", "cuts", "splits", "words"])
+@pytest.mark.parametrize("taker", ["head", "net", "thresholds", "splits", "words"])
 def test_transposed_targets_are_told(taker, make):
     with pytest.raises(ValueError, match=r"samples: \[3, 2\].*pass y\.T"):
         TAKERS[taker](make(np.array([[0, 1, 0], [1, 0, 1]])))

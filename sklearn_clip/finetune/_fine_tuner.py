@@ -174,7 +174,7 @@ class CLIPFineTuner(TunedClassifier):
     --------
     ZeroShotClassifier : Labels in words without training.
     CLIPFeaturizer : Frozen CLIP, for any classifier behind it.
-    ThresholdOptimizer : Cuts other than 0.5; give it rows the tuner has not seen.
+    ThresholdOptimizer : Thresholds other than 0.5; give it rows the tuner has not seen.
 
     Notes
     -----
@@ -186,8 +186,8 @@ class CLIPFineTuner(TunedClassifier):
     A dump holds the tuned weights, as safetensors. Loaded, it predicts on the device
     that is there.
 
-    Cuts, calibration and choices of C learnt on rows that the model was trained on are
-    misled: it has memorised them. Hold rows out for these.
+    Thresholds, calibration and choices of C learnt on rows that the model was trained
+    on are misled: it has memorised them. Hold rows out for these.
 
     References
     ----------

@@ -181,7 +181,7 @@ class TwoWayLoss(MultiLabelLoss):
 
     Only differences of logits matter to it, so that a model trained with it has no
     threshold of its own: `decision_logit` is 0 for want of a better one, and its
-    probabilities are ranks in disguise. Choose cuts with
+    probabilities are ranks in disguise. Choose thresholds with
     :class:`~sklearn_clip.ThresholdOptimizer`.
 
     Parameters

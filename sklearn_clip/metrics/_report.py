@@ -57,7 +57,7 @@ def multilabel_report(
     thresholds : float, array-like of shape (n_labels,), dict, Series or None, \
             default=None
         A label is predicted where its score is at least this; infinity is never. A dict
-        or a Series with names gives the cut of each label by its name. Shown
+        or a Series with names gives the threshold of each label by its name. Shown
         in the table. None cuts probabilities at 0.5, and shows no threshold if `y_pred`
         is given, which is never cut.
     label_names : sequence of length n_labels or None, default=None
@@ -184,7 +184,7 @@ def _choose_names(label_names, tables, n_labels):
 
 
 def _check_thresholds(thresholds, y_pred, scores, names):
-    """One cut per label, by name if they have names."""
+    """One threshold per label, by name if they have names."""
     n_labels = len(names)
     if y_pred is None and scores is None:
         raise ValueError("y_pred or y_score must be given. Got None for both.")
@@ -203,7 +203,7 @@ def _check_thresholds(thresholds, y_pred, scores, names):
         lacking = [name for name in names if name not in thresholds]
         if lacking:
             raise ValueError(
-                "thresholds must have a cut for every label. "
+                "thresholds must have a number for every label. "
                 f"Got none for {lacking[:10]}."
             )
         thresholds = [thresholds[name] for name in names]

@@ -146,7 +146,7 @@ def score_rows(estimator, X, n_labels):
     scores : ndarray of shape (n_samples, n_labels)
         Probabilities or decision values.
     method : {"predict_proba", "decision_function"}
-        Which of them: the one that the cuts of a ThresholdOptimizer belong to.
+        Which of them: the one that the thresholds of a ThresholdOptimizer belong to.
     """
     check_is_fitted(estimator)
     method = learnt(estimator, "response_method_")

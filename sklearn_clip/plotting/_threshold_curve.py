@@ -1,4 +1,4 @@
-"""The metric of each label against its cut."""
+"""The metric of each label against its threshold."""
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
@@ -33,11 +33,11 @@ _PANEL_SIZE = 2.6, 2.0  # inches
 
 
 class ThresholdCurveDisplay:
-    """Metric against cut, one panel per label, with the cut that was chosen.
+    """Metric against threshold, one panel per label, with the chosen threshold.
 
-    How flat the curve is at its top, and how far the cut moves between folds, tell how
-    much the cut of a label can be trusted. Use `from_estimator` or `from_predictions`
-    to make one; all parameters are stored as attributes.
+    How flat the curve is at its top, and how far the threshold moves between folds,
+    tell how much the threshold of a label can be trusted. Use `from_estimator` or
+    `from_predictions` to make one; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class ThresholdCurveDisplay:
         Each with ``"thresholds"``, ascending, and ``"scores"``, the metric there.
         Points with an infinite threshold are not drawn.
     thresholds : array-like of shape (n_labels,) or None, default=None
-        The chosen cuts; infinity: never predicted. None draws none.
+        The chosen thresholds; infinity: never predicted. None draws none.
     threshold_std : array-like of shape (n_labels,) or None, default=None
-        Standard deviations of the cuts, NaN where they are not known.
+        Standard deviations of the thresholds, NaN where they are not known.
     label_names : sequence of length n_labels or None, default=None
         Names of the labels; None numbers them.
     support : array-like of shape (n_labels,) or None, default=None
@@ -65,12 +65,12 @@ class ThresholdCurveDisplay:
         Positions of the drawn labels.
     lines_ : list of matplotlib Line2D
         The curves.
-    cut_lines_ : list of matplotlib Line2D or None
-        The cuts; None where there is none or it is infinite.
+    threshold_lines_ : list of matplotlib Line2D or None
+        The thresholds; None where there is none or it is infinite.
 
     See Also
     --------
-    ThresholdOptimizer : Chooses the cuts.
+    ThresholdOptimizer : Chooses the thresholds.
 
     Examples
     --------
@@ -129,7 +129,7 @@ class ThresholdCurveDisplay:
         Returns
         -------
         ThresholdCurveDisplay
-            The display. The cuts drawn are those of the
+            The display. The thresholds drawn are those of the
             :class:`~sklearn_clip.ThresholdOptimizer`; for other classifiers 0.5 of a
             probability and 0 of a decision value.
 
@@ -149,13 +149,14 @@ class ThresholdCurveDisplay:
         if X is None:
             display = cls._from_search(estimator, entries, label_names)
         else:
-            cuts = learnt(estimator, "thresholds_")
+            thresholds = learnt(estimator, "thresholds_")
             n_labels = entries.positive.shape[1]
             scores, method = score_rows(estimator, X, n_labels)
-            if cuts is None:
-                cuts = np.full(n_labels, 0.5 if method == "predict_proba" else 0.0)
+            if thresholds is None:
+                usual = 0.5 if method == "predict_proba" else 0.0
+                thresholds = np.full(n_labels, usual)
             spread = learnt(estimator, "threshold_std_")
-            display = cls._from_scores(entries, scores, cuts, spread, label_names)
+            display = cls._from_scores(entries, scores, thresholds, spread, label_names)
         return display.plot(ax, **kwargs)
 
     @classmethod
@@ -171,7 +172,7 @@ class ThresholdCurveDisplay:
         y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
             Probabilities or decision values.
         thresholds : float, array-like of shape (n_labels,) or None, default=None
-            Cuts to mark. None marks the best one of each curve.
+            Thresholds to mark. None marks the best one of each curve.
         label_names : sequence of length n_labels or None, default=None
             Names. None takes the columns of `y_true` or `y_score`, else numbers.
         ax : Axes, array-like of Axes, or None, default=None
@@ -239,15 +240,15 @@ class ThresholdCurveDisplay:
                 else np.inf
                 for curve in curves
             ]
-        cuts = np.asarray(thresholds, dtype=np.float64)
-        if cuts.shape not in ((), (n_labels,)) or np.isnan(cuts).any():
+        given = np.asarray(thresholds, dtype=np.float64)
+        if given.shape not in ((), (n_labels,)) or np.isnan(given).any():
             raise ValueError(
                 "thresholds must be a number or one for each of the "
                 f"{n_labels} labels. Got {thresholds!r}."
             )
         return cls(
             curves,
-            thresholds=np.broadcast_to(cuts, (n_labels,)),
+            thresholds=np.broadcast_to(given, (n_labels,)),
             threshold_std=spread,
             label_names=names,
             support=entries.positive.sum(axis=0),
@@ -304,11 +305,11 @@ class ThresholdCurveDisplay:
             width = panel.get_window_extent().width / self.figure_.dpi
             width = _PANEL_SIZE[0] - 0.4 if ax is None else width
             self._write_name(panel, label, names[label], width)
-        self.lines_, self.cut_lines_ = map(list, zip(*drawn, strict=True))
+        self.lines_, self.threshold_lines_ = map(list, zip(*drawn, strict=True))
         self._set_scales()
         for place, panel in enumerate(self.axes_):
             if place + columns >= n_panels:
-                panel.set_xlabel("Cut")
+                panel.set_xlabel("Threshold")
             if place % columns == 0:
                 panel.set_ylabel(self.metric)
         if ax is None:
@@ -316,36 +317,38 @@ class ThresholdCurveDisplay:
         return self
 
     def _draw_panel(self, ax, label, style):
-        """Draw one label; return its curve and the line of its cut."""
+        """Draw one label; return its curve and the line of its threshold."""
         curve = self.curves[label]
         where = np.asarray(curve["thresholds"], dtype=np.float64)
         score = np.asarray(curve["scores"], dtype=np.float64)
-        # score >= cut predicts the same rows for every cut up to the next threshold.
+        # score >= t predicts the same rows for every t up to the next threshold.
         (line,) = ax.plot(where, score, drawstyle="steps-pre", **style)
-        cut_line, caption = None, ""
-        cut = np.inf if self.thresholds is None else float(self.thresholds[label])
-        if np.isfinite(cut):
-            cut_line = ax.axvline(cut, color=VERMILLION, linestyle="--", label="cut")
-            caption = f"cut {cut:.3g}"
+        threshold_line, caption = None, ""
+        threshold = np.inf if self.thresholds is None else float(self.thresholds[label])
+        if np.isfinite(threshold):
+            threshold_line = ax.axvline(
+                threshold, color=VERMILLION, linestyle="--", label="threshold"
+            )
+            caption = f"at {threshold:.3g}"
             std = np.nan
             if self.threshold_std is not None:
                 std = float(self.threshold_std[label])
             if np.isfinite(std):
                 caption += f" ± {std:.2g}"
                 ax.axvspan(
-                    cut - std,
-                    cut + std,
+                    threshold - std,
+                    threshold + std,
                     color=VERMILLION,
                     alpha=0.15,
                     linewidth=0,
                     label="its standard deviation over folds",
                 )
-            after = np.searchsorted(where, cut)
+            after = np.searchsorted(where, threshold)
             if after < len(score):
                 caption += f", {self.metric} {score[after]:.2f}"
-                ax.plot(cut, score[after], "o", color=VERMILLION, markersize=4)
+                ax.plot(threshold, score[after], "o", color=VERMILLION, markersize=4)
         elif self.thresholds is not None:
-            caption = "never predicted" if cut > 0 else "always predicted"
+            caption = "never predicted" if threshold > 0 else "always predicted"
         ax.annotate(
             caption,
             (0, 1),
@@ -355,7 +358,7 @@ class ThresholdCurveDisplay:
             fontsize=8,
             color=GREY,
         )
-        return line, cut_line
+        return line, threshold_line
 
     def _write_name(self, ax, label, name, width):
         """Write name and support of a label above its panel, so many inches wide."""
@@ -417,7 +420,7 @@ class ThresholdCurveDisplay:
 
 
 def f1_curve(positive, scores):
-    """F1 of one label at every cut.
+    """F1 of one label at every threshold.
 
     Parameters
     ----------

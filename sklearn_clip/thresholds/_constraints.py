@@ -74,13 +74,13 @@ def read_bound(optimizer, *, held_out, weighted):
     if given and optimizer.strategy == "top_k":
         raise ValueError(
             "min_precision and min_recall must go with strategy='per_label' or "
-            "'global': they bound cuts, not a number of labels. Got 'top_k'."
+            "'global': they bound thresholds, not a number of labels. Got 'top_k'."
         )
     if given and (optimizer.at_least_one or optimizer.max_labels is not None):
         raise ValueError(
             "min_precision and min_recall must go without at_least_one and "
-            "max_labels, which change what the cuts predict: the bound would not be "
-            f"kept. Got at_least_one={optimizer.at_least_one}, "
+            "max_labels, which change what the thresholds predict: the bound would "
+            f"not be kept. Got at_least_one={optimizer.at_least_one}, "
             f"max_labels={optimizer.max_labels}."
         )
     if confidence is not None:
@@ -270,7 +270,7 @@ def warn_of_unmet(unmet, bound):
     sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
     more = " ..." if len(unmet) > 10 else ""
     warn_user(
-        f"No cut has a {bound.quantity} of at least {bound.value}{sure} for "
+        f"No threshold has a {bound.quantity} of at least {bound.value}{sure} for "
         f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
         "rows, a better classifier or a lower bound would help.",
     )

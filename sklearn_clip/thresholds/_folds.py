@@ -121,7 +121,7 @@ def route_fit_params(optimizer, params):
         if name is None:
             warn_user(
                 f"{type(optimizer.estimator).__name__} takes no sample_weight in fit: "
-                "the weights are used for the cuts only. With metadata routing "
+                "the weights are used for the thresholds only. With metadata routing "
                 "enabled they reach estimators that request them further in.",
             )
         else:

@@ -37,13 +37,13 @@ from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredic
 class ThresholdOptimizer(
     ThresholdedPredictions, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
-    """Choose the cut of every label so that a multi-label metric is maximal.
+    """Choose the threshold of every label so that a multi-label metric is maximal.
 
     A classifier gives each label a probability or a decision value, and `predict`
     usually cuts at 0.5 or 0. Under F1 and its relatives that is rarely the best
     place, least of all for rare labels. This meta-estimator scores rows that the
-    classifier was not fitted on, tries every distinct score as a cut, keeps the best
-    ones in `thresholds_`, and fits the classifier again on all rows.
+    classifier was not fitted on, tries every distinct score as a threshold, keeps the
+    best ones in `thresholds_`, and fits the classifier again on all rows.
 
     Parameters
     ----------
@@ -61,43 +61,45 @@ class ThresholdOptimizer(
     average : {"macro", "weighted", "micro", "samples"}, default="macro"
         Mean over labels, mean weighted by the number of positives, the metric of
         the counts summed over all labels, or the mean over rows. Choose the one that
-        you are judged by: cuts tuned for one average may cost another. "macro" spends
-        false positives on rare labels, which can bring the micro average below that
-        of cuts at 0.5.
+        you are judged by: thresholds tuned for one average may cost another. "macro"
+        spends false positives on rare labels, which can bring the micro average below
+        that of thresholds of 0.5.
     strategy : {"per_label", "global", "top_k"}, default="per_label"
-        One cut per label, one for all, or the k labels of highest score in each row,
-        of which those below a cut for all are dropped; k and the cut are chosen.
+        One threshold per label, one for all, or the k labels of highest score in each
+        row, of which those below a threshold for all are dropped; k and the threshold
+        are chosen.
     beta : float, default=1.0
         Weight of recall against precision, used by ``metric="fbeta"`` only.
     min_precision : float in (0, 1] or None, default=None
-        Maximise each label's recall among cuts with at least this precision, instead
-        of `metric`. With ``strategy="global"`` both are those of all labels pooled. A
-        label that no cut brings there is never predicted. Without `confidence` the
-        bound holds on the rows searched, and on new rows for about half of the labels:
-        `fit` warns of how many kept it on rows they were not chosen on.
+        Maximise each label's recall among thresholds with at least this precision,
+        instead of `metric`. With ``strategy="global"`` both are those of all labels
+        pooled. A label that no threshold brings there is never predicted. Without
+        `confidence` the bound holds on the rows searched, and on new rows for about
+        half of the labels: `fit` warns of how many kept it on rows they were not chosen
+        on.
     min_recall : float in (0, 1] or None, default=None
         The other way round: maximise precision under at least this recall. Without
         `confidence` the same holds as for `min_precision`.
     confidence : float in (0, 1) or None, default=None
-        Probability with which a label's cut keeps `min_precision` or `min_recall` on
-        new rows of the same kind; None asks only that it be kept on the rows searched.
-        It needs a classifier that is not fitted again: a float `cv` with
+        Probability with which a label's threshold keeps `min_precision` or `min_recall`
+        on new rows of the same kind; None asks only that it be kept on the rows
+        searched. It needs a classifier that is not fitted again: a float `cv` with
         ``refit=False``, "prefit" or a frozen one. It is for each label alone: for all
         labels at once pass ``1 - (1 - confidence) / n_labels``.
     at_least_one : bool, default=False
         Give a row without any label the one of highest score. Labels with an infinite
-        cut are never given.
+        threshold are never given.
     max_labels : int or None, default=None
         Keep no more labels than this in a row, those of the highest scores. Both rules
         are applied in the search as well. Neither goes with a bound, which it would
         break.
     shrinkage : "auto", float >= 0 or None, default="auto"
-        How far the cuts of labels with few positives are drawn towards the cut for
-        all labels: a number of positives `m` that the latter weighs as much as, in
-        ``(n * cut + m * cut_for_all) / (n + m)`` for a label with `n` positives. "auto"
-        chooses `m` by how the cuts do on rows they were not chosen on, and takes 0 if
-        every label has 300 positives or more; None and 0 leave cuts alone. Used by
-        ``strategy="per_label"`` without a bound only.
+        How far the thresholds of labels with few positives are drawn towards the
+        threshold for all labels: a number of positives `m` that the latter weighs as
+        much as, in ``(n * own + m * common) / (n + m)`` for a label with `n` positives.
+        "auto" chooses `m` by how the thresholds do on rows they were not chosen on, and
+        takes 0 if every label has 300 positives or more; None and 0 leave thresholds
+        alone. Used by ``strategy="per_label"`` without a bound only.
     cv : int, float, "prefit", splitter or iterable, default=5
         Where the scores for the search come from:
 
@@ -112,7 +114,7 @@ class ThresholdOptimizer(
         A :class:`~sklearn.frozen.FrozenEstimator` is scored as with "prefit", and
         unlike that survives :func:`~sklearn.base.clone`, as in a grid search.
     refit : bool, default=True
-        Fit the estimator on all rows once the cuts are known. False keeps the one
+        Fit the estimator on all rows once the thresholds are known. False keeps the one
         fitted on the training part, which takes a `cv` of a single split. A prefit
         or frozen estimator is never fitted.
     n_jobs : int or None, default=None
@@ -120,7 +122,7 @@ class ThresholdOptimizer(
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling for an int or float `cv`.
     store_curves : bool, default=False
-        Keep the metric of every label at every cut in `curves_`.
+        Keep the metric of every label at every threshold in `curves_`.
 
     Attributes
     ----------
@@ -129,20 +131,20 @@ class ThresholdOptimizer(
     thresholds_ : ndarray of shape (n_labels,)
         A label is predicted where its score is at least this. Infinite: never.
     threshold_std_ : ndarray of shape (n_labels,)
-        Standard deviation of the cuts found on each fold alone. Folds without a
+        Standard deviation of the thresholds found on each fold alone. Folds without a
         positive of the label are left out; NaN where fewer than two remain.
     top_k_ : int
         Number of labels kept in a row. Defined if ``strategy="top_k"``.
     shrinkage_ : float
-        The `m` that was used; 0 where cuts were left alone, infinite where they are
-        all the cut for all labels.
+        The `m` that was used; 0 where thresholds were left alone, infinite where they
+        are all the threshold for all labels.
     unmet_labels_ : list
-        Names (column numbers where `y` had none) of the labels that no cut could keep
-        `min_precision` or `min_recall` for, which are never predicted.
+        Names (column numbers where `y` had none) of the labels that no threshold could
+        keep `min_precision` or `min_recall` for, which are never predicted.
     best_score_ : float
         The metric of the scores used in the search, cut at `thresholds_`. It is
-        optimistic, the more so the fewer the rows: cuts and score come from the same
-        ones. `cv_score_` is the estimate to quote.
+        optimistic, the more so the fewer the rows: thresholds and score come from the
+        same ones. `cv_score_` is the estimate to quote.
     cv_score_ : float
         The metric of the same scores, each fold cut at the thresholds that the other
         folds give; the counts of all folds are added up first. Where there is one fold
@@ -151,8 +153,8 @@ class ThresholdOptimizer(
         where there is no such label. NaN for a single row.
     curves_ : list of n_labels dicts
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
-        cuts in ascending order, and ``"scores"``, the `metric` of that label alone at
-        each of them. Defined if `store_curves` is True.
+        thresholds in ascending order, and ``"scores"``, the `metric` of that label
+        alone at each of them. Defined if `store_curves` is True.
     response_method_ : {"predict_proba", "decision_function"}
         Where the scores come from.
     n_labels_ : int
@@ -169,30 +171,31 @@ class ThresholdOptimizer(
 
     See Also
     --------
-    sklearn.model_selection.TunedThresholdClassifierCV : One cut for a binary target.
+    sklearn.model_selection.TunedThresholdClassifierCV : For a binary target.
     sklearn.frozen.FrozenEstimator : Keep a fitted estimator as it is.
     MultiLabelStratifiedGroupKFold : A `cv` for rows that must not be torn apart.
 
     Notes
     -----
-    With a label's scores sorted, ``tp`` and ``fp`` of all its cuts are two cumulative
-    sums, so all ``g + 1`` cuts of ``g`` distinct scores cost one sort, and no grid
-    can do better. Macro and weighted averages are maximal where each label is.
-    A micro average is a ratio of sums over labels, ``sum A_l / sum B_l``, which
+    With a label's scores sorted, ``tp`` and ``fp`` of all its thresholds are two
+    cumulative sums, so all ``g + 1`` thresholds of ``g`` distinct scores cost one sort,
+    and no grid can do better. Macro and weighted averages are maximal where each label
+    is. A micro average is a ratio of sums over labels, ``sum A_l / sum B_l``, which
     Dinkelbach's iteration [1]_ maximises exactly: for a fixed ratio ``q`` the
     difference ``sum (A_l - q B_l)`` separates into labels, and ``q`` climbs until no
-    choice of cuts exceeds it. That the best cut for F1 is half the best F1, and not
-    0.5, is shown in [2]_. The strategies "global" and "top_k" are exact under every
-    average and rule. The rest (a samples average, a micro average of a callable, or
-    rules, with cuts per label) is coordinate ascent from the best cuts without rules
-    and from the best cut for all: it never ends below either. Shrinkage is applied
-    last, and gives up some of the metric on the rows searched for that on new ones.
+    choice of thresholds exceeds it. That the best threshold for F1 is half the best F1,
+    and not 0.5, is shown in [2]_. The strategies "global" and "top_k" are exact under
+    every average and rule. The rest (a samples average, a micro average of a callable,
+    or rules, with thresholds per label) is coordinate ascent from the best thresholds
+    without rules and from the best threshold for all: it never ends below either.
+    Shrinkage is applied last, and gives up some of the metric on the rows searched for
+    that on new ones.
 
-    A cut lies midway between the two neighbouring distinct scores; of cuts of equal
-    value the one nearest to 0.5 is taken (0 for decision values). A label without a
-    positive gets no cut of its own: it takes the best global one, or if one of its
-    scores reaches that, a cut above all of them. The global cut applies to such
-    labels unchanged under ``strategy="global"``.
+    A threshold lies midway between the two neighbouring distinct scores; of thresholds
+    of equal value the one nearest to 0.5 is taken (0 for decision values). A label
+    without a positive gets no threshold of its own: it takes the best global one, or if
+    one of its scores reaches that, a threshold above all of them. The global threshold
+    applies to such labels unchanged under ``strategy="global"``.
 
     `cv_score_` repeats all choices without the fold that is judged: thresholds, k,
     bounds and shrinkage. At five folds that costs as much as four searches, and no fit.
@@ -203,9 +206,9 @@ class ThresholdOptimizer(
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
 
-    With `confidence` each cut is tested by an exact binomial test, in an order fixed
-    beforehand, until one fails [3]_. For a precision that holds wherever precision
-    does not fall as the cut rises.
+    With `confidence` each threshold is tested by an exact binomial test, in an order
+    fixed beforehand, until one fails [3]_. For a precision that holds wherever
+    precision does not fall as the threshold rises.
 
     Sample weights go to the estimator and to the metric. An estimator that takes no
     `sample_weight` is fitted without, with a warning.
@@ -307,7 +310,7 @@ class ThresholdOptimizer(
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, **fit_params):
-        """Choose the cuts and fit the estimator.
+        """Choose the thresholds and fit the estimator.
 
         Parameters
         ----------
@@ -399,7 +402,7 @@ class ThresholdOptimizer(
         return folds
 
     def _set_fitted(self, folds, Y, sample_weight, bound):
-        """Set the learned cuts and what is known about them."""
+        """Set the learned thresholds and what is known about them."""
         self.response_method_ = folds[0].method
         fitted, crossed = fit_thresholds(
             self._tuner(bound),

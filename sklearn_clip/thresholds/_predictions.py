@@ -19,10 +19,10 @@ from sklearn_clip.thresholds._scored_rows import scored_rows
 from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
 
 WRAP_OUTSIDE = (
-    "To use a classifier that knows one label only, wrap it inside and the cuts "
+    "To use a classifier that knows one label only, wrap it inside and the thresholds "
     "outside: ThresholdOptimizer(OneVsRestClassifier(...)), since "
-    "OneVsRestClassifier(ThresholdOptimizer(...)) would ignore the cuts. For a single "
-    "binary target pass y.reshape(-1, 1), or y.to_frame() of a Series."
+    "OneVsRestClassifier(ThresholdOptimizer(...)) would ignore the thresholds. For a "
+    "single binary target pass y.reshape(-1, 1), or y.to_frame() of a Series."
 )
 
 
@@ -68,7 +68,7 @@ def override_thresholds(thresholds, new, *, label_names, probability):
         new = np.asarray(new, dtype=np.float64)
         if new.shape not in ((), thresholds.shape):
             raise ValueError(
-                f"thresholds must have shape {thresholds.shape}, one cut per label. "
+                f"thresholds must have shape {thresholds.shape}, one per label. "
                 f"Got {new.shape}."
             )
         thresholds = np.broadcast_to(new, thresholds.shape).copy()
@@ -105,9 +105,9 @@ class ThresholdedPredictions:
     """
 
     def predict(self, X):
-        """Predict labels: 1 where the score is at least the label's cut.
+        """Predict labels: 1 where the score is at least the label's threshold.
 
-        `top_k_`, `max_labels` and `at_least_one` are applied after the cuts.
+        `top_k_`, `max_labels` and `at_least_one` are applied after the thresholds.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class ThresholdedPredictions:
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_labels)
-            P(label = 1), in one array whatever the estimator returns. The cuts do
+            P(label = 1), in one array whatever the estimator returns. The thresholds do
             not change it.
         """
         check_is_fitted(self, "thresholds_")
@@ -157,7 +157,7 @@ class ThresholdedPredictions:
         Returns
         -------
         decisions : ndarray of shape (n_samples, n_labels)
-            Decision value of every label. The cuts do not change it.
+            Decision value of every label. The thresholds do not change it.
         """
         check_is_fitted(self, "thresholds_")
         return positive_scores(
@@ -165,7 +165,7 @@ class ThresholdedPredictions:
         )[0]
 
     def score(self, X, y, sample_weight=None):
-        """Compute the optimised metric of the predictions at the cuts.
+        """Compute the optimised metric of the predictions at the thresholds.
 
         Parameters
         ----------
@@ -203,14 +203,14 @@ class ThresholdedPredictions:
         return self._tuner().score(rows, predicted > 0)
 
     def set_thresholds(self, thresholds):
-        """Replace cuts by hand; what is known about the old ones stays as it was.
+        """Replace thresholds by hand; what is known about the old ones stays as it was.
 
         Parameters
         ----------
         thresholds : float, array-like of shape (n_labels,), dict or Series
-            One cut for all labels, one for each, or a dict or Series from label name
-            (column number where `y` had no names) to cut, which leaves the others
-            alone. Infinity means never. Cuts of probabilities lie in [0, 1].
+            One for all labels, one for each, or a dict or Series from label name
+            (column number where `y` had no names) to threshold, which leaves the others
+            alone. Infinity means never. Thresholds of probabilities lie in [0, 1].
 
         Returns
         -------
@@ -220,8 +220,8 @@ class ThresholdedPredictions:
         Raises
         ------
         ValueError
-            If a name is unknown, the number of cuts is wrong, or a cut is NaN or out
-            of range.
+            If a name is unknown, the number of thresholds is wrong, or a threshold is
+            NaN or out of range.
         """
         check_is_fitted(self, "thresholds_")
         self.thresholds_ = override_thresholds(

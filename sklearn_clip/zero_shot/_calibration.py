@@ -15,8 +15,9 @@ _OF_LABELS = (0.1, 0.3)
 _OF_ALL = (0.1, 0.3)
 # The same where zero-shot says nothing: cosines have a scale but no zero.
 _OF_ALL_UNKNOWN = (1.0, 10.0)
-# Expected positives that a label's own cut needs to weigh as much as the common one.
-_CUT_SUPPORT = 10.0
+# Expected positives that a label's own threshold needs to weigh as much as the common
+# one.
+_THRESHOLD_SUPPORT = 10.0
 
 
 class Calibration(NamedTuple):
@@ -113,29 +114,28 @@ def _likelihood(scores, y, centre, slope, offset):
     return value, by_slope, by_offset
 
 
-def expected_f1_cuts(probabilities, common):
-    """Choose cuts by the F1 that calibrated probabilities let one expect.
+def expected_f1_thresholds(probabilities, common):
+    """Choose thresholds by the F1 that calibrated probabilities let one expect.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_labels)
         Calibrated, of rows like those to come.
     common : float
-        The cut of a label about which nothing is known.
+        The threshold of a label about which nothing is known.
 
     Returns
     -------
     ndarray of shape (n_labels,)
-        Half the best expected F1, which is where the best cut is, shrunk towards the
-        common cut the more, the fewer positives are expected.
+        Half the best expected F1, which is where the best threshold is, shrunk towards
+        the common threshold the more, the fewer positives are expected.
     """
-    cuts = np.empty(probabilities.shape[1])
+    thresholds = np.empty(probabilities.shape[1])
     ranks = np.arange(1, len(probabilities) + 1)
     for label, column in enumerate(probabilities.T):
         hits = np.sort(column.astype(np.float64))[::-1].cumsum()
         # F1 = 2 tp / (predicted + positive), with expectations in place of counts.
         own = (hits / (ranks + hits[-1])).max()
-        cuts[label] = (hits[-1] * own + _CUT_SUPPORT * common) / (
-            hits[-1] + _CUT_SUPPORT
-        )
-    return cuts
+        evidence = hits[-1] + _THRESHOLD_SUPPORT
+        thresholds[label] = (hits[-1] * own + _THRESHOLD_SUPPORT * common) / evidence
+    return thresholds

@@ -29,7 +29,7 @@ from sklearn_clip.embedding import (
     read_templates,
 )
 from sklearn_clip.zero_shot._background import own_words, read_background
-from sklearn_clip.zero_shot._calibration import expected_f1_cuts, fit_calibration
+from sklearn_clip.zero_shot._calibration import expected_f1_thresholds, fit_calibration
 from sklearn_clip.zero_shot._checks import (
     check_featurizer,
     read_logits,
@@ -40,12 +40,12 @@ from sklearn_clip.zero_shot._scoring import (
     SCORINGS,
     Scorer,
     decide,
-    read_cuts,
+    read_thresholds,
 )
 
-# Of a probability. The best cut for F1 is half the best F1, which without training is
-# about 0.4; on the training rows of the clip art 0.15 to 0.2 was best.
-_AUTO_CUT = 0.2
+# Of a probability. The best threshold for F1 is half the best F1, which without
+# training is about 0.4; on the training rows of the clip art 0.15 to 0.2 was best.
+_AUTO_THRESHOLD = 0.2
 
 
 def _gives_probabilities(self):
@@ -104,12 +104,12 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
         A label is predicted from this score on: a probability, or for uncalibrated
         ``"cosine"`` a cosine. A dict names labels and leaves the others at ``"auto"``,
         infinity is never, and None leaves all to `top_k`. ``"auto"`` is 0.2, and with
-        ``calibrate=True`` a cut per label for the best expected F1. For cosines there
-        is none. It is read by `fit`; `top_k` and `at_least_one` are read at every
+        ``calibrate=True`` a threshold per label for the best expected F1. For cosines
+        there is none. It is read by `fit`; `top_k` and `at_least_one` are read at every
         prediction, and may be changed with ``set_params`` on the fitted object.
     top_k : int or None, default=None
-        Labels of a row at most: of those that reach their cuts, the ones of the highest
-        scores.
+        Labels of a row at most: of those that reach their thresholds, the ones of the
+        highest scores.
     at_least_one : bool, default=False
         Give a row without a label the one of the highest score.
     calibrate : bool, default=False
@@ -133,7 +133,7 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
     logit_bias_ : float or None
         The bias the model was trained with, None if without.
     thresholds_ : ndarray of shape (n_labels,)
-        The cuts; minus infinity without, NaN where one has to be given first.
+        The thresholds; minus infinity without, NaN where one has to be given first.
     slope_, intercept_ : ndarray of shape (n_labels,)
         The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``.
     classes_ : ndarray of shape (n_labels, 2)
@@ -142,7 +142,7 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
     See Also
     --------
     TipAdapterClassifier : Adds a memory of few labelled rows.
-    ThresholdOptimizer : Chooses the cuts on labelled rows.
+    ThresholdOptimizer : Chooses the thresholds on labelled rows.
     CLIPFeaturizer : What X may be, and how broken images are dealt with.
 
     Notes
@@ -276,13 +276,13 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
             self.background_ = Background(words, self.logit_scale_, own)
         for name in ("slope_", "intercept_", "_common"):
             self.__dict__.pop(name, None)
-        self.thresholds_ = self._read_cuts(names, self.threshold)
+        self.thresholds_ = self._read_thresholds(names, self.threshold)
         if self.calibrate:
             self._calibrate(X, targets)
         return self
 
     def add_classes(self, classes):
-        """Add labels to the fitted ones, which keep their embeddings and cuts.
+        """Add labels to the fitted ones, which keep their embeddings and thresholds.
 
         `classes` itself stays: a clone, or fitting again, forgets them. Under
         ``scoring="softmax"`` the new labels compete with the others from now on. With
@@ -328,8 +328,9 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
                 self.intercept_, np.full(len(names), intercept, np.float32)
             )
         one_for_all = self.threshold is None or isinstance(self.threshold, str | Real)
-        cuts = self._read_cuts(names, self.threshold if one_for_all else "auto")
-        self.thresholds_ = np.append(self.thresholds_, cuts)
+        given = self.threshold if one_for_all else "auto"
+        thresholds = self._read_thresholds(names, given)
+        self.thresholds_ = np.append(self.thresholds_, thresholds)
         return self
 
     def decision_function(self, X):
@@ -392,16 +393,17 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
                 "number, top_k, or calibrate=True, or wrap this in ThresholdOptimizer."
             )
         self._check_top_k(self.thresholds_)
-        cuts = self.thresholds_
+        thresholds = self.thresholds_
         if self._has_logits():
-            cuts = np.where(np.isinf(cuts), cuts, logit(np.clip(cuts, 0, 1)))
+            log_odds = logit(np.clip(thresholds, 0, 1))
+            thresholds = np.where(np.isinf(thresholds), thresholds, log_odds)
         features = self._features(X)
         scorer = self._scorer()
-        predicted = np.empty((len(features), len(cuts)), dtype=np.int64)
+        predicted = np.empty((len(features), len(thresholds)), dtype=np.int64)
         for rows in row_blocks(*predicted.shape):
             predicted[rows] = decide(
                 scorer.score(features[rows]),
-                cuts,
+                thresholds,
                 top_k=self.top_k,
                 at_least_one=self.at_least_one,
             )
@@ -462,7 +464,7 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
                 "scoring='softmax' needs at least two labels that compete. Got "
                 f"{names}. Use scoring='contrast'."
             )
-        self._check_top_k(self._read_cuts(names, self.threshold))
+        self._check_top_k(self._read_thresholds(names, self.threshold))
         if self.featurizer is not None:
             check_featurizer(self.featurizer)
         if self.calibrate and (X is None or y is None):
@@ -487,15 +489,15 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
         texts = [[text] for text in self._background]
         return embed_prompts(self.featurizer_, texts, templates)
 
-    def _read_cuts(self, names, threshold, auto=_AUTO_CUT):
-        """One cut per label, on the scale of the parameter."""
+    def _read_thresholds(self, names, threshold, auto=_AUTO_THRESHOLD):
+        """One threshold per label, on the scale of the parameter."""
         if not self._has_logits():
             auto = np.nan if self.top_k is None else -np.inf
-        return read_cuts(threshold, names, auto, probability=self._has_logits())
+        return read_thresholds(threshold, names, auto, probability=self._has_logits())
 
-    def _check_top_k(self, cuts):
+    def _check_top_k(self, thresholds):
         """Check that there is a `top_k` where labels are left to it."""
-        if self.top_k is None and np.isneginf(cuts).any():
+        if self.top_k is None and np.isneginf(thresholds).any():
             raise ValueError(
                 "Without a threshold top_k must be given, or every row would have all "
                 f"labels. Got threshold={self.threshold!r} and top_k=None. Pass top_k, "
@@ -503,7 +505,7 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
             )
 
     def _calibrate(self, X, targets):
-        """Learn scale and bias of every label, and where to cut."""
+        """Learn scale and bias of every label, and its threshold."""
         features = self._features(X)
         visible = ~shows_nothing(features)
         targets = targets[visible]
@@ -521,8 +523,10 @@ class ZeroShotClassifier(WordLabelsMixin, BaseEstimator):
         self._common = learnt.common_slope, learnt.common_intercept
         scores *= self.slope_
         scores += self.intercept_
-        auto = expected_f1_cuts(expit(scores, out=scores), _AUTO_CUT)
-        self.thresholds_ = self._read_cuts(self.label_names_, self.threshold, auto)
+        auto = expected_f1_thresholds(expit(scores, out=scores), _AUTO_THRESHOLD)
+        self.thresholds_ = self._read_thresholds(
+            self.label_names_, self.threshold, auto
+        )
 
     def _scorer(self, labels=None, background=None):
         """Put together what scores rows; other vectors are for uncalibrated scores."""

@@ -106,8 +106,8 @@ def _rivals(logits):
     return highest + np.log(np.maximum(rest, smallest))
 
 
-def read_cuts(threshold, names, default, *, probability):
-    """Turn the ``threshold`` parameter into one cut per label.
+def read_thresholds(threshold, names, default, *, probability):
+    """Turn the ``threshold`` parameter into one threshold per label.
 
     Parameters
     ----------
@@ -118,31 +118,32 @@ def read_cuts(threshold, names, default, *, probability):
     default : float or ndarray of shape (n_labels,)
         What ``"auto"`` is.
     probability : bool
-        Whether cuts are probabilities or cosines.
+        Whether thresholds are probabilities or cosines.
 
     Returns
     -------
     ndarray of shape (n_labels,), dtype float64
-        The cuts; minus infinity for None.
+        The thresholds; minus infinity for None.
 
     Raises
     ------
     ValueError
-        If there is another number of cuts than labels, a name is unknown, or a cut is
-        NaN or out of range.
+        If there is another number of thresholds than labels, a name is unknown, or a
+        threshold is NaN or out of range.
     """
-    cuts = np.broadcast_to(np.asarray(default, np.float64), (len(names),)).copy()
+    thresholds = np.full(len(names), default, dtype=np.float64)
     if threshold is None:
-        cuts[:] = -np.inf
+        thresholds[:] = -np.inf
     elif isinstance(threshold, Mapping):
         place = {name: label for label, name in enumerate(names)}
-        for name, cut in respell_keys(threshold, names).items():
+        for name, value in respell_keys(threshold, names).items():
             if name not in place:
                 raise ValueError(
                     f"threshold must name labels of classes. Got {name!r}, which is "
                     f"none of the {len(names)}.{hint_at_name(name, names)}"
                 )
-            cuts[place[name]] = _check_cut(cut, f"label {name!r}", probability)
+            where = f"label {name!r}"
+            thresholds[place[name]] = _check_threshold(value, where, probability)
     elif not isinstance(threshold, str):  # "auto"
         given = np.asarray(threshold, dtype=np.float64)
         if given.shape not in ((), (len(names),)):
@@ -150,34 +151,34 @@ def read_cuts(threshold, names, default, *, probability):
                 "threshold must be a number, or one for each of the "
                 f"{len(names)} labels. Got shape {given.shape}."
             )
-        for label, cut in enumerate(np.broadcast_to(given, cuts.shape)):
+        for label, value in enumerate(np.broadcast_to(given, thresholds.shape)):
             where = "all labels" if given.ndim == 0 else f"label {names[label]!r}"
-            cuts[label] = _check_cut(cut, where, probability)
-    return cuts
+            thresholds[label] = _check_threshold(value, where, probability)
+    return thresholds
 
 
-def _check_cut(cut, where, probability):
+def _check_threshold(value, where, probability):
     low = 0 if probability else -1
-    if cut == np.inf or low <= cut <= 1:
-        return float(cut)
+    if value == np.inf or low <= value <= 1:
+        return float(value)
     what = "a probability" if probability else "a cosine"
     raise ValueError(
-        f"threshold must be {what}, in [{low}, 1], or infinity for never. Got {cut} "
+        f"threshold must be {what}, in [{low}, 1], or infinity for never. Got {value} "
         f"({where})."
     )
 
 
-def decide(scores, cuts, *, top_k=None, at_least_one=False):
+def decide(scores, thresholds, *, top_k=None, at_least_one=False):
     """Choose the labels of some rows.
 
     Parameters
     ----------
     scores : ndarray of shape (n, n_labels)
         Scores; rows of NaN get no label.
-    cuts : ndarray of shape (n_labels,)
+    thresholds : ndarray of shape (n_labels,)
         On the scale of the scores; a label needs at least this. Infinity: never.
     top_k : int or None
-        Labels of a row at most, of those that reach their cuts the highest.
+        Labels of a row at most, of those that reach their thresholds the highest.
     at_least_one : bool
         Give a row without a label the one of the highest score.
 
@@ -186,7 +187,7 @@ def decide(scores, cuts, *, top_k=None, at_least_one=False):
     ndarray of shape (n, n_labels), dtype bool
         The labels.
     """
-    chosen = scores >= cuts.astype(np.float64)
+    chosen = scores >= thresholds.astype(np.float64)
     if top_k is not None:
         full = np.flatnonzero(chosen.sum(axis=1) > top_k)
         reached = np.where(chosen[full], scores[full], -np.inf)
@@ -194,7 +195,7 @@ def decide(scores, cuts, *, top_k=None, at_least_one=False):
         chosen[full] = False
         chosen[full[:, None], first] = True
     if at_least_one:
-        allowed = np.flatnonzero(cuts < np.inf)
+        allowed = np.flatnonzero(thresholds < np.inf)
         without = np.flatnonzero(~chosen.any(axis=1) & ~np.isnan(scores[:, 0]))
         if len(allowed) and len(without):
             best = scores[np.ix_(without, allowed)].argmax(axis=1)

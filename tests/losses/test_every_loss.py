@@ -193,11 +193,11 @@ def test_descent_separates_positives_from_negatives(name):
 @every_loss
 def test_probability_is_one_half_at_the_decision_logit(name):
     loss = make(name)
-    cut = torch.as_tensor(loss.decision_logit, dtype=torch.float64).expand(2, 5)
+    threshold = torch.as_tensor(loss.decision_logit, dtype=torch.float64).expand(2, 5)
     torch.testing.assert_close(
-        loss.activation(cut), torch.full((2, 5), 0.5, dtype=torch.float64)
+        loss.activation(threshold), torch.full((2, 5), 0.5, dtype=torch.float64)
     )
-    assert (loss.activation(cut + 0.1) > 0.5).all()
+    assert (loss.activation(threshold + 0.1) > 0.5).all()
 
 
 @every_loss

@@ -90,12 +90,14 @@ def test_predictions_alone_have_neither_threshold_nor_ap():
 
 def test_thresholds_cut_the_scores_and_infinity_is_never():
     y_true, y_score = problem()
-    cuts = [0.2, 0.4, 0.6, 0.8, np.inf]
-    report = multilabel_report(y_true, y_score=y_score.astype("f4"), thresholds=cuts)
-    expected = masked_f1_score(y_true, y_score >= cuts, average=None)
+    thresholds = [0.2, 0.4, 0.6, 0.8, np.inf]
+    report = multilabel_report(
+        y_true, y_score=y_score.astype("f4"), thresholds=thresholds
+    )
+    expected = masked_f1_score(y_true, y_score >= thresholds, average=None)
     np.testing.assert_allclose(report["f1"].iloc[:5], expected)
     assert report.loc[4, "recall"] == 0
-    np.testing.assert_array_equal(report["threshold"].iloc[:5], cuts)
+    np.testing.assert_array_equal(report["threshold"].iloc[:5], thresholds)
 
 
 def test_names_come_from_the_columns():
@@ -193,10 +195,10 @@ def test_thresholds_go_by_name():
     Y = pd.DataFrame({"cat": [1, 0, 1], "dog": [0, 1, 1]})
     P = np.array([[0.9, 0.8], [0.7, 0.6], [0.3, 0.5]])
     expected = multilabel_report(Y, y_score=P, thresholds=[0.2, 0.7])
-    for cuts in ({"dog": 0.7, "cat": 0.2}, pd.Series({"dog": 0.7, "cat": 0.2})):
-        found = multilabel_report(Y, y_score=P, thresholds=cuts)
+    for thresholds in ({"dog": 0.7, "cat": 0.2}, pd.Series({"dog": 0.7, "cat": 0.2})):
+        found = multilabel_report(Y, y_score=P, thresholds=thresholds)
         pd.testing.assert_frame_equal(found, expected)
-    with pytest.raises(ValueError, match=r"a cut for every label.*\['cat'\]"):
+    with pytest.raises(ValueError, match=r"a number for every label.*\['cat'\]"):
         multilabel_report(Y, y_score=P, thresholds={"dog": 0.7})
 
 

@@ -84,19 +84,21 @@ def test_many_labels_are_counted_and_a_few_named():
 
 
 LOGISTIC = MultiLabelLogisticRegression()
-CUTS = ThresholdOptimizer(LOGISTIC, cv=5, random_state=0)
+THRESHOLDS = ThresholdOptimizer(LOGISTIC, cv=5, random_state=0)
 OWN_C = MultiLabelLogisticRegressionCV(2, cv=5, random_state=0)
 FOLDS = MultiLabelStratifiedKFold(5, random_state=0)
 SEARCH = {"scoring": masked_f1_macro_scorer, "cv": FOLDS}
 FITS = {
-    "cuts": CUTS,
+    "thresholds": THRESHOLDS,
     "own C": OWN_C,
-    "cuts of a pipeline": ThresholdOptimizer(
+    "thresholds of a pipeline": ThresholdOptimizer(
         make_pipeline(StandardScaler(), OWN_C), cv=FOLDS
     ),
-    "cuts of an own C": ThresholdOptimizer(OWN_C, cv=5, random_state=0),
-    "pipeline": make_pipeline(StandardScaler(), CUTS),
-    "cuts in two processes": ThresholdOptimizer(OWN_C, cv=5, n_jobs=2, random_state=0),
+    "thresholds of an own C": ThresholdOptimizer(OWN_C, cv=5, random_state=0),
+    "pipeline": make_pipeline(StandardScaler(), THRESHOLDS),
+    "thresholds in two processes": ThresholdOptimizer(
+        OWN_C, cv=5, n_jobs=2, random_state=0
+    ),
 }
 
 
@@ -109,13 +111,15 @@ def test_fit_tells_once_and_by_name(fit, data):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_search_tells_by_its_splitter_and_at_the_refit(n_jobs, data):
-    search = GridSearchCV(CUTS, {"estimator__C": [0.1, 1]}, n_jobs=n_jobs, **SEARCH)
+    search = GridSearchCV(
+        THRESHOLDS, {"estimator__C": [0.1, 1]}, n_jobs=n_jobs, **SEARCH
+    )
     found = told(lambda: search.fit(*data))
     # Twice the same words on one line, which Python shows once.
     assert len(found) == 2 and len(set(found)) == 1
     plain = GridSearchCV(LOGISTIC, {"C": [0.1, 1]}, n_jobs=n_jobs, **SEARCH)
     assert len(told(lambda: plain.fit(*data))) == 1
-    assert len(told(lambda: cross_val_score(CUTS, *data, **SEARCH))) == 1
+    assert len(told(lambda: cross_val_score(THRESHOLDS, *data, **SEARCH))) == 1
 
 
 def test_classifiers_of_one_label_are_not_told(data):

@@ -1,4 +1,4 @@
-"""Curves, cuts and their spread, and which labels are drawn."""
+"""Curves, thresholds and their spread, and which labels are drawn."""
 
 import re
 
@@ -29,28 +29,32 @@ def tuned():
     return make_pipeline(StandardScaler(), optimizer).fit(X, Y), X, Y
 
 
-def test_each_point_of_the_curve_is_the_f1_of_its_cut(make_problem):
+def test_each_point_of_the_curve_is_the_f1_of_its_threshold(make_problem):
     data = make_problem()
     display = ThresholdCurveDisplay.from_predictions(data.Y, data.P)
     assert len(display.axes_) == len(display.lines_) == 4
     for line, label in zip(display.lines_, display.labels_, strict=True):
-        cuts, scores = line.get_data()
-        assert (np.diff(cuts) > 0).all()
-        assert len(cuts) == len(np.unique(data.P[:, label]))
-        for cut, score in zip(cuts[::7], scores[::7], strict=True):
-            expected = f1_score(data.Y[:, label], data.P[:, label] >= cut)
+        thresholds, scores = line.get_data()
+        assert (np.diff(thresholds) > 0).all()
+        assert len(thresholds) == len(np.unique(data.P[:, label]))
+        for threshold, score in zip(thresholds[::7], scores[::7], strict=True):
+            expected = f1_score(data.Y[:, label], data.P[:, label] >= threshold)
             assert score == pytest.approx(expected)
 
 
 def test_cuts_stand_where_they_are_given_or_at_the_best_score(make_problem):
     data = make_problem()
-    cuts = [0.2, 0.4, 0.6, 0.8]
-    display = ThresholdCurveDisplay.from_predictions(data.Y, data.P, thresholds=cuts)
-    drawn = [line.get_xdata()[0] for line in display.cut_lines_]
-    np.testing.assert_array_equal(drawn, np.take(cuts, display.labels_))
+    thresholds = [0.2, 0.4, 0.6, 0.8]
+    display = ThresholdCurveDisplay.from_predictions(
+        data.Y, data.P, thresholds=thresholds
+    )
+    drawn = [line.get_xdata()[0] for line in display.threshold_lines_]
+    np.testing.assert_array_equal(drawn, np.take(thresholds, display.labels_))
     best = ThresholdCurveDisplay.from_predictions(data.Y, data.P)
-    for cut, curve in zip(best.thresholds, best.curves, strict=True):
-        assert curve["scores"].max() == curve["scores"][curve["thresholds"] == cut]
+    for threshold, curve in zip(best.thresholds, best.curves, strict=True):
+        assert (
+            curve["scores"].max() == curve["scores"][curve["thresholds"] == threshold]
+        )
 
 
 def test_caption_tells_cut_spread_and_score(make_problem):
@@ -60,13 +64,13 @@ def test_caption_tells_cut_spread_and_score(make_problem):
     display.plot(labels=[0, 1])
     first, second = display.axes_
     f1 = f1_score(data.Y[:, 0], data.P[:, 0] >= 0.25)
-    assert first.texts[0].get_text() == f"cut 0.25 ± 0.031, F1 {f1:.2f}"
+    assert first.texts[0].get_text() == f"at 0.25 ± 0.031, F1 {f1:.2f}"
     (band,) = first.patches
     assert band.get_extents().transformed(first.transData.inverted()).x0 == (
         pytest.approx(0.25 - 0.031)
     )
     assert second.texts[0].get_text() == "never predicted"
-    assert display.cut_lines_[1] is None
+    assert display.threshold_lines_[1] is None
     assert not second.patches
     display.thresholds = [0.25, -np.inf]
     display.plot(labels=[1])
@@ -120,22 +124,24 @@ def test_stored_curves_of_the_search_are_drawn(tuned):
     for line, curve in zip(display.lines_, optimizer.curves_, strict=True):
         np.testing.assert_array_equal(line.get_xdata(), curve["thresholds"])
         np.testing.assert_array_equal(line.get_ydata(), curve["scores"])
-    cuts = [line.get_xdata()[0] for line in display.cut_lines_]
-    np.testing.assert_array_equal(cuts, optimizer.thresholds_)
+    thresholds = [line.get_xdata()[0] for line in display.threshold_lines_]
+    np.testing.assert_array_equal(thresholds, optimizer.thresholds_)
     spread = f"± {optimizer.threshold_std_[1]:.2g}"
     assert spread in display.axes_[1].texts[0].get_text()
     by_support = ThresholdCurveDisplay.from_estimator(model, y=Y)
     assert by_support.axes_[0].get_title(loc="left") == f"sun ({Y['sun'].sum()})"
 
 
-def test_dot_lies_on_the_curve_at_the_cut(tuned):
+def test_dot_lies_on_the_curve_at_the_threshold(tuned):
     model, X, Y = tuned
     display = ThresholdCurveDisplay.from_estimator(model, X, Y)
-    for label, cut in enumerate(model[-1].thresholds_):
+    for label, threshold in enumerate(model[-1].thresholds_):
         ax = display.axes_[list(display.labels_).index(label)]
         (dot,) = [part for part in ax.lines if part.get_marker() == "o"]
-        expected = f1_score(Y.iloc[:, label], model.predict_proba(X)[:, label] >= cut)
-        assert dot.get_xydata()[0] == pytest.approx((cut, expected))
+        expected = f1_score(
+            Y.iloc[:, label], model.predict_proba(X)[:, label] >= threshold
+        )
+        assert dot.get_xydata()[0] == pytest.approx((threshold, expected))
 
 
 @pytest.mark.parametrize(
@@ -156,10 +162,10 @@ def test_rows_of_an_estimator_are_scored(tuned, fitted_search):
     P = model.predict_proba(X)
     label = display.labels_[0]
     np.testing.assert_array_equal(display.lines_[0].get_xdata(), np.unique(P[:, label]))
-    assert display.cut_lines_[0].get_xdata()[0] == model[-1].thresholds_[label]
+    assert display.threshold_lines_[0].get_xdata()[0] == model[-1].thresholds_[label]
     search = fitted_search(X, Y.to_numpy())
     plain = ThresholdCurveDisplay.from_estimator(search, X, Y)
-    assert plain.cut_lines_[0].get_xdata()[0] == 0.5
+    assert plain.threshold_lines_[0].get_xdata()[0] == 0.5
 
 
 def test_sparse_bool_and_frame_targets_are_the_same(make_problem):
@@ -243,8 +249,8 @@ def test_captions_of_narrow_panels_leave_out_what_has_no_room(
 ):
     data = make_problem(6)
     for width, expected in (
-        (12, r"cut [\d.]+, F1 [\d.]+"),
-        (6, r"cut [\d.]+"),
+        (12, r"at [\d.]+, F1 [\d.]+"),
+        (6, r"at [\d.]+"),
         (3, ""),
     ):
         figure, ax = pyplot.subplots(figsize=(width, 4))

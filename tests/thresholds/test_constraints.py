@@ -37,7 +37,7 @@ class Identity(ClassifierMixin, BaseEstimator):
 def calibrated(n_rows, n_labels, seed=0):
     """Uniform scores that are the probabilities of their labels.
 
-    At a cut t precision is (1 + t) / 2 and recall 1 - t ** 2.
+    At a threshold t precision is (1 + t) / 2 and recall 1 - t ** 2.
     """
     rng = np.random.default_rng(seed)
     scores = rng.random((n_rows, n_labels))
@@ -45,7 +45,7 @@ def calibrated(n_rows, n_labels, seed=0):
 
 
 def quality(scores, targets, threshold):
-    """Precision and recall at a cut."""
+    """Precision and recall at a threshold."""
     how = {"zero_division": 0}
     predicted = scores >= threshold
     return precision_score(targets, predicted, **how), recall_score(
@@ -149,7 +149,9 @@ def test_labels_that_cannot_meet_a_bound_are_named_and_never_predicted():
     scores[:, 2] = 0.5
     targets[:, 2] = np.arange(300) % 2
     tuned = ThresholdOptimizer(Identity(), cv=3, random_state=0, min_precision=0.9)
-    with pytest.warns(UserWarning, match=r"No cut has a precision.*2 label\(s\): \[1"):
+    with pytest.warns(
+        UserWarning, match=r"No threshold has a precision.*2 label\(s\): \[1"
+    ):
         tuned.fit(scores, targets)
     assert tuned.unmet_labels_ == [1, 2]
     assert tuned.thresholds_[1:].tolist() == [np.inf, np.inf]
@@ -194,7 +196,7 @@ HELD_OUT = {**SURE, "cv": 0.5, "refit": False}
     "wrong, message",
     [
         ({"min_precision": 0.8, "min_recall": 0.8}, "exclude each other"),
-        ({"min_recall": 0.8, "strategy": "top_k"}, "they bound cuts"),
+        ({"min_recall": 0.8, "strategy": "top_k"}, "they bound thresholds"),
         ({"confidence": 0.9}, "must come with the bound it is for"),
         (SURE, "Fitting it again.* cv=5 and refit=True"),
         ({**SURE, "cv": 0.3}, "Fitting it again.* cv=0.3 and refit=True"),

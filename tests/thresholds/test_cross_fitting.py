@@ -68,7 +68,7 @@ WAYS = {
 
 
 @pytest.mark.filterwarnings("ignore:min_:UserWarning")
-@pytest.mark.filterwarnings("ignore:No cut has:UserWarning")
+@pytest.mark.filterwarnings("ignore:No threshold has:UserWarning")
 @pytest.mark.parametrize("unknown", [False, True], ids=["known", "unknown"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)

@@ -1,4 +1,4 @@
-"""The rules after the cuts, against a loop over rows."""
+"""The rules after the thresholds, against a loop over rows."""
 
 import numpy as np
 from hypothesis import given, settings

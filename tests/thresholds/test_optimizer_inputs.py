@@ -136,7 +136,7 @@ def test_one_dimensional_targets_are_refused_with_the_way_out(data, logistic):
     with pytest.raises(ValueError, match="ThresholdOptimizer.OneVsRestClassifier"):
         ThresholdOptimizer(logistic).fit(X, Y[:, 0])
     inside_out = OneVsRestClassifier(ThresholdOptimizer(LogisticRegression()))
-    with pytest.raises(ValueError, match="wrap it inside and the cuts outside"):
+    with pytest.raises(ValueError, match="wrap it inside and the thresholds outside"):
         inside_out.fit(X, Y)
 
 

@@ -49,11 +49,11 @@ RULES = st.fixed_dictionaries(
 
 
 def every_threshold(scores, at_least_one):
-    """All cuts that differ, "never" being one only where it is that."""
+    """All thresholds that differ, "never" being one only where it is that."""
     thresholds = np.unique(scores)
     if not at_least_one:
         return [*thresholds, np.inf]
-    # An infinite cut would forbid the label to fill a row.
+    # An infinite threshold would forbid the label to fill a row.
     return [*thresholds, (thresholds[-1] + 1) / 2] if thresholds[-1] < 1 else thresholds
 
 
@@ -169,7 +169,7 @@ def test_climb_never_ends_below_a_start_nor_leaves_a_better_step(
     )
     end = judge(problem, thresholds, how, rules)
     assert end >= judge(problem, start, how, rules)
-    # No other cut of any one label is better: the end is a coordinate maximum.
+    # No other threshold of any one label is better: the end is a coordinate maximum.
     for label in range(scores.shape[1]):
         for threshold in every_threshold(scores[:, label], rules["at_least_one"]):
             step = thresholds.copy()

@@ -1,4 +1,4 @@
-"""The search against brute force over every combination of cuts, and scikit-learn."""
+"""The search against every combination of thresholds, and against scikit-learn."""
 
 import itertools
 import warnings
@@ -17,7 +17,7 @@ from sklearn.metrics import (
 from sklearn_clip.thresholds._objective import METRICS, metric_score
 from sklearn_clip.thresholds._search import STRATEGIES, find_thresholds
 
-# Averages that are maximised exactly by cuts per label.
+# Averages that are maximised exactly by thresholds per label.
 AVERAGES = ("macro", "weighted", "micro")
 TOLERANCE = 1e-10
 
@@ -58,12 +58,12 @@ def problems(draw, max_rows=6, max_labels=3):
 
 
 def all_thresholds(scores):
-    """Every cut that differs on these scores, as thresholds of `score >= t`."""
+    """Every threshold that differs on these scores, as t of `score >= t`."""
     return [*np.unique(scores), np.inf]
 
 
 def brute_force(scores, targets, strategy, **how):
-    """Best value over every combination of cuts."""
+    """Best value over every combination of thresholds."""
     if strategy == "global":
         candidates = [
             [threshold] * scores.shape[1] for threshold in all_thresholds(scores)
@@ -209,7 +209,7 @@ def test_blocks_of_labels_give_the_thresholds_of_single_labels(monkeypatch):
 @pytest.mark.parametrize("probability, nearest", [(True, 0.55), (False, 0.15)])
 def test_of_equal_thresholds_the_nearest_to_the_default_is_taken(probability, nearest):
     # Micro accuracy is the same whether the pair (negative, positive) in the middle
-    # is predicted or not: tp + tn is 3 at cuts between 0.1|0.2 and 0.5|0.6.
+    # is predicted or not: tp + tn is 3 at thresholds between 0.1|0.2 and 0.5|0.6.
     scores = np.array([[0.1], [0.2], [0.5], [0.6]])
     targets = np.array([[False], [True], [False], [True]])
     thresholds = find_thresholds(

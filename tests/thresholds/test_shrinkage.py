@@ -1,4 +1,4 @@
-"""Cuts of rare labels drawn towards the cut of all."""
+"""Thresholds of rare labels drawn towards that of all."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ class Identity(ClassifierMixin, BaseEstimator):
 
 
 def alike(n_rows, n_labels, seed, spread=0.0):
-    """Rare labels whose best cuts are the same, or differ by factors of `spread`."""
+    """Rare labels of one best threshold, or of ones that differ by `spread`."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(-4.0, 2.0, (n_rows, n_labels))
     targets = rng.random((n_rows, n_labels)) < 1 / (1 + np.exp(-logits))

@@ -11,7 +11,7 @@ FINITE = {"allow_nan": False, "allow_infinity": False}
 
 
 def check_exact(scores, probability):
-    """Every existing cut predicts exactly the rows above it."""
+    """Every existing threshold predicts exactly the rows above it."""
     ranked = np.sort(scores)[None, ::-1]
     thresholds = RankedScores(ranked, probability).place_all()[0]
     assert not np.isnan(thresholds).any()

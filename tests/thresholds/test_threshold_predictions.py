@@ -22,7 +22,7 @@ def test_override_thresholds_takes_a_number_an_array_or_names():
     "new, message",
     [
         ({"cow": 0.5}, r"keys of thresholds must be label names. Got 'cow'"),
-        ([0.1, 0.2, 0.3], r"must have shape \(2,\), one cut per label. Got \(3,\)"),
+        ([0.1, 0.2, 0.3], r"must have shape \(2,\), one per label. Got \(3,\)"),
         ([0.1, np.nan], r"must lie in \[0, 1\].* Got nan \(label 'dog'\)"),
         ({"cat": 50}, r"must lie in \[0, 1\].* Got 50.0 \(label 'cat'\)"),
         (-0.1, r"must lie in \[0, 1\].* Got -0.1 \(label 'cat'\)"),

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn_clip._shared import _entries
 from sklearn_clip.zero_shot._calibration import (
     _likelihood,
-    expected_f1_cuts,
+    expected_f1_thresholds,
     fit_calibration,
 )
 
@@ -103,20 +103,21 @@ def test_cosines_without_a_zero_get_one():
 def test_cut_is_half_the_best_expected_f1():
     rng = np.random.default_rng(0)
     p = rng.beta(0.5, 3, size=(400, 2))
-    found = expected_f1_cuts(p, 0.2)
+    found = expected_f1_thresholds(p, 0.2)
     for j in range(2):
-        cuts = np.unique(p[:, j])
+        candidates = np.unique(p[:, j])
         total = p[:, j].sum()
         f1 = [
-            2 * p[p[:, j] >= c, j].sum() / ((p[:, j] >= c).sum() + total) for c in cuts
+            2 * p[p[:, j] >= c, j].sum() / ((p[:, j] >= c).sum() + total)
+            for c in candidates
         ]
         own = max(f1) / 2
         weight = total / (total + 10)
         assert found[j] == pytest.approx(weight * own + (1 - weight) * 0.2)
-        # and it is near the cut that has that F1
-        assert abs(cuts[np.argmax(f1)] - own) < 0.03
+        # and it is near the threshold that has that F1
+        assert abs(candidates[np.argmax(f1)] - own) < 0.03
 
 
 def test_cut_of_a_label_that_is_never_expected_is_the_common_one():
-    found = expected_f1_cuts(np.full((50, 1), 1e-6), 0.2)
+    found = expected_f1_thresholds(np.full((50, 1), 1e-6), 0.2)
     assert found[0] == pytest.approx(0.2, abs=1e-4)

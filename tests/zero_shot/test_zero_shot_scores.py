@@ -103,9 +103,9 @@ def test_cosine_is_no_probability_and_has_its_own_threshold(clip, pictures, targ
     with pytest.raises(ValueError, match="threshold must be given for scoring='cos"):
         model.predict(pictures)
     cosines = model.decision_function(pictures)
-    cut = float(np.median(cosines))
-    model.set_params(threshold=cut).fit()
-    np.testing.assert_array_equal(model.predict(pictures), cosines >= cut)
+    threshold = float(np.median(cosines))
+    model.set_params(threshold=threshold).fit()
+    np.testing.assert_array_equal(model.predict(pictures), cosines >= threshold)
     model.set_params(threshold="auto", top_k=1).fit()
     np.testing.assert_array_equal(
         model.predict(pictures).argmax(axis=1), cosines.argmax(axis=1)

@@ -11,7 +11,7 @@ from scipy.special import expit, log_softmax, logsumexp
 
 from sklearn_clip._shared import _entries
 from sklearn_clip.thresholds._decoding import decode
-from sklearn_clip.zero_shot._scoring import Scorer, decide, read_cuts
+from sklearn_clip.zero_shot._scoring import Scorer, decide, read_thresholds
 
 
 def unit(rows):
@@ -127,14 +127,16 @@ def test_memory_beyond_the_result_is_a_few_blocks(scoring, monkeypatch):
     st.sampled_from([None, 1, 2, 9]),
     st.booleans(),
 )
-def test_decisions_obey_cut_number_and_minimum(scores, cuts, top_k, at_least_one):
+def test_decisions_obey_threshold_number_and_minimum(
+    scores, thresholds, top_k, at_least_one
+):
     # Distinct scores: which of two equal ones is among the first is nobody's promise.
     scores = scores + np.arange(24, dtype=np.float32).reshape(6, 4) / 1000
-    found = decide(scores, cuts, top_k=top_k, at_least_one=at_least_one)
+    found = decide(scores, thresholds, top_k=top_k, at_least_one=at_least_one)
     for row, chosen in zip(scores, found, strict=True):
-        reached = [j for j in np.argsort(-row) if row[j] >= cuts[j]]
+        reached = [j for j in np.argsort(-row) if row[j] >= thresholds[j]]
         expected = set(reached[:top_k])
-        allowed = [j for j in range(4) if cuts[j] < np.inf]
+        allowed = [j for j in range(4) if thresholds[j] < np.inf]
         if at_least_one and not expected and allowed:
             expected = {max(allowed, key=lambda j: row[j])}
         assert set(np.flatnonzero(chosen)) == expected
@@ -143,10 +145,10 @@ def test_decisions_obey_cut_number_and_minimum(scores, cuts, top_k, at_least_one
 def test_label_below_its_cut_takes_no_place_among_the_first():
     scores = np.array([[0.9, 0.5, 0.4]])
     for first in (0.95, np.inf):
-        cuts = np.array([first, 0.3, 0.3])
-        found = decide(scores, cuts, top_k=1)
+        thresholds = np.array([first, 0.3, 0.3])
+        found = decide(scores, thresholds, top_k=1)
         assert found.tolist() == [[False, True, False]]
-        np.testing.assert_array_equal(found, decode(scores, cuts, limit=1))
+        np.testing.assert_array_equal(found, decode(scores, thresholds, limit=1))
 
 
 def test_row_of_nan_gets_no_label():
@@ -157,7 +159,7 @@ def test_row_of_nan_gets_no_label():
 
 def test_cuts_are_read_from_every_form():
     def read(threshold, default=0.2, probability=True):
-        found = read_cuts(threshold, ["a", "b"], default, probability=probability)
+        found = read_thresholds(threshold, ["a", "b"], default, probability=probability)
         return found.tolist()
 
     assert read("auto") == [0.2, 0.2]
@@ -182,4 +184,4 @@ def test_cuts_are_read_from_every_form():
 )
 def test_cuts_out_of_range_are_refused(threshold, probability, message):
     with pytest.raises(ValueError, match=message):
-        read_cuts(threshold, ["a", "b"], 0.2, probability=probability)
+        read_thresholds(threshold, ["a", "b"], 0.2, probability=probability)

@@ -135,7 +135,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
     See Also
     --------
     sklearn_clip.MultiLabelLogisticRegression : Linear head with an exact solution.
-    sklearn_clip.ThresholdOptimizer : Cuts other than 0.5.
+    sklearn_clip.ThresholdOptimizer : Thresholds other than 0.5.
 
     Notes
     -----
