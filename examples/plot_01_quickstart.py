@@ -27,8 +27,9 @@ train.data["text"].head()
 # The tagger
 # ----------
 # Three steps: CLIP turns a row into one vector, a logistic regression per label turns
-# the vector into probabilities, and a cut per label turns these into labels. The cuts
-# are those of the best macro F1 on rows that the regression was not fitted on.
+# the vector into probabilities, and a threshold per label turns these into labels. The
+# thresholds are those of the best macro F1 on rows that the regression was not fitted
+# on.
 from sklearn.pipeline import make_pipeline
 
 from sklearn_clip import (
@@ -88,8 +89,8 @@ for row, labels in zip(rows, top_labels(tagger, rows, k=3), strict=True):
     print(f"{row['text'] or 'a picture alone'}: {named}")
 
 # %%
-# A saved tagger holds the regression and the cuts, not the weights of CLIP; these are
-# found by name, and checked, when it is used again.
+# A saved tagger holds the regression and the thresholds, not the weights of CLIP; these
+# are found by name, and checked, when it is used again.
 import tempfile
 from pathlib import Path
 

@@ -33,8 +33,8 @@ print(f"{rare.sum()} labels have {positives[rare].max()} positives or fewer")
 # %%
 # Train and judge
 # ---------------
-# The order of the scores, by average precision, needs no cut. The labels need one:
-# first the 0.5 of the loss itself, then one per label, chosen by
+# The order of the scores, by average precision, needs no threshold. The labels need
+# one: first the 0.5 of the loss itself, then one per label, chosen by
 # :class:`~sklearn_clip.ThresholdOptimizer` on a quarter of the training rows, which the
 # network does not see. Losses want different numbers of steps: early stopping ends each
 # at its best epoch.
@@ -67,8 +67,8 @@ for name, criterion in losses.items():
     P = tuned.predict_proba(X_test)
     per_label = {
         "average precision": average_precision_per_label(Y_test, P),
-        "F1, cut at 0.5": masked_f1_score(Y_test, (P >= 0.5) * 1, average=None),
-        "F1, cut per label": masked_f1_score(
+        "F1, threshold 0.5": masked_f1_score(Y_test, (P >= 0.5) * 1, average=None),
+        "F1, threshold per label": masked_f1_score(
             Y_test, tuned.predict(X_test), average=None
         ),
     }
@@ -97,10 +97,10 @@ plt.show()
 
 # %%
 # Read from left to right. In order, no loss does for rare labels what it takes to bring
-# them to the level of the others. Cut at 0.5, losses differ most: each moves the
-# probabilities its own way, and the two-way loss has no cut of its own at all. Cuts per
-# label take most of that away. So start with cross-entropy and chosen cuts; try another
-# loss then, with the cuts chosen anew for it. On a few hundred test rows and one seed,
-# differences of some hundredths are noise.
+# them to the level of the others. At 0.5, losses differ most: each moves the
+# probabilities its own way, and the two-way loss has no threshold of its own at all.
+# Thresholds per label take most of that away. So start with cross-entropy and chosen
+# thresholds; try another loss then, with the thresholds chosen anew for it. On a few
+# hundred test rows and one seed, differences of some hundredths are noise.
 spread = table.max() - table.min()
 spread.unstack("labels").loc[list(per_label)].round(3)

@@ -1,22 +1,25 @@
 """
-Choose cuts for the metric you are judged by
-============================================
+Choose thresholds for the metric you are judged by
+==================================================
 
-*My classifier cuts at 0.5. What do I lose, and does the best cut depend on the metric?*
+*My classifier cuts at 0.5. What do I lose, and does the best threshold depend on the
+metric?*
 
-A probability of 0.5 is the best cut for accuracy, if the probabilities are right. For
-F1 the best one is half of the best F1 that can be reached [1]_, which for a rare label
-is far lower. The cuts that are best for one metric are not those for another.
+A probability of 0.5 is the best threshold for accuracy, if the probabilities are right.
+For F1 the best one is half of the best F1 that can be reached [1]_, which for a rare
+label is far lower. The thresholds that are best for one metric are not those for
+another.
 
 .. [1] Lipton, Elkan, Narayanaswamy, "Optimal thresholding of classifiers to maximize F1
    measure", 2014. :arxiv:`1402.1892`
 """
 
 # %%
-# The metric against the cut
-# --------------------------
+# The metric against the threshold
+# --------------------------------
 # :class:`~sklearn_clip.ThresholdOptimizer` scores the training rows by cross-validation
-# and tries every distinct score as a cut. ``store_curves=True`` keeps what it saw.
+# and tries every distinct score as a threshold. ``store_curves=True`` keeps what it
+# saw.
 import matplotlib.pyplot as plt
 
 from sklearn_clip import (
@@ -41,17 +44,17 @@ ThresholdCurveDisplay.from_estimator(tuned, y=train.target, labels=some, n_cols=
 plt.show()
 
 # %%
-# A panel for each of six labels, the frequent ones first. The line is the chosen cut,
-# the band its spread between folds. Where a label has few positives the curve is jagged
-# and its top says little: the cut of such a label is drawn towards the one for all
-# labels.
+# A panel for each of six labels, the frequent ones first. The line is the chosen
+# threshold, the band its spread between folds. Where a label has few positives the
+# curve is jagged and its top says little: the threshold of such a label is drawn
+# towards the one for all labels.
 below = (tuned.thresholds_ < 0.5).sum()
-print(f"{below} of {len(tuned.thresholds_)} cuts lie below 0.5")
+print(f"{below} of {len(tuned.thresholds_)} thresholds lie below 0.5")
 print(f"shrinkage, in positives: {tuned.shrinkage_:g}")
 
 # %%
-# One set of cuts for each metric, judged by all of them
-# ------------------------------------------------------
+# One set of thresholds for each metric, judged by all of them
+# ------------------------------------------------------------
 import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
@@ -93,8 +96,8 @@ table.round(3)
 
 # %%
 # The same as a picture, each column shaded from its lowest to its highest value. The
-# best of a column, in bold, is found at or near the cuts that were chosen for it; any
-# of them does better than 0.5 by every F1.
+# best of a column, in bold, is found at or near the thresholds that were chosen for it;
+# any of them does better than 0.5 by every F1.
 scores = table.drop(columns="labels a row")
 figure, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
 ax.imshow(
@@ -119,5 +122,5 @@ for (row, column), value in {
     )
 ax.set_xticks(range(scores.shape[1]), scores.columns)
 ax.set_yticks(range(len(scores)), scores.index)
-ax.set(xlabel="judged by", ylabel="cuts chosen for")
+ax.set(xlabel="judged by", ylabel="thresholds chosen for")
 plt.show()

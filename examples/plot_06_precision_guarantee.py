@@ -2,14 +2,14 @@
 Promise a precision
 ===================
 
-*What is tagged goes out unseen, and four of five tags must be right. Which cuts keep
-that?*
+*What is tagged goes out unseen, and four of five tags must be right. Which thresholds
+keep that?*
 
-``min_precision=0.8`` takes, of the cuts with that precision on the rows searched, the
-one that finds most. On new rows it may break the promise: a precision measured on few
-rows is sometimes lucky, and a search picks lucky ones. With ``confidence=0.9`` the cut
-holds the promise on new rows of the same kind with a probability of at least 0.9, for
-each label.
+``min_precision=0.8`` takes, of the thresholds with that precision on the rows searched,
+the one that finds most. On new rows it may break the promise: a precision measured on
+few rows is sometimes lucky, and a search picks lucky ones. With ``confidence=0.9`` the
+threshold holds the promise on new rows of the same kind with a probability of at least
+0.9, for each label.
 """
 
 # %%
@@ -17,9 +17,9 @@ each label.
 # ---------------------
 # The guarantee needs rows that the classifier has not seen, and the classifier must not
 # be fitted again: half of the rows are held out (``cv=0.5``) and ``refit=False``.
-# Labels for which no cut can be promised are never predicted. They are in
+# Labels for which no threshold can be promised are never predicted. They are in
 # ``unmet_labels_``, and in a warning. Another warning says, without ``confidence``, how
-# many labels kept the promise on rows that their cuts were not chosen on.
+# many labels kept the promise on rows that their thresholds were not chosen on.
 import warnings
 
 import pandas as pd
@@ -65,8 +65,8 @@ pd.concat(reports, axis=1).round(2)
 # How often is the promise broken?
 # --------------------------------
 # One table cannot tell. So let 1,200 or so rows be the world, draw rows from it with
-# replacement, choose cuts on these, and look up their true precision in the world; a
-# hundred times. The classifier has seen none of them.
+# replacement, choose thresholds on these, and look up their true precision in the
+# world; a hundred times. The classifier has seen none of them.
 import numpy as np
 
 X, Y = np.vstack([X_train, X_test]), pd.concat([Y_train, Y_test])
@@ -80,7 +80,7 @@ rng = np.random.default_rng(0)
 
 
 def true_precision(confidence):
-    """Choose cuts on rows drawn from the world; their precision and recall in it."""
+    """Choose thresholds on rows of the world; their precision and recall in it."""
     drawn = rng.integers(len(X_world), size=len(X_world))
     tuned = ThresholdOptimizer(
         head, min_precision=0.8, confidence=confidence, cv="prefit"
@@ -97,8 +97,8 @@ found = {
 }
 
 # %%
-# A point is the precision that one choice of cuts really has. Left of the line the
-# promise is broken. The figures at the right: the share of broken promises, and the
+# A point is the precision that one choice of thresholds really has. Left of the line
+# the promise is broken. The figures at the right: the share of broken promises, and the
 # mean recall, which is what the promise costs.
 import matplotlib.pyplot as plt
 
@@ -133,8 +133,8 @@ axes[0].invert_yaxis()
 plt.show()
 
 # %%
-# Without ``confidence`` many cuts fall short, for some labels every other one. With it
-# hardly any do: fewer than the 10 % that are allowed, because cuts are tested one after
-# the other from the highest down, and the first that fails ends it. The price is
-# recall, and with few positives the label itself: a promise about it takes more rows,
-# not another cut.
+# Without ``confidence`` many thresholds fall short, for some labels every other one.
+# With it hardly any do: fewer than the 10 % that are allowed, because thresholds are
+# tested one after the other from the highest down, and the first that fails ends it.
+# The price is recall, and with few positives the label itself: a promise about it takes
+# more rows, not another threshold.

@@ -5,8 +5,8 @@ Learn where nobody knows all labels
 *Not every label was checked on every row. Is unknown the same as absent?*
 
 No. A cell of the target that nobody filled in is NaN, and NaN is left out: of the fit,
-of the cuts, of the metrics. This example hides known cells by lot and compares two ways
-to go on.
+of the thresholds, of the metrics. This example hides known cells by lot and compares
+two ways to go on.
 """
 
 # %%

@@ -68,8 +68,8 @@ class Tagger:
         Returns
         -------
         dict
-            ``labels``, the names that the cuts let pass, and ``ranked``, the k most
-            probable with their probabilities.
+            ``labels``, the names that the thresholds let pass, and ``ranked``, the k
+            most probable with their probabilities.
         """
         if not image and not (text and text.strip()):
             raise ValueError("A row must have an image or a text. Got neither.")
