@@ -5,7 +5,13 @@ from sklearn_clip._shared._arrays import (
     column_names,
     refuse_unindexable,
 )
-from sklearn_clip._shared._cells import EMPTY_WORDS, TEXTS_HINT, is_missing, shown
+from sklearn_clip._shared._cells import (
+    EMPTY_WORDS,
+    TEXTS_HINT,
+    is_missing,
+    shown,
+    shown_first,
+)
 from sklearn_clip._shared._entries import (
     Entries,
     read_entries,
@@ -104,6 +110,7 @@ __all__ = [
     "refuse_unindexable",
     "row_blocks",
     "shown",
+    "shown_first",
     "warn_of_row_order",
     "warn_user",
 ]

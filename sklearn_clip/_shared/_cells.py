@@ -86,6 +86,25 @@ def shown(value):
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
+def shown_first(values, most):
+    """Show the first of many values in an error.
+
+    Parameters
+    ----------
+    values : sequence
+        Values that `shown` takes, any number of them.
+    most : int
+        How many are shown.
+
+    Returns
+    -------
+    str
+        The values and commas between them, and an ellipsis where there are more.
+    """
+    more = ", ..." if len(values) > most else ""
+    return ", ".join(map(shown, values[:most])) + more
+
+
 def word_hint(values, table, what):
     """Say what makes 0 and 1 of words that stand for them.
 

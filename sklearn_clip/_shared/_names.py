@@ -76,7 +76,7 @@ def unify_names(names, *, chosen=False):
     if merged:
         warn_user(
             "Labels that look alike are one label. Got several spellings of "
-            f"{_shorten(merged)}."
+            f"{_name_some(merged)}."
         )
     apart = [
         " and ".join(map(repr, sorted(found)))
@@ -86,12 +86,12 @@ def unify_names(names, *, chosen=False):
     if apart:
         warn_user(
             "Labels that differ in case or width alone are several labels. Got "
-            f"{_shorten(apart)}. If they are one, write them alike."
+            f"{_name_some(apart)}. If they are one, write them alike."
         )
     return cleaned
 
 
-def _shorten(texts):
+def _name_some(texts):
     more = len(texts) - _SHOWN
     return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 

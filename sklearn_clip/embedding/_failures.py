@@ -112,8 +112,8 @@ def report_remarks(remarks, cells):
     cells : Cells
         The rows.
     """
-    bombs = [_said(item, bombs=True) for item in remarks]
-    others = [_said(item, bombs=False) for item in remarks]
+    bombs = [_texts_of_kind(item, bombs=True) for item in remarks]
+    others = [_texts_of_kind(item, bombs=False) for item in remarks]
     # A category of its own, of which people make an error to set a limit.
     for category, found in (
         (Image.DecompressionBombWarning, [item for item in bombs if item[2]]),
@@ -135,7 +135,7 @@ def report_remarks(remarks, cells):
         )
 
 
-def _said(item, *, bombs):
+def _texts_of_kind(item, *, bombs):
     """Keep the texts of one image that are, or are not, about too many pixels."""
     row, source, said = item
     bomb = Image.DecompressionBombWarning

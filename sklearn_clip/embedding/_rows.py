@@ -12,7 +12,13 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared import column_names, is_missing, refuse_unindexable, shown
+from sklearn_clip._shared import (
+    column_names,
+    is_missing,
+    refuse_unindexable,
+    shown,
+    shown_first,
+)
 
 _FORMS = (
     "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
@@ -175,8 +181,8 @@ def _frame_columns(X, names, modalities):
         if name not in found and not (levels and name in X.columns):
             raise ValueError(
                 f"X must have the column {name!r} for its {modality}s. Got the columns "
-                f"{_shorten(found)}. Name the column with CLIPFeaturizer({modality}="
-                f"...), or leave the modality out with {modality}=None."
+                f"[{shown_first(found, 10)}]. Name the column with CLIPFeaturizer("
+                f"{modality}=...), or leave the modality out with {modality}=None."
                 + _LEVELS_HINT
                 * levels
             )
@@ -190,19 +196,15 @@ def _frame_columns(X, names, modalities):
     return columns
 
 
-def _shorten(names):
-    more = ", ..." if len(names) > 10 else ""
-    return "[" + ", ".join(map(shown, names[:10])) + more + "]"
-
-
 def _mapping_columns(rows, names, modalities):
     columns = {}
     for modality in modalities:
         name = names[modality]
         if not any(name in row for row in rows):
+            keys = shown_first(sorted(map(str, rows[0])), 10)
             raise ValueError(
                 f"The dicts in X must have the key {name!r} for their {modality}s. Got "
-                f"the keys {sorted(map(str, rows[0]))} (row 0). Name the key with "
+                f"the keys [{keys}] (row 0). Name the key with "
                 f"CLIPFeaturizer({modality}=...), give None where there is none, or "
                 f"leave the modality out with {modality}=None."
             )

@@ -12,6 +12,7 @@ from sklearn_clip._shared import (
     read_entries,
     row_blocks,
     shown,
+    shown_first,
 )
 
 
@@ -183,11 +184,6 @@ def _check_alignment(values, shape, what, y_true, entries):
     if spelled != wanted and set(spelled) == set(wanted):
         raise ValueError(
             f"{what} must have its columns in the order of y_true, "
-            f"{_shorten(entries.names)}. Got {_shorten(names)}. "
+            f"[{shown_first(entries.names, 4)}]. Got [{shown_first(names, 4)}]. "
             f"Pass {what}[y_true.columns]."
         )
-
-
-def _shorten(names):
-    more = ", ..." if len(names) > 4 else ""
-    return "[" + ", ".join(map(shown, names[:4])) + more + "]"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import shown_first, warn_user
 from sklearn_clip.metrics._entries import (
     check_scores,
     check_targets,
@@ -173,11 +173,10 @@ def macro_average_precision_score(
     if not counted.all():
         left_out = np.flatnonzero(~counted)
         names = entries.names or range(len(counted))
-        some = ", ".join(repr(names[label]) for label in left_out[:5])
         warn_user(
             f"{len(left_out)} of {len(counted)} labels have fewer than {min_support} "
             "known positives in y_true and are left out of the macro mAP: "
-            f"{some}{', ...' if len(left_out) > 5 else ''}.",
+            f"{shown_first([names[label] for label in left_out], 5)}.",
             UndefinedMetricWarning,
         )
     if not counted.any():

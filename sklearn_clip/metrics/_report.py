@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_clip._shared import by_name, import_optional, respell_keys
+from sklearn_clip._shared import by_name, import_optional, respell_keys, shown_first
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
     check_predictions,
@@ -204,7 +204,7 @@ def _check_thresholds(thresholds, y_pred, scores, names):
         if lacking:
             raise ValueError(
                 "thresholds must have a number for every label. "
-                f"Got none for {lacking[:10]}."
+                f"Got none for [{shown_first(lacking, 10)}]."
             )
         thresholds = [thresholds[name] for name in names]
     thresholds = np.asarray(thresholds, dtype=np.float64)

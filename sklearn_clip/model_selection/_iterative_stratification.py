@@ -20,7 +20,7 @@ rows enough: :func:`cover_labels` exchanges units until it does not.
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import shown_first, warn_user
 from sklearn_clip.model_selection._label_coverage import cover_labels
 
 
@@ -66,11 +66,11 @@ def _warn_of_missing(columns, missing):
     """Say which labels have enough positives and yet are missing in a part."""
     short = np.flatnonzero(missing.any(axis=0) & (columns.cost == 1))
     if len(short):
-        labels = columns.labels[short[:10]].tolist()
         warn_user(
-            f"{len(short)} label(s) (columns {labels} of y) have a positive for every "
-            "part of the split, yet no split was found in which each part has one: the "
-            "labels share too few rows or groups. Ask for fewer parts.",
+            f"{len(short)} label(s) (columns "
+            f"[{shown_first(columns.labels[short], 10)}] of y) have a positive for "
+            "every part of the split, yet no split was found in which each part has "
+            "one: the labels share too few rows or groups. Ask for fewer parts.",
         )
 
 

@@ -10,7 +10,7 @@ from sklearn_clip._shared import (
     is_missing,
     read_entries,
     read_stored,
-    shown,
+    shown_first,
 )
 
 
@@ -46,11 +46,10 @@ def _read_binary(values):
     known = np.array([not is_missing(value) for value in values.tolist()], dtype=bool)
     classes = np.unique(values[known])
     if len(classes) > 2:
-        some = ", ".join(map(shown, classes[:3]))
         raise ValueError(
             "A 1-dimensional y must hold at most two classes. Got "
-            f"{len(classes)}: {some}, ... For one label of several classes "
-            "use StratifiedKFold; for several labels pass one column each."
+            f"{len(classes)}: {shown_first(classes, 3)}. For one label of several "
+            "classes use StratifiedKFold; for several labels pass one column each."
         )
     one = np.zeros(len(values), dtype=bool)
     if len(classes):

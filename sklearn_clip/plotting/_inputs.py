@@ -12,6 +12,7 @@ from sklearn_clip._shared import (
     hint_at_name,
     nested_estimators,
     positive_scores,
+    shown_first,
 )
 from sklearn_clip.metrics._entries import check_targets
 
@@ -220,11 +221,10 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
             or isinstance(position, bool | np.bool_)
             or not 0 <= position < len(names)
         ):
-            some = ", ".join(repr(name) for name in names[:5])
             raise ValueError(
                 "labels must hold names of labels, or positions from 0 to "
-                f"{len(names) - 1}. Got {label!r}; the names are {some}"
-                f"{', ...' if len(names) > 5 else ''}.{hint_at_name(label, names)}"
+                f"{len(names) - 1}. Got {label!r}; the names are "
+                f"{shown_first(names, 5)}.{hint_at_name(label, names)}"
             )
         chosen.append(int(position))
     if not chosen:

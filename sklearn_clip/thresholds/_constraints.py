@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binom
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import shown_first, warn_user
 from sklearn_clip.thresholds._threshold_curves import (
     pick_thresholds,
     take_positions,
@@ -268,11 +268,10 @@ def warn_of_unmet(unmet, bound):
     if not unmet:
         return
     sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
-    more = " ..." if len(unmet) > 10 else ""
     warn_user(
         f"No threshold has a {bound.quantity} of at least {bound.value}{sure} for "
-        f"{len(unmet)} label(s): {unmet[:10]}{more}. They are never predicted. More "
-        "rows, a better classifier or a lower bound would help.",
+        f"{len(unmet)} label(s): [{shown_first(unmet, 10)}]. They are never predicted. "
+        "More rows, a better classifier or a lower bound would help.",
     )
 
 

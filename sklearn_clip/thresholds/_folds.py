@@ -18,6 +18,7 @@ from sklearn_clip._shared import (
     _num_samples,
     _safe_indexing,
     positive_scores,
+    shown_first,
     warn_user,
 )
 from sklearn_clip.model_selection import (
@@ -226,7 +227,7 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
         if len(constant):
             exc.add_note(
                 f"In this fold's training rows {len(constant)} label(s) hold one value "
-                f"only (columns {constant[:10].tolist()}), which some classifiers "
+                f"only (columns [{shown_first(constant, 10)}]), which some classifiers "
                 "cannot fit. OneVsRestClassifier can; an integer cv, which is "
                 "stratified, avoids it for labels with more than one positive."
             )

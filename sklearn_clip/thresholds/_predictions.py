@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     label_classes,
     positive_scores,
     respell_keys,
+    shown_first,
 )
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._scored_rows import scored_rows
@@ -57,10 +58,9 @@ def override_thresholds(thresholds, new, *, label_names, probability):
         thresholds = thresholds.copy()
         for name, threshold in respell_keys(new, label_names).items():
             if name not in label_names:
-                more = " ..." if len(label_names) > 10 else ""
                 raise ValueError(
                     f"The keys of thresholds must be label names. Got {name!r}; "
-                    f"the labels are {label_names[:10]}{more}."
+                    f"the labels are [{shown_first(label_names, 10)}]."
                     + hint_at_name(name, label_names)
                 )
             thresholds[label_names.index(name)] = threshold

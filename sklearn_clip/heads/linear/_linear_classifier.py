@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     _check_sample_weight,
     check_same_length,
     label_classes,
+    shown_first,
     warn_user,
 )
 from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
@@ -157,11 +158,10 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
             spread = spread.toarray().ravel()
         narrow = np.flatnonzero((spread > 0) & (spread < _WIDE_ENOUGH * spread.max()))
         if len(narrow):
-            more = ", ..." * (len(narrow) > 10)
             warn_user(
                 f"{len(narrow)} of {len(spread)} columns of X vary by less than "
                 f"{_WIDE_ENOUGH:g} of what the widest does (columns "
-                f"{', '.join(map(str, narrow[:10]))}{more}): without a penalty (C=inf) "
+                f"{shown_first(narrow, 10)}): without a penalty (C=inf) "
                 "their coefficients may end short of the minimum. Scale the features, "
                 "with StandardScaler for example.",
                 ConvergenceWarning,
@@ -170,7 +170,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
     def _show_labels(self, chosen):
         """Name some labels, at most ten, for a warning."""
         names = getattr(self, "label_names_", np.arange(len(chosen)))[chosen]
-        return ", ".join(str(name) for name in names[:10]) + ", ..." * (len(names) > 10)
+        return shown_first(names, 10)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

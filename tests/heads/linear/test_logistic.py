@@ -488,7 +488,7 @@ def test_labels_that_do_not_converge_are_named():
     Y[:, 1] = 0
     frame = pd.DataFrame(Y, columns=["cat", "dog", "owl"])
     head = MultiLabelLogisticRegression(C=100, max_iter=1)
-    with pytest.warns(ConvergenceWarning, match="2 of 3 labels .*steps: cat, owl."):
+    with pytest.warns(ConvergenceWarning, match="2 of 3 labels .*steps: 'cat', 'owl'."):
         head.fit(X, frame)
     np.testing.assert_array_equal(head.n_iter_, [1, 0, 1])
 

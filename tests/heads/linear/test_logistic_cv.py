@@ -315,7 +315,7 @@ def test_labels_that_do_not_converge_are_named():
     X, Y = make_data()
     frame = pd.DataFrame(Y, columns=list("abcd"))
     head = MultiLabelLogisticRegressionCV([1e6], max_iter=1, tol=1e-9, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="labels did not converge.*a, b, c, d"):
+    with pytest.warns(ConvergenceWarning, match="did not converge.*'a', 'b', 'c', 'd'"):
         head.fit(X, frame)
 
 

@@ -72,7 +72,7 @@ def test_separated_labels_end_at_the_tolerance_with_a_warning(data, dtype):
     frame = pd.DataFrame(Y, columns=list("abcde"))
     head = MultiLabelLogisticRegression(C=np.inf)
     with pytest.warns(
-        ConvergenceWarning, match=r"separates 2 of 5 .*C=inf.*: b, d\. P"
+        ConvergenceWarning, match=r"separates 2 of 5 .*C=inf.*: 'b', 'd'\. P"
     ):
         head.fit(X, frame)
     assert np.isfinite(head.coef_).all() and (head.n_iter_ < 30).all()
