@@ -1,7 +1,5 @@
-"""CLIPFeaturizer: what it takes, what it gives, what it remembers."""
+"""CLIPFeaturizer: what it takes, and what it gives."""
 
-import pickle
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,33 +8,12 @@ import polars as pl
 import pytest
 from featurizer_rows import DIM, TEXTS, to_png
 from PIL import Image
-from sklearn.base import clone
-from sklearn.exceptions import SkipTestWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_validate
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils import estimator_checks
 
 from sklearn_clip import (
     CLIPFeaturizer,
-    MultiLabelLogisticRegression,
-    ThresholdOptimizer,
-    ZeroShotClassifier,
 )
 from sklearn_clip.embedding import load_backbone
-from sklearn_clip.fusion import Fusion, MeanFusion
-
-FUSIONS = {
-    "image": DIM,
-    "text": DIM,
-    "concat": 2 * DIM,
-    "mean": DIM,
-    "max": DIM,
-    "product": DIM,
-    "concat_product": 3 * DIM,
-    "interaction": 4 * DIM + 1,
-}
+from sklearn_clip.fusion import MeanFusion
 
 
 @pytest.fixture
@@ -157,94 +134,6 @@ def test_transparent_pixels_look_white(make_featurizer):
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_fusion_has_a_name_for_every_column(make_featurizer, pictures, fusion):
-    X = list(zip(pictures, TEXTS, strict=True))
-    for indicator in (False, True):
-        clip = make_featurizer(fusion=fusion, add_missing_indicator=indicator)
-        flags = (1 if fusion in ("image", "text") else 2) if indicator else 0
-        features = clip.fit_transform(X)
-        assert features.shape == (4, FUSIONS[fusion] + flags)
-        names = clip.get_feature_names_out()
-        assert len(names) == len(set(names)) == features.shape[1]
-        assert all(name.startswith("clip_") for name in names)
-        assert features.dtype == np.float32 and features.flags["C_CONTIGUOUS"]
-
-
-@pytest.mark.parametrize(("fusion", "idle"), [("image", "text"), ("text", "image")])
-def test_tower_that_is_not_needed_never_runs(
-    write_model, tmp_path, pictures, count_encoded, fusion, idle
-):
-    name = write_model(tmp_path / fusion, seed=7)
-    load_backbone(name).probe()  # it takes both towers, once per model
-    before = dict(count_encoded)
-    clip = CLIPFeaturizer(name, fusion=fusion, cache=None)
-    X = pd.DataFrame({fusion: pictures if fusion == "image" else TEXTS})
-    clip.fit_transform(X)
-    assert count_encoded[fusion] - before[fusion] == 4
-    assert count_encoded[idle] == before[idle]
-
-
-def test_weight_of_a_fusion_object_is_a_parameter(make_featurizer, pictures):
-    X = list(zip(pictures, TEXTS, strict=True))
-    clip = make_featurizer()
-    image, text = np.split(clip.transform(X), 2, axis=1)
-    clip.set_params(fusion=MeanFusion(), fusion__weight=0.3)
-    np.testing.assert_allclose(clip.transform(X), 0.3 * image + 0.7 * text, atol=1e-6)
-    assert clip.get_params()["fusion__weight"] == 0.3
-    np.testing.assert_allclose(
-        make_featurizer(fusion="mean").transform(X), (image + text) / 2, atol=1e-6
-    )
-
-
-def test_grid_over_presets_and_over_a_weight_is_one_search(
-    make_featurizer, make_pictures
-):
-    pictures = make_pictures(24)
-    X = list(zip(pictures, [f"number {i}" for i in range(24)], strict=True))
-    y = np.tile([0, 1], 12)
-    pipe = Pipeline(
-        [("clip", make_featurizer(cache="auto")), ("head", LogisticRegression())]
-    )
-    grids = [
-        {"clip__fusion": ["image", "text", "mean"]},
-        {"clip__fusion": [MeanFusion()], "clip__fusion__weight": [0.2, 0.5]},
-    ]
-    search = GridSearchCV(pipe, grids, cv=2, error_score="raise").fit(X, y)
-    scores = search.cv_results_["mean_test_score"]
-    assert len(scores) == 5 and np.isfinite(scores).all()
-    assert scores[2] == scores[4]  # "mean" and MeanFusion(weight=0.5)
-
-
-def subtract(image, text):
-    return (image - text)[:, :10]
-
-
-def test_function_is_a_fusion(make_featurizer, pictures):
-    X = list(zip(pictures, TEXTS, strict=True))
-    image, text = np.split(make_featurizer().transform(X), 2, axis=1)
-    clip = make_featurizer(fusion=subtract)
-    np.testing.assert_allclose(clip.transform(X), (image - text)[:, :10], atol=1e-6)
-    assert clip.get_feature_names_out()[-1] == "clip_fused_9"
-    assert pickle.loads(pickle.dumps(clip)).transform(X).shape == (4, 10)
-
-
-class Flat(Fusion):
-    """One number a row, in the wrong shape, and no names."""
-
-    def fuse(self, image, text, image_present, text_present):
-        """Return the products of rows."""
-        return (image * text).sum(axis=1)
-
-
-def test_fusion_object_of_another_shape_is_refused(make_featurizer, pictures):
-    clip = make_featurizer(fusion=Flat())
-    with pytest.raises(ValueError, match=r"shape \(n, k\).*Got shape \(4,\)"):
-        clip.transform(list(zip(pictures, TEXTS, strict=True)))
-    with pytest.raises(NotImplementedError, match="Flat must set blocks"):
-        clip.get_feature_names_out()
-
-
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
@@ -353,91 +242,6 @@ def test_threads_get_what_one_gets(make_featurizer, make_pictures, tmp_path):
         np.testing.assert_allclose(np.vstack(list(parts)), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_set_output_names_columns(make_featurizer, pictures, library):
-    X = pd.DataFrame({"image": pictures, "text": TEXTS}, index=list("abcd"))
-    clip = make_featurizer().set_output(transform=library)
-    frame = clip.fit_transform(X)
-    assert type(frame).__module__.split(".")[0] == library
-    assert list(frame.columns) == list(clip.get_feature_names_out())
-    assert (frame.columns[0], frame.columns[-1]) == ("clip_image_0", "clip_text_63")
-    np.testing.assert_array_equal(frame.to_numpy(), make_featurizer().transform(X))
-    if library == "pandas":
-        assert list(frame.index) == list("abcd")
-    listed = clip.transform(list(zip(pictures, TEXTS, strict=True)))
-    assert listed.shape == (4, 2 * DIM)
-
-
-def test_html_repr_is_shown_without_loading_weights(make_featurizer, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("a model was loaded")
-
-    monkeypatch.setattr("sklearn_clip.embedding.load_backbone", refuse)
-    for clip in (make_featurizer(), CLIPFeaturizer(), CLIPFeaturizer("no-such-model")):
-        assert "CLIPFeaturizer" in clip._repr_html_()
-        assert "CLIPFeaturizer" in Pipeline([("clip", clip)])._repr_html_()
-
-
-def test_attributes_of_the_model_are_listed_once_it_was_used(make_featurizer):
-    clip = make_featurizer()
-    clip.encode_texts(["a"])
-    assert {"embedding_dim_", "model_fingerprint_"} <= set(dir(clip))
-
-
-def test_transform_works_without_fit_and_after_clone(make_featurizer, pictures):
-    clip = make_featurizer(text=None)
-    np.testing.assert_array_equal(
-        clip.transform(pictures), clone(clip).fit(pictures).transform(pictures)
-    )
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        "check_estimator_cloneable",
-        "check_do_not_raise_errors_in_init_or_set_params",
-        "check_estimator_repr",
-        "check_get_params_invariance",
-        "check_mixin_order",
-        "check_no_attributes_set_in_init",
-        "check_parameters_default_constructible",
-        "check_set_params",
-        "check_valid_tag_types",
-    ],
-)
-def test_scikit_learn_check_passes(make_featurizer, check):
-    # The other checks feed numbers in two dimensions, which are no images or texts.
-    getattr(estimator_checks, check)("CLIPFeaturizer", make_featurizer())
-
-
-def test_output_keeps_no_dtype_of_the_input(make_featurizer):
-    tags = make_featurizer().__sklearn_tags__()
-    assert tags.transformer_tags.preserves_dtype == []
-
-
-def test_scikit_learn_knows_that_rows_are_no_numbers(make_featurizer):
-    with pytest.warns(SkipTestWarning, match="Can't test estimator CLIPFeaturizer"):
-        checks = estimator_checks.check_estimator(
-            make_featurizer(), on_fail=None, on_skip=None
-        )
-    assert checks and all(check["status"] == "passed" for check in checks)
-
-
-def test_pipeline_is_cross_validated_with_many_labels(make_featurizer, make_pictures):
-    rng = np.random.default_rng(0)
-    X = [(p, f"thing {i}") for i, p in enumerate(make_pictures(20))]
-    Y = rng.integers(0, 2, size=(20, 3))
-    pipe = Pipeline(
-        [
-            ("clip", make_featurizer(cache="auto")),
-            ("head", OneVsRestClassifier(LogisticRegression())),
-        ]
-    )
-    result = cross_validate(pipe, X, Y, cv=4, scoring="f1_micro", error_score="raise")
-    assert np.isfinite(result["test_score"]).all()
-    assert pipe.fit(X, Y).predict_proba(X).shape == (20, 3)
-
-
 @pytest.mark.parametrize(("verbose", "shown"), [(0, False), (1, True)])
 def test_verbose_shows_a_bar_for_each_modality(
     make_featurizer, pictures, capsys, verbose, shown
@@ -446,33 +250,3 @@ def test_verbose_shows_a_bar_for_each_modality(
     clip.transform(list(zip(pictures, TEXTS, strict=True)))
     err = capsys.readouterr().err
     assert ("images: 100%" in err and "texts: 100%" in err) is shown
-
-
-def test_rows_in_another_order_than_their_targets_bring_a_warning(
-    make_featurizer, pictures
-):
-    X = pd.DataFrame({"image": pictures, "text": TEXTS}, index=list("abcd"))
-    y = pd.DataFrame({"red": [0, 1, 1, 0]}, index=list("abcd"))
-    clip = make_featurizer()
-    tuned = ThresholdOptimizer(
-        make_pipeline(clip, MultiLabelLogisticRegression()), cv="prefit"
-    )
-    tuned.estimator.fit(X, y)
-    with pytest.warns(UserWarning, match=r"by position: 'a' of X with 'd' of y.*y.loc"):
-        clip.fit(X, y.iloc[::-1])
-    with pytest.warns(UserWarning, match="the same index in another order"):
-        tuned.fit(X, y.iloc[::-1])
-    labelled = ZeroShotClassifier(["red"], make_featurizer(text=None), calibrate=True)
-    with pytest.warns(UserWarning, match="the same index in another order"):
-        labelled.fit(X, y.iloc[::-1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clip.fit(X, y)
-        clip.fit(X, y.reset_index(drop=True))  # another index is by position on purpose
-        clip.fit(X.to_dict("records"), y)
-        for rows, targets in [
-            ([1, 1, 2, 3], [1, 2, 2, 3]),  # no label is that of one row
-            ([1, 2, 3, pd.NA], [pd.NA, 1, 2, 3]),
-        ]:
-            clip.fit(X.set_axis(rows, axis=0), y.set_axis(targets, axis=0))
-        tuned.fit(X, y.to_numpy())

@@ -69,7 +69,7 @@ def test_leaving_unknown_labels_out_beats_taking_them_for_absent(
     assert f1["known"] > f1["as_negative"] + gain_in_f1
 
 
-def test_search_over_unknown_labels_ends_with_cuts_and_a_report(clipart):
+def test_search_over_unknown_labels_ends_with_thresholds_and_a_report(clipart):
     search = GridSearchCV(
         ThresholdOptimizer(MultiLabelLogisticRegression(), cv=3, random_state=0),
         {"estimator__C": [0.01, 5]},

@@ -71,7 +71,7 @@ def tune(head):
     return ThresholdOptimizer(head, cv=0.4, random_state=0)
 
 
-def test_head_learns_in_a_pipeline_and_its_cuts_are_tuned(rows, head):
+def test_head_learns_in_a_pipeline_and_its_thresholds_are_tuned(rows, head):
     X, Y, new, truth, clip = rows
     pipe = make_pipeline(clip, tune(head)).fit(X, Y)
     labels = pipe.predict(new)

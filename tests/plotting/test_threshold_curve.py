@@ -42,7 +42,7 @@ def test_each_point_of_the_curve_is_the_f1_of_its_threshold(make_problem):
             assert score == pytest.approx(expected)
 
 
-def test_cuts_stand_where_they_are_given_or_at_the_best_score(make_problem):
+def test_thresholds_stand_where_they_are_given_or_at_the_best_score(make_problem):
     data = make_problem()
     thresholds = [0.2, 0.4, 0.6, 0.8]
     display = ThresholdCurveDisplay.from_predictions(
@@ -57,7 +57,7 @@ def test_cuts_stand_where_they_are_given_or_at_the_best_score(make_problem):
         )
 
 
-def test_caption_tells_cut_spread_and_score(make_problem):
+def test_caption_tells_threshold_spread_and_score(make_problem):
     data = make_problem(2)
     display = ThresholdCurveDisplay.from_predictions(data.Y, data.P)
     display.thresholds, display.threshold_std = [0.25, np.inf], [0.031, np.nan]

@@ -100,7 +100,7 @@ def test_cosines_without_a_zero_get_one():
     assert abs(after.mean() - y.mean()) < 0.02
 
 
-def test_cut_is_half_the_best_expected_f1():
+def test_threshold_is_half_the_best_expected_f1():
     rng = np.random.default_rng(0)
     p = rng.beta(0.5, 3, size=(400, 2))
     found = expected_f1_thresholds(p, 0.2)
@@ -118,6 +118,6 @@ def test_cut_is_half_the_best_expected_f1():
         assert abs(candidates[np.argmax(f1)] - own) < 0.03
 
 
-def test_cut_of_a_label_that_is_never_expected_is_the_common_one():
+def test_threshold_of_a_label_that_is_never_expected_is_the_common_one():
     found = expected_f1_thresholds(np.full((50, 1), 1e-6), 0.2)
     assert found[0] == pytest.approx(0.2, abs=1e-4)

@@ -142,7 +142,7 @@ def test_decisions_obey_threshold_number_and_minimum(
         assert set(np.flatnonzero(chosen)) == expected
 
 
-def test_label_below_its_cut_takes_no_place_among_the_first():
+def test_label_below_its_threshold_takes_no_place_among_the_first():
     scores = np.array([[0.9, 0.5, 0.4]])
     for first in (0.95, np.inf):
         thresholds = np.array([first, 0.3, 0.3])
@@ -157,7 +157,7 @@ def test_row_of_nan_gets_no_label():
     assert found.tolist() == [[False, False], [True, False]]
 
 
-def test_cuts_are_read_from_every_form():
+def test_thresholds_are_read_from_every_form():
     def read(threshold, default=0.2, probability=True):
         found = read_thresholds(threshold, ["a", "b"], default, probability=probability)
         return found.tolist()
@@ -182,6 +182,6 @@ def test_cuts_are_read_from_every_form():
         ({"c": 0.1}, True, "must name labels of classes. Got 'c'"),
     ],
 )
-def test_cuts_out_of_range_are_refused(threshold, probability, message):
+def test_thresholds_out_of_range_are_refused(threshold, probability, message):
     with pytest.raises(ValueError, match=message):
         read_thresholds(threshold, ["a", "b"], 0.2, probability=probability)

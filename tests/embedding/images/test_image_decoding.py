@@ -1,41 +1,19 @@
-"""Every kind of picture equals its plain RGB twin; broken ones are explained."""
+"""Every kind of picture equals its plain RGB twin."""
 
-import base64
-import contextlib
 import io
-import os
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image
+from saved_pictures import COLOURS, GREYS, encoded, pixels
 
-from sklearn_clip.embedding import decode_image, describe_image
-from sklearn_clip.embedding.images import _decoding, _pixels
+from sklearn_clip.embedding import decode_image
+from sklearn_clip.embedding.images import _pixels
 from sklearn_clip.embedding.images._decoding import (
     image_digest,
-    resolve_path,
-    why_unreadable,
 )
-
-GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
-COLOURS = np.stack([GREYS, GREYS.T.reshape(12, 20), 255 - GREYS], axis=2)
-
-
-def encoded(picture, form, **options):
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
-
-
-def pixels(source, root=None):
-    picture = decode_image(source, root)
-    assert picture.mode == "RGB"
-    return np.asarray(picture)
 
 
 def test_plain_pictures_keep_their_pixels():
@@ -129,18 +107,6 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
     assert len(most) == 16 and max(most) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_child_forked_while_a_picture_is_read_can_read_pictures():
-    picture = Image.fromarray(COLOURS)
-    with contextlib.ExitStack() as held:
-        for lock in [*_decoding._picture_locks, _pixels._large_lock]:
-            held.enter_context(lock)
-        child = get_context("fork").Process(target=image_digest, args=(picture,))
-        child.start()
-        child.join(20)
-    assert child.exitcode == 0
-
-
 def test_large_picture_is_reduced_to_what_the_model_needs(monkeypatch):
     monkeypatch.setattr(_pixels, "_LARGE", 100)
     large = Image.fromarray(COLOURS).resize((200, 120))
@@ -224,204 +190,6 @@ def test_exif_orientation_turns_the_picture(orientation):
     assert np.array_equal(pixels(Image.open(io.BytesIO(data))), COLOURS)
 
 
-def test_orientation_is_part_of_the_digest_of_a_pil_image():
-    exif = Image.Exif()
-    exif[0x0112] = 3
-    data = encoded(Image.fromarray(COLOURS), "PNG", exif=exif)
-    turned = Image.open(io.BytesIO(data))
-    assert image_digest(turned) != image_digest(Image.fromarray(COLOURS))
-
-
-def test_every_way_to_give_a_file_shares_one_digest(tmp_path):
-    data = encoded(Image.fromarray(COLOURS), "PNG")
-    (tmp_path / "a.png").write_bytes(data)
-    (tmp_path / "copy of a.png").write_bytes(data)
-    digests = {
-        image_digest(data),
-        image_digest(tmp_path / "a.png"),
-        image_digest(str(tmp_path / "copy of a.png")),
-        image_digest("a.png", tmp_path),
-        image_digest(Path("a.png"), str(tmp_path)),
-        image_digest(os.fsencode(tmp_path / "a.png").decode()),
-    }
-    assert len(digests) == 1
-    assert len(digests.pop()) == 16
-
-
-def test_digests_of_different_pictures_differ():
-    palette = Image.new("P", (4, 2), 1)
-    palette.putpalette([255, 0, 0, 0, 0, 255])
-    other = palette.copy()
-    other.putpalette([255, 0, 0, 0, 255, 0])
-    clear = palette.copy()
-    clear.info["transparency"] = 1
-    sources = [
-        COLOURS,
-        COLOURS.reshape(20, 12, 3),
-        GREYS,
-        Image.fromarray(COLOURS),
-        Image.fromarray(COLOURS[::-1]),
-        Image.fromarray(GREYS),
-        palette,
-        other,
-        clear,
-    ]
-    assert len({image_digest(source) for source in sources}) == len(sources)
-
-
-def test_view_of_an_array_has_the_digest_of_its_copy():
-    view = COLOURS[:, ::2]
-    assert image_digest(view) == image_digest(view.copy())
-
-
-def test_digest_of_a_changed_file_is_that_of_its_content(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"one")
-    before = image_digest(path)
-    path.write_bytes(b"three")
-    assert image_digest(path) == image_digest(b"three") != before
-    os.utime(path, ns=(1, 1))
-    path.write_bytes(b"seven")
-    assert image_digest(path) == image_digest(b"seven")
-
-
-def test_unchanged_file_is_opened_once(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"content")
-    opened = []
-    opening = open
-
-    def count(file, *args, **options):
-        opened.append(file)
-        return opening(file, *args, **options)
-
-    monkeypatch.setattr("builtins.open", count)
-    assert image_digest(path) == image_digest(str(path))
-    assert opened == [path]
-
-
-def test_absolute_path_needs_no_root(tmp_path):
-    assert resolve_path(str(tmp_path / "a.png"), "/elsewhere") == tmp_path / "a.png"
-    assert resolve_path(b"a.png", "root") == Path("root/a.png")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://x.org/a.png",
-        "HTTPS://x.org/a",
-        "s3://b/k",
-        "file:///a",
-        "data:image/png",
-    ],
-)
-def test_urls_are_refused(url):
-    with pytest.raises(
-        ValueError, match="it is a URL, and sklearn-clip fetches nothing"
-    ):
-        decode_image(url)
-    with pytest.raises(ValueError, match="it is a URL"):
-        image_digest(url)
-
-
-@pytest.mark.parametrize("name", ["a.heic", "b.HEIF", "with 'quotes'.heic"])
-def test_pictures_of_telephones_are_told_what_reads_them(tmp_path, name):
-    path = tmp_path / name
-    path.write_bytes(b"\0\0\0\x18ftypheic")
-    for source in (path, str(path), path.read_bytes()):
-        assert "known format (Pillow reads HEIC after" in why_unreadable(source)
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        (encoded(Image.fromarray(COLOURS), "PNG")[:60], "truncated|broken"),
-        (b"", "not an image of a known format"),
-        (b"just some words", "not an image of a known format"),
-        (
-            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-            "not an image of a known format",
-        ),
-        (COLOURS.astype(float), "uint8.*got float64"),
-        (GREYS > 3, "uint8.*got bool"),
-        (COLOURS[..., :2], r"got \(12, 20, 2\)"),
-        (COLOURS[:0], r"got \(0, 20, 3\)"),
-        (Image.new("F", (2, 2)), "its pixels are floats"),
-        (Image.new("RGB", (0, 5)), "it has no pixels"),
-        (object(), "an image must be a path, .* got object$"),
-        (io.BytesIO(b"abc"), r"got BytesIO: give its content, x\.read\(\)$"),
-        ({"bytes": b"abc", "path": None}, r"got dict: give x\['bytes'\]$"),
-        (["a.png"], "got list$"),
-        ("x" * 5000, "^the path is too long: it has 5000 characters$"),
-        ("y" * 300 + ".png", "^the path is too long: it has 304 characters$"),
-        (
-            base64.b64encode(encoded(Image.fromarray(COLOURS), "PNG")).decode(),
-            "^it is base64 text, not a path: give base64.b64decode of it$",
-        ),
-        (
-            base64.b64encode(encoded(Image.fromarray(COLOURS), "JPEG")).decode(),
-            "^it is base64 text, not a path",
-        ),
-        (Path(__file__) / "a.png", "^a part of the path is a file, not a folder$"),
-        (b'{"error": "gone"}', r"""a text that begins '\{"error": "gone"\}'"""),
-        ("caf\u00e9 ".encode() * 2000, "a text that begins 'caf\u00e9"),
-        (b"\x7fELF" + bytes(99), "known format$"),
-        ("no/such/file.png", "the file does not exist"),
-        (".", "it is a folder, not an image file"),
-        ("a\0b.png", "null (byte|character)"),
-    ],
-)
-def test_unreadable_images_are_explained(source, reason):
-    why = why_unreadable(source)
-    assert why is not None and re.search(reason, why), why
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [
-        ("caf\u00e9.png", "cafe\u0301.png"),
-        ("cafe\u0301.png", "caf\u00e9.png"),
-        (r"cat\1.png", "cat/1.png"),
-        ("my%20photo.png", "my photo.png"),
-    ],
-    ids=ascii,
-)
-@pytest.mark.parametrize("as_root", [False, True])
-def test_a_file_in_another_spelling_is_named(tmp_path, name, file, as_root):
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    Image.new("RGB", (4, 3)).save(tmp_path / file)
-    if (tmp_path / name).is_file():
-        pytest.skip("this system takes both spellings for one file")
-    source, root = (name, tmp_path) if as_root else (tmp_path / name, None)
-    reason = why_unreadable(source, root)
-    other = ascii(str(tmp_path / file))
-    assert reason == f"the file does not exist (there is {other}, in another spelling)"
-    with pytest.raises(FileNotFoundError):
-        image_digest(source, root)
-
-
-@pytest.mark.parametrize("pattern", ["~/a.png", "{0} ", " {0}", '"{0}"', "'{0}'"])
-def test_a_file_is_named_that_is_there_without_signs_around_it(
-    tmp_path, monkeypatch, pattern
-):
-    for home in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(home, str(tmp_path))
-    path = tmp_path / "a.png"
-    Image.new("RGB", (4, 3)).save(path)
-    reason = why_unreadable(pattern.format(path))
-    assert f"there is {ascii(str(path))}, in another spelling" in reason
-
-
-def test_a_loop_of_links_is_told_without_the_number_of_an_error(tmp_path):
-    path = tmp_path / "a.png"
-    try:
-        path.symlink_to("a.png")
-    except (OSError, NotImplementedError):
-        pytest.skip("this system makes no links")
-    reason = why_unreadable(path)
-    assert "Errno" not in reason and str(path) not in reason and len(reason) < 80
-
-
 def test_any_view_of_bytes_is_bytes():
     data = encoded(Image.fromarray(COLOURS), "PNG")
     spread = bytearray(2 * len(data))
@@ -429,53 +197,3 @@ def test_any_view_of_bytes_is_bytes():
     view = memoryview(spread)[::2]
     assert np.array_equal(pixels(view), COLOURS)
     assert image_digest(view) == image_digest(data)
-
-
-def test_truncated_jpeg_is_unreadable(tmp_path):
-    rng = np.random.default_rng(0)
-    noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    data = encoded(noise, "JPEG")
-    assert why_unreadable(data) is None
-    assert "truncated" in why_unreadable(data[: len(data) // 2])
-    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
-
-
-def test_bomb_is_unreadable_and_names_the_limit(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    why = why_unreadable(encoded(Image.fromarray(COLOURS), "PNG"))
-    assert "PIL.Image.MAX_IMAGE_PIXELS sets the limit" in why
-
-
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read any file"
-)
-def test_file_without_permission_is_unreadable(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(encoded(Image.fromarray(COLOURS), "PNG"))
-    path.chmod(0)
-    assert why_unreadable(path) == "no permission to read the file"
-
-
-def test_refusal_of_the_system_is_explained(tmp_path, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
-
-    path = tmp_path / "a.png"
-    path.write_bytes(encoded(Image.fromarray(COLOURS), "PNG"))
-    monkeypatch.setattr("builtins.open", refuse)
-    assert why_unreadable(path) == "no permission to read the file"
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("a.png", "'a.png'"),
-        (Path("b/c.png"), repr(os.path.join("b", "c.png"))),
-        (b"1234", "<4 bytes>"),
-        (GREYS, "<array of shape (12, 20), uint8>"),
-        (Image.new("L", (2, 2)), "<Image>"),
-        ("a" * 99 + "/" + "b" * 900, f"'{'a' * 95}...{'b' * 95}'"),
-    ],
-)
-def test_images_are_named_shortly(source, name):
-    assert describe_image(source) == name

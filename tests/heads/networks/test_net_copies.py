@@ -97,7 +97,7 @@ def test_trimmed_net_keeps_its_probabilities_and_loses_weight(data):
     np.testing.assert_array_equal(copy.predict_proba(X), expected)
 
 
-def test_cuts_are_tuned_over_the_net(data):
+def test_thresholds_are_tuned_over_the_net(data):
     X, Y = data
     tuned = ThresholdOptimizer(make_net(), cv=2, random_state=0).fit(X, Y)
     assert tuned.thresholds_.shape == (N_LABELS,)
