@@ -35,3 +35,14 @@ class Odd(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return self.output(len(X))
+
+
+class Identity(ClassifierMixin, BaseEstimator):
+    """Gives X as the probabilities."""
+
+    def fit(self, X, y):
+        self.classes_ = [np.array([0, 1])] * y.shape[1]
+        return self
+
+    def predict_proba(self, X):
+        return np.asarray(X)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_classifiers import Identity
 from scipy.stats import beta, binom
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import precision_score, recall_score
 from sklearn.model_selection import KFold
@@ -21,17 +21,6 @@ from sklearn_clip.thresholds._constraints import (
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 
 N_SETS = 1000
-
-
-class Identity(ClassifierMixin, BaseEstimator):
-    """Gives X as the probabilities."""
-
-    def fit(self, X, y):
-        self.classes_ = [np.array([0, 1])] * y.shape[1]
-        return self
-
-    def predict_proba(self, X):
-        return np.asarray(X)
 
 
 def calibrated(n_rows, n_labels, seed=0):

@@ -10,6 +10,7 @@ import torch
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
+from unit_rows import unit
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -21,22 +22,6 @@ from sklearn_clip.datasets import load_clipart
 from sklearn_clip.heads import CLIPAdapterClassifier, CLIPAdapterHead
 from sklearn_clip.metrics import macro_average_precision_score
 from sklearn_clip.zero_shot import Background
-
-
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-@pytest.fixture
-def data():
-    """Rows near the sum of their labels' directions, prompts, and a background."""
-    rng = np.random.default_rng(0)
-    directions = unit(rng.normal(size=(5, 16)))
-    Y = (rng.random((80, 5)) < [0.4, 0.3, 0.2, 0.1, 0.05]).astype(int)
-    Y[:4, 4] = 1
-    X = unit(Y @ directions + rng.normal(size=(80, 16)) * 0.15)
-    prompts = unit(directions + rng.normal(size=(5, 16)) * 0.25)
-    return X, Y, prompts, unit(rng.normal(size=(7, 16)))
 
 
 def zero_shot_heads(prompts, **options):
@@ -93,8 +78,8 @@ def test_only_one_scoring_has_a_background():
     )
 
 
-def test_trained_scores_are_the_formula_and_those_of_the_head(data):
-    X, Y, prompts, background = data
+def test_trained_scores_are_the_formula_and_those_of_the_head(problem):
+    X, Y, prompts, background = problem
     model = CLIPAdapterClassifier(
         prompts,
         alpha=0.3,
@@ -128,8 +113,8 @@ def test_trained_scores_are_the_formula_and_those_of_the_head(data):
     assert "background" not in dict(head.named_parameters())
 
 
-def test_training_knows_the_background_and_its_scale(data):
-    X, Y, prompts, background = data
+def test_training_knows_the_background_and_its_scale(problem):
+    X, Y, prompts, background = problem
     trained = [
         CLIPAdapterClassifier(
             prompts, n_epochs=3, device="cpu", random_state=0, background=words
@@ -154,8 +139,8 @@ def test_training_knows_the_background_and_its_scale(data):
     assert by_hand.module_.background_scale == 5.0
 
 
-def test_memory_is_added_to_what_stands_out(data):
-    X, Y, prompts, background = data
+def test_memory_is_added_to_what_stands_out(problem):
+    X, Y, prompts, background = problem
     options = {"background": Background(background, 20.0)}
     without = TipAdapterClassifier(prompts, alpha=0.0, beta=2.0, **options).fit(X, Y)
     alone = TipAdapterClassifier(prompts, alpha=0.5, beta=2.0).fit(X, Y)
@@ -164,8 +149,8 @@ def test_memory_is_added_to_what_stands_out(data):
     np.testing.assert_allclose(both.decision_function(X), expected, atol=1e-12)
 
 
-def test_a_label_is_not_told_apart_from_itself(data):
-    X, Y, prompts, background = data
+def test_a_label_is_not_told_apart_from_itself(problem):
+    X, Y, prompts, background = problem
     with_own = Background(np.vstack([background, prompts[2:3]]), 9.0, {2: [7]})
     background = Background(background, 9.0)
     for head, plain in zip(
@@ -221,8 +206,8 @@ def test_ladder_does_not_dip_below_zero_shot_on_clip_art(clipart):
         ),
     ],
 )
-def test_background_that_cannot_be_used_is_refused(data, background, match):
-    X, Y, prompts, _ = data
+def test_background_that_cannot_be_used_is_refused(problem, background, match):
+    X, Y, prompts, _ = problem
     for head in zero_shot_heads(prompts, background=background):
         with pytest.raises(ValueError, match=match):
             head.fit(X, Y)
@@ -246,8 +231,8 @@ def test_heads_without_training_load_no_torch():
         ({"a": [1]}, ValueError, r"Got \[1\] of label 'a'.*take its background_"),
     ],
 )
-def test_own_words_that_cannot_be_are_refused(data, own, error, match):
-    X, Y, prompts, _ = data
+def test_own_words_that_cannot_be_are_refused(problem, own, error, match):
+    X, Y, prompts, _ = problem
     head = TipAdapterClassifier(
         prompts, background=Background(np.ones((2, 16)), 9, own)
     )
@@ -255,15 +240,15 @@ def test_own_words_that_cannot_be_are_refused(data, own, error, match):
         head.fit(X, Y)
 
 
-def test_words_may_be_a_tensor(data):
-    *_, prompts, background = data
+def test_words_may_be_a_tensor(problem):
+    *_, prompts, background = problem
     words = torch.tensor(background, requires_grad=True)
     head = CLIPAdapterHead(16, 5, init=prompts, background=Background(words))
     np.testing.assert_allclose(head.background, background, atol=1e-6)
 
 
-def test_words_alone_are_no_background(data):
-    X, Y, prompts, background = data
+def test_words_alone_are_no_background(problem):
+    X, Y, prompts, background = problem
     for head in zero_shot_heads(prompts, background=background):
         with pytest.raises(TypeError, match="such as background_ of .*Got ndarray"):
             head.fit(X, Y)
@@ -271,8 +256,8 @@ def test_words_alone_are_no_background(data):
         CLIPAdapterHead(16, 5, background=background)
 
 
-def test_background_survives_clone_pickle_and_search(data):
-    X, Y, prompts, background = data
+def test_background_survives_clone_pickle_and_search(problem):
+    X, Y, prompts, background = problem
     words = Background(background, 20.0, {1: [3]})
     head = TipAdapterClassifier(prompts, background=words)
     expected = head.fit(X, Y).decision_function(X)

@@ -1,31 +1,12 @@
 """Tip-Adapter: the formula, what is chosen, and what few rows add on clip art."""
 
-import pickle
-
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import sparse
-from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score
+from unit_rows import unit
 
-from sklearn_clip import CLIPFeaturizer, ThresholdOptimizer, TipAdapterClassifier
+from sklearn_clip import CLIPFeaturizer, TipAdapterClassifier
 from sklearn_clip.datasets import load_clipart
-
-
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-@pytest.fixture
-def data():
-    """Rows near the sum of their labels' directions, and prompts that are a bit off."""
-    rng = np.random.default_rng(0)
-    directions = unit(rng.normal(size=(5, 16)))
-    Y = (rng.random((80, 5)) < [0.4, 0.3, 0.2, 0.1, 0.05]).astype(int)
-    Y[:4, 4] = 1
-    X = unit(Y @ directions + rng.normal(size=(80, 16)) * 0.15)
-    return X, Y, unit(directions + rng.normal(size=(5, 16)) * 0.25)
 
 
 def test_score_is_the_formula(data):
@@ -63,20 +44,6 @@ def test_memory_is_weighed_without_a_rows_own_entry(data):
     assert average_precision_score(noise, order, average="macro") < 0.75
 
 
-def test_probabilities_are_calibrated_and_keep_the_order(data):
-    X, Y, prompts = data
-    model = TipAdapterClassifier(prompts).fit(X, Y)
-    probabilities = model.predict_proba(X)
-    assert ((probabilities > 0) & (probabilities < 1)).all()
-    scores = model.decision_function(X)
-    for label in range(5):
-        order = np.argsort(scores[:, label])
-        assert (np.diff(probabilities[order, label]) >= 0).all()
-    assert np.abs(probabilities.mean(axis=0) - Y.mean(axis=0)).max() < 0.12
-    np.testing.assert_array_equal(model.predict(X), (probabilities > 0.5).astype(int))
-    assert [c.tolist() for c in model.classes_] == [[0, 1]] * 5
-
-
 def test_unknown_labels_are_left_out_of_the_memory_and_the_choice(data):
     X, Y, prompts = data
     hidden = Y.astype(float)
@@ -103,43 +70,6 @@ def test_a_few_rows_are_enough_to_fit(data, n_rows):
     X, Y, prompts = data
     model = TipAdapterClassifier(prompts).fit(X[:n_rows], Y[:n_rows])
     assert np.isfinite(model.predict_proba(X)).all()
-
-
-def test_forms_of_targets_agree_and_names_are_kept(data):
-    X, Y, prompts = data
-    frame = pd.DataFrame(Y, columns=list("abcde"))
-    expected = TipAdapterClassifier(prompts).fit(X, Y).predict_proba(X)
-    for form in (frame, sparse.csr_matrix(Y), Y.astype(bool), Y.astype(float)):
-        model = TipAdapterClassifier(prompts).fit(X, form)
-        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
-        assert hasattr(model, "label_names_") == (form is frame)
-    again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-
-
-def test_wrong_shapes_are_refused(data):
-    X, Y, prompts = data
-    with pytest.raises(ValueError, match=r"must have shape \(5, 16\).*Got \(4, 16\)"):
-        TipAdapterClassifier(prompts[:4]).fit(X, Y)
-    with pytest.raises(ValueError, match=r"must have shape \(5, 32\).*one modality"):
-        TipAdapterClassifier(prompts).fit(np.hstack([X, X]), Y)
-    with pytest.raises(ValueError, match="same number of rows. Got 79 and 80"):
-        TipAdapterClassifier(prompts).fit(X[1:], Y)
-    with pytest.raises(ValueError, match="y must have 2 dimensions.*reshape"):
-        TipAdapterClassifier(prompts[:1]).fit(X, Y[:, 0])
-
-
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-def test_unfitted_classifier_says_so(data, method):
-    X, _, prompts = data
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
-        getattr(TipAdapterClassifier(prompts), method)(X)
-
-
-def test_thresholds_are_tuned_on_it(data):
-    X, Y, prompts = data
-    tuned = ThresholdOptimizer(TipAdapterClassifier(prompts), cv=4).fit(X, Y)
-    assert tuned.predict(X).shape == Y.shape
 
 
 def test_four_rows_a_label_beat_the_prompts_alone_on_clip_art():
