@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from saved_pictures import pixels
 from torchvision import tv_tensors
 
 from sklearn_clip import CLIPFeaturizer
-from sklearn_clip.embedding import decode_image, describe_image, split_rows
+from sklearn_clip.embedding import describe_image, split_rows
 from sklearn_clip.embedding.images._decoding import image_digest, why_unreadable
 
 RNG = np.random.default_rng(0)
@@ -17,10 +18,6 @@ COLOURS = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
 ALPHA = RNG.integers(0, 256, (12, 20, 4), dtype=np.uint8)
 GREYS = RNG.integers(0, 256, (12, 20), dtype=np.uint8)
 FIRST = np.moveaxis(COLOURS, 2, 0)
-
-
-def pixels(source):
-    return np.asarray(decode_image(source))
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,14 @@ import numpy as np
 import pytest
 from handmade import write_png, write_tiff
 from PIL import Image
+from saved_pictures import GREYS, encoded
 
 from sklearn_clip.embedding import decode_image
 from sklearn_clip.embedding.images import _bit_depth
 from sklearn_clip.embedding.images._bit_depth import scale_values
 from sklearn_clip.embedding.images._decoding import image_digest, why_unreadable
 
-GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
 UNSIGNED, SIGNED, FLOAT = (3, (1,)), (3, (2,)), (3, (3,))
-
-
-def encoded(picture, form, **options):
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
 
 
 def grey_tiff(values, photometric=1, *, order="<", deflate=False, **tags):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from saved_pictures import encoded
 
 from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import listen
@@ -93,9 +94,7 @@ def test_picture_opened_by_the_user_is_told_too(clip):
 
 def test_large_pictures_keep_their_category(clip, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
-    file = io.BytesIO()
-    Image.new("RGB", (9, 7), "red").save(file, "PNG")
-    rows = [file.getvalue(), with_odd_tags("blue")]
+    rows = [encoded(Image.new("RGB", (9, 7), "red"), "PNG"), with_odd_tags("blue")]
     caught = caught_in(clip.transform, rows)
     bomb, other = caught
     assert bomb.category is Image.DecompressionBombWarning
@@ -108,9 +107,8 @@ def test_large_pictures_keep_their_category(clip, monkeypatch):
 @pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
 def test_warning_of_which_the_user_makes_an_error_stays_one(clip, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
-    file = io.BytesIO()
-    Image.new("RGB", (9, 7), "red").save(file, "PNG")
-    ((row, _, reason),) = clip.check_images([file.getvalue()])
+    plain = encoded(Image.new("RGB", (9, 7), "red"), "PNG")
+    ((row, _, reason),) = clip.check_images([plain])
     assert row == 0 and "63 pixels" in reason
 
 
@@ -215,9 +213,7 @@ def test_damaged_tiffs_write_one_warning_to_the_standard_error(tmp_path):
     noise = Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))
     rows = []
     for number in range(12):
-        file = io.BytesIO()
-        noise.save(file, "TIFF", compression="tiff_adobe_deflate")
-        data = bytearray(file.getvalue())
+        data = bytearray(encoded(noise, "TIFF", compression="tiff_adobe_deflate"))
         data[200 + number : 260] = bytes(60 - number)
         rows.append(bytes(data))
     width = max(map(len, rows)) + 1

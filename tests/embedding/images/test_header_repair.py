@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 from handmade import write_exif, write_tiff
 from PIL import Image
+from saved_pictures import GREYS, encoded, pixels
 
-from sklearn_clip.embedding import decode_image
 from sklearn_clip.embedding.images._decoding import why_unreadable
 
-GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
 STATED = {"t340": (12, (0.0,)), "t341": (12, (255.0,))}
-
-
-def pixels(source):
-    return np.asarray(decode_image(source))
 
 
 def inverse(order, dtype, *, deflate=False, **tags):
@@ -79,9 +74,9 @@ def test_resolution_in_a_unit_that_is_no_number_breaks_nothing(form, value):
         tags = {f"t{tag}": entry for tag, entry in entries.items()}
         data = write_tiff([stored.tobytes()], (20, 12), [8] * 3, 2, **tags)
     else:
-        file = io.BytesIO()
-        Image.fromarray(stored).save(file, form, exif=write_exif(entries), quality=95)
-        data = file.getvalue()
+        data = encoded(
+            Image.fromarray(stored), form, exif=write_exif(entries), quality=95
+        )
     found = pixels(data)
     assert found.shape == (20, 12, 3)
     assert np.abs(found.astype(int) - np.rot90(stored, -1)).mean() < 3

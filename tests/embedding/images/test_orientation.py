@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from handmade import write_exif, write_tiff
 from PIL import Image
+from saved_pictures import encoded
 
 from sklearn_clip.embedding import decode_image
 from sklearn_clip.embedding.images._decoding import image_digest, why_unreadable
@@ -108,9 +109,7 @@ def test_orientation_counts_in_any_type_of_number(form, value):
     ],
 )
 def test_block_that_cannot_be_read_turns_nothing(form, block):
-    file = io.BytesIO()
-    Image.fromarray(STORED).save(file, form, exif=block, **FORMS[form])
-    data = file.getvalue()
+    data = encoded(Image.fromarray(STORED), form, exif=block, **FORMS[form])
     assert difference(data, STORED) < 3
     picture = Image.open(io.BytesIO(data))
     assert image_digest(picture) == image_digest(picture)
@@ -146,9 +145,8 @@ def test_xmp_turns_a_png_without_exif():
         (b"", TURNED),
         (write_exif({ORIENTATION: (3, (1,))}), STORED),
     ):
-        file = io.BytesIO()
-        Image.fromarray(STORED).save(file, "PNG", pnginfo=notes, exif=exif)
-        assert difference(file.getvalue(), expected) == 0
+        data = encoded(Image.fromarray(STORED), "PNG", pnginfo=notes, exif=exif)
+        assert difference(data, expected) == 0
 
 
 def test_xmp_of_a_tiff_that_is_no_text_breaks_nothing():

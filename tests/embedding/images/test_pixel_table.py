@@ -1,6 +1,5 @@
 """Every row of the guide's table of pixels does what it says."""
 
-import io
 import re
 from pathlib import Path
 
@@ -9,23 +8,17 @@ import pytest
 import torch
 from handmade import write_exif, write_png, write_tiff
 from PIL import Image
+from saved_pictures import GREYS, encoded
 
 from sklearn_clip.embedding import decode_image
 from sklearn_clip.embedding.images._decoding import why_unreadable
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "rows.md"
-GREYS = np.linspace(0, 255, 20 * 12).astype(np.uint8).reshape(12, 20)
 COLOURS = np.dstack([GREYS, GREYS[::-1], 255 - GREYS])
 DEEP = GREYS.astype(np.uint16) * 257
 SIZE = (20, 12)
 STATED = {"t340": (12, (0.0,)), "t341": (12, (255.0,))}
 PLANAR = {"t284": (3, (2,))}
-
-
-def encoded(picture, form, **options):
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
 
 
 def tiff(values, photometric=1, **tags):

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 from handmade import write_png, write_tiff
 from PIL import Image
+from saved_pictures import encoded, pixels
 
-from sklearn_clip.embedding import decode_image
 from sklearn_clip.embedding.images._decoding import image_digest
 
 WHITE = [255, 255, 255]
-
-
-def pixels(source):
-    return np.asarray(decode_image(source))
 
 
 def pack(rows, depth):
@@ -171,17 +167,16 @@ def test_default_image_of_an_animation_is_what_viewers_show():
         Image.new("RGBA", (8, 8), colour)
         for colour in ((9, 99, 199, 255), (255, 0, 0, 255), (0, 0, 0, 0))
     ]
-    file = io.BytesIO()
-    default.save(file, "PNG", save_all=True, default_image=True, append_images=frames)
-    assert Image.open(io.BytesIO(file.getvalue())).default_image
-    assert (pixels(file.getvalue()) == [9, 99, 199]).all()
+    parts = {"save_all": True, "default_image": True, "append_images": frames}
+    data = encoded(default, "PNG", **parts)
+    assert Image.open(io.BytesIO(data)).default_image
+    assert (pixels(data) == [9, 99, 199]).all()
 
 
 def test_transparent_first_frame_of_a_webp_animation_is_white():
     frames = [Image.new("RGBA", (8, 8), colour) for colour in ("#ff000000", "#00f")]
-    file = io.BytesIO()
-    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert (pixels(file.getvalue()) == 255).all()
+    parts = {"save_all": True, "append_images": frames[1:]}
+    assert (pixels(encoded(frames[0], "WEBP", lossless=True, **parts)) == 255).all()
 
 
 @pytest.mark.parametrize("kind", [1, 2])
