@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from PIL import ImageOps
 
-from sklearn_clip.embedding import decode_image, listen
+from sklearn_clip._shared import ImageDecodeError
+from sklearn_clip.embedding import attempt, decode_image, describe_image
 
 _AHEAD = 2  # batches that are decoded while others are computed
 _RATIO = 4 / 3  # of width to height, at most, between a crop and its picture
@@ -99,11 +100,24 @@ class Pictures:
         -------
         Tensor
             What `Backbone.prepare_image` gives.
+
+        Raises
+        ------
+        ImageDecodeError
+            If the picture cannot be read any more.
         """
         number, rng = self.draw(row, epoch)
         chosen, side = self._column[row][number], self._backbone.draft_side
-        with listen():  # what there is to say was said when the rows were checked
-            picture = decode_image(chosen, self._root, draft_side=side)
+        # What there is to warn of was told when the rows were checked.
+        picture, reason, _ = attempt(
+            lambda image: decode_image(image, self._root, draft_side=side), chosen
+        )
+        if reason is not None:
+            raise ImageDecodeError(
+                "An image could be read when the training began, and now it cannot: "
+                f"{describe_image(chosen)}: {reason}. Leave the files of X where they "
+                "are, and as they are, while fit runs."
+            )
         if rng is not None:
             picture = augment(picture, rng, crop=self._crop, flip=self._flip)
         return self._backbone.prepare_image(picture)

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import shutil
 
 import numpy as np
 import open_clip
@@ -10,13 +12,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from sklearn_clip import ImageDecodeError
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.finetune._frozen_part import Budget, FrozenOutputs
 from sklearn_clip.finetune._layers import set_trainable
 from sklearn_clip.finetune._model import TunedModel, copy_model
-from sklearn_clip.finetune._pictures import Pictures
-from sklearn_clip.finetune._training import Training
 from sklearn_clip.fusion import MeanFusion
+from sklearn_clip.losses import BCELoss
 
 ALL = 2**31
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
@@ -221,18 +223,37 @@ def test_lower_precision_is_trained_to_the_same(make_tuner, problem, precision):
     assert not any("resblocks.0" in n for n in moved)
 
 
-def test_every_picture_is_decoded_once(make_tuner, problem, monkeypatch):
-    X, Y = problem
-    decoded = []
-    prepare = Pictures.prepare
+class RemovesPictures(BCELoss):
+    """Removes a folder as soon as the training asks for a loss."""
 
-    def counted(self, row, epoch=None):
-        decoded.append(row)
-        return prepare(self, row, epoch)
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = str(folder)
 
-    monkeypatch.setattr(Pictures, "prepare", counted)
-    make_tuner(trainable="last", crop=None, max_epochs=5).fit(X, Y)
-    assert len(decoded) == len(X) + 3  # and some to try the split on
+    def forward(self, logits, targets):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return super().forward(logits, targets)
+
+
+@pytest.mark.parametrize("frozen_bytes", ["default", 0])
+def test_pictures_are_read_once_where_the_frozen_part_is_kept(
+    make_tuner, problem, tmp_path, frozen_bytes
+):
+    folder, paths = tmp_path / "pictures", []
+    folder.mkdir()
+    for number, picture in enumerate(problem[0]):
+        paths.append(folder / f"{number}.png")
+        picture.save(paths[-1])
+    limit = {} if frozen_bytes == "default" else {"frozen_bytes": frozen_bytes}
+    loss, Y = RemovesPictures(folder), problem[1]
+    tuner = make_tuner(trainable="last", crop=None, max_epochs=3, loss=loss, **limit)
+    if limit:
+        with pytest.raises(
+            ImageDecodeError, match=r"cannot: .*\.png': the file"
+        ):
+            tuner.fit(paths, Y)
+    else:
+        assert len(tuner.fit(paths, Y).history_) == 3
 
 
 def test_bound_is_kept(make_tuner, problem):
@@ -266,31 +287,28 @@ def test_nothing_is_kept_where_nothing_repeats(
     assert tuner.frozen_bytes_ == 0
 
 
-def test_checkpoint_is_of_both_ways(make_tuner, problem, tmp_path, monkeypatch):
+def test_checkpoint_is_of_both_ways(make_tuner, problem, tmp_path):
     X, Y = problem
     parameters = {"trainable": "last", "crop": None, "max_epochs": 4}
     expected = make_tuner(frozen_bytes=0, **parameters).fit(X, Y)
-    run, epochs = Training._run_epoch, []
+    replace, written = os.replace, []
 
-    def stop_after_two(self):
-        if len(epochs) == 2:
+    def stop_after_two(*args):
+        if len(written) == 2:
             raise KeyboardInterrupt
-        epochs.append(run(self))
+        written.append(replace(*args))
 
     parameters |= {"checkpoint_dir": tmp_path}
-    with monkeypatch.context() as patch:
-        patch.setattr(Training, "_run_epoch", stop_after_two)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", stop_after_two)
         with pytest.raises(KeyboardInterrupt):
             make_tuner(frozen_bytes=0, **parameters).fit(X, Y)
     resumed = make_tuner(**parameters).fit(X, Y)
     assert len(resumed.history_) == 4 and len(list(tmp_path.iterdir())) == 1
     assert_same(expected, resumed, X)
-    # A training that has come to its end computes nothing.
-    monkeypatch.setattr(Pictures, "prepare", None)
+    # A training that has come to its end is read, seconds and all.
     again = make_tuner(frozen_bytes=0, **parameters).fit(X, Y)
-    assert [r["train_loss"] for r in again.history_] == [
-        r["train_loss"] for r in resumed.history_
-    ]
+    assert again.history_ == resumed.history_
 
 
 def test_bars_count_rows_and_say_the_bytes(make_tuner, problem, capsys):
