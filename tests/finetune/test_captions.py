@@ -1,6 +1,7 @@
 """Captions beside pictures: what trains, what a missing one changes, what is saved."""
 
 import numpy as np
+import open_clip
 import pandas as pd
 import pytest
 import torch
@@ -95,10 +96,11 @@ def test_gradients_flow_from_captions_as_from_prompts(tuned, make_rows, make_pic
     labels = tuned.encode_texts(["red", "blue"])
     (tuned.encode_rows(batch) @ labels.T).sum().backward()
     words = module.token_embedding.weight.grad.abs().sum(1)
+    tokenize = open_clip.get_tokenizer("ViT-B-32")
     for text in ("zebra", "quartz", "red", "blue"):
-        ids = tuned._tokenizer([text])[0]
+        ids = tokenize([text])[0]
         assert words[ids[1]] > 0, text
-    assert words[tuned._tokenizer(["violin"])[0][1]] == 0
+    assert words[tokenize(["violin"])[0][1]] == 0
     assert module.visual.proj.grad.abs().sum() > 0
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from sklearn_clip import (
     ImageDecodeError,
+    WeightsUnavailableError,
 )
 from sklearn_clip.losses import BCELoss
 from sklearn_clip.metrics import (
@@ -29,15 +30,11 @@ def test_unfitted_tuner_is_cloned_and_refuses_to_predict(make_tuner, problem):
     assert not os.path.exists("nowhere")
 
 
-def test_errors_come_before_a_model_is_loaded(
-    make_tuner, problem, monkeypatch, tmp_path
-):
-    def load(*args, **kwargs):
-        raise AssertionError("a model was loaded")
-
-    monkeypatch.setattr("sklearn_clip.embedding.backbone._loading._load", load)
-    monkeypatch.setattr("sklearn_clip.embedding.backbone._loading._loaded", {})
+def test_errors_come_before_a_model_is_looked_for(make_tuner, problem, tmp_path):
+    nowhere = f"local-dir:{tmp_path / 'nowhere'}"
     X, Y = problem
+    with pytest.raises(WeightsUnavailableError):
+        make_tuner(model_name=nowhere).fit(X, Y)
     (tmp_path / "text.png").write_text("no picture")
     named = pd.DataFrame(Y, columns=["red", "green", "purple"])
     shuffled = pd.DataFrame(Y, columns=["green", "red", "blue"])
@@ -75,11 +72,11 @@ def test_errors_come_before_a_model_is_loaded(
     ]
     for rows, targets, parameters, error, message in cases:
         with pytest.raises(error, match=message):
-            make_tuner(**parameters).fit(rows, targets)
+            make_tuner(model_name=nowhere, **parameters).fit(rows, targets)
     with pytest.raises(ValueError, match="given together"):
-        make_tuner().fit(X, Y, X_val=X)
+        make_tuner(model_name=nowhere).fit(X, Y, X_val=X)
     with pytest.raises(ImageDecodeError, match="An image of X_val"):
-        make_tuner().fit(X, Y, X_val=frame, y_val=Y)
+        make_tuner(model_name=nowhere).fit(X, Y, X_val=frame, y_val=Y)
 
 
 def test_row_without_an_image_gets_no_label(make_tuner, problem):

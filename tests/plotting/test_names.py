@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from left_titles import left_titles
 from PIL import Image
 
 from sklearn_clip.plotting import (
@@ -88,7 +89,7 @@ def test_long_names_in_any_script_do_not_overlap(name, overlaps):
     texts = [text for ax in grid.axes_ for text in ax.texts]
     assert overlaps(grid.figure_, texts) == ([], [])
     curves = ThresholdCurveDisplay.from_predictions(Y, P, label_names=names)
-    titles = [ax._left_title for ax in curves.axes_]
+    titles = left_titles(curves.axes_)
     assert overlaps(curves.figure_, titles) == ([], [])
     heat = LabelCooccurrenceDisplay.from_labels(Y, label_names=names)
     texts = [*heat.ax_.get_xticklabels(), *heat.ax_.get_yticklabels()]

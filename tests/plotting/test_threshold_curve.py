@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from left_titles import left_titles
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -108,7 +109,7 @@ def test_names_of_many_labels_do_not_overlap(make_problem, overlaps):
     data = make_problem(300, n_samples=60)
     names = [f"a label with quite a long name, number {n}" for n in range(300)]
     display = ThresholdCurveDisplay.from_predictions(data.Y, data.P, label_names=names)
-    texts = [ax._left_title for ax in display.axes_]
+    texts = left_titles(display.axes_)
     texts += [ax.texts[0] for ax in display.axes_]
     assert overlaps(display.figure_, texts) == ([], [])
     assert texts[0].get_text().split(" (")[0].endswith(str(display.labels_[0]))

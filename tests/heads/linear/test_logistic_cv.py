@@ -18,7 +18,6 @@ from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
 )
-from sklearn_clip.heads.linear import _logistic_cv as module
 from sklearn_clip.metrics import map_scorer
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 
@@ -319,12 +318,22 @@ def test_labels_that_do_not_converge_are_named():
         head.fit(X, frame)
 
 
-def test_own_bound_is_used_for_ones_and_for_zeros(monkeypatch):
-    X, Y = make_data(n_labels=2)
-    Y[:, 1] = 1 - Y[:, 0]
-    monkeypatch.setattr(module, "_ENOUGH", 10**6)
-    head = MultiLabelLogisticRegressionCV(CS, random_state=0).fit(X, Y)
-    assert len(set(head.C_)) == 1
+@pytest.mark.parametrize("of_ones", [True, False])
+@pytest.mark.parametrize(("count", "has_its_own"), [(39, False), (40, True)])
+def test_label_of_fewer_than_forty_ones_or_zeros_takes_the_C_of_all(
+    of_ones, count, has_its_own
+):
+    X, Y = make_data()
+    few = Y.astype(float)
+    few[np.flatnonzero(few[:, 0] == 1)[count:], 0] = np.nan
+    few = few if of_ones else 1 - few
+    own = MultiLabelLogisticRegressionCV(CS, random_state=0).fit(X, few).C_
+    (common,) = set(
+        MultiLabelLogisticRegressionCV(CS, per_label=False, random_state=0)
+        .fit(X, few)
+        .C_
+    )
+    assert (own[0] != common) == has_its_own and own[3] == 100
 
 
 def test_pickle_and_float32_are_kept():
