@@ -248,9 +248,7 @@ def test_pictures_are_read_once_where_the_frozen_part_is_kept(
     loss, Y = RemovesPictures(folder), problem[1]
     tuner = make_tuner(trainable="last", crop=None, max_epochs=3, loss=loss, **limit)
     if limit:
-        with pytest.raises(
-            ImageDecodeError, match=r"cannot: .*\.png': the file"
-        ):
+        with pytest.raises(ImageDecodeError, match=r"cannot: .*\.png': the file"):
             tuner.fit(paths, Y)
     else:
         assert len(tuner.fit(paths, Y).history_) == 3
