@@ -20,10 +20,9 @@ def bce_loss(logits, targets, *, pos_weight=None, reduction="mean"):
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs of the model; p = sigmoid(logits).
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
+        unknown.
     pos_weight : float or tensor of shape (n_labels,), default=None
         Factor on the loss of positives; None is 1.
     reduction : {"mean", "sum", "none"}, default="mean"

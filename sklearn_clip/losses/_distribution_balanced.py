@@ -57,26 +57,15 @@ def distribution_balanced_loss(
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs z of the model.
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, and targets in [0, 1], NaN where unknown.
     class_counts : array-like of shape (n_labels,)
         Positives n_c of each label in the training data; 0 is taken for 1.
     n_samples : float or array-like of shape (n_labels,)
         Rows N of the training data, or the rows in which each label is known.
-    alpha : float, default=0.1
-        Least weight, at least 0.
-    beta : float, default=10.0
-        Steepness of the weight, above 0.
-    mu : float, default=0.2
-        The r at which the weight is alpha + 0.5.
-    neg_scale : float, default=2.0
-        Scale of the logits of negatives, above 0.
-    init_bias : float, default=0.05
-        Size of the shift by the label's frequency, at least 0.
-    gamma : float, default=2.0
-        Focusing; 0 for none.
+    alpha, beta, mu, neg_scale, init_bias, gamma : float
+        0.1, 10.0, 0.2, 2.0, 0.05 and 2.0 by default; see
+        :class:`DistributionBalancedLoss`, also for ranges and the source.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean or sum over known entries, or all entries with 0 where unknown.
 
@@ -88,11 +77,6 @@ def distribution_balanced_loss(
     Notes
     -----
     A sample without a known positive has r = infinity, that is w = alpha + 1.
-
-    References
-    ----------
-    Wu et al., "Distribution-Balanced Loss for Multi-Label Classification in Long-Tailed
-    Datasets", arXiv:2007.09654.
 
     Examples
     --------

@@ -31,15 +31,12 @@ def focal_loss(
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs of the model; p = sigmoid(logits).
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
-    alpha : float or None, default=0.25
-        Weight of positives in [0, 1], negatives have the rest. None, or a negative
-        number as in torchvision, weights neither.
-    gamma : float, default=2.0
-        Focusing; 0 is the (weighted) cross-entropy.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
+        unknown.
+    alpha, gamma : float, default=0.25, 2.0
+        Weight of positives, at most 1 or None, and focusing of at least 0; see
+        :class:`FocalLoss`, also for the source.
     pos_weight : float or tensor of shape (n_labels,), default=None
         Another factor on the loss of positives, per label; None is 1.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -49,10 +46,6 @@ def focal_loss(
     -------
     tensor
         A scalar, or of shape (n_samples, n_labels) for ``reduction="none"``.
-
-    References
-    ----------
-    Lin et al., "Focal Loss for Dense Object Detection", arXiv:1708.02002.
 
     Examples
     --------
@@ -154,16 +147,12 @@ def asymmetric_loss(
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs of the model; p = sigmoid(logits).
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
-    gamma_neg : float, default=4.0
-        Focusing of negatives.
-    gamma_pos : float, default=1.0
-        Focusing of positives.
-    margin : float, default=0.05
-        Probability in [0, 1) up to which a negative costs nothing.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
+        unknown.
+    gamma_neg, gamma_pos, margin : float, default=4.0, 1.0, 0.05
+        Focusing of at least 0, and a probability below 1; see :class:`AsymmetricLoss`,
+        also for the source.
     pos_weight : float or tensor of shape (n_labels,), default=None
         Factor on the loss of positives; None is 1.
     reduction : {"mean", "sum", "none"}, default="mean"
@@ -178,10 +167,6 @@ def asymmetric_loss(
     -----
     The gradient is that of the formula, the focusing weight included. Logarithms are
     taken of logits, so no epsilon is needed.
-
-    References
-    ----------
-    Ridnik et al., "Asymmetric Loss For Multi-Label Classification", arXiv:2009.14119.
 
     Examples
     --------

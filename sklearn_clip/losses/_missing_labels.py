@@ -28,16 +28,11 @@ def hill_loss(logits, targets, *, lam=1.5, margin=1.0, gamma=2.0, reduction="mea
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs of the model; p = sigmoid(logits).
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
-    lam : float, default=1.5
-        Lambda of the hill, at least 1; at 1.5 the slope is 0 at p = 1.
-    margin : float, default=1.0
-        By how much the logits of positives are lowered.
-    gamma : float, default=2.0
-        Focusing of positives.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
+        unknown.
+    lam, margin, gamma : float, default=1.5, 1.0, 2.0
+        At least 1, 0 and 0; see :class:`HillLoss`, also for the source.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean or sum over known entries, or all entries with 0 where unknown.
 
@@ -45,11 +40,6 @@ def hill_loss(logits, targets, *, lam=1.5, margin=1.0, gamma=2.0, reduction="mea
     -------
     tensor
         A scalar, or of shape (n_samples, n_labels) for ``reduction="none"``.
-
-    References
-    ----------
-    Zhang et al., "Simple and Robust Loss Design for Multi-Label Learning with Missing
-    Labels", arXiv:2112.07368.
 
     Examples
     --------
@@ -128,19 +118,14 @@ def splc_loss(
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs of the model; p = sigmoid(logits).
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown. NaN is left out; the negatives that may
-        be corrected are those of target 0.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
+        unknown. The negatives that may be corrected are those of target 0.
     correct : bool, default=True
         Whether to correct; not before the model has learnt something.
-    tau : float, default=0.6
-        Probability in [0, 1] above which a negative is corrected.
-    margin : float, default=1.0
-        By how much the logits of labelled positives are lowered.
-    gamma : float, default=2.0
-        Focusing.
+    tau, margin, gamma : float, default=0.6, 1.0, 2.0
+        tau in [0, 1], the others at least 0; see :class:`SPLCLoss`, also for the
+        source.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean or sum over known entries, or all entries with 0 where unknown.
 
@@ -148,11 +133,6 @@ def splc_loss(
     -------
     tensor
         A scalar, or of shape (n_samples, n_labels) for ``reduction="none"``.
-
-    References
-    ----------
-    Zhang et al., "Simple and Robust Loss Design for Multi-Label Learning with Missing
-    Labels", arXiv:2112.07368.
 
     Examples
     --------

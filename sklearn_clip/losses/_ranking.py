@@ -33,11 +33,10 @@ def zlpr_loss(logits, targets, *, reduction="mean"):
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs z of the model.
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown. A soft target y weights e^-z by y in the
-        sum of the positives, and e^z by 1 - y in that of the negatives.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, and targets in [0, 1], NaN where unknown. A soft target
+        y weights e^-z by y in the sum of the positives, and e^z by 1 - y in that of the
+        negatives.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean over the samples with a known label, sum, or one loss per sample.
 
@@ -129,15 +128,11 @@ def two_way_loss(
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs z of the model.
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown. A soft target y weights e^(-z / Tp) by y
-        and e^(z / Tn) by 1 - y.
-    temperature_pos : float, default=4.0
-        Tp; the larger, the more of the positives count beside the lowest.
-    temperature_neg : float, default=1.0
-        Tn; the larger, the more of the negatives count beside the highest.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, and targets in [0, 1], NaN where unknown. A soft target
+        y weights e^(-z / Tp) by y and e^(z / Tn) by 1 - y.
+    temperature_pos, temperature_neg : float, default=4.0, 1.0
+        Tp and Tn, above 0; see :class:`TwoWayLoss`, also for the source.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean over the samples with a known positive plus mean over such labels; the
         sum over both; or one loss per group.
@@ -147,10 +142,6 @@ def two_way_loss(
     tensor
         A scalar, or of shape (n_samples + n_labels,) for ``reduction="none"``: samples
         first, then labels, 0 where there is no known positive.
-
-    References
-    ----------
-    Kobayashi, "Two-way Multi-Label Loss", CVPR 2023.
 
     Examples
     --------

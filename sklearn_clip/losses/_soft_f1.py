@@ -19,14 +19,11 @@ def soft_f1_loss(logits, targets, *, beta=1.0, eta=0.0, reduction="mean"):
 
     Parameters
     ----------
-    logits : tensor of shape (n_samples, n_labels)
-        Outputs z of the model.
-    targets : tensor of shape (n_samples, n_labels)
-        Targets in [0, 1], NaN where unknown.
-    beta : float, default=1.0
-        Steepness of the sigmoid, above 0; the larger, the closer to counts.
-    eta : float, default=0.0
-        Shift of the sigmoid.
+    logits, targets : tensor of shape (n_samples, n_labels)
+        Outputs z of the model, and targets in [0, 1], NaN where unknown.
+    beta, eta : float, default=1.0, 0.0
+        Steepness, above 0, and shift of the sigmoid; see :class:`SoftF1Loss`, also for
+        the source and what a batch should hold.
     reduction : {"mean", "sum", "none"}, default="mean"
         Mean over the labels with a known entry, sum, or one loss per label.
 
@@ -34,16 +31,6 @@ def soft_f1_loss(logits, targets, *, beta=1.0, eta=0.0, reduction="mean"):
     -------
     tensor
         A scalar, or of shape (n_labels,) for ``reduction="none"``.
-
-    Notes
-    -----
-    A label without a positive in the batch costs 1 whatever the logits are, and has no
-    gradient. Batches should be large enough for most labels to have one.
-
-    References
-    ----------
-    Bénédict et al., "sigmoidF1: A Smooth F1 Score Surrogate Loss for Multilabel
-    Classification", arXiv:2108.10566.
 
     Examples
     --------

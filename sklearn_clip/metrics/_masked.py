@@ -22,10 +22,9 @@ def masked_precision_score(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
         As in :func:`masked_fbeta_score`.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
@@ -38,14 +37,9 @@ def masked_precision_score(
     float or ndarray of shape (n_labels,)
         Precision in [0, 1].
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
-    masked_fbeta_score : Says how unknown entries are left out of each average.
+    masked_fbeta_score : Says how unknown entries are left out, and what raises.
     sklearn.metrics.precision_score : The same if all entries are known.
 
     Examples
@@ -64,10 +58,9 @@ def masked_recall_score(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
         As in :func:`masked_fbeta_score`.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
@@ -80,14 +73,9 @@ def masked_recall_score(
     float or ndarray of shape (n_labels,)
         Recall in [0, 1].
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
-    masked_fbeta_score : Says how unknown entries are left out of each average.
+    masked_fbeta_score : Says how unknown entries are left out, and what raises.
     sklearn.metrics.recall_score : The same if all entries are known.
 
     Examples
@@ -106,10 +94,9 @@ def masked_f1_score(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
         As in :func:`masked_fbeta_score`.
     zero_division : {0.0, 1.0, np.nan}, default=0.0
@@ -123,14 +110,9 @@ def masked_f1_score(
     float or ndarray of shape (n_labels,)
         F1 in [0, 1].
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
-    masked_fbeta_score : Says how unknown entries are left out of each average.
+    masked_fbeta_score : Says how unknown entries are left out, and what raises.
     sklearn.metrics.f1_score : The same if all entries are known.
 
     Examples
@@ -150,10 +132,9 @@ def masked_fbeta_score(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     beta : float
         Weight of recall against precision, at least 0; infinity is recall.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
@@ -204,10 +185,9 @@ def masked_jaccard_score(
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
         As in :func:`masked_fbeta_score`. ``"samples"`` is what the literature calls
         the accuracy of a multi-label classifier.
@@ -222,14 +202,9 @@ def masked_jaccard_score(
     float or ndarray of shape (n_labels,)
         Jaccard index in [0, 1].
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
-    masked_fbeta_score : Says how unknown entries are left out of each average.
+    masked_fbeta_score : Says how unknown entries are left out, and what raises.
     sklearn.metrics.jaccard_score : The same if all entries are known.
 
     Examples
@@ -247,10 +222,9 @@ def masked_hamming_loss(y_true, y_pred, *, sample_weight=None):
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Row weights of at least 0.
 
@@ -259,13 +233,9 @@ def masked_hamming_loss(y_true, y_pred, *, sample_weight=None):
     float
         Loss in [0, 1]; NaN, with a warning, where nothing is known.
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
+    masked_fbeta_score : Says what raises.
     sklearn.metrics.hamming_loss : The same if all entries are known.
 
     Examples
@@ -288,10 +258,9 @@ def masked_subset_accuracy_score(y_true, y_pred, *, sample_weight=None):
 
     Parameters
     ----------
-    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        0 and 1 or False and True; NaN where a label is unknown.
-    y_pred : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-        Predictions of 0 and 1.
+    y_true, y_pred : {array-like, sparse matrix, DataFrame} of shape \
+            (n_samples, n_labels)
+        0 and 1 or False and True; NaN in `y_true` where a label is unknown.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Row weights of at least 0.
 
@@ -300,13 +269,9 @@ def masked_subset_accuracy_score(y_true, y_pred, *, sample_weight=None):
     float
         Accuracy in [0, 1]; NaN, with a warning, where nothing is known.
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or a value is not among those named above.
-
     See Also
     --------
+    masked_fbeta_score : Says what raises.
     sklearn.metrics.accuracy_score : The same if all entries are known.
 
     Examples
