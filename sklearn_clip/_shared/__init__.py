@@ -1,5 +1,6 @@
 """What all rooms share: errors, checks, the private parts of scikit-learn."""
 
+from sklearn_clip._shared._accuracy import MaskedAccuracyMixin
 from sklearn_clip._shared._arrays import (
     as_array,
     column_names,
@@ -51,7 +52,6 @@ from sklearn_clip._shared._sklearn import (
     _safe_indexing,
 )
 from sklearn_clip._shared._targets import (
-    accuracy_of_known,
     as_targets,
     by_name,
     check_indicator,
@@ -77,13 +77,13 @@ __all__ = [
     "StrOptions",
     "TEXTS_HINT",
     "WeightsUnavailableError",
+    "MaskedAccuracyMixin",
     "WordLabelsMixin",
     "_check_method_params",
     "_check_sample_weight",
     "_fit_context",
     "_num_samples",
     "_safe_indexing",
-    "accuracy_of_known",
     "as_array",
     "as_targets",
     "by_name",

@@ -10,7 +10,7 @@ from sklearn_clip._shared._arrays import as_array, column_names
 from sklearn_clip._shared._cells import TEXTS_HINT, shown
 from sklearn_clip._shared._entries import read_entries
 from sklearn_clip._shared._names import clean_name
-from sklearn_clip._shared._sklearn import _check_sample_weight, _num_samples
+from sklearn_clip._shared._sklearn import _num_samples
 from sklearn_clip._shared._warnings import warn_user
 
 _ROW_TYPES = (list, tuple, set, frozenset, np.ndarray)
@@ -254,41 +254,6 @@ def label_classes(n_labels):
         0 and 1 for every label.
     """
     return np.tile([0, 1], (n_labels, 1))
-
-
-def accuracy_of_known(truth, predicted, sample_weight=None):
-    """Share of rows whose known labels are all predicted.
-
-    Parameters
-    ----------
-    truth : ndarray of shape (n_samples, n_labels)
-        0, 1 and NaN for unknown; rows of which none is known are left out.
-    predicted : ndarray of shape (n_samples, n_labels)
-        0 and 1.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Row weights.
-
-    Returns
-    -------
-    float
-        Accuracy in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    if predicted.shape != truth.shape:
-        raise ValueError(
-            f"y must have the shape of the predictions, {predicted.shape}. "
-            f"Got {truth.shape}."
-        )
-    known = ~np.isnan(truth)
-    right = ((truth == predicted) | ~known).all(axis=1)
-    judged = known.any(axis=1)
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, truth)[judged]
-    return float(np.average(right[judged], weights=sample_weight))
 
 
 def by_name(values):

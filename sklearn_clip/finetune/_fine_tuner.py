@@ -53,11 +53,9 @@ class CLIPFineTuner(TunedClassifier):
         The labels in words: names, or names with descriptions that are used instead of
         them.
     model_name : str, default="ViT-B-32"
-        Model of open_clip: one of its names, ``"hf-hub:org/repo"``,
-        ``"local-dir:/a/folder"``, or ``"clipart-tiny"``.
+        Model of open_clip, by any name that :class:`CLIPFeaturizer` takes.
     pretrained : str, default="datacomp_xl_s13b_b90k"
-        open_clip's tag of the weights, or a file of weights. Not used where
-        `model_name` stands for the weights too.
+        Tag or file of the weights, as for :class:`CLIPFeaturizer`.
     preprocess : dict, str or None, default=None
         What the weights are used with, as for :class:`CLIPFeaturizer`.
     templates : str or list of str, default="default"
@@ -122,17 +120,11 @@ class CLIPFineTuner(TunedClassifier):
     validation_fraction : float, default=0.1
         Share of the rows that validate, unless `fit` is given others.
     checkpoint_dir : str, os.PathLike or None, default=None
-        Folder for a checkpoint after every epoch. Where `fit` is called again with the
-        same data and parameters, it goes on from there; a training that had come to its
-        end is not repeated. A loss of your own counts by its name and its values, not
-        by its code. One file per training; remove it when it is not needed.
+        Folder for a checkpoint after every epoch, one file per training, from which
+        `fit` goes on when it is called again (see Notes).
     frozen_bytes : int, default=2**31
         Memory for what the frozen part of the model makes of the rows and prompts,
-        which is then computed once and not in every epoch. Where `trainable` is
-        ``"last"`` or ``"projection"``, texts and validation rows are kept so, and
-        training rows where they are the same in every epoch: ``crop=None`` and
-        ``flip=False``. What would need more is computed anew; 0 keeps nothing. The
-        outcome is the same up to rounding.
+        which is then computed once and not in every epoch (see Notes); 0 keeps nothing.
     device : str, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
@@ -182,6 +174,15 @@ class CLIPFineTuner(TunedClassifier):
     it also sees the prompts of all labels, which belong to no row, at a rate that
     changes with every step and block, and may consist of several passes. And a
     checkpoint of skorch is several files, which a killed process leaves half written.
+
+    A checkpoint is of one training: of the same data and parameters. One that had come
+    to its end is not repeated. A loss of your own counts by its name and its values,
+    not by its code. Remove the file when it is not needed.
+
+    Where `trainable` is ``"last"`` or ``"projection"``, the frozen part of texts and
+    validation rows is kept, up to `frozen_bytes`, and that of training rows where they
+    are the same in every epoch: ``crop=None`` and ``flip=False``. What would need more
+    is computed anew. The outcome is the same up to rounding.
 
     A dump holds the tuned weights, as safetensors. Loaded, it predicts on the device
     that is there.

@@ -195,14 +195,3 @@ class TunedClassifier(WordLabelsMixin, BaseEstimator):
         super().__setstate__(state)
         if files is not None:
             self.model_, self._config, self._tokenizer = unpack_model(files)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        tags.no_validation = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags

@@ -1,7 +1,8 @@
 """Pictures of multi-label data and of how well it is predicted, with matplotlib.
 
 The displays follow scikit-learn's: a ``from_...`` method computes and draws, ``plot``
-draws again. matplotlib is imported when the first one is made.
+draws again. matplotlib is imported when the first one is made; without it all of them
+raise an ImportError that names the extra ``plot``.
 """
 
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay

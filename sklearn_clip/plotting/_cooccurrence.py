@@ -106,8 +106,6 @@ class LabelCooccurrenceDisplay:
         ------
         ValueError
             If the predictions are not of shape (n_samples, n_labels).
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         predicted = predict_rows(estimator, X, None)
@@ -164,8 +162,6 @@ class LabelCooccurrenceDisplay:
         ------
         ValueError
             If a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         check_choice(measure, "measure", _MEASURES)
@@ -211,8 +207,6 @@ class LabelCooccurrenceDisplay:
         ------
         ValueError
             If `annotate` is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         if not (isinstance(annotate, bool | np.bool_) or annotate == "auto"):

@@ -135,8 +135,6 @@ class LabelGridDisplay:
         ------
         ValueError
             If a value is not among those named above, or no images can be found.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         entries, names = read_targets(y, label_names, estimator=estimator)
@@ -235,8 +233,6 @@ class LabelGridDisplay:
         ValueError
             If shapes differ, a value is not among those named above, or no images can
             be found.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         check_count(n_rows, "n_rows")
@@ -286,8 +282,6 @@ class LabelGridDisplay:
         ------
         ValueError
             If a number is not positive.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         for what, value in (("n_cols", n_cols), ("max_names", max_names)):

@@ -135,8 +135,6 @@ class LabelScoreDisplay:
         ------
         ValueError
             If a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         check_choice(metric, "metric", _METRICS)
@@ -181,8 +179,6 @@ class LabelScoreDisplay:
         ------
         ValueError
             If shapes differ or a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         check_choice(metric, "metric", _METRICS)
@@ -238,8 +234,6 @@ class LabelScoreDisplay:
         ------
         ValueError
             If a label is not known or a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         check_choice(kind, "kind", _KINDS)

@@ -131,8 +131,6 @@ class NearDuplicateDisplay:
         ValueError
             If lengths differ, a value is out of range, there is no pair, or no images
             can be found.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         _, report = near_duplicate_groups(
@@ -188,8 +186,6 @@ class NearDuplicateDisplay:
             If `report` is none.
         ValueError
             If lengths differ, there is no pair, or no images can be found.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         if not isinstance(report, NearDuplicateReport):
@@ -243,8 +239,6 @@ class NearDuplicateDisplay:
         ------
         ValueError
             If a number is not positive.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         check_count(n_cols, "n_cols")

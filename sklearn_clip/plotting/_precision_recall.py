@@ -112,8 +112,6 @@ class MultiLabelPrecisionRecallDisplay:
         ------
         ValueError
             If a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         _, names = read_targets(y, label_names, estimator=estimator)
@@ -147,8 +145,6 @@ class MultiLabelPrecisionRecallDisplay:
         ------
         ValueError
             If shapes differ or a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         entries, names = read_targets(y_true, label_names, tables=[y_score])
@@ -190,8 +186,6 @@ class MultiLabelPrecisionRecallDisplay:
         ------
         ValueError
             If a label is not known.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         values = np.asarray(self.average_precision, dtype=np.float64)

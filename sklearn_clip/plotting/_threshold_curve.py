@@ -137,8 +137,6 @@ class ThresholdCurveDisplay:
         ------
         ValueError
             If there is no curve to draw, or a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         if X is not None and y is None:
@@ -189,8 +187,6 @@ class ThresholdCurveDisplay:
         ------
         ValueError
             If shapes differ or a value is not among those named above.
-        ImportError
-            If matplotlib is not installed.
         """
         require_pyplot(cls)
         entries, names = read_targets(y_true, label_names, tables=[y_score])
@@ -282,8 +278,6 @@ class ThresholdCurveDisplay:
         ValueError
             If a label is not known, or the number of axes differs from that of the
             drawn labels.
-        ImportError
-            If matplotlib is not installed.
         """
         pyplot = require_pyplot(self)
         names = name_array(self.label_names, len(self.curves))

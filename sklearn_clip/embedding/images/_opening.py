@@ -98,10 +98,8 @@ def open_encoded(source, root=None):
 
     Parameters
     ----------
-    source : str, os.PathLike or bytes
-        A path or an encoded file.
-    root : str, os.PathLike or None, default=None
-        Folder put before a relative path.
+    source, root
+        As of `open_image`.
 
     Yields
     ------

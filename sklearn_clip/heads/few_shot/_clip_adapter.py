@@ -42,8 +42,7 @@ class CLIPAdapterClassifier(PromptHead):
     Parameters
     ----------
     label_embeddings : array-like of shape (n_labels, n_features)
-        Embeddings of the labels in words, for example
-        ``featurizer.encode_texts(["a drawing of a dog", ...])``.
+        Embeddings of the labels in words, as for :class:`TipAdapterClassifier`.
     alpha : float, default=0.2
         Share of the adapted features in f', in [0, 1].
     reduction : int, default=4
@@ -64,12 +63,8 @@ class CLIPAdapterClassifier(PromptHead):
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, the weights and the batches.
     background : Background or None, default=None
-        General words, for example `background_` of a fitted
-        :class:`~sklearn_clip.ZeroShotClassifier` of these labels in this order. A
-        label then has to stand out from what f' has in common with them, as in its
-        ``scoring="contrast"``: from every cosine is taken
-        :math:`\log \sum_j e^{s f' \cdot b_j} / s`, with the embeddings b of the words
-        and their scale s.
+        General words that a label has to stand out from, as for
+        :class:`TipAdapterClassifier`, here with f' for f.
 
     Attributes
     ----------
@@ -85,18 +80,8 @@ class CLIPAdapterClassifier(PromptHead):
         The trained label vectors.
     down_, up_ : ndarray of shape (n_hidden, n_features) and (n_features, n_hidden)
         Matrices W1 and W2; empty where the classifier is zero-shot.
-    slope_ : float
-        Shared slope of the probabilities over the scores.
-    intercept_ : ndarray of shape (n_labels,)
-        Offsets of the probabilities, shrunk towards a common one.
-    classes_ : ndarray of shape (n_labels, 2)
-        0 and 1 for every label.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of a DataFrame of targets; not set for others.
-    n_features_in_ : int
-        Width of the embeddings.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`. Defined if `X` was a DataFrame of named columns.
+    slope_, intercept_, classes_, label_names_, n_features_in_, feature_names_in_
+        As of :class:`TipAdapterClassifier`.
 
     See Also
     --------

@@ -6,8 +6,7 @@ from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_clip._shared import _fit_context, label_classes
-from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
+from sklearn_clip._shared import MaskedAccuracyMixin, _fit_context, label_classes
 from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
 

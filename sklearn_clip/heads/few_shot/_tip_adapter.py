@@ -65,6 +65,12 @@ class TipAdapterClassifier(PromptHead):
         Column names of a DataFrame of targets; not set for others.
     n_features_in_ : int
         Width of the embeddings.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names of `X`. Defined if `X` was a DataFrame of named columns.
+
+    See Also
+    --------
+    sklearn_clip.heads.CLIPAdapterClassifier : The same by a trained map of the rows.
 
     References
     ----------

@@ -8,13 +8,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_clip._shared import (
+    MaskedAccuracyMixin,
     _check_sample_weight,
     check_same_length,
     label_classes,
     shown_first,
     warn_user,
 )
-from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads._targets import check_targets
 
 # Share of entries other than 0 below which a fit of a sparse X took less time than one

@@ -86,20 +86,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         Held-out scores, higher is better; of all labels together if `scoring` is
         given and `per_label` is False. NaN where there is none: the label has one
         value only among the held-out rows, or has left the path (see Notes).
-    coef_ : ndarray of shape (n_labels, n_features)
-        Coefficients, in the precision of `X`.
-    intercept_ : ndarray of shape (n_labels,)
-        Intercepts; zeros without `fit_intercept`.
     n_iter_ : ndarray of shape (n_labels,), dtype=int32
         Newton steps of the final fit; zeros without `refit`.
-    classes_ : ndarray of shape (n_labels, 2) or (2,)
-        0 and 1 for every label, or the two classes of a 1-D `y`.
-    label_names_ : ndarray of shape (n_labels,), dtype=object
-        Column names of `y`. Defined if `y` was a DataFrame.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype=object
-        Names of the features. Defined if `X` had string column names.
+    coef_, intercept_, classes_, label_names_, n_features_in_, feature_names_in_
+        As of :class:`MultiLabelLogisticRegression`.
 
     See Also
     --------

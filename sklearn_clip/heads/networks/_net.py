@@ -10,13 +10,13 @@ from skorch.utils import is_dataset
 
 from sklearn_clip._shared import (
     Interval,
+    MaskedAccuracyMixin,
     Options,
     StrOptions,
     check_label_order,
     check_same_length,
     label_classes,
 )
-from sklearn_clip.heads._accuracy import MaskedAccuracyMixin
 from sklearn_clip.heads.networks._batches import RowDataset, encode_targets
 from sklearn_clip.heads.networks._net_parts import MODULES
 from sklearn_clip.heads.networks._row_net import RowNet
