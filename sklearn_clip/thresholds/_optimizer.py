@@ -177,31 +177,15 @@ class ThresholdOptimizer(
 
     Notes
     -----
-    With a label's scores sorted, ``tp`` and ``fp`` of all its thresholds are two
-    cumulative sums, so all ``g + 1`` thresholds of ``g`` distinct scores cost one sort,
-    and no grid can do better. Macro and weighted averages are maximal where each label
-    is. A micro average is a ratio of sums over labels, ``sum A_l / sum B_l``, which
-    Dinkelbach's iteration [1]_ maximises exactly: for a fixed ratio ``q`` the
-    difference ``sum (A_l - q B_l)`` separates into labels, and ``q`` climbs until no
-    choice of thresholds exceeds it. That the best threshold for F1 is half the best F1,
-    and not 0.5, is shown in [2]_. The strategies "global" and "top_k" are exact under
-    every average and rule. The rest (a samples average, a micro average of a callable,
-    or rules, with thresholds per label) is coordinate ascent from the best thresholds
-    without rules and from the best threshold for all: it never ends below either.
-    Shrinkage is applied last, and gives up some of the metric on the rows searched for
-    that on new ones.
+    Macro and weighted averages, and micro averages of the named metrics, which are
+    found by Dinkelbach's iteration [1]_, are maximised exactly where no shrinkage,
+    bound or rule is active; "global" and "top_k" are exact always. The best threshold
+    for F1 is half the best F1, and not 0.5 [2]_. The page on thresholds in the user
+    guide says how each search works, and where among equals a threshold is put.
 
-    A threshold lies midway between the two neighbouring distinct scores; of thresholds
-    of equal value the one nearest to 0.5 is taken (0 for decision values). A label
-    without a positive gets no threshold of its own: it takes the best global one, or if
-    one of its scores reaches that, a threshold above all of them. The global threshold
-    applies to such labels unchanged under ``strategy="global"``.
-
-    `cv_score_` repeats all choices without the fold that is judged: thresholds, k,
-    bounds and shrinkage. At five folds that costs as much as four searches, and no fit.
-    What bias is left is rather pessimistic: the classifiers of the folds have seen
-    fewer rows than the refitted one. Rows that belong together must not be torn apart:
-    give a group splitter as `cv`.
+    What bias `cv_score_` has is rather pessimistic: the classifiers of the folds have
+    seen fewer rows than the refitted one. Rows that belong together must not be torn
+    apart: give a group splitter as `cv`.
 
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.

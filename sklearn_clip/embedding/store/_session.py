@@ -8,7 +8,8 @@ import threading
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from sklearn_clip.embedding.store._store import EmbeddingStore, is_running
+from sklearn_clip.embedding.store._claims import is_running
+from sklearn_clip.embedding.store._store import EmbeddingStore
 
 _PREFIX = "sklearn-clip-session-"
 _ALIVE = "alive.lock"

@@ -5,27 +5,16 @@ commits are atomic (what was committed survives a killed process), and any numbe
 processes may read while one writes, which a folder of pickles gives none of.
 """
 
-import contextlib
-import os
-import socket
 import sqlite3
-import time
-import uuid
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from sklearn_clip.embedding.store._claims import claim, give_up, name_owner
 from sklearn_clip.embedding.store._database import Database, is_only_unwritable
+from sklearn_clip.embedding.store._vectors import insert, look_up
 
 _FILE_NAME = "embeddings.sqlite"
-_LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
-# Seconds after which a claim is void even if its owner cannot be seen to be dead.
-_LEASE = 120
-# Bytes of key, indexes and half-filled pages that an item costs beside its vector.
-_ITEM_OVERHEAD = 512
-# Eviction goes a little below the bound, so that it does not happen at every write.
-_EVICT_TO = 0.9
 # A bounded file that is larger than this many times its bound is made smaller.
 _SLACK = 1.3
 
@@ -129,7 +118,9 @@ class EmbeddingStore:
                 f"{len(keys)} keys."
             )
         if len(keys):
-            self._database.run(lambda sql: self._insert(sql, keys, vectors), write=True)
+            self._database.run(
+                lambda sql: insert(sql, keys, vectors, self.max_bytes), write=True
+            )
             if self.max_bytes is not None and self._database.size() > (
                 _SLACK * self.max_bytes + 2**20
             ):
@@ -172,16 +163,8 @@ class EmbeddingStore:
         keys : list of bytes or None, default=None
             Their keys; None gives up all claims of the owner.
         """
-
-        def drop(sql):
-            if keys is None:
-                sql.execute("DELETE FROM claims WHERE owner = ?", (owner,))
-            else:
-                pairs = [(owner, key) for key in keys]
-                sql.executemany("DELETE FROM claims WHERE owner = ? AND key = ?", pairs)
-
         try:
-            self._database.run(drop, write=True)
+            self._database.run(lambda sql: give_up(sql, owner, keys), write=True)
         except sqlite3.OperationalError:
             if keys is None:  # so that this process does not wait for itself
                 self._void_owners.add(owner)
@@ -196,7 +179,7 @@ class EmbeddingStore:
         str
             Machine, process, and a random part.
         """
-        return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}"
+        return name_owner()
 
     def info(self):
         """Count what is in the store and how it was used.
@@ -261,76 +244,9 @@ class EmbeddingStore:
             self.misses += misses
 
     def _look_up(self, sql, keys):
-        found, ids, damaged = {}, [], []
-        for batch in _batches(keys):
-            marks = ",".join("?" * len(batch))
-            rows = sql.execute(
-                "SELECT id, key, checksum, vector FROM items JOIN vectors USING (id) "
-                f"WHERE key IN ({marks})",
-                batch,
-            )
-            # SQLite checks its pages' structure, not what a vector on them says: a bit
-            # that flipped on the disk would be a wrong feature for ever.
-            for number, key, checksum, vector in rows:
-                if zlib.crc32(vector) == checksum:
-                    found[key] = np.frombuffer(vector, dtype="<f4")
-                    ids.append(number)
-                else:
-                    damaged.append(number)
-        if damaged or (ids and self.max_bytes is not None):
-            # A file that cannot be written now can be read all the same.
-            with contextlib.suppress(sqlite3.OperationalError):
-                # Look-ups without a bound only read, which any number of processes do
-                # at once: the writer's lock is taken when there is something to write.
-                self._database.upgrade(sql)
-                _remove(sql, damaged)
-                _touch(sql, ids)
-        return found
-
-    def _insert(self, sql, keys, vectors):
-        known = {
-            key
-            for batch in _batches(keys)
-            for (key,) in sql.execute(
-                f"SELECT key FROM items WHERE key IN ({','.join('?' * len(batch))})",
-                batch,
-            )
-        }
-        fresh = [
-            (key, vector.tobytes())
-            for key, vector in zip(keys, vectors, strict=True)
-            # A key names the content and all that the vector depends on, so what is
-            # there is the same vector: two that encoded it write it once.
-            if key not in known
-        ]
-        if fresh and self._make_room(sql, fresh):
-            clock = _tick(sql)
-            first = sql.execute("SELECT MAX(id) FROM items").fetchone()[0] or 0
-            numbered = list(enumerate(fresh, start=first + 1))
-            sql.executemany(
-                "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
-                [(i, k, len(v), zlib.crc32(v), clock) for i, (k, v) in numbered],
-            )
-            sql.executemany(
-                "INSERT INTO vectors VALUES (?, ?)", [(i, v) for i, (_, v) in numbered]
-            )
-            sql.execute(
-                "UPDATE totals SET items = items + ?, bytes = bytes + ?",
-                (len(fresh), sum(len(v) for _, v in fresh)),
-            )
-        # Whoever claimed them: what is written need not be encoded by anybody. In the
-        # same transaction as the vectors, so that nobody sees an item that has neither
-        # a vector nor a claim, and takes it.
-        sql.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in keys])
-
-    def _make_room(self, sql, fresh):
-        """Remove old vectors for new ones; whether these fit at all."""
-        if self.max_bytes is None:
-            return True
-        room = self.max_bytes - sum(len(v) + _ITEM_OVERHEAD for _, v in fresh)
-        if room >= 0:
-            _evict(sql, room)
-        return room >= 0
+        # Only a store with a bound has to know what was used last.
+        bounded = self.max_bytes is not None
+        return look_up(sql, keys, upgrade=self._database.upgrade, notes_use=bounded)
 
     def _claim(self, sql, keys, owner):
         # The protocol is look up, claim what is missing, encode, write. Between the
@@ -340,35 +256,7 @@ class EmbeddingStore:
         # look, an item written just before the claim is encoded twice.
         found = self._look_up(sql, keys)
         missing = [key for key in keys if key not in found]
-        # Wall time is what processes share, and what still means something after a
-        # restart of the machine, which the file outlives.
-        taken, now, alive = set(), time.time(), {}
-        for batch in _batches(missing):
-            marks = ",".join("?" * len(batch))
-            for key, other, until in sql.execute(
-                f"SELECT key, owner, until FROM claims WHERE key IN ({marks})", batch
-            ):
-                # A look at the process table costs a system call: one per owner, not
-                # one per key.
-                if other not in alive:
-                    void = other in self._void_owners
-                    alive[other] = not void and _may_be_alive(other)
-                # A claim holds while all three do. The dead owner frees its items at
-                # once; the lease frees those of one that cannot be seen (another
-                # machine, Windows), that hangs, or whose number another process has by
-                # now. An item then encoded twice costs time, never a wrong vector.
-                if other != owner and until > now and alive[other]:
-                    taken.add(key)
-        claimed = [key for key in missing if key not in taken]
-        # A claim of the next batch renews all the older ones: a lease need be as long
-        # as a batch takes, not as long as the run.
-        lease = (now + _LEASE, owner)
-        sql.execute("UPDATE claims SET until = ? WHERE owner = ?", lease)
-        sql.executemany(
-            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
-            [(key, owner, now + _LEASE) for key in claimed],
-        )
-        return found, claimed
+        return found, claim(sql, missing, owner, self._void_owners)
 
     def __copy__(self):
         """Return the store itself: clones of an estimator share it and its counters."""
@@ -386,75 +274,3 @@ class EmbeddingStore:
 
     def __setstate__(self, state):
         self.__init__(**state)
-
-
-def _batches(keys):
-    return (keys[i : i + _LOOKUP_BATCH] for i in range(0, len(keys), _LOOKUP_BATCH))
-
-
-def _tick(sql):
-    sql.execute("UPDATE totals SET clock = clock + 1")
-    return sql.execute("SELECT clock FROM totals").fetchone()[0]
-
-
-def _touch(sql, ids):
-    if ids:
-        clock = _tick(sql)
-        sql.executemany(
-            "UPDATE items SET used = ? WHERE id = ?", [(clock, i) for i in ids]
-        )
-
-
-def _remove(sql, ids):
-    for number in ids:
-        size = sql.execute("SELECT size FROM items WHERE id = ?", (number,)).fetchone()
-        if size is not None:
-            sql.execute("DELETE FROM items WHERE id = ?", (number,))
-            sql.execute("DELETE FROM vectors WHERE id = ?", (number,))
-            sql.execute("UPDATE totals SET items = items - 1, bytes = bytes - ?", size)
-
-
-def _evict(sql, bound):
-    """Remove what was used longest ago, until the rest is well under the bound."""
-    items, size = sql.execute("SELECT items, bytes FROM totals").fetchone()
-    excess = size + items * _ITEM_OVERHEAD - bound
-    if excess <= 0:
-        return
-    excess += (1 - _EVICT_TO) * (size + items * _ITEM_OVERHEAD)
-    ids = []
-    for number, length in sql.execute("SELECT id, size FROM items ORDER BY used, id"):
-        if excess <= 0:
-            break
-        ids.append(number)
-        excess -= length + _ITEM_OVERHEAD
-    _remove(sql, ids)
-
-
-def _may_be_alive(owner):
-    """Whether the process that made a claim still runs, as far as can be told."""
-    host, pid, _ = owner.rsplit("/", 2)
-    return host != socket.gethostname() or is_running(int(pid))
-
-
-def is_running(pid):
-    """Tell whether a process of this machine is alive.
-
-    Parameters
-    ----------
-    pid : int
-        Its number.
-
-    Returns
-    -------
-    bool
-        True where it cannot be told.
-    """
-    if os.name == "nt":  # os.kill would end the process there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

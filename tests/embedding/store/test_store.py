@@ -17,7 +17,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding.store import _database, _store
+from sklearn_clip.embedding.store import _claims, _database
 
 
 def make_entries(n, *, seed=0, dim=8):
@@ -171,7 +171,7 @@ def test_claimed_item_is_not_claimed_again_until_it_is_released_or_written(tmp_p
 
 def test_claim_ends_with_its_lease(tmp_path, monkeypatch):
     store = EmbeddingStore(tmp_path)
-    monkeypatch.setattr(_store, "_LEASE", -1)
+    monkeypatch.setattr(_claims, "_LEASE", -1)
     store.claim([b"a"], store.new_owner())
     assert store.claim([b"a"], store.new_owner()) == ({}, [b"a"])
 
