@@ -1,12 +1,9 @@
 """The estimator that trains CLIP itself to tell labels, in words, from images."""
 
 import os
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-import torch
-from sklearn.utils import check_random_state
 from torch import nn
 
 from sklearn_clip import embedding
@@ -16,26 +13,19 @@ from sklearn_clip._shared import (
     _fit_context,
     check_labelled_rows,
 )
-from sklearn_clip.finetune._checkpoints import Checkpoint
-from sklearn_clip.finetune._checks import check_cells, copy_loss, make_criterion
+from sklearn_clip.finetune._checks import check_cells, make_criterion
 from sklearn_clip.finetune._fingerprint import fingerprint
-from sklearn_clip.finetune._layers import set_trainable
-from sklearn_clip.finetune._model import TunedModel, copy_model, matching_bias
 from sklearn_clip.finetune._preparation import (
     DTYPES,
     fingerprinted_parameters,
-    make_plan,
-    part_rows,
-    training_fingerprint,
+    list_prompts,
 )
-from sklearn_clip.finetune._rows import image_weights, read_fusion
+from sklearn_clip.finetune._rows import image_weights
 from sklearn_clip.finetune._saving import read_tokenizer
-from sklearn_clip.finetune._training import MONITORS, Training
+from sklearn_clip.finetune._training import MONITORS
 from sklearn_clip.finetune._tuned_classifier import TunedClassifier
+from sklearn_clip.finetune._tuned_copy import tune_copy
 from sklearn_clip.fusion import Fusion
-
-# Rows whose cosines tell where the bias should start.
-_BIAS_ROWS = 256
 
 
 class CLIPFineTuner(TunedClassifier):
@@ -389,9 +379,8 @@ class CLIPFineTuner(TunedClassifier):
             device="cpu",
             precision="fp32",
         )
-        prompts = _fill(descriptions, templates)
-        checkpoint = self._open_checkpoint(backbone, prompts, train, valid)
-        learnt = self._train(train, valid, prompts, backbone, device, checkpoint)
+        prompts = list_prompts(descriptions, templates)
+        learnt = tune_copy(self, backbone, prompts, train, valid, device)
         parts = learnt["model_"], backbone.tokenizer, backbone.config
         encoder = self._make_encoder(*parts)
         labels = embedding.embed_prompts(encoder, descriptions, templates)
@@ -420,59 +409,3 @@ class CLIPFineTuner(TunedClassifier):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together. Got one of them.")
         return None if X_val is None else self._read(X_val, y_val, names, "X_val")
-
-    def _open_checkpoint(self, backbone, prompts, train, valid):
-        """Open the file of this training; without a folder nothing is written."""
-        if self.checkpoint_dir is None:
-            return Checkpoint(None, "")
-        name = training_fingerprint(self, backbone, prompts, train, valid)
-        return Checkpoint(self.checkpoint_dir, name)
-
-    def _train(self, train, valid, prompts, backbone, device, checkpoint):
-        """Train a copy of the model; return the attributes that are learnt."""
-        state = checkpoint.read(torch.device("cpu"))
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        seed = int(seed) if state is None else state["seed"]
-        del state
-        given = valid is not None
-        fusion = read_fusion(self.fusion, self.image, self.text)
-        train, valid = part_rows(self, fusion, train, valid, backbone, seed)
-        targets = train.targets[train.numbers]
-        criterion = make_criterion(copy_loss(self.loss), self.loss_params, targets)
-        model = copy_model(backbone)
-        tuned = TunedModel(model, backbone.tokenizer, device, self.max_scale)
-        tuned.set_logits(self.temperature, 0 if self.bias == "auto" else self.bias)
-        set_trainable(model, self.trainable)
-        plan = make_plan(self, device, seed)
-        training = Training(tuned, criterion, prompts, train, valid, plan)
-        resumes = training.resume(checkpoint)
-        if self.trainable != "all" and self.max_epochs > 1:
-            training.remember(self.frozen_bytes)
-        if self.bias == "auto" and not resumes:
-            rng = np.random.default_rng(seed)
-            some = rng.permutation(train.numbers)[:_BIAS_ROWS]
-            rows = replace(training.train, numbers=some)
-            bias = matching_bias(
-                *training.score(rows, cosines=True), 1 / self.temperature
-            )
-            model.logit_bias.data.fill_(bias)
-        training.run(checkpoint)
-        history = training.progress.history
-        return {
-            "validation_rows_": None if given or valid is None else valid.numbers,
-            "history_": history,
-            "frozen_bytes_": training.budget.used,
-            "best_epoch_": training.progress.best_epoch or len(history),
-            "model_": model.to("cpu").eval().requires_grad_(False),
-            "loss_": criterion.to("cpu"),
-            "temperature_": 1 / model.logit_scale.exp().item(),
-            "bias_": model.logit_bias.item(),
-        }
-
-
-def _fill(descriptions, templates):
-    """All prompts of every label."""
-    return [
-        [embedding.fill_template(t, text) for text in texts for t in templates]
-        for texts in descriptions
-    ]

@@ -83,12 +83,8 @@ class KeptPictures:
 
         Parameters
         ----------
-        rows : ndarray of int
-            Which rows, in order.
-        size : int
-            Rows of a batch.
-        epoch : int or None, default=None
-            Seed of the choice among several images; None for the first.
+        rows, size, epoch
+            As of `Pictures.batches`.
 
         Yields
         ------

@@ -24,6 +24,27 @@ _NO_MATTER = {
 }
 
 
+def list_prompts(descriptions, templates):
+    """List all prompts of every label.
+
+    Parameters
+    ----------
+    descriptions : list of list of str
+        The texts of each label.
+    templates : list of str
+        Where each of them is put.
+
+    Returns
+    -------
+    list of list of str
+        The prompts of each label.
+    """
+    return [
+        [embedding.fill_template(t, text) for text in texts for t in templates]
+        for texts in descriptions
+    ]
+
+
 def fingerprinted_parameters(tuner):
     """Pick the parameters that the outcome of a training depends on.
 

@@ -77,12 +77,8 @@ class Rows:
 
         Parameters
         ----------
-        order : ndarray of int
-            Which rows, in order.
-        size : int
-            Rows of a batch.
-        epoch : int or None, default=None
-            Seed of the augmentation; None for none.
+        order, size, epoch
+            As of `Pictures.batches`.
 
         Yields
         ------
