@@ -106,7 +106,7 @@ def _describe_fusion(fusion):
     if isinstance(fusion, CallableFusion):
         return _name_of(fusion.function)
     values = fusion.get_params(deep=False)
-    noted = ", ".join(f"{name}={_note(values[name])}" for name in sorted(values))
+    noted = ", ".join(f"{name}={_canonical(values[name])}" for name in sorted(values))
     return f"{_name_of(type(fusion))}({noted})"
 
 
@@ -120,7 +120,7 @@ def _name_of(thing):
     return f"{module}.{name}"
 
 
-def _note(value):
+def _canonical(value):
     """Write a value so that equal ones are equal in every process."""
     if isinstance(value, str | bool | None):
         return repr(value)

@@ -69,11 +69,11 @@ class Cells:
         if isinstance(label, int | np.integer) and label == row:
             return f"row {row}"
         if isinstance(label, tuple):  # of a MultiIndex
-            label = tuple(map(_plain, label))
-        return f"row {row} (index {_plain(label)!r})"
+            label = tuple(map(_without_numpy_type, label))
+        return f"row {row} (index {_without_numpy_type(label)!r})"
 
 
-def _plain(label):
+def _without_numpy_type(label):
     """Strip the NumPy type of a label, which would show in its repr."""
     return label.item() if isinstance(label, np.generic) else label
 

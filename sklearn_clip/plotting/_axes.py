@@ -351,7 +351,7 @@ def name_points(ax, points, texts, order, n_names, *, n_sure=0):
             break
         name = _write_name(ax, texts[point], points[point])
         for place in _BESIDE + (_FAR if turn < n_sure else []):
-            box = _put(name, place)
+            box = _place_name(name, place)
             inside = (
                 frame.x0 <= box.x0
                 and box.x1 <= frame.x1
@@ -366,7 +366,7 @@ def name_points(ax, points, texts, order, n_names, *, n_sure=0):
                 taken.append(box)
                 written.append(name)
                 if place in _FAR:
-                    _lead(ax, points[point], place[:2])
+                    _draw_leader(ax, points[point], place[:2])
                 break
         else:
             name.remove()
@@ -390,14 +390,14 @@ def _write_name(ax, text, point):
     )
 
 
-def _put(name, place):
+def _place_name(name, place):
     """Move a name to a place beside its point; return the box that it fills."""
     x, y, hang = place
     name.set(position=(x, y), ha=hang)
     return name.get_window_extent()
 
 
-def _lead(ax, point, offset):
+def _draw_leader(ax, point, offset):
     """Draw a line from a name that stands farther off to its point."""
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6}
     ax.annotate(

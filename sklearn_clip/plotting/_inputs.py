@@ -131,7 +131,7 @@ def learnt(estimator, attribute):
 
 
 def score_rows(estimator, X, n_labels):
-    """Score rows as a fitted classifier does before it cuts.
+    """Score rows as a fitted classifier does before it decides.
 
     Parameters
     ----------
@@ -159,10 +159,8 @@ def predict_rows(estimator, X, n_labels):
 
     Parameters
     ----------
-    estimator : estimator instance
-        A fitted classifier, Pipeline or search.
-    X : array-like of length n_samples
-        Rows, as the estimator takes them.
+    estimator, X
+        As for `score_rows`.
     n_labels : int or None
         Number of labels, None if it is not known.
 

@@ -115,9 +115,9 @@ class GlobalThresholdSearch:
             block = slice(first, first + width)
             targets, order = self.targets[block], self.order[block]
             weight = None if self.weight is None else self.weight[block]
-            counts = count_above(targets, order, _times(weight, free, block))
+            counts = count_above(targets, order, _weigh(weight, free, block))
             if forced is not None:
-                given = _times(weight, forced, block)
+                given = _weigh(weight, forced, block)
                 counts = [
                     passed + (given * part).sum(axis=1, keepdims=True)
                     for passed, part in zip(counts, (targets, ~targets), strict=True)
@@ -131,7 +131,7 @@ class GlobalThresholdSearch:
         return changes, start
 
 
-def _times(weight, entries, block):
+def _weigh(weight, entries, block):
     """Weights of a block of groups where entries hold, or None if all are 1."""
     if entries is None:
         return weight
@@ -169,12 +169,8 @@ def find_top_k(rows, objective, *, at_least_one=False, limit=None):
 
     Parameters
     ----------
-    rows : ScoredRows
-        What both are chosen on.
-    objective : Objective
-        What is maximised.
-    at_least_one, limit
-        As in :func:`decode`; `limit` bounds k.
+    rows, objective, at_least_one, limit
+        As for `find_global_threshold`; `limit` bounds k.
 
     Returns
     -------

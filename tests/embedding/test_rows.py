@@ -152,6 +152,17 @@ def test_columns_of_other_modalities_are_not_looked_at():
     assert split_rows([{"image": "a.png"}], **BOTH | {"modalities": ("image",)}).n_rows
 
 
+@pytest.mark.parametrize("as_dicts", [False, True])
+def test_of_many_columns_or_keys_the_first_are_named(as_dicts):
+    names = [f"column {number:04}" for number in range(1000)]
+    X = pd.DataFrame([["a.png"] * 1000], columns=names)
+    X = X.to_dict("records") if as_dicts else X
+    some = r"\['column 0000', .*'column 0009', \.\.\.\]"
+    with pytest.raises(ValueError, match=some) as error:
+        split_rows(X, **BOTH)
+    assert len(str(error.value)) < 400
+
+
 def test_key_that_some_dicts_lack_is_missing_there():
     cells = split_rows([{"text": "a"}, {"image": "b.png"}], **BOTH)
     assert cells.image == [[], ["b.png"]]

@@ -32,7 +32,7 @@ _KINDS = {
 }
 
 
-class _Patience:
+class _BoundedHeader:
     """A file in which the search for a header ends, found or not."""
 
     reads_left = None  # any number
@@ -55,11 +55,11 @@ class _Patience:
             raise OSError("its header has no end")
 
 
-class _File(_Patience, io.BufferedReader):
+class _File(_BoundedHeader, io.BufferedReader):
     """A file on a disk."""
 
 
-class _Bytes(_Patience, io.BytesIO):
+class _Bytes(_BoundedHeader, io.BytesIO):
     """A file in memory."""
 
 
