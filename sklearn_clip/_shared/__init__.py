@@ -55,6 +55,7 @@ from sklearn_clip._shared._targets import (
     label_classes,
     warn_of_row_order,
 )
+from sklearn_clip._shared._types import SparseMatrix, TableLike, TargetsLike
 from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
@@ -68,8 +69,11 @@ __all__ = [
     "ModelMismatchError",
     "Options",
     "RealNotInt",
+    "SparseMatrix",
     "StrOptions",
     "TEXTS_HINT",
+    "TableLike",
+    "TargetsLike",
     "WeightsUnavailableError",
     "WordLabelsMixin",
     "_check_method_params",
