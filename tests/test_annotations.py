@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas
 import pytest
 import torch
-from numpydoc.docscrape import FunctionDoc
+from numpydoc.docscrape import FunctionDoc, NumpyDocString
 from sklearn.base import BaseEstimator
 
 import sklearn_clip
@@ -176,8 +176,51 @@ def test_overloads_narrow_the_function(name):
             assert wide == [], parameter
 
 
+# What a docstring says of a parameter whose type is that of its default.
+ONE_TYPE = {bool: "bool", int: "int", float: "float", str: r"str|\{[^}]*\}"}
+
+
+def public_methods():
+    """Constructors and methods of public classes, with their docstrings."""
+    homes = [
+        sklearn_clip,
+        *(getattr(sklearn_clip, room) for room in sklearn_clip._ROOMS),
+    ]
+    names = {f"{home.__name__}.{name}": home for home in homes for name in home.__all__}
+    for full, home in names.items():
+        value = getattr(home, full.rpartition(".")[2])
+        for name, method in vars(value).items() if inspect.isclass(value) else ():
+            method = getattr(method, "__func__", method)
+            if name == "__init__":
+                yield full, method, NumpyDocString(inspect.getdoc(value))
+            elif inspect.isfunction(method) and not name.startswith("_"):
+                yield f"{full}.{name}", method, FunctionDoc(method)
+
+
+METHODS = {name: (method, doc) for name, method, doc in public_methods()}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_default_does_not_stand_for_the_type_of_a_parameter(name):
+    """Pyright takes it for that where there is no annotation, and refuses all else."""
+    method, doc = METHODS[name]
+    said = {
+        parameter: entry.type.partition(", default=")[0]
+        for entry in doc["Parameters"]
+        for parameter in entry.name.split(", ")
+    }
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.default in (parameter.empty, None) or parameter.name not in said:
+            continue
+        kind = ONE_TYPE.get(type(parameter.default))
+        alone = kind and re.fullmatch(kind, said[parameter.name])
+        assert alone or parameter.annotation is not parameter.empty, parameter
+
+
 LAZY = [
-    path for path in PACKAGE.rglob("__init__.py") if "lazy_names(" in path.read_text()
+    path
+    for path in PACKAGE.rglob("__init__.py")
+    if "lazy_names(" in path.read_text("utf-8")
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -109,7 +110,7 @@ class FocalLoss(MultiLabelLoss):
     tensor(0.9302)
     """
 
-    def __init__(self, alpha=0.25, gamma=2.0, pos_weight=None, reduction="mean"):
+    def __init__(self, alpha: Any = 0.25, gamma=2.0, pos_weight=None, reduction="mean"):
         super().__init__(reduction)
         _check_focal(alpha, gamma)
         self.alpha = alpha
