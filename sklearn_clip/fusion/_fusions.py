@@ -59,11 +59,7 @@ class Fusion(BaseEstimator):
     blocks: tuple[str, ...] = ()
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Fuse aligned rows.
 
@@ -114,11 +110,7 @@ class ImageFusion(Fusion):
     blocks = ("image",)
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the image rows."""
         return image
@@ -131,11 +123,7 @@ class TextFusion(Fusion):
     blocks = ("text",)
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the text rows."""
         return text
@@ -152,11 +140,7 @@ class ConcatFusion(Fusion):
     blocks = ("image", "text")
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the rows side by side."""
         return np.hstack([image, text])
@@ -184,11 +168,7 @@ class MeanFusion(Fusion):
         self.weight = weight
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return weight * image + (1 - weight) * text."""
         if not _is_share(self.weight):
@@ -211,11 +191,7 @@ class MaxFusion(Fusion):
     blocks = ("max",)
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return max(image, text) of what is present."""
         return np.select(
@@ -231,11 +207,7 @@ class ProductFusion(Fusion):
     blocks = ("product",)
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the elementwise product."""
         return image * text
@@ -247,11 +219,7 @@ class ConcatProductFusion(Fusion):
     blocks = ("image", "text", "product")
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the three blocks side by side."""
         return np.hstack([image, text, image * text])
@@ -263,11 +231,7 @@ class InteractionFusion(Fusion):
     blocks = ("image", "text", "product", "distance")
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the four blocks and the cosine, which is 0 beside a missing item."""
         product = image * text
@@ -295,11 +259,7 @@ class CallableFusion(Fusion):
         self.function = function
 
     def fuse(
-        self,
-        image: Vectors,
-        text: Vectors,
-        image_present: Mask,
-        text_present: Mask,
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return what the function returns, checked."""
         return check_fused(self.function(image, text), len(image))
