@@ -14,6 +14,8 @@ The way of the data, and the room each step lives in::
     the same features from more than one machine                 (distributed)
 """
 
+from typing import TYPE_CHECKING
+
 from sklearn_clip._lazy import lazy_names
 
 __version__ = "0.1.0.dev0"
@@ -61,4 +63,50 @@ _ROOMS = (
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)
+if TYPE_CHECKING:
+    from sklearn_clip import (
+        datasets as datasets,
+        distributed as distributed,
+        embedding as embedding,
+        finetune as finetune,
+        fusion as fusion,
+        heads as heads,
+        labels as labels,
+        losses as losses,
+        metrics as metrics,
+        model_selection as model_selection,
+        plotting as plotting,
+        thresholds as thresholds,
+        zero_shot as zero_shot,
+    )
+    from sklearn_clip._featurizer import CLIPFeaturizer as CLIPFeaturizer
+    from sklearn_clip._shared import (
+        ImageDecodeError as ImageDecodeError,
+        ModelMismatchError as ModelMismatchError,
+        WeightsUnavailableError as WeightsUnavailableError,
+    )
+    from sklearn_clip.embedding import EmbeddingStore as EmbeddingStore
+    from sklearn_clip.finetune import CLIPFineTuner as CLIPFineTuner
+    from sklearn_clip.heads import (
+        CLIPAdapterClassifier as CLIPAdapterClassifier,
+        ConstantSafeClassifier as ConstantSafeClassifier,
+        MultiLabelLogisticRegression as MultiLabelLogisticRegression,
+        MultiLabelLogisticRegressionCV as MultiLabelLogisticRegressionCV,
+        MultiLabelNet as MultiLabelNet,
+        TipAdapterClassifier as TipAdapterClassifier,
+    )
+    from sklearn_clip.labels import (
+        labels_to_frame as labels_to_frame,
+        predict_labels as predict_labels,
+        top_labels as top_labels,
+    )
+    from sklearn_clip.model_selection import (
+        MultiLabelStratifiedGroupKFold as MultiLabelStratifiedGroupKFold,
+        MultiLabelStratifiedKFold as MultiLabelStratifiedKFold,
+        multilabel_train_test_split as multilabel_train_test_split,
+        near_duplicate_groups as near_duplicate_groups,
+    )
+    from sklearn_clip.thresholds import ThresholdOptimizer as ThresholdOptimizer
+    from sklearn_clip.zero_shot import ZeroShotClassifier as ZeroShotClassifier
+else:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)

@@ -2,6 +2,7 @@
 
 import os
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -155,20 +156,20 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         pretrained="datacomp_xl_s13b_b90k",
         *,
         preprocess=None,
-        image="image",
-        text="text",
+        image: Any = "image",
+        text: Any = "text",
         image_root=None,
-        fusion="concat",
+        fusion: Any = "concat",
         normalize=True,
         missing="zero",
         add_missing_indicator=False,
         on_error="raise",
         long_text="truncate",
-        device="auto",
+        device: Any = "auto",
         precision="auto",
-        batch_size="auto",
-        num_workers="auto",
-        cache="auto",
+        batch_size: Any = "auto",
+        num_workers: Any = "auto",
+        cache: Any = "auto",
         verbose=0,
     ):
         self.model_name = model_name

@@ -1,4 +1,8 @@
-"""Names that are imported when they are first used."""
+"""Names that are imported when they are first used.
+
+A type checker runs nothing: it finds the same names in imports below
+``if TYPE_CHECKING``, `as` themselves, which is how a typed package hands a name on.
+"""
 
 import importlib
 import sys

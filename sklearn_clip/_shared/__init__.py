@@ -61,6 +61,7 @@ from sklearn_clip._shared._targets import (
     label_classes,
     warn_of_row_order,
 )
+from sklearn_clip._shared._types import SparseMatrix, TableLike, TargetsLike
 from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
@@ -74,8 +75,11 @@ __all__ = [
     "ModelMismatchError",
     "Options",
     "RealNotInt",
+    "SparseMatrix",
     "StrOptions",
     "TEXTS_HINT",
+    "TableLike",
+    "TargetsLike",
     "WeightsUnavailableError",
     "MaskedAccuracyMixin",
     "WordLabelsMixin",

@@ -1,6 +1,7 @@
 """The errors that a caller may want to catch, and the one of a missing extra."""
 
 import importlib
+from typing import Any
 
 
 class ImageDecodeError(ValueError):
@@ -15,7 +16,7 @@ class ImageDecodeError(ValueError):
         it could not be decoded.
     """
 
-    def __init__(self, message, failures=()):
+    def __init__(self, message, failures: Any = ()):
         super().__init__(message)
         self.failures = list(failures)
 

@@ -22,7 +22,7 @@ try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupport:
+    class CallbackSupport:  # type: ignore[no-redef]  # it is one of the two
         """Stands for scikit-learn's mixin where that has no callbacks."""
 
 

@@ -1,5 +1,7 @@
 """Unpack a shipped archive into the user's cache, once, whole or not at all."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
@@ -11,7 +13,7 @@ from pathlib import Path, PurePosixPath
 _STALE_SECONDS = 3600
 
 
-def get_data_home(data_home=None):
+def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder into which the data sets are unpacked.
 
     Parameters

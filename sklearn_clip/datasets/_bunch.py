@@ -1,9 +1,15 @@
 """What the loaders share: choices among words, the form in which data are returned."""
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_clip._shared import import_optional
+
+# What a loader returns: a Bunch, or on demand (data, target). Were the pair named here,
+# checkers would refuse `.data` of the Bunch, which nearly all ask for.
+Loaded: TypeAlias = Bunch | Any
 
 
 def make_bunch(

@@ -1,19 +1,29 @@
 """The clip art data set that ships with the package."""
 
+from __future__ import annotations
+
 import csv
+import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from sklearn_clip.datasets._archive import get_data_home, unpack
-from sklearn_clip.datasets._bunch import make_bunch
+from sklearn_clip.datasets._bunch import Loaded, make_bunch
 
 _HERE = Path(__file__).parent
 _ARCHIVE = _HERE / "data" / "clipart.zip"
 _TABLE = "clipart.csv"
 
 
-def load_clipart(*, split=None, return_X_y=False, as_frame=False, data_home=None):
+def load_clipart(
+    *,
+    split: Literal["train", "test"] | None = None,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    data_home: str | os.PathLike[str] | None = None,
+) -> Loaded:
     """Load the clip art data set: pictures with titles and several labels each.
 
     2,118 public domain drawings of the Open Clip Art Library with 43 labels

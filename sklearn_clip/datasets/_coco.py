@@ -1,12 +1,17 @@
 """Pictures, captions and labels of a data set in the format of COCO or LVIS."""
 
+from __future__ import annotations
+
 import filecmp
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip.datasets._bunch import as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._coco_files import PREFIX, read_captions, read_objects
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
@@ -30,17 +35,17 @@ class _Image:
 
 
 def load_coco(
-    root,
+    root: str | os.PathLike[str],
     *,
-    split=None,
-    captions="first",
-    unlabelled="keep",
-    duplicates="raise",
-    missing_files="raise",
-    images=None,
-    return_X_y=False,
-    as_frame=False,
-):
+    split: str | Sequence[str] | None = None,
+    captions: Literal["first", "joined", "each"] | None = "first",
+    unlabelled: Literal["keep", "drop"] = "keep",
+    duplicates: Literal["raise", "merge"] = "raise",
+    missing_files: Literal["raise", "drop", "keep"] = "raise",
+    images: str | os.PathLike[str] | None = None,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Loaded:
     """Load COCO, or a data set in its format, from a folder on disk.
 
     Nothing is fetched. The folder is what the archives of COCO unpack to::
@@ -166,7 +171,8 @@ def load_coco(
     check_choice("duplicates", duplicates, ("raise", "merge"))
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = Path(root).expanduser()
-    names, found = None, []
+    names: Any = None
+    found = []
     for part in _find_splits(root, split):
         categories, entries = _read_split(root, part, captions, unlabelled)
         if names not in (None, categories):

@@ -1,14 +1,21 @@
 """Open Clip Art as Debian packages it, curated into rows with labels and groups."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from sklearn_clip._shared import import_optional
 from sklearn_clip.datasets import _captions, _groups, _parts
+
+if TYPE_CHECKING:
+    import pandas
 
 _MAX_PIXELS = 40_000_000
 _STARS_KEPT = 4
@@ -22,8 +29,33 @@ _NEAR_STRETCHED = 0.12
 # Drawings of less ink (hairlines) are white squares once they are made small.
 _FAINT = 14.0
 
+Part: TypeAlias = Literal["task", "pretraining"]
 
-def load_openclipart(root="/usr/share/openclipart", *, part=None, as_frame=False):
+
+@overload
+def load_openclipart(
+    root: str | os.PathLike[str] = ...,
+    *,
+    part: Part | None = ...,
+    as_frame: Literal[False] = ...,
+) -> list[dict[str, Any]]: ...
+@overload
+def load_openclipart(
+    root: str | os.PathLike[str] = ...,
+    *,
+    part: Part | None = ...,
+    as_frame: Literal[True],
+) -> pandas.DataFrame: ...
+@overload
+def load_openclipart(
+    root: str | os.PathLike[str] = ..., *, part: Part | None = ..., as_frame: bool
+) -> list[dict[str, Any]] | pandas.DataFrame: ...
+def load_openclipart(
+    root: str | os.PathLike[str] = "/usr/share/openclipart",
+    *,
+    part: Part | None = None,
+    as_frame: bool = False,
+) -> list[dict[str, Any]] | pandas.DataFrame:
     """Load the curated Open Clip Art library from the Debian packages.
 
     The packages ``openclipart-png`` and ``openclipart-svg`` hold some 8,000 public

@@ -1,11 +1,16 @@
 """A folder of images, and a CSV file of their labels and captions."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import IO, Literal
 
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
-from sklearn_clip.datasets._bunch import as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._csv_table import CSVTable
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._label_cells import make_cell_reader, make_column_reader
@@ -30,26 +35,26 @@ class _Row:
 
 
 def load_csv_tags(
-    csv,
-    images,
+    csv: str | os.PathLike[str] | IO[str],
+    images: str | os.PathLike[str],
     *,
-    layout="cells",
-    image="image",
-    text=None,
-    labels="labels",
-    group=None,
-    separator=" ",
-    classes=None,
-    other_labels="raise",
-    na_values=(),
-    unlabelled="keep",
-    duplicates="raise",
-    missing_files="raise",
-    encoding="utf-8",
-    delimiter=",",
-    return_X_y=False,
-    as_frame=False,
-):
+    layout: Literal["cells", "columns", "pairs"] | None = "cells",
+    image: str = "image",
+    text: str | None = None,
+    labels: str = "labels",
+    group: str | None = None,
+    separator: str = " ",
+    classes: Iterable[str] | None = None,
+    other_labels: Literal["raise", "ignore"] = "raise",
+    na_values: Iterable[str] = (),
+    unlabelled: Literal["keep", "drop", "unknown"] = "keep",
+    duplicates: Literal["raise", "keep"] = "raise",
+    missing_files: Literal["raise", "drop", "keep"] = "raise",
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Loaded:
     """Load a folder of images with a CSV file of their labels and captions.
 
     The form of most competitions and exports. Errors name the line of the file, as

@@ -1,7 +1,12 @@
 """A Ray dataset with features: Ray Data schedules the work, this describes it."""
 
+from __future__ import annotations
+
 import copy
+import os
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
@@ -16,25 +21,29 @@ from sklearn_clip.distributed._output import (
     refuse_nameless,
 )
 
+if TYPE_CHECKING:
+    import ray
+    from sklearn.base import BaseEstimator
+
 
 def embed_dataset(
-    dataset,
-    featurizer,
+    dataset: ray.data.Dataset,
+    featurizer: BaseEstimator,
     *,
-    path=None,
-    row_id=None,
-    image=None,
-    text=None,
-    keep=None,
-    features="features",
-    failure="failure",
-    concurrency=1,
-    num_gpus=0,
-    num_cpus=1,
-    batch_size=512,
-    rows_per_file=8192,
-    **ray_options,
-):
+    path: str | os.PathLike[str] | None = None,
+    row_id: str | None = None,
+    image: str | None = None,
+    text: str | None = None,
+    keep: Sequence[str] | None = None,
+    features: str = "features",
+    failure: str = "failure",
+    concurrency: int | tuple[int, int] = 1,
+    num_gpus: float = 0,
+    num_cpus: float = 1,
+    batch_size: int = 512,
+    rows_per_file: int = 8192,
+    **ray_options: Any,
+) -> ray.data.Dataset | None:
     """Embed a Ray dataset with a pool of actors that each hold the model.
 
     Ray Data reads, distributes, streams and retries; memory stays bounded whatever the

@@ -1,7 +1,11 @@
 """Features as one array that is mapped, not loaded, and what came with them."""
 
+from __future__ import annotations
+
 import os
 import tempfile
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -11,7 +15,13 @@ from sklearn_clip.distributed._output import Description, list_files, open_folde
 _BATCH_ROWS = 8192
 
 
-def read_features(path, *, columns=None, memory_map=None, duplicates="raise"):
+def read_features(
+    path: str | os.PathLike[str],
+    *,
+    columns: Sequence[str] | None = None,
+    memory_map: str | os.PathLike[str] | None = None,
+    duplicates: Literal["raise", "first"] = "raise",
+) -> Bunch:
     """Read what `embed_dataset` has written, ready for any head.
 
     Parameters

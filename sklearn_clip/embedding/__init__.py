@@ -1,5 +1,7 @@
 """Rows to unit vectors: what a CLIP model makes of images and texts."""
 
+from typing import TYPE_CHECKING
+
 from sklearn_clip._lazy import lazy_names
 
 # The store needs no torch: names are imported when they are used.
@@ -39,4 +41,54 @@ _HOMES = {
 }
 
 __all__ = list(_HOMES)
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
+if TYPE_CHECKING:
+    from sklearn_clip.embedding._background import Background as Background
+    from sklearn_clip.embedding._columns import (
+        embed_column as embed_column,
+        find_unreadable as find_unreadable,
+        unit_rows as unit_rows,
+    )
+    from sklearn_clip.embedding._failures import (
+        attempt as attempt,
+        refuse_missing as refuse_missing,
+        report_remarks as report_remarks,
+        report_unreadable as report_unreadable,
+    )
+    from sklearn_clip.embedding._prompts import (
+        TEMPLATES as TEMPLATES,
+        check_text as check_text,
+        embed_prompts as embed_prompts,
+        fill_template as fill_template,
+        plain_text as plain_text,
+        read_classes as read_classes,
+        read_templates as read_templates,
+    )
+    from sklearn_clip.embedding._rows import Cells as Cells, split_rows as split_rows
+    from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone
+    from sklearn_clip.embedding.backbone._identity import (
+        check_same_model as check_same_model,
+        record_model as record_model,
+    )
+    from sklearn_clip.embedding.backbone._loading import (
+        load_backbone as load_backbone,
+        read_embedding_dim as read_embedding_dim,
+        resolve_device as resolve_device,
+    )
+    from sklearn_clip.embedding.backbone._preprocess_settings import (
+        plain_settings as plain_settings,
+    )
+    from sklearn_clip.embedding.images._decoder_warnings import listen as listen
+    from sklearn_clip.embedding.images._decoding import (
+        decode_image as decode_image,
+        describe_image as describe_image,
+        image_digest as image_digest,
+    )
+    from sklearn_clip.embedding.images._opening import open_image as open_image
+    from sklearn_clip.embedding.store._session import (
+        open_store as open_store,
+        session_store as session_store,
+    )
+    from sklearn_clip.embedding.store._store import EmbeddingStore as EmbeddingStore
+else:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

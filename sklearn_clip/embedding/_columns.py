@@ -1,18 +1,34 @@
 """A column of cells to one vector per row: the mean of the items that could be read."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_clip.embedding._engine import embed
-from sklearn_clip.embedding.images._decoder_warnings import listen
+from sklearn_clip.embedding.images._decoder_warnings import Remark, listen
 from sklearn_clip.embedding.images._decoding import why_unreadable
+
+if TYPE_CHECKING:
+    from sklearn_clip.embedding.backbone._backbone import Backbone
 
 _BLOCK = 8192  # images that wait for a thread at once
 
 
-def embed_column(column, kind, backbone, *, normalize, remarks=None, **options):
+def embed_column(
+    column: Sequence[Sequence[Any]],
+    kind: Literal["image", "text"],
+    backbone: Backbone,
+    *,
+    normalize: bool,
+    remarks: list[tuple[int, Any, list[Remark]]] | None = None,
+    **options: Any,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[tuple[int, Any, str]]]:
     """Embed a column of cells.
 
     Parameters
@@ -42,7 +58,7 @@ def embed_column(column, kind, backbone, *, normalize, remarks=None, **options):
     """
     lengths = [len(cell) for cell in column]
     flat = [item for cell in column for item in cell]
-    heard = {}
+    heard: dict[int, list[Remark]] = {}
     vectors, broken = embed(flat, kind, backbone, remarks=heard, **options)
     owner = np.repeat(np.arange(len(column)), lengths)
     if remarks is not None:
@@ -52,7 +68,12 @@ def embed_column(column, kind, backbone, *, normalize, remarks=None, **options):
     return rows, unread, failures
 
 
-def find_unreadable(column, root=None, *, remarks=None):
+def find_unreadable(
+    column: Sequence[Sequence[Any]],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    remarks: list[tuple[int, Any, list[Remark]]] | None = None,
+) -> list[tuple[int, Any, str]]:
     """Read and decode every image of a column.
 
     Parameters
@@ -92,7 +113,7 @@ def _try_to_read(item, root):
         return why_unreadable(item, root), said
 
 
-def unit_rows(vectors):
+def unit_rows(vectors: NDArray[Any]) -> NDArray[Any]:
     """L2-normalise rows.
 
     Parameters

@@ -1,14 +1,25 @@
 """What is said of items that are missing, cannot be read, or are read with a doubt."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sklearn_clip._shared import ImageDecodeError, warn_user
-from sklearn_clip.embedding.images._decoder_warnings import listen
+from sklearn_clip.embedding._rows import Cells
+from sklearn_clip.embedding.images._decoder_warnings import Remark, listen
 from sklearn_clip.embedding.images._decoding import describe_image, explain_failure
 
+Result = TypeVar("Result")
 
-def attempt(function, item):
+
+def attempt(
+    function: Callable[[Any], Result], item: Any
+) -> tuple[Result | None, str | None, list[Remark]]:
     """Do something with an image that may be broken.
 
     Parameters
@@ -41,7 +52,7 @@ def attempt(function, item):
             return None, explain_failure(exc), remarks
 
 
-def refuse_missing(cells, present):
+def refuse_missing(cells: Cells, present: Mapping[str, NDArray[np.bool_]]) -> None:
     """Raise if an item is missing.
 
     Parameters
@@ -67,7 +78,13 @@ def refuse_missing(cells, present):
             )
 
 
-def report_unreadable(failures, cells, *, on_error, of_rows=True):
+def report_unreadable(
+    failures: list[tuple[int, Any, str]],
+    cells: Cells,
+    *,
+    on_error: Literal["raise", "zero", "nan"],
+    of_rows: bool = True,
+) -> None:
     """Raise or warn because of images that could not be read.
 
     Parameters
@@ -102,7 +119,9 @@ def report_unreadable(failures, cells, *, on_error, of_rows=True):
     )
 
 
-def report_remarks(remarks, cells):
+def report_remarks(
+    remarks: Sequence[tuple[int, Any, list[Remark]]], cells: Cells
+) -> None:
     """Warn once of the images whose readers had something to remark.
 
     Parameters

@@ -1,11 +1,23 @@
 """Labels in words: names, templates, and the embeddings of both together."""
 
-from collections.abc import Mapping, Set
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_clip._shared import clean_name
 from sklearn_clip.embedding._columns import unit_rows
+
+
+class TextEncoder(Protocol):
+    """What embeds texts: the featurizer, of which more is not asked for here."""
+
+    def encode_texts(self, texts: list[str]) -> Any:
+        """Return one vector per text."""
+
 
 TEMPLATES = {
     "default": (
@@ -43,7 +55,9 @@ _PLACES = ("{}", "{label}")
 _BLOCK = 4096
 
 
-def read_classes(classes):
+def read_classes(
+    classes: Iterable[str] | Mapping[str, str | Sequence[str]],
+) -> tuple[list[str], list[list[str]]]:
     """Check the labels and return their names and descriptions.
 
     Parameters
@@ -76,7 +90,7 @@ def read_classes(classes):
         raise ValueError("classes must hold at least one label. Got none.")
     for position, name in enumerate(names):
         check_text(name, f"a name in classes (position {position})")
-    first = {}
+    first: dict[str, int] = {}
     for position, name in enumerate(names):
         before = first.setdefault(clean_name(name), position)
         if before != position:
@@ -100,7 +114,7 @@ def read_classes(classes):
     return names, descriptions
 
 
-def read_templates(templates):
+def read_templates(templates: str | Iterable[str]) -> list[str]:
     """Check the templates.
 
     Parameters
@@ -144,7 +158,11 @@ def read_templates(templates):
     return found
 
 
-def embed_prompts(featurizer, descriptions, templates):
+def embed_prompts(
+    featurizer: TextEncoder,
+    descriptions: Sequence[Sequence[str]],
+    templates: Sequence[str],
+) -> NDArray[np.float32]:
     """Embed labels: the mean over all prompts of a label, of length 1.
 
     Parameters
@@ -187,7 +205,7 @@ def _embed_block(featurizer, descriptions, templates):
     return np.ascontiguousarray(unit_rows(sums), dtype=np.float32)
 
 
-def fill_template(template, text):
+def fill_template(template: str, text: str) -> str:
     """Put a label into a template; other braces in either stay as they are.
 
     Parameters
@@ -210,7 +228,7 @@ def _has_place(template):
     return any(place in template for place in _PLACES)
 
 
-def plain_text(value):
+def plain_text(value: Any) -> Any:
     """Strip NumPy's type of a text.
 
     Parameters
@@ -226,7 +244,7 @@ def plain_text(value):
     return str(value) if isinstance(value, str) else value
 
 
-def check_text(value, what):
+def check_text(value: object, what: str) -> None:
     """Check that a value is a text with something in it.
 
     Parameters

@@ -4,10 +4,13 @@ A cell is the list of items of one row: usually one image or one text, several i
 where a product has several photos, none where the item is missing.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -78,7 +81,13 @@ def _without_numpy_type(label):
     return label.item() if isinstance(label, np.generic) else label
 
 
-def split_rows(X, *, image, text, modalities):
+def split_rows(
+    X: Any,
+    *,
+    image: str | int | None,
+    text: str | int | None,
+    modalities: Collection[str],
+) -> Cells:
     """Split X into a column of cells for every modality that is needed.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import os
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -251,16 +252,16 @@ class CLIPFineTuner(TunedClassifier):
         pretrained="datacomp_xl_s13b_b90k",
         *,
         preprocess=None,
-        templates="default",
-        image="image",
+        templates: Any = "default",
+        image: Any = "image",
         text=None,
         image_root=None,
-        fusion="mean",
+        fusion: Any = "mean",
         trainable="all",
-        loss="tempered_bce",
+        loss: Any = "tempered_bce",
         loss_params=None,
         temperature=0.07,
-        bias="auto",
+        bias: Any = "auto",
         max_scale=100.0,
         lr=1e-5,
         logit_lr=1e-2,
@@ -270,17 +271,17 @@ class CLIPFineTuner(TunedClassifier):
         max_epochs=10,
         batch_size=32,
         accumulation=1,
-        max_grad_norm=1.0,
-        crop=0.8,
+        max_grad_norm: Any = 1.0,
+        crop: Any = 0.8,
         flip=False,
-        early_stopping="average_precision",
+        early_stopping: Any = "average_precision",
         patience=3,
         validation_fraction=0.1,
         checkpoint_dir=None,
         frozen_bytes=2**31,
         device="auto",
         precision="auto",
-        num_workers="auto",
+        num_workers: Any = "auto",
         random_state=None,
         verbose=0,
     ):

@@ -1,12 +1,21 @@
 """The fusions, one class each, and the strings that name them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
 from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+# One row each; which of the rows have the item.
+Vectors: TypeAlias = NDArray[Any]
+Mask: TypeAlias = NDArray[np.bool_]
 
-def check_fused(fused, n_rows):
+
+def check_fused(fused: ArrayLike, n_rows: int) -> Vectors:
     """Check what a fusion has made of rows.
 
     Parameters
@@ -45,11 +54,13 @@ class Fusion(BaseEstimator):
     ``clip__fusion__<name>``.
     """
 
-    modalities = ("image", "text")
+    modalities: tuple[str, ...] = ("image", "text")
     optional = False
-    blocks = ()
+    blocks: tuple[str, ...] = ()
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Fuse aligned rows.
 
         Parameters
@@ -66,7 +77,7 @@ class Fusion(BaseEstimator):
         """
         raise NotImplementedError
 
-    def feature_names(self, embedding_dim):
+    def feature_names(self, embedding_dim: int) -> list[str]:
         """Name the columns that `fuse` makes.
 
         Parameters
@@ -98,7 +109,9 @@ class ImageFusion(Fusion):
     modalities = ("image",)
     blocks = ("image",)
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the image rows."""
         return image
 
@@ -109,7 +122,9 @@ class TextFusion(Fusion):
     modalities = ("text",)
     blocks = ("text",)
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the text rows."""
         return text
 
@@ -124,9 +139,15 @@ class ConcatFusion(Fusion):
     optional = True
     blocks = ("image", "text")
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the rows side by side."""
         return np.hstack([image, text])
+
+
+def _is_share(weight):
+    return isinstance(weight, Real) and 0 <= weight <= 1
 
 
 class MeanFusion(Fusion):
@@ -146,9 +167,11 @@ class MeanFusion(Fusion):
     def __init__(self, weight=0.5):
         self.weight = weight
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return weight * image + (1 - weight) * text."""
-        if not isinstance(self.weight, Real) or not 0 <= self.weight <= 1:
+        if not _is_share(self.weight):
             raise ValueError(
                 f"The weight of MeanFusion must be in [0, 1]. Got {self.weight!r}."
             )
@@ -167,7 +190,9 @@ class MaxFusion(Fusion):
     optional = True
     blocks = ("max",)
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return max(image, text) of what is present."""
         return np.select(
             [~text_present[:, None], ~image_present[:, None]],
@@ -181,7 +206,9 @@ class ProductFusion(Fusion):
 
     blocks = ("product",)
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the elementwise product."""
         return image * text
 
@@ -191,7 +218,9 @@ class ConcatProductFusion(Fusion):
 
     blocks = ("image", "text", "product")
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the three blocks side by side."""
         return np.hstack([image, text, image * text])
 
@@ -201,7 +230,9 @@ class InteractionFusion(Fusion):
 
     blocks = ("image", "text", "product", "distance")
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return the four blocks and the cosine, which is 0 beside a missing item."""
         product = image * text
         norms = np.linalg.norm(image, axis=1) * np.linalg.norm(text, axis=1)
@@ -209,7 +240,7 @@ class InteractionFusion(Fusion):
         distance = np.abs(image - text)
         return np.hstack([image, text, product, distance, cosine[:, None]])
 
-    def feature_names(self, embedding_dim):
+    def feature_names(self, embedding_dim: int) -> list[str]:
         """Name the columns of the four blocks, and the cosine."""
         return [*super().feature_names(embedding_dim), "cosine"]
 
@@ -227,14 +258,16 @@ class CallableFusion(Fusion):
     def __init__(self, function):
         self.function = function
 
-    def fuse(self, image, text, image_present, text_present):
+    def fuse(
+        self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
+    ) -> Vectors:
         """Return what the function returns, checked."""
         return check_fused(self.function(image, text), len(image))
 
-    def feature_names(self, embedding_dim):
+    def feature_names(self, embedding_dim: int) -> list[str]:
         """Name the columns by position; the function is called once to count them."""
         one = np.ones((1, embedding_dim), dtype=np.float32)
-        width = self.fuse(one, one, None, None).shape[1]
+        width = check_fused(self.function(one, one), 1).shape[1]
         return [f"fused_{i}" for i in range(width)]
 
 
@@ -250,7 +283,10 @@ _PRESETS = {
 }
 
 
-def make_fusion(fusion, available=("image", "text")):
+def make_fusion(
+    fusion: str | Fusion | Callable[[Vectors, Vectors], ArrayLike],
+    available: Collection[str] = ("image", "text"),
+) -> Fusion:
     """Turn the ``fusion`` parameter of a featurizer into a fusion.
 
     Parameters

@@ -1,6 +1,9 @@
 """Tag lists to targets: one column of 0 and 1 for each label."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Iterable, Mapping, Set
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +17,14 @@ from sklearn_clip._shared import (
     unify_names,
 )
 
+if TYPE_CHECKING:
+    import pandas
 
-def labels_to_frame(tags, classes=None):
+
+def labels_to_frame(
+    tags: Iterable[Iterable[Hashable] | float | None],
+    classes: Iterable[Hashable] | None = None,
+) -> pandas.DataFrame:
     """Make the indicator table of lists of tags.
 
     Tags that look alike are one label: letters with marks in one sign or in two (NFC
@@ -70,31 +79,31 @@ def labels_to_frame(tags, classes=None):
     2    0    1
     """
     pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
-    classes = None if classes is None else _check_classes(classes)
+    names = None if classes is None else _check_classes(classes)
     rows = _rows(tags)
     found = [_read_row(number, row) for number, row in enumerate(rows)]
     spelled = unify_names(
         dict.fromkeys(tag for row in found if row is not None for tag in row),
-        chosen=classes is not None,
+        chosen=names is not None,
     )
-    if classes is None:
-        classes = _sort(dict.fromkeys(spelled.values()))
-    column = {clean_name(name): place for place, name in enumerate(classes)}
-    values = np.zeros((len(rows), len(classes)), dtype=np.int64)
+    if names is None:
+        names = _sort(dict.fromkeys(spelled.values()))
+    column = {clean_name(name): place for place, name in enumerate(names)}
+    values = np.zeros((len(rows), len(names)), dtype=np.int64)
     unknown = [number for number, row in enumerate(found) if row is None]
     for number, row in enumerate(found):
         for tag in row or ():
             if spelled[tag] not in column:
                 raise ValueError(
                     f"Tags must be among classes. Got {tag!r} (row {number})."
-                    + hint_at_name(tag, classes)
+                    + hint_at_name(tag, names)
                 )
             values[number, column[spelled[tag]]] = 1
     if unknown:
         values = values.astype(float)
         values[unknown] = np.nan
     index = tags.index if isinstance(tags, pandas.Series) else None
-    return pandas.DataFrame(values, columns=classes, index=index)
+    return pandas.DataFrame(values, columns=names, index=index)
 
 
 def _rows(tags):

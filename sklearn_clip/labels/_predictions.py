@@ -1,5 +1,10 @@
 """Predictions to names: the labels of each row, and the first of them."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,7 +15,9 @@ from sklearn_clip._shared import (
 )
 
 
-def predict_labels(estimator, X, label_names=None):
+def predict_labels(
+    estimator: Any, X: Any, label_names: Collection[Hashable] | None = None
+) -> list[list[str]]:
     """Predict the names of the labels of each row.
 
     Parameters
@@ -60,7 +67,9 @@ def predict_labels(estimator, X, label_names=None):
     return [[str(name) for name in names[row != 0]] for row in predicted]
 
 
-def top_labels(estimator, X, k=5, label_names=None):
+def top_labels(
+    estimator: Any, X: Any, k: int = 5, label_names: Collection[Hashable] | None = None
+) -> list[list[tuple[str, float]]]:
     """Rank the labels of each row and name the first.
 
     Parameters

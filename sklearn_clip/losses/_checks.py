@@ -2,13 +2,14 @@
 
 from math import inf
 from numbers import Integral, Real
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 _HALF = (torch.float16, torch.bfloat16)
-_REDUCTIONS = ("mean", "sum", "none")
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 
 def check_number(name, value, *, low=-inf, high=inf, above=-inf, below=inf):
@@ -38,7 +39,7 @@ def check_count(name, value):
 
 def check_reduction(reduction):
     """Raise a ValueError unless the reduction is one that every loss knows."""
-    if reduction not in _REDUCTIONS:
+    if reduction not in get_args(Reduction):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none'. Got {reduction!r}."
         )

@@ -1,5 +1,7 @@
 """Binary cross-entropy, plain and with a learnt temperature."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -8,6 +10,7 @@ from torch.nn import functional as F
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
+    Reduction,
     blend,
     check_number,
     reduce_known,
@@ -15,7 +18,13 @@ from sklearn_clip.losses._checks import (
 )
 
 
-def bce_loss(logits, targets, *, pos_weight=None, reduction="mean"):
+def bce_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    pos_weight: float | torch.Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Binary cross-entropy on logits, -y log p - (1 - y) log(1 - p).
 
     Parameters
@@ -83,8 +92,14 @@ class BCELoss(MultiLabelLoss):
 
 
 def tempered_bce_loss(
-    cosines, targets, *, scale=1 / 0.07, bias=0.0, pos_weight=None, reduction="mean"
-):
+    cosines: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    scale: float | torch.Tensor = 1 / 0.07,
+    bias: float | torch.Tensor = 0.0,
+    pos_weight: float | torch.Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Binary cross-entropy on scaled and shifted similarities, z = scale * s + bias.
 
     The gradient for a similarity is (p - y) scale / n: a small temperature 1 / scale

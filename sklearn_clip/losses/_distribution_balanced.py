@@ -1,9 +1,13 @@
 """Distribution-balanced loss for labels of very unequal frequency."""
 
+from __future__ import annotations
+
 import torch
+from numpy.typing import ArrayLike
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
+    Reduction,
     blend,
     check_number,
     focal_term,
@@ -34,19 +38,19 @@ def _prior_bias(counts, n_samples, init_bias, neg_scale):
 
 
 def distribution_balanced_loss(
-    logits,
-    targets,
-    class_counts,
-    n_samples,
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    class_counts: ArrayLike,
+    n_samples: ArrayLike,
     *,
-    alpha=0.1,
-    beta=10.0,
-    mu=0.2,
-    neg_scale=2.0,
-    init_bias=0.05,
-    gamma=2.0,
-    reduction="mean",
-):
+    alpha: float = 0.1,
+    beta: float = 10.0,
+    mu: float = 0.2,
+    neg_scale: float = 2.0,
+    init_bias: float = 0.05,
+    gamma: float = 2.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Distribution-balanced loss: re-balanced weights and tolerance for negatives.
 
     An entry is weighted by w = alpha + sigmoid(beta (r - mu)), where r = (1 / n_c) /

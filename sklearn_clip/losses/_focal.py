@@ -1,12 +1,16 @@
 """Focal losses: easy entries count less, negatives less than positives."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
+    Reduction,
     blend,
     check_number,
     focal_term,
@@ -22,8 +26,14 @@ def _check_focal(alpha, gamma):
 
 
 def focal_loss(
-    logits, targets, *, alpha=0.25, gamma=2.0, pos_weight=None, reduction="mean"
-):
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    alpha: float | None = 0.25,
+    gamma: float = 2.0,
+    pos_weight: float | torch.Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Focal loss, alpha_t (1 - p_t)^gamma times the cross-entropy.
 
     p_t is the probability of what is true, p for a positive and 1 - p for a negative;
@@ -93,7 +103,7 @@ class FocalLoss(MultiLabelLoss):
     tensor(0.9302)
     """
 
-    def __init__(self, alpha=0.25, gamma=2.0, pos_weight=None, reduction="mean"):
+    def __init__(self, alpha: Any = 0.25, gamma=2.0, pos_weight=None, reduction="mean"):
         super().__init__(reduction)
         _check_focal(alpha, gamma)
         self.alpha = alpha
@@ -131,15 +141,15 @@ def _shifted_negative(z, gamma, margin):
 
 
 def asymmetric_loss(
-    logits,
-    targets,
+    logits: torch.Tensor,
+    targets: torch.Tensor,
     *,
-    gamma_neg=4.0,
-    gamma_pos=1.0,
-    margin=0.05,
-    pos_weight=None,
-    reduction="mean",
-):
+    gamma_neg: float = 4.0,
+    gamma_pos: float = 1.0,
+    margin: float = 0.05,
+    pos_weight: float | torch.Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Asymmetric loss (ASL): a focal loss with more focusing on the negatives.
 
     A positive costs -(1 - p)^gamma_pos log p, a negative -pm^gamma_neg log(1 - pm)

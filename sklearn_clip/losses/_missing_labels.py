@@ -1,9 +1,12 @@
 """Losses for data in which many labels that hold were never written down."""
 
+from __future__ import annotations
+
 import torch
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
+    Reduction,
     blend,
     check_count,
     check_number,
@@ -20,7 +23,15 @@ def _check_hill(lam, margin, gamma):
     check_number("gamma", gamma, low=0)
 
 
-def hill_loss(logits, targets, *, lam=1.5, margin=1.0, gamma=2.0, reduction="mean"):
+def hill_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    lam: float = 1.5,
+    margin: float = 1.0,
+    gamma: float = 2.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Hill loss: confident negatives are taken for missed positives, and spared.
 
     A negative costs (lam - p) p^2, which for the default levels off towards p = 1; a
@@ -109,8 +120,15 @@ def _check_splc(tau, margin, gamma):
 
 
 def splc_loss(
-    logits, targets, *, correct=True, tau=0.6, margin=1.0, gamma=2.0, reduction="mean"
-):
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    correct: bool = True,
+    tau: float = 0.6,
+    margin: float = 1.0,
+    gamma: float = 2.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Self-paced loss correction (SPLC): confident negatives become positives.
 
     A positive costs the focal loss of z - margin, a negative that of 1 - p. With

@@ -1,10 +1,13 @@
 """Losses that put the positives of a group above its negatives."""
 
+from __future__ import annotations
+
 import torch
 from torch.nn import functional as F
 
 from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._checks import (
+    Reduction,
     check_number,
     check_reduction,
     reduce_known,
@@ -25,7 +28,9 @@ def _weighted_logsumexp(scores, weights, dim):
     return terms.logsumexp(dim)
 
 
-def zlpr_loss(logits, targets, *, reduction="mean"):
+def zlpr_loss(
+    logits: torch.Tensor, targets: torch.Tensor, *, reduction: Reduction = "mean"
+) -> torch.Tensor:
     """Zero-bounded log-sum-exp and pairwise rank-based loss (ZLPR).
 
     Per sample, log(1 + sum over negatives e^z) + log(1 + sum over positives e^-z):
@@ -118,8 +123,13 @@ def _two_way_groups(z, positives, negatives, dim, temperature_pos, temperature_n
 
 
 def two_way_loss(
-    logits, targets, *, temperature_pos=4.0, temperature_neg=1.0, reduction="mean"
-):
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    temperature_pos: float = 4.0,
+    temperature_neg: float = 1.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Two-way loss: ranks labels within each sample and samples within each label.
 
     A group, a sample or a label that has a positive, costs softplus(Tn logsumexp of

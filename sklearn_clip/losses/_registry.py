@@ -1,9 +1,13 @@
 """The short names of the losses."""
 
+from __future__ import annotations
+
 from difflib import get_close_matches
+from typing import Any, TypeVar, overload
 
 from torch import nn
 
+from sklearn_clip.losses._base import MultiLabelLoss
 from sklearn_clip.losses._cross_entropy import BCELoss, TemperedBCELoss
 from sklearn_clip.losses._distribution_balanced import DistributionBalancedLoss
 from sklearn_clip.losses._focal import AsymmetricLoss, FocalLoss
@@ -11,7 +15,9 @@ from sklearn_clip.losses._missing_labels import HillLoss, SPLCLoss
 from sklearn_clip.losses._ranking import TwoWayLoss, ZLPRLoss
 from sklearn_clip.losses._soft_f1 import SoftF1Loss
 
-LOSSES = {
+LossModule = TypeVar("LossModule", bound=nn.Module)
+
+LOSSES: dict[str, type[MultiLabelLoss]] = {
     "bce": BCELoss,
     "focal": FocalLoss,
     "asl": AsymmetricLoss,
@@ -25,7 +31,11 @@ LOSSES = {
 }
 
 
-def make_loss(loss, **params):
+@overload
+def make_loss(loss: str, **params: Any) -> MultiLabelLoss: ...
+@overload
+def make_loss(loss: type[LossModule] | LossModule, **params: Any) -> LossModule: ...
+def make_loss(loss: str | type[nn.Module] | nn.Module, **params: Any) -> nn.Module:
     """Turn a name, a class or a module into a loss.
 
     Parameters

@@ -1,9 +1,16 @@
 """The F1 score of a batch, made smooth."""
 
+from __future__ import annotations
+
 import torch
 
 from sklearn_clip.losses._base import MultiLabelLoss
-from sklearn_clip.losses._checks import check_number, reduce_known, split_known
+from sklearn_clip.losses._checks import (
+    Reduction,
+    check_number,
+    reduce_known,
+    split_known,
+)
 
 
 def _check_soft_f1(beta, eta):
@@ -11,7 +18,14 @@ def _check_soft_f1(beta, eta):
     check_number("eta", eta)
 
 
-def soft_f1_loss(logits, targets, *, beta=1.0, eta=0.0, reduction="mean"):
+def soft_f1_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    beta: float = 1.0,
+    eta: float = 0.0,
+    reduction: Reduction = "mean",
+) -> torch.Tensor:
     """Soft F1 loss (sigmoidF1): 1 - F1 of each label, with probabilities for counts.
 
     With S = sigmoid(beta (z + eta)) and sums over the batch, tp = sum S y, fp = sum

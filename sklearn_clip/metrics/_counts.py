@@ -1,14 +1,15 @@
 """Counts of right and wrong entries, unknown ones left out, and their averages."""
 
 from numbers import Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_clip._shared import row_blocks, warn_user
 
-AVERAGES = ("macro", "micro", "weighted", "samples", None)
+Average: TypeAlias = Literal["macro", "micro", "weighted", "samples"]
+AVERAGES = (*get_args(Average), None)
 
 
 class Counts(NamedTuple):

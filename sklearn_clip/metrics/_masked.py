@@ -1,10 +1,16 @@
 """scikit-learn's metrics of predicted labels, for targets with unknown entries."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from sklearn_clip._shared import TableLike, TargetsLike
 from sklearn_clip.metrics._counts import (
+    Average,
     average_counts,
     check_average,
     check_zero_division,
@@ -15,9 +21,32 @@ from sklearn_clip.metrics._counts import (
 from sklearn_clip.metrics._entries import check_predictions, check_targets, weigh_rows
 
 
+@overload
 def masked_precision_score(
-    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average = ...,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> float: ...
+@overload
+def masked_precision_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: None,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> NDArray[np.float64]: ...
+def masked_precision_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average | None = "macro",
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
     """Precision over known entries: right ones among those predicted.
 
     Parameters
@@ -51,9 +80,32 @@ def masked_precision_score(
     return _score(y_true, y_pred, "precision", average, zero_division, sample_weight)
 
 
+@overload
 def masked_recall_score(
-    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average = ...,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> float: ...
+@overload
+def masked_recall_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: None,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> NDArray[np.float64]: ...
+def masked_recall_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average | None = "macro",
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
     """Recall over known entries: those found among the true ones.
 
     Parameters
@@ -87,9 +139,32 @@ def masked_recall_score(
     return _score(y_true, y_pred, "recall", average, zero_division, sample_weight)
 
 
+@overload
 def masked_f1_score(
-    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average = ...,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> float: ...
+@overload
+def masked_f1_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: None,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> NDArray[np.float64]: ...
+def masked_f1_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average | None = "macro",
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
     """F1 over known entries: the harmonic mean of precision and recall.
 
     Parameters
@@ -125,9 +200,35 @@ def masked_f1_score(
     return _score(y_true, y_pred, "fbeta", average, zero_division, sample_weight)
 
 
+@overload
 def masked_fbeta_score(
-    y_true, y_pred, *, beta, average="macro", zero_division=0.0, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    beta: float,
+    average: Average = ...,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> float: ...
+@overload
+def masked_fbeta_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    beta: float,
+    average: None,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> NDArray[np.float64]: ...
+def masked_fbeta_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    beta: float,
+    average: Average | None = "macro",
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
     """F-beta over known entries: precision and recall, the latter `beta` times as much.
 
     Parameters
@@ -178,9 +279,32 @@ def masked_fbeta_score(
     )
 
 
+@overload
 def masked_jaccard_score(
-    y_true, y_pred, *, average="macro", zero_division=0.0, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average = ...,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> float: ...
+@overload
+def masked_jaccard_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: None,
+    zero_division: float = ...,
+    sample_weight: ArrayLike | None = ...,
+) -> NDArray[np.float64]: ...
+def masked_jaccard_score(
+    y_true: TargetsLike,
+    y_pred: TableLike,
+    *,
+    average: Average | None = "macro",
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
     """Jaccard index over known entries: intersection of true and predicted by union.
 
     Parameters
@@ -217,7 +341,9 @@ def masked_jaccard_score(
     return _score(y_true, y_pred, "jaccard", average, zero_division, sample_weight)
 
 
-def masked_hamming_loss(y_true, y_pred, *, sample_weight=None):
+def masked_hamming_loss(
+    y_true: TargetsLike, y_pred: TableLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Share of wrong entries among the known ones.
 
     Parameters
@@ -251,7 +377,9 @@ def masked_hamming_loss(y_true, y_pred, *, sample_weight=None):
     return float((counts.fp.sum() + counts.fn.sum()) / n_known)
 
 
-def masked_subset_accuracy_score(y_true, y_pred, *, sample_weight=None):
+def masked_subset_accuracy_score(
+    y_true: TargetsLike, y_pred: TableLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Share of rows whose known entries are all right.
 
     Rows without a known entry are left out.

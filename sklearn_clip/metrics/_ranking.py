@@ -1,12 +1,15 @@
 """Metrics of scores: how well positives are ranked before negatives."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip._shared import shown_first, warn_user
+from sklearn_clip._shared import TargetsLike, shown_first, warn_user
 from sklearn_clip.metrics._entries import (
     check_scores,
     check_targets,
@@ -18,7 +21,13 @@ from sklearn_clip.metrics._entries import (
 _CHUNK_SIZE = 1 << 24
 
 
-def global_average_precision_score(y_true, y_score, *, k=None, sample_weight=None):
+def global_average_precision_score(
+    y_true: TargetsLike,
+    y_score: ArrayLike,
+    *,
+    k: int | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Average precision of the pooled scores of all rows and labels (GAP, GAP@k).
 
     The `k` largest scores of every row are pooled and sorted; GAP is the sum of the
@@ -98,8 +107,12 @@ def global_average_precision_score(y_true, y_score, *, k=None, sample_weight=Non
 
 
 def macro_average_precision_score(
-    y_true, y_score, *, min_support=1, sample_weight=None
-):
+    y_true: TargetsLike,
+    y_score: ArrayLike,
+    *,
+    min_support: int = 1,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean over labels of the average precision (macro mAP).
 
     Labels with fewer than `min_support` positives are left out, with a warning: the
@@ -185,7 +198,9 @@ def macro_average_precision_score(
     return float(values[counted].mean())
 
 
-def average_precision_per_label(y_true, y_score, *, sample_weight=None):
+def average_precision_per_label(
+    y_true: TargetsLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """Average precision of every label.
 
     Parameters

@@ -1,10 +1,22 @@
 """A table of how well every label is predicted."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from sklearn_clip._shared import by_name, import_optional, respell_keys, shown_first
+from sklearn_clip._shared import (
+    TableLike,
+    TargetsLike,
+    by_name,
+    import_optional,
+    respell_keys,
+    shown_first,
+)
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
     check_predictions,
@@ -18,6 +30,9 @@ from sklearn_clip.metrics._ranking import (
     pooled_average_precision,
 )
 
+if TYPE_CHECKING:
+    import pandas
+
 # Column of the table, metric of the counts.
 _METRICS = {"precision": "precision", "recall": "recall", "f1": "fbeta"}
 _AVERAGES = ("macro", "micro", "weighted", "samples")
@@ -26,19 +41,47 @@ _COUNTED = ("support", "known")
 _AT_HALF = "f1_at_0.5"
 
 
+@overload
 def multilabel_report(
-    y_true,
-    y_pred=None,
-    y_score=None,
+    y_true: TargetsLike,
+    y_pred: TableLike | None = ...,
+    y_score: ArrayLike | None = ...,
     *,
-    thresholds=None,
-    label_names=None,
-    sample_weight=None,
-    sort_by=None,
-    ascending=False,
-    output="frame",
-    digits=3,
-):
+    thresholds: ArrayLike | Mapping[Any, float] | None = ...,
+    label_names: Collection[Hashable] | None = ...,
+    sample_weight: ArrayLike | None = ...,
+    sort_by: str | None = ...,
+    ascending: bool = ...,
+    output: Literal["frame"] = ...,
+    digits: int = ...,
+) -> pandas.DataFrame: ...
+@overload
+def multilabel_report(
+    y_true: TargetsLike,
+    y_pred: TableLike | None = ...,
+    y_score: ArrayLike | None = ...,
+    *,
+    thresholds: ArrayLike | Mapping[Any, float] | None = ...,
+    label_names: Collection[Hashable] | None = ...,
+    sample_weight: ArrayLike | None = ...,
+    sort_by: str | None = ...,
+    ascending: bool = ...,
+    output: Literal["text"],
+    digits: int = ...,
+) -> str: ...
+def multilabel_report(
+    y_true: TargetsLike,
+    y_pred: TableLike | None = None,
+    y_score: ArrayLike | None = None,
+    *,
+    thresholds: ArrayLike | Mapping[Any, float] | None = None,
+    label_names: Collection[Hashable] | None = None,
+    sample_weight: ArrayLike | None = None,
+    sort_by: str | None = None,
+    ascending: bool = False,
+    output: Literal["frame", "text"] = "frame",
+    digits: int = 3,
+) -> pandas.DataFrame | str:
     """Table of support, threshold, precision, recall, F1 and AP of every label.
 
     Four rows of averages stand below the labels. Unknown labels are left out of every
@@ -128,16 +171,17 @@ def multilabel_report(
     n_labels = entries.positive.shape[1]
     scores = None if y_score is None else check_scores(y_score, y_true, entries)
     names = _choose_names(label_names, (y_true, y_score, y_pred), n_labels)
+    cuts: Any = None
     if thresholds is not None or y_pred is None:
-        thresholds = _check_thresholds(thresholds, y_pred, scores, names)
+        cuts = _check_thresholds(thresholds, y_pred, scores, names)
     if y_pred is None:
         # float32 scores are compared in float64, as ThresholdOptimizer does.
-        predicted = scores >= thresholds
+        predicted = scores >= cuts
     else:
         predicted = check_predictions(y_pred, y_true, entries)
-    at_half = y_pred is not None or (thresholds != 0.5).any()
+    at_half = y_pred is not None or (cuts != 0.5).any()
     labels, averages = _fill_table(
-        entries, predicted, scores, thresholds, sample_weight, at_half=at_half
+        entries, predicted, scores, cuts, sample_weight, at_half=at_half
     )
     order = _sort_labels(labels, names, sort_by, ascending)
     names = [names[label] for label in order]

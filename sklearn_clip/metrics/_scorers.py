@@ -1,7 +1,11 @@
 """Objects for ``scoring=`` of scikit-learn's searches and cross-validation."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
@@ -149,8 +153,12 @@ class MultiLabelScorer:
 
 
 def make_multilabel_scorer(
-    metric, response="scores", *, greater_is_better=True, **kwargs
-):
+    metric: Callable[..., Any],
+    response: Literal["scores", "labels"] = "scores",
+    *,
+    greater_is_better: bool = True,
+    **kwargs: Any,
+) -> MultiLabelScorer:
     """Make a scorer for `GridSearchCV` and `cross_validate` of a multi-label metric.
 
     Unlike one of :func:`sklearn.metrics.make_scorer` it takes every shape that scores
@@ -218,7 +226,7 @@ def make_multilabel_scorer(
     )
 
 
-def gap_at_k_scorer(k):
+def gap_at_k_scorer(k: int) -> MultiLabelScorer:
     """Make a scorer of GAP@k.
 
     Parameters

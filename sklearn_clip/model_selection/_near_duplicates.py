@@ -1,8 +1,12 @@
 """Groups of near copies, found in the embeddings."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sklearn_clip._shared import as_array
@@ -18,7 +22,7 @@ from sklearn_clip.model_selection._pair_collectors import (
     walk_pairs,
 )
 
-_LINKAGES = ("single", "average")
+Linkage: TypeAlias = Literal["single", "average"]
 # Rows brought to length 1 at once.
 _BLOCK = 2048
 # What float32 products of unit vectors may lack.
@@ -62,9 +66,41 @@ def _unit_rows(embeddings):
     return units, present, len(values)
 
 
+@overload
 def near_duplicate_groups(
-    embeddings, threshold=0.95, *, linkage="single", report=False, n_pairs=20
-):
+    embeddings: ArrayLike,
+    threshold: float = ...,
+    *,
+    linkage: Linkage = ...,
+    report: Literal[False] = ...,
+    n_pairs: int = ...,
+) -> NDArray[np.int64]: ...
+@overload
+def near_duplicate_groups(
+    embeddings: ArrayLike,
+    threshold: float = ...,
+    *,
+    linkage: Linkage = ...,
+    report: Literal[True],
+    n_pairs: int = ...,
+) -> tuple[NDArray[np.int64], NearDuplicateReport]: ...
+@overload
+def near_duplicate_groups(
+    embeddings: ArrayLike,
+    threshold: float = ...,
+    *,
+    linkage: Linkage = ...,
+    report: bool,
+    n_pairs: int = ...,
+) -> NDArray[np.int64] | tuple[NDArray[np.int64], NearDuplicateReport]: ...
+def near_duplicate_groups(
+    embeddings: ArrayLike,
+    threshold: float = 0.95,
+    *,
+    linkage: Linkage = "single",
+    report: bool = False,
+    n_pairs: int = 20,
+) -> NDArray[np.int64] | tuple[NDArray[np.int64], NearDuplicateReport]:
     """Group rows that are near copies of one another.
 
     Two rows are near copies if the cosine of their embeddings is at least `threshold`.
@@ -146,7 +182,7 @@ def near_duplicate_groups(
     n = len(units)
     limit = max(threshold - _ROUNDING, 1e-9)
     components = Components(n, limit)
-    collectors = [components]
+    collectors: list[Any] = [components]
     if report:
         levels = 1 - (1 - threshold) * _LEVELS
         levels = np.unique(levels[levels > 0])
@@ -181,7 +217,7 @@ def _check_options(threshold, linkage, report, n_pairs):
     good = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if not good or not 0 < threshold <= 1:
         raise ValueError(f"threshold must be in (0, 1]. Got {threshold!r}.")
-    if not isinstance(linkage, str) or linkage not in _LINKAGES:
+    if not isinstance(linkage, str) or linkage not in get_args(Linkage):
         raise ValueError(f"linkage must be 'single' or 'average'. Got {linkage!r}.")
     if not isinstance(report, bool | np.bool_):
         raise TypeError(f"report must be True or False. Got {report!r}.")

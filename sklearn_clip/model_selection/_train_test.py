@@ -1,12 +1,16 @@
 """One split of multi-label data into a training and a test part."""
 
+from __future__ import annotations
+
 from math import ceil, floor
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_clip._shared import _safe_indexing
+from sklearn_clip._shared import TargetsLike, _safe_indexing
 from sklearn_clip.model_selection._iterative_stratification import stratify
 from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.model_selection._targets import read_targets
@@ -50,8 +54,13 @@ def _number_of_test_rows(test_size, train_size, n_rows):
 
 
 def multilabel_train_test_split(
-    *arrays, y, test_size=None, train_size=None, random_state=None, groups=None
-):
+    *arrays: Any,
+    y: TargetsLike,
+    test_size: float | None = None,
+    train_size: float | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    groups: ArrayLike | None = None,
+) -> list[Any]:
     """Split rows into a training and a test part with equal shares of every label.
 
     Parameters

@@ -1,5 +1,7 @@
 """Which labels go together."""
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -121,7 +123,7 @@ class LabelCooccurrenceDisplay:
         measure="conditional",
         order="cluster",
         labels=None,
-        max_labels=60,
+        max_labels: Any = 60,
         label_names=None,
         ax=None,
         **kwargs,
@@ -167,25 +169,25 @@ class LabelCooccurrenceDisplay:
         check_choice(measure, "measure", _MEASURES)
         check_choice(order, "order", _ORDERS)
         entries, names = read_targets(y, label_names)
-        counts = count_pairs(entries)
-        support = np.diag(counts[0])
+        both, first, known = count_pairs(entries)
+        support = np.diag(both)
         chosen = choose_labels(labels, names, support=support, max_labels=max_labels)
         if order == "cluster":
-            alike = measure_pairs(*counts, "jaccard")[np.ix_(chosen, chosen)]
+            alike = measure_pairs(both, first, known, "jaccard")[np.ix_(chosen, chosen)]
             chosen = chosen[cluster_order(alike)]
         elif order is None and labels is None:
             chosen = np.sort(chosen)
         elif order == "support":
             chosen = chosen[np.argsort(-support[chosen], kind="stable")]
         display = cls(
-            measure_pairs(*counts, measure),
+            measure_pairs(both, first, known, measure),
             order=chosen,
             label_names=names,
             measure=measure,
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, cmap=None, annotate="auto"):
+    def plot(self, ax=None, *, cmap=None, annotate: Any = "auto"):
         """Draw the heat map.
 
         Parameters

@@ -1,5 +1,7 @@
 """Pictures with the labels that were found, missed and falsely given."""
 
+from typing import Any
+
 import numpy as np
 
 from sklearn_clip._shared import _num_samples, _safe_indexing
@@ -88,8 +90,8 @@ class LabelGridDisplay:
         rows=None,
         n_rows=12,
         images=None,
-        image="auto",
-        text="auto",
+        image: Any = "auto",
+        text: Any = "auto",
         image_root=None,
         label_names=None,
         ax=None,
@@ -186,8 +188,8 @@ class LabelGridDisplay:
         *,
         rows=None,
         n_rows=12,
-        image="auto",
-        text="auto",
+        image: Any = "auto",
+        text: Any = "auto",
         image_root=None,
         label_names=None,
         ax=None,
@@ -257,7 +259,7 @@ class LabelGridDisplay:
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, n_cols=6, max_names=8, image_size=1.6):
+    def plot(self, ax=None, *, n_cols=6, max_names: Any = 8, image_size=1.6):
         """Draw the pictures.
 
         Parameters

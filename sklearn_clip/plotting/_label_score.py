@@ -1,5 +1,7 @@
 """How well each label is predicted, against how often it occurs."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -200,8 +202,8 @@ class LabelScoreDisplay:
         kind="auto",
         labels=None,
         sort_by="score",
-        max_labels=60,
-        n_names=20,
+        max_labels: Any = 60,
+        n_names: Any = 20,
     ):
         """Draw the scores.
 
@@ -246,7 +248,8 @@ class LabelScoreDisplay:
         if labels is not None:
             chosen = choose_labels(labels, names)
         few = max_labels is None or len(chosen) <= max_labels
-        self.bars_, self.points_, self.names_ = None, None, []
+        self.bars_, self.points_ = None, None
+        self.names_: list[Any] = []
         if kind == "bars" or (kind == "auto" and few):
             self.labels_ = chosen[self._order(scores[chosen], chosen, names, sort_by)]
             self._draw_bars(pyplot, ax, scores, names, max_labels)

@@ -1,5 +1,7 @@
 """Pairs of pictures that may be copies of one another."""
 
+from typing import Any
+
 import numpy as np
 
 from sklearn_clip._shared import _num_samples
@@ -88,8 +90,8 @@ class NearDuplicateDisplay:
         threshold=0.95,
         linkage="single",
         n_pairs=12,
-        image="auto",
-        text="auto",
+        image: Any = "auto",
+        text: Any = "auto",
         image_root=None,
         ax=None,
         **kwargs,
@@ -152,8 +154,8 @@ class NearDuplicateDisplay:
         report,
         images,
         *,
-        image="auto",
-        text="auto",
+        image: Any = "auto",
+        text: Any = "auto",
         image_root=None,
         ax=None,
         **kwargs,
@@ -207,7 +209,7 @@ class NearDuplicateDisplay:
             )
         rows, places = np.unique(report.pairs, return_inverse=True)
         pictures, titles = read_pictures(images, rows, image, text, image_root)
-        places = places.reshape(report.pairs.shape).tolist()
+        places = places.reshape(report.pairs.shape)
         display = cls(
             [(pictures[first], pictures[second]) for first, second in places],
             report.cosines,

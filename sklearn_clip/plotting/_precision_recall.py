@@ -1,5 +1,7 @@
 """Precision against recall, for every label and for all of them together."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
@@ -166,7 +168,7 @@ class MultiLabelPrecisionRecallDisplay:
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, labels="auto"):
+    def plot(self, ax=None, *, labels: Any = "auto"):
         """Draw the curves.
 
         Parameters

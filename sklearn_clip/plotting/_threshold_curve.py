@@ -1,5 +1,7 @@
 """The metric of each label against its threshold."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
@@ -250,7 +252,9 @@ class ThresholdCurveDisplay:
             support=entries.positive.sum(axis=0),
         )
 
-    def plot(self, ax=None, *, labels=None, max_labels=12, n_cols=4, line_kw=None):
+    def plot(
+        self, ax=None, *, labels=None, max_labels: Any = 12, n_cols=4, line_kw=None
+    ):
         """Draw the curves.
 
         Parameters

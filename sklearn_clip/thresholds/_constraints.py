@@ -1,11 +1,15 @@
 """Thresholds that keep a bound on the precision or the recall of each label."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom
 
 from sklearn_clip._shared import shown_first, warn_user
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
     pick_thresholds,
     take_positions,
@@ -116,7 +120,12 @@ def _check_confidence(optimizer, given, *, held_out, weighted):
         )
 
 
-def find_bounded_thresholds(rows, bound, *, strategy="per_label"):
+def find_bounded_thresholds(
+    rows: ScoredRows,
+    bound: Bound,
+    *,
+    strategy: Literal["per_label", "global"] = "per_label",
+) -> NDArray[np.float64]:
     """Find thresholds that keep a bound and are best in the other quantity.
 
     Parameters
@@ -211,7 +220,7 @@ def _keeps_bound(curves, bound):
     return _pass_downwards(hits, trials, bound.value, error, curves.valid)
 
 
-def least_hits(n_trials, value, error):
+def least_hits(n_trials: int, value: float, error: float) -> NDArray[np.intp]:
     """Least number of hits that shows a rate of at least `value`.
 
     Parameters

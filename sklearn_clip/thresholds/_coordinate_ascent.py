@@ -1,11 +1,16 @@
 """Coordinate ascent: the best threshold of one label at a time, the rest held."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_clip.thresholds._decoding import decode, rank_labels
-from sklearn_clip.thresholds._objective import metric_score
+from sklearn_clip.thresholds._objective import Objective, metric_score
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import RankedScores, pick_thresholds
 
 _MAX_SWEEPS = 50
@@ -15,7 +20,14 @@ _TOLERANCE = 1e-12
 _LEAST_GAIN = 1e-6
 
 
-def climb(rows, objective, starts, *, at_least_one=False, limit=None):
+def climb(
+    rows: ScoredRows,
+    objective: Objective,
+    starts: Sequence[NDArray[np.float64]],
+    *,
+    at_least_one: bool = False,
+    limit: int | None = None,
+) -> NDArray[np.float64]:
     """Improve thresholds one by one until a sweep over all labels gains nothing more.
 
     Parameters

@@ -1,9 +1,14 @@
 """Scores and thresholds to labels, and the rules after them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 
-def rank_labels(scores):
+def rank_labels(scores: NDArray[Any]) -> NDArray[np.int32]:
     """Rank of every label in its row, 0 for the highest score.
 
     Parameters
@@ -22,7 +27,13 @@ def rank_labels(scores):
     return ranks
 
 
-def decode(scores, thresholds, *, at_least_one=False, limit=None):
+def decode(
+    scores: NDArray[Any],
+    thresholds: NDArray[Any],
+    *,
+    at_least_one: bool = False,
+    limit: int | None = None,
+) -> NDArray[np.bool_]:
     """Predict labels from scores.
 
     Parameters

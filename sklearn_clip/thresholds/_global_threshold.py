@@ -1,9 +1,12 @@
 """One threshold for all labels, lowered through all scores at once."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_clip.thresholds._decoding import rank_labels
-from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE
+from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
     RankedScores,
     count_above,
@@ -138,7 +141,13 @@ def _weigh(weight, entries, block):
     return entries[block] * (1.0 if weight is None else weight)
 
 
-def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
+def find_global_threshold(
+    rows: ScoredRows,
+    objective: Objective,
+    *,
+    at_least_one: bool = False,
+    limit: int | None = None,
+) -> float:
     """Find the best threshold for all labels, with the rules of :func:`decode` applied.
 
     Parameters
@@ -155,16 +164,22 @@ def find_global_threshold(rows, objective, *, at_least_one=False, limit=None):
     threshold : float
         The best one.
     """
-    ranks = None
+    allowed = forced = None
     if at_least_one or limit is not None:
         ranks = rank_labels(rows.scores)
-    return GlobalThresholdSearch(rows, objective).best(
-        allowed=None if limit is None else ranks < limit,
-        forced=ranks == 0 if at_least_one else None,
-    )[0]
+        allowed = None if limit is None else ranks < limit
+        forced = ranks == 0 if at_least_one else None
+    search = GlobalThresholdSearch(rows, objective)
+    return search.best(allowed=allowed, forced=forced)[0]
 
 
-def find_top_k(rows, objective, *, at_least_one=False, limit=None):
+def find_top_k(
+    rows: ScoredRows,
+    objective: Objective,
+    *,
+    at_least_one: bool = False,
+    limit: int | None = None,
+) -> tuple[int, float]:
     """Find the best number of labels per row, and the threshold they have to reach.
 
     Parameters

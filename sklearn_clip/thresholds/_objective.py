@@ -1,12 +1,20 @@
 """What is maximised: a metric of the confusion counts, and how it is averaged."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-METRICS = ("f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy")
-AVERAGES = ("macro", "weighted", "micro", "samples")
+MetricName: TypeAlias = Literal[
+    "f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"
+]
+Metric: TypeAlias = MetricName | Callable[..., Any]
+Average: TypeAlias = Literal["macro", "weighted", "micro", "samples"]
+METRICS = get_args(MetricName)
+AVERAGES = get_args(Average)
 
 
 class Objective(NamedTuple):
@@ -22,11 +30,13 @@ class Objective(NamedTuple):
         Weight of recall in ``"fbeta"``.
     """
 
-    metric: str | Callable = "f1"
-    average: str = "macro"
+    metric: Metric = "f1"
+    average: Average = "macro"
     beta: float = 1.0
 
-    def values(self, tp, fp, positives, negatives):
+    def values(
+        self, tp: ArrayLike, fp: ArrayLike, positives: ArrayLike, negatives: ArrayLike
+    ) -> NDArray[Any]:
         """Metric of groups of entries, with 0 / 0 = 0.
 
         Parameters
@@ -50,7 +60,12 @@ class Objective(NamedTuple):
             *metric_fraction(self.metric, tp, fp, positives, negatives, beta=self.beta)
         )
 
-    def shares(self, positives, negatives, row_weight=None):
+    def shares(
+        self,
+        positives: NDArray[Any],
+        negatives: NDArray[Any],
+        row_weight: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
         """Share of each group in the mean; groups without a known entry have none.
 
         Parameters
@@ -72,7 +87,14 @@ class Objective(NamedTuple):
             judged *= row_weight
         return ratio(judged, judged.sum())
 
-    def tally(self, targets, predictions, *, known=None, sample_weight=None):
+    def tally(
+        self,
+        targets: NDArray[np.bool_],
+        predictions: NDArray[np.bool_],
+        *,
+        known: NDArray[np.bool_] | None = None,
+        sample_weight: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
         """Count what the metric of predictions needs, so that parts of rows add up.
 
         Parameters
@@ -102,7 +124,7 @@ class Objective(NamedTuple):
             weight *= sample_weight
         return np.array([self.values(*counts) @ weight, weight.sum()])
 
-    def score(self, tally):
+    def score(self, tally: NDArray[Any]) -> float:
         """Compute the averaged metric from a tally, or from the sum of several.
 
         Parameters
@@ -143,7 +165,16 @@ def _call_metric(metric, tp, fp, positives, negatives):
     return np.where(np.isnan(values), 0.0, values)
 
 
-def metric_fraction(metric, tp, fp, positives, negatives, *, beta=1.0, totals=None):
+def metric_fraction(
+    metric: MetricName,
+    tp: Any,
+    fp: Any,
+    positives: Any,
+    negatives: Any,
+    *,
+    beta: float = 1.0,
+    totals: tuple[Any, Any] | None = None,
+) -> tuple[Any, Any]:
     """Numerator and denominator of a named metric, both linear in the counts.
 
     Parameters
@@ -185,22 +216,22 @@ def metric_fraction(metric, tp, fp, positives, negatives, *, beta=1.0, totals=No
     return (1.0 + squared) * tp, squared * positives + tp + fp
 
 
-def ratio(numerator, denominator):
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[Any]:
     """Divide, with 0 / 0 = 0."""
     out = np.zeros(np.broadcast(numerator, denominator).shape)
     return np.divide(numerator, denominator, out=out, where=np.asarray(denominator) > 0)
 
 
 def metric_score(
-    targets,
-    predictions,
+    targets: NDArray[np.bool_],
+    predictions: NDArray[np.bool_],
     *,
-    metric,
-    average,
-    beta=1.0,
-    known=None,
-    sample_weight=None,
-):
+    metric: Metric,
+    average: Average,
+    beta: float = 1.0,
+    known: NDArray[np.bool_] | None = None,
+    sample_weight: NDArray[Any] | None = None,
+) -> float:
     """Score 0/1 predictions with the convention 0 / 0 = 0.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
@@ -258,7 +259,7 @@ class ThresholdOptimizer(
         self,
         estimator,
         *,
-        metric="f1",
+        metric: Any = "f1",
         average="macro",
         strategy="per_label",
         beta=1.0,
@@ -267,8 +268,8 @@ class ThresholdOptimizer(
         confidence=None,
         at_least_one=False,
         max_labels=None,
-        shrinkage="auto",
-        cv=5,
+        shrinkage: Any = "auto",
+        cv: Any = 5,
         refit=True,
         n_jobs=None,
         random_state=None,

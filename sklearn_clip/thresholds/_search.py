@@ -9,23 +9,38 @@ Every named metric is a ratio of two functions that are linear in the confusion 
 ratio (``average="micro"``).
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias, get_args
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._global_threshold import find_global_threshold
-from sklearn_clip.thresholds._objective import Objective, metric_fraction, ratio
+from sklearn_clip.thresholds._objective import (
+    Average,
+    Metric,
+    MetricName,
+    Objective,
+    metric_fraction,
+    ratio,
+)
 from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
     RankedScores,
+    ThresholdCurves,
     pick_thresholds,
     take_positions,
     trace_curves,
 )
 
-STRATEGIES = ("per_label", "global")
+Strategy: TypeAlias = Literal["per_label", "global"]
+STRATEGIES = get_args(Strategy)
 
 
-def trace_blocks(rows):
+def trace_blocks(rows: ScoredRows) -> Iterator[tuple[slice, ThresholdCurves]]:
     """Yield the curves of a few labels at a time, with the slice of these labels."""
     rows, weight = rows.without_unknown(), rows.weight
     n_rows, n_labels = rows.scores.shape
@@ -47,7 +62,7 @@ def trace_blocks(rows):
         )
 
 
-def separable_thresholds(rows, objective):
+def separable_thresholds(rows: ScoredRows, objective: Objective) -> NDArray[np.float64]:
     """Maximise each label's own metric, which also maximises any mean of them.
 
     Parameters
@@ -76,7 +91,14 @@ def separable_thresholds(rows, objective):
     return thresholds
 
 
-def pooled_ratio_thresholds(curves, *, metric, beta, totals, default):
+def pooled_ratio_thresholds(
+    curves: ThresholdCurves,
+    *,
+    metric: MetricName,
+    beta: float,
+    totals: tuple[float, float],
+    default: float,
+) -> NDArray[np.float64]:
     """Maximise the metric of the counts summed over labels, by Dinkelbach's method.
 
     The objective is a ratio ``sum_l A_l(k_l) / sum_l B_l(k_l)`` of linear functions of
@@ -203,19 +225,19 @@ def _unruled_thresholds(rows, objective, *, global_threshold=None):
 
 
 def find_thresholds(
-    scores,
-    targets,
+    scores: ArrayLike,
+    targets: NDArray[np.bool_],
     *,
-    metric="f1",
-    average="macro",
-    strategy="per_label",
-    beta=1.0,
-    known=None,
-    sample_weight=None,
-    probability=True,
-    at_least_one=False,
-    max_labels=None,
-):
+    metric: Metric = "f1",
+    average: Average = "macro",
+    strategy: Strategy = "per_label",
+    beta: float = 1.0,
+    known: NDArray[np.bool_] | None = None,
+    sample_weight: NDArray[Any] | None = None,
+    probability: bool = True,
+    at_least_one: bool = False,
+    max_labels: int | None = None,
+) -> NDArray[np.float64]:
     """Choose the thresholds that maximise a metric on these very scores.
 
     Parameters
@@ -272,8 +294,13 @@ def find_thresholds(
 
 
 def search_thresholds(
-    rows, objective, *, strategy="per_label", at_least_one=False, limit=None
-):
+    rows: ScoredRows,
+    objective: Objective,
+    *,
+    strategy: Strategy = "per_label",
+    at_least_one: bool = False,
+    limit: int | None = None,
+) -> NDArray[np.float64]:
     """Do what :func:`find_thresholds` does, for rows and an objective.
 
     Parameters
@@ -293,7 +320,7 @@ def search_thresholds(
     n_labels = rows.scores.shape[1]
     if limit is not None and limit >= n_labels:
         limit = None
-    rules = {"at_least_one": at_least_one, "limit": limit}
+    rules: dict[str, Any] = {"at_least_one": at_least_one, "limit": limit}
     if strategy == "global":
         return np.full(n_labels, find_global_threshold(rows, objective, **rules))
     by_label = objective.average in ("macro", "weighted")
@@ -311,7 +338,9 @@ def search_thresholds(
     return climb(rows, objective, starts, **rules)
 
 
-def label_curves(rows, objective):
+def label_curves(
+    rows: ScoredRows, objective: Objective
+) -> list[dict[str, NDArray[np.float64]]]:
     """Compute the metric of every label at every one of its thresholds.
 
     Parameters

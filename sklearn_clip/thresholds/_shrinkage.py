@@ -1,6 +1,14 @@
 """Thresholds of rare labels drawn towards the global one, as far as evidence goes."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_clip.thresholds._objective import Objective
 
 # Candidates, in positives: a label with as many is drawn half of the way.
 PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
@@ -12,7 +20,12 @@ USUAL_COUNT = 10.0
 ENOUGH_POSITIVES = 30 * USUAL_COUNT
 
 
-def shrink_thresholds(thresholds, global_threshold, positives, count):
+def shrink_thresholds(
+    thresholds: NDArray[np.float64],
+    global_threshold: float,
+    positives: NDArray[Any],
+    count: float,
+) -> NDArray[np.float64]:
     """Draw the threshold of every label towards the global one.
 
     Parameters
@@ -50,7 +63,9 @@ def shrink_thresholds(thresholds, global_threshold, positives, count):
         )
 
 
-def candidate_counts(shrinkage, positives):
+def candidate_counts(
+    shrinkage: Literal["auto"] | float | None, positives: NDArray[Any]
+) -> tuple[float, ...]:
     """Pseudo-counts to choose among.
 
     Parameters
@@ -75,7 +90,9 @@ def candidate_counts(shrinkage, positives):
     return PSEUDO_COUNTS
 
 
-def choose_count(objective, counts, tallies):
+def choose_count(
+    objective: Objective, counts: Sequence[float], tallies: NDArray[Any]
+) -> float:
     """Choose how far thresholds are drawn, by how they do on rows not searched.
 
     Parameters

@@ -1,8 +1,12 @@
 """All thresholds of a label: where each lies and what it counts."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class RankedScores(NamedTuple):
@@ -101,7 +105,14 @@ class ThresholdCurves(NamedTuple):
     order: np.ndarray
 
 
-def trace_curves(scores, targets, *, sample_weight=None, probability, order=None):
+def trace_curves(
+    scores: NDArray[np.float64],
+    targets: NDArray[np.bool_],
+    *,
+    sample_weight: NDArray[Any] | None = None,
+    probability: bool,
+    order: NDArray[Any] | None = None,
+) -> ThresholdCurves:
     """Count the confusion of every threshold of every label.
 
     Parameters
@@ -130,7 +141,9 @@ def trace_curves(scores, targets, *, sample_weight=None, probability, order=None
     return ThresholdCurves(tp, fp, *sizes, ranked, ranked.valid, order)
 
 
-def count_above(targets, order, weight=None):
+def count_above(
+    targets: NDArray[np.bool_], order: NDArray[Any], weight: NDArray[Any] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Count true and false positives as one row after the other is predicted.
 
     Parameters
@@ -161,7 +174,13 @@ def count_above(targets, order, weight=None):
     return tp, fp
 
 
-def pick_thresholds(values, valid, place, default, tolerance=0.0):
+def pick_thresholds(
+    values: NDArray[Any],
+    valid: NDArray[np.bool_],
+    place: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
+    default: float,
+    tolerance: float = 0.0,
+) -> NDArray[np.intp]:
     """Position of the best threshold of each label.
 
     Parameters
@@ -195,6 +214,6 @@ def pick_thresholds(values, valid, place, default, tolerance=0.0):
     return positions[hit[np.flatnonzero(np.diff(labels[hit], prepend=-1))]]
 
 
-def take_positions(values, positions):
+def take_positions(values: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any]:
     """Element of each row at its position."""
     return np.take_along_axis(values, positions[:, None], axis=1)[:, 0]

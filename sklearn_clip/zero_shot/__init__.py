@@ -1,5 +1,7 @@
 """Zero-shot: labels in words, and no training."""
 
+from typing import TYPE_CHECKING
+
 from sklearn_clip._lazy import lazy_names
 
 # Encoding needs torch: names are imported when they are used.
@@ -11,4 +13,15 @@ _HOMES = {
 }
 
 __all__ = list(_HOMES)
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
+if TYPE_CHECKING:
+    from sklearn_clip.zero_shot._background import (
+        BACKGROUND as BACKGROUND,
+        TEMPLATES as TEMPLATES,
+        Background as Background,
+    )
+    from sklearn_clip.zero_shot._classifier import (
+        ZeroShotClassifier as ZeroShotClassifier,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -183,11 +184,11 @@ class ZeroShotClassifier(PromptPredictions):
         classes,
         featurizer=None,
         *,
-        templates="default",
-        background="default",
+        templates: Any = "default",
+        background: Any = "default",
         scoring="contrast",
-        logit_scale="model",
-        threshold="auto",
+        logit_scale: Any = "model",
+        threshold: Any = "auto",
         top_k=None,
         at_least_one=False,
         calibrate=False,

@@ -1,11 +1,19 @@
 """What a saved estimator remembers of its model, and the check at its next use."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from sklearn_clip._shared import ModelMismatchError
+
+if TYPE_CHECKING:
+    from sklearn_clip.embedding.backbone._backbone import Backbone
 
 _TOLERANCE = 1e-2
 
 
-def record_model(backbone, named):
+def record_model(backbone: Backbone, named: tuple[Any, ...]) -> dict[str, Any]:
     """Note which model an estimator uses.
 
     Parameters
@@ -28,7 +36,7 @@ def record_model(backbone, named):
     }
 
 
-def check_same_model(record, backbone):
+def check_same_model(record: Mapping[str, Any], backbone: Backbone) -> None:
     """Check that a model is the one on record.
 
     Parameters

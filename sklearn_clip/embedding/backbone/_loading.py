@@ -1,5 +1,7 @@
 """open_clip models: found by name, fetched, loaded once per process and device."""
 
+from __future__ import annotations
+
 import difflib
 import json
 import os
@@ -8,7 +10,9 @@ import socket
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import huggingface_hub
 import open_clip
@@ -30,13 +34,18 @@ from sklearn_clip.embedding.backbone._weight_files import (
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[2] / "models" / "clipart-tiny"}
 _MODEL_FILES = (".safetensors", ".bin", ".pth", ".json", ".txt", ".model")
-_loaded = {}
+_loaded: dict[tuple[Any, ...], tuple[Any, Backbone]] = {}
 _load_lock = threading.RLock()
 
 
 def load_backbone(
-    model_name, pretrained=None, *, preprocess=None, device="auto", precision="auto"
-):
+    model_name: str,
+    pretrained: str | None = None,
+    *,
+    preprocess: Mapping[str, Any] | str | None = None,
+    device: str | torch.device = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+) -> Backbone:
     """Load a model, or return the one this process has loaded already.
 
     Parameters
@@ -82,13 +91,15 @@ def load_backbone(
         return _loaded[key][1]
 
 
-def read_embedding_dim(model_name, pretrained=None):
+def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
     """Read the length of an embedding from a model's configuration, without weights.
 
     Parameters
     ----------
-    model_name, pretrained : str
+    model_name : str
         The model, as in `load_backbone`.
+    pretrained : str or None, default=None
+        Its weights, as there.
 
     Returns
     -------
@@ -114,7 +125,7 @@ def read_embedding_dim(model_name, pretrained=None):
         raise _unavailable(model_name, tag, exc) from exc
 
 
-def resolve_device(device):
+def resolve_device(device: str | torch.device) -> torch.device:
     """Choose the device: CUDA, then Apple's MPS, then the CPU.
 
     Parameters

@@ -1,9 +1,13 @@
 """What weights are used with: how pictures are prepared, and the activation."""
 
+from __future__ import annotations
+
 import difflib
 import json
+from collections.abc import Mapping
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -72,7 +76,7 @@ def read_settings(model_name, location, tag, preprocess):
     return agreed | own
 
 
-def plain_settings(preprocess):
+def plain_settings(preprocess: Mapping[str, Any] | str) -> dict[str, Any] | str:
     """Write what the user says in plain numbers and lists, as a copy of it.
 
     Numbers and arrays of NumPy compare and are saved otherwise than Python's own.

@@ -1,13 +1,18 @@
 """What the readers of pictures remark on the way: heard in each thread, told once."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import os
 import threading
 import warnings
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from PIL import Image
 
+Remark: TypeAlias = tuple[type[Warning], str]
 _heard = threading.local()
 _lock = threading.Lock()
 # How many threads listen, and what undoes what the first of them has set up.
@@ -30,7 +35,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextlib.contextmanager
-def listen():
+def listen() -> Iterator[list[Remark]]:
     """Collect the warnings of this thread instead of showing them.
 
     Only what would be shown is collected: filters that ignore a warning or make an
@@ -45,7 +50,8 @@ def listen():
         The warnings.
     """
     outer = getattr(_heard, "remarks", None)
-    _heard.remarks = remarks = []
+    remarks: list[Remark] = []
+    _heard.remarks = remarks
     _begin()
     try:
         yield remarks

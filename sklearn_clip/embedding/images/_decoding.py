@@ -1,5 +1,7 @@
 """One image, in any accepted form, to one RGB picture and to one content digest."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
@@ -7,8 +9,10 @@ import os
 import threading
 import unicodedata
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -24,18 +28,27 @@ from sklearn_clip.embedding.images._opening import (
 from sklearn_clip.embedding.images._orientation import load_pixels, read_orientation
 from sklearn_clip.embedding.images._pixels import frame_extent, to_rgb
 
+if TYPE_CHECKING:
+    import torch
+
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | Image.Image | NDArray[Any] | torch.Tensor"
+)
+
 _DIGEST_BYTES = 16
 _LONGEST_NAME = 200  # characters of a path in an error
 _CHUNK = 2**16  # bytes of a file that are in memory while it is hashed
 # Digest of each path, with what its file looked like; so many that it stays small.
-_file_digests = {}
+_file_digests: dict[str, tuple[tuple[int, ...], bytes]] = {}
 _MOST_DIGESTS = 10**6
 _file_digests_lock = threading.Lock()
 # Pillow reads an opened picture at first use, which two threads must not do at once.
 _picture_locks = [threading.Lock() for _ in range(64)]
 
 
-def image_digest(source, root=None):
+def image_digest(
+    source: ImageLike, root: str | os.PathLike[str] | None = None
+) -> bytes:
     """Hash what an image contains, so that equal pictures share one embedding.
 
     The digest of a file is that of its bytes, never of its name. A file whose size and
@@ -77,7 +90,12 @@ def image_digest(source, root=None):
     raise ValueError(_not_an_image(source))
 
 
-def decode_image(source, root=None, *, draft_side=None):
+def decode_image(
+    source: ImageLike,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    draft_side: int | None = None,
+) -> Image.Image:
     """Decode an image to RGB as a person would see it on a white page.
 
     The orientation of EXIF is applied, whatever else stands there. Transparent pixels
@@ -133,7 +151,7 @@ def _memory_of_one():
         raise OSError("it needs more memory than there is") from exc
 
 
-def describe_image(source):
+def describe_image(source: Any) -> str:
     """Name an image in an error message: its path, or what it is.
 
     Parameters

@@ -105,7 +105,7 @@ _OTHERS = (
     (0, b"data:image/", _BASE64),
 )
 # Brands of ISO files (ftyp). Pillow's reader of AVIF looks into mif1 and msf1 itself.
-_BRANDS = dict.fromkeys(
+_BRANDS: dict[bytes, str | None] = dict.fromkeys(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), _HEIC
 )
 _BRANDS |= {b"mif1": None, b"msf1": None, b"avif": None, b"avis": None}

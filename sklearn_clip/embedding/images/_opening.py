@@ -1,10 +1,13 @@
 """The one way to open a picture: which files are read at all, and at what cost."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageFile
@@ -64,7 +67,9 @@ class _Bytes(_BoundedHeader, io.BytesIO):
 
 
 @contextlib.contextmanager
-def open_image(source, root=None):
+def open_image(
+    source: str | os.PathLike[str] | bytes, root: str | os.PathLike[str] | None = None
+) -> Iterator[ImageFile.ImageFile]:
     """Open a picture in one of the formats that are read, and no other file.
 
     Parameters

@@ -150,8 +150,8 @@ class Database:
 
 # A connection that is open while the process forks makes SQLite lose what the child
 # commits. Locks are taken before a fork, so that it happens between transactions.
-_databases = weakref.WeakSet()
-_held = []
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_held: list[Database] = []
 
 
 def _before_fork():

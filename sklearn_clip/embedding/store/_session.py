@@ -1,5 +1,7 @@
 """The store of a session: one temporary folder per process, shared with its workers."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import stat
@@ -15,10 +17,12 @@ _PREFIX = "sklearn-clip-session-"
 _ALIVE = "alive.lock"
 _lock = threading.Lock()
 _session = None
-_folder_stores = {}
+_folder_stores: dict[str, EmbeddingStore] = {}
 
 
-def open_store(cache):
+def open_store(
+    cache: str | os.PathLike[str] | EmbeddingStore | None,
+) -> EmbeddingStore | None:
     """Turn the ``cache`` parameter of a featurizer into a store.
 
     Parameters
@@ -41,7 +45,7 @@ def open_store(cache):
         return _folder_stores.setdefault(folder, EmbeddingStore(folder))
 
 
-def session_store():
+def session_store() -> EmbeddingStore:
     """Return the store of this session.
 
     A worker process uses the store of the process that started it, which is found by

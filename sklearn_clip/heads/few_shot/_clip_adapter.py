@@ -1,6 +1,7 @@
 """CLIP-Adapter: label prompts and a small trained map of the features."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,11 +141,11 @@ class CLIPAdapterClassifier(PromptHead):
         *,
         alpha=0.2,
         reduction=4,
-        n_epochs="auto",
+        n_epochs: Any = "auto",
         max_epochs=40,
         lr=1e-3,
         batch_size=64,
-        device="auto",
+        device: Any = "auto",
         random_state=None,
         background=None,
     ):

@@ -25,7 +25,7 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """
 
     # Of the rows, in the order of preference.
-    _dtype = (np.float64, np.float32)
+    _dtype: tuple[type, ...] = (np.float64, np.float32)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):

@@ -1,6 +1,7 @@
 """Tip-Adapter: label prompts and a memory of the few labelled rows, no training."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -100,8 +101,8 @@ class TipAdapterClassifier(PromptHead):
         self,
         label_embeddings,
         *,
-        alpha="auto",
-        beta="auto",
+        alpha: Any = "auto",
+        beta: Any = "auto",
         background=None,
     ):
         self.label_embeddings = label_embeddings

@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -134,7 +135,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
 
     def __init__(
         self,
-        Cs=10,
+        Cs: Any = 10,
         *,
         cv=None,
         scoring=None,

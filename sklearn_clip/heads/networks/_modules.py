@@ -1,6 +1,7 @@
 """Networks of `MultiLabelNet` that take a row as it is: linear, MLP, cosine."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,14 +95,16 @@ class MLPHead(nn.Module):
     torch.Size([2, 3])
     """
 
-    def __init__(self, n_features, n_labels, hidden=256, norm="layer", dropout=0.5):
+    def __init__(
+        self, n_features, n_labels, hidden: Any = 256, norm: Any = "layer", dropout=0.5
+    ):
         super().__init__()
         if norm not in _NORMS:
             raise ValueError(f"norm must be 'layer', 'batch' or None. Got {norm!r}.")
         widths = [n_features, *np.atleast_1d(np.asarray(hidden, dtype=int)).tolist()]
         if min(widths) < 1:
             raise ValueError(f"hidden must hold positive widths. Got {hidden!r}.")
-        layers = [InputNorm(n_features)]
+        layers: list[nn.Module] = [InputNorm(n_features)]
         for before, after in zip(widths, widths[1:], strict=False):
             layers += [nn.Linear(before, after), _NORMS[norm](after)]
             layers += [nn.GELU(), nn.Dropout(dropout)]
@@ -160,7 +163,9 @@ class CosineHead(nn.Module):
             [-5., -5.,  5.]])
     """
 
-    def __init__(self, n_features, n_labels, init=None, scale=20.0, bias=-3.0):
+    def __init__(
+        self, n_features, n_labels, init=None, scale: Any = 20.0, bias: Any = -3.0
+    ):
         super().__init__()
         if scale is not None and not 0 < scale <= _MAX_SCALE:
             raise ValueError(
@@ -245,8 +250,8 @@ class CLIPAdapterHead(CosineHead):
         init=None,
         alpha=0.2,
         reduction=4,
-        scale=20.0,
-        bias=-3.0,
+        scale: Any = 20.0,
+        bias: Any = -3.0,
         background=None,
     ):
         super().__init__(n_features, n_labels, init=init, scale=scale, bias=bias)

@@ -1,6 +1,7 @@
 """Neural networks as multi-label classifiers: skorch, without its one-label traps."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -183,19 +184,19 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
 
     def __init__(
         self,
-        module="mlp",
+        module: Any = "mlp",
         *,
-        criterion="bce",
-        optimizer=torch.optim.AdamW,
+        criterion: Any = "bce",
+        optimizer: Any = torch.optim.AdamW,
         lr=1e-3,
         max_epochs=30,
         batch_size=64,
-        early_stopping="auto",
+        early_stopping: Any = "auto",
         patience=5,
-        train_split=0.1,
+        train_split: Any = 0.1,
         callbacks=None,
         warm_start=False,
-        device="auto",
+        device: Any = "auto",
         random_state=None,
         verbose=0,
         **kwargs,
