@@ -1,4 +1,4 @@
-"""Two people's labels of the photographs: read, compared, settled."""
+"""Two independent labellings of the photographs: read, compared, settled."""
 
 import csv
 
@@ -8,13 +8,13 @@ _VALUES = {"1": 1.0, "0": 0.0, "?": np.nan}
 
 
 def read_labelling(path):
-    """Read what one person has said of every picture.
+    """Read what one labelling says of every picture.
 
     Parameters
     ----------
     path : str or path-like
         CSV with the columns ``file`` and one a label; the cells are ``1``, ``0`` and,
-        where that person hesitates, ``?``.
+        where a person would hesitate, ``?``.
 
     Returns
     -------
@@ -105,8 +105,8 @@ def agreement(first, second):
         three answers.
     kappa : ndarray of shape (n_labels,)
         Cohen's kappa of the three answers: 1 if they always agree, 0 if no more than
-        two people do who answer at random, each with his own shares. 1 where both give
-        one and the same answer throughout.
+        two do that answer at random, each with its own shares. 1 where both give one
+        and the same answer throughout.
     """
     raw = _same(first, second).mean(axis=0)
     # p_e = sum over the answers of the product of both people's shares of it.
