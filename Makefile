@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FLOOR ?= .venv-floor
 PEERS ?= .venv-peers
+PHOTO_PACKAGES ?= photo-packages
 # Tests run side by side, each on one thread: several threads a test would only wait for
 # each other. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
-.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart bench
-.PHONY: bench-embedding bench-ray docs rooms wheel
+.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart rebuild-photos
+.PHONY: bench bench-embedding bench-ray docs rooms wheel
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -49,6 +50,11 @@ train-clipart: $(INSTALLED)
 # The shipped archive, byte for byte, from Debian's openclipart-png and openclipart-svg.
 rebuild-clipart: $(INSTALLED)
 	$(BIN)/python -m sklearn_clip.datasets.build_clipart
+
+# The shipped photographs, byte for byte, from the downloaded packages in PHOTO_PACKAGES.
+# `python -m sklearn_clip.datasets.build_photos --list` says how to download them.
+rebuild-photos: $(INSTALLED)
+	$(BIN)/python -m sklearn_clip.datasets.build_photos $(PHOTO_PACKAGES)
 
 # All benchmarks in some 15 minutes, beside sentence-transformers and embetter, which get an
 # environment of their own. Writes benchmarks/RESULTS.md.

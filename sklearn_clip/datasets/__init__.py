@@ -4,6 +4,7 @@ from sklearn_clip.datasets._archive import get_data_home
 from sklearn_clip.datasets._clipart import load_clipart
 from sklearn_clip.datasets._coco import load_coco
 from sklearn_clip.datasets._openclipart import load_openclipart
+from sklearn_clip.datasets._photos import load_photos
 from sklearn_clip.datasets._tags import load_csv_tags
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "load_coco",
     "load_csv_tags",
     "load_openclipart",
+    "load_photos",
 ]

@@ -1,4 +1,4 @@
-"""Unpack a shipped archive into the user's cache, once, whole or not at all."""
+"""Shipped archives: written byte for byte, unpacked into the cache once and whole."""
 
 from __future__ import annotations
 
@@ -75,6 +75,25 @@ def unpack(archive, home):
             f"Install sklearn-clip again."
         ) from exc
     return target
+
+
+def add_file(archive, name, content, compression):
+    """Add a file to an archive so that its bytes depend on name and content only.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        Opened for writing.
+    name : str
+    content : bytes
+    compression : int
+        ``zipfile.ZIP_STORED`` or ``zipfile.ZIP_DEFLATED``.
+    """
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type = compression
+    entry.create_system = 3
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content)
 
 
 def _check_names(names, archive):

@@ -12,6 +12,7 @@ import os
 import zipfile
 from pathlib import Path
 
+from sklearn_clip.datasets._archive import add_file
 from sklearn_clip.datasets._openclipart import load_openclipart
 
 ARCHIVE = Path(__file__).parent / "data" / "clipart.zip"
@@ -107,18 +108,10 @@ def write_archive(output, rows, root):
     # Encoding takes minutes, in which the archive before stays in place.
     unfinished = Path(output).with_suffix(".part")
     with zipfile.ZipFile(unfinished, "w") as archive:
-        _add(archive, TABLE, text.getvalue().encode(), zipfile.ZIP_DEFLATED)
+        add_file(archive, TABLE, text.getvalue().encode(), zipfile.ZIP_DEFLATED)
         for line, row in zip(lines, rows, strict=True):
-            _add(archive, line["file"], encode(row["image"]), zipfile.ZIP_STORED)
+            add_file(archive, line["file"], encode(row["image"]), zipfile.ZIP_STORED)
     os.replace(unfinished, output)
-
-
-def _add(archive, name, content, compression):
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    entry.compress_type = compression
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content)
 
 
 def main(arguments=None):

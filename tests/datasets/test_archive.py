@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from sklearn_clip.datasets import _archive, get_data_home
+from sklearn_clip.datasets import _archive, _clipart, _photos, get_data_home
 from sklearn_clip.datasets._clipart import _ARCHIVE
 
 
@@ -138,11 +138,25 @@ def test_unpack_refuses_files_outside(tmp_path, home, name):
         _archive.unpack(path, home)
 
 
-def test_shipped_archive_names_files_inside():
-    with zipfile.ZipFile(_ARCHIVE) as archive:
+@pytest.mark.parametrize("module", [_clipart, _photos], ids=["clipart", "photos"])
+def test_shipped_archive_names_files_inside(module):
+    with zipfile.ZipFile(module._ARCHIVE) as archive:
         names = archive.namelist()
-    assert names == sorted(names, key=lambda n: (n != "clipart.csv", n))
-    _archive._check_names(names, _ARCHIVE)
+    assert names == sorted(names, key=lambda n: (n != module._TABLE, n))
+    _archive._check_names(names, module._ARCHIVE)
+
+
+def test_add_file_writes_the_same_bytes_whenever(tmp_path):
+    for name in ("one.zip", "two.zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            _archive.add_file(archive, "a.csv", b"a,b\n" * 99, zipfile.ZIP_DEFLATED)
+            _archive.add_file(archive, "ä/b.webp", b"pixels", zipfile.ZIP_STORED)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("ä/b.webp") == b"pixels"
+        modes = {entry.external_attr >> 16 for entry in archive.infolist()}
+        assert modes == {0o644}
 
 
 def test_get_data_home_order(tmp_path, monkeypatch):
