@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sklearn_clip._lazy import lazy_names
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Public names and where they live. They are imported at first use, so that importing
 # the package imports neither torch nor open_clip.
