@@ -1,13 +1,16 @@
 """The data set of photographs that ships with the package."""
 
+from __future__ import annotations
+
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
 
 from sklearn_clip._shared import import_optional
 from sklearn_clip.datasets._archive import get_data_home, unpack
-from sklearn_clip.datasets._bunch import make_bunch
+from sklearn_clip.datasets._bunch import Loaded, make_bunch
 
 _HERE = Path(__file__).parent
 _ARCHIVE = _HERE / "data" / "photos.zip"
@@ -27,7 +30,12 @@ COLUMNS = (
 _SOURCE = ("file", "text", *COLUMNS[3:])
 
 
-def load_photos(*, return_X_y=False, as_frame=False, data_home=None):
+def load_photos(
+    *,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    data_home: str | os.PathLike[str] | None = None,
+) -> Loaded:
     """Load the photographs: real pictures with several everyday labels each.
 
     134 photographs under free licences with 21 labels (animal, building, person, sky,

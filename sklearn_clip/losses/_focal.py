@@ -44,9 +44,10 @@ def focal_loss(
     logits, targets : tensor of shape (n_samples, n_labels)
         Outputs z of the model, p = sigmoid(z), and targets in [0, 1], NaN where
         unknown.
-    alpha, gamma : float, default=0.25, 2.0
-        Weight of positives, at most 1 or None, and focusing of at least 0; see
-        :class:`FocalLoss`, also for the source.
+    alpha : float or None, default=0.25
+        Weight of positives, at most 1; None for no weights.
+    gamma : float, default=2.0
+        Focusing, at least 0; see :class:`FocalLoss`, also for the source.
     pos_weight : float or tensor of shape (n_labels,), default=None
         Another factor on the loss of positives, per label; None is 1.
     reduction : {"mean", "sum", "none"}, default="mean"
