@@ -114,9 +114,8 @@ def load_photos(
         pandas = import_optional("pandas", extra="pandas", purpose=purpose)
     folder = unpack(_ARCHIVE, get_data_home(data_home))
     with open(folder / _TABLE, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    names = [column for column in reader.fieldnames if column not in COLUMNS]
+        rows = list(csv.DictReader(file))
+    names = [column for column in rows[0] if column not in COLUMNS]
     sources = [{key: row[key] for key in _SOURCE} for row in rows]
     return make_bunch(
         [str(folder / row["file"]) for row in rows],
