@@ -202,7 +202,7 @@ class Backbone:
                         tensor.data = tensor.data.to(dtype)
             new = TextTower(model, self.tokenizer, self.device, precision)
         self.precisions[tower] = precision
-        self._probes = {}
+        self._forget_probe(tower)
         self._towers[tower] = new
 
     def _go_fast(self, tower, wanted):
@@ -216,7 +216,10 @@ class Backbone:
         self._cast(tower, "fp32")
         for name, value in self._tensors(tower):
             value.data.copy_(weights[name])
-        self._probes = {}
+        self._forget_probe(tower)
+
+    def _forget_probe(self, tower):
+        self._probes = {k: probe for k, probe in self._probes.items() if tower not in k}
 
     def _tensors(self, tower):
         """Name all weights and buffers, of which a state dict may leave some out."""

@@ -117,7 +117,7 @@ def read_embedding_dim(model_name, pretrained=None):
             path = cached_file(repository, CONFIG_NAME)
             if path is None:
                 check_network()
-                path = open_clip.download_pretrained_from_hf(
+                path = open_clip.pretrained.download_pretrained_from_hf(
                     repository, filename=CONFIG_NAME
                 )
             location = f"local-dir:{os.path.dirname(path)}"
@@ -294,8 +294,10 @@ def _fetch_repository(repository):
     config = cached_file(repository, CONFIG_NAME)
     if config is None or not _has_weights(os.path.dirname(config)):
         check_network()
-        config = open_clip.download_pretrained_from_hf(repository, filename=CONFIG_NAME)
-        open_clip.download_pretrained_from_hf(repository)
+        config = open_clip.pretrained.download_pretrained_from_hf(
+            repository, filename=CONFIG_NAME
+        )
+        open_clip.pretrained.download_pretrained_from_hf(repository)
     return os.path.dirname(config)
 
 
