@@ -49,7 +49,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
         ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
         cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays. A
-        modality that the fusion does not need is neither required nor encoded.
+        modality that the fusion does not need is neither required nor encoded, nor is
+        its tower loaded.
     normalize : bool, default=True
         L2-normalise each modality before fusion.
     missing : {"zero", "raise"}, default="zero"

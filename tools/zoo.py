@@ -175,7 +175,9 @@ def main():
     parser.add_argument("names", nargs="*", help="parts of names; default: all")
     parser.add_argument("--seconds", type=float, default=900, help="of one model")
     parser.add_argument("--gigabytes", type=float, default=12, help="of one model")
-    parser.add_argument("--minutes", type=float, help="after which no model is begun")
+    forever = float("inf")
+    later = "after which no model is begun"
+    parser.add_argument("--minutes", type=float, default=forever, help=later)
     parser.add_argument("--share", type=int, default=0, help="which of these parts")
     parser.add_argument("--of", type=int, default=1, help="parts, which run at once")
     parser.add_argument("--again", action="store_true", help="what did not agree")
@@ -194,14 +196,14 @@ def main():
     results, known = read_results(RESULTS), versions()
     names = open_clip.list_models()
     if not arguments.page:
-        stop = time.monotonic() + 60 * (arguments.minutes or float("inf"))
+        stop = time.monotonic() + 60 * arguments.minutes
         for number, name in enumerate(in_order(names)):
             if number % arguments.of != arguments.share:
                 continue
             if arguments.names and not any(part in name for part in arguments.names):
                 continue
             entry = results.setdefault(name, {})
-            if "cost" not in entry:
+            if "gflops" not in entry.get("cost", {}):
                 entry["cost"] = zoo_cost.count(name)
                 add_results(RESULTS, {name: entry})
             answers = entry.get("answers", {})

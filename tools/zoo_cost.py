@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-import warnings
 
 import zoo_model
 
@@ -37,39 +36,63 @@ def count(name):
         "size": config["vision_cfg"].get("image_size", 224),
     }
     try:
-        found |= _count_towers(name, config, found["context"])
+        return found | _count_towers(config, found["context"], name)
     except ImportError:  # no transformers
-        found["extra"] = True
-    except Exception as exc:
-        warnings.warn(f"{name}: {type(exc).__name__}: {exc}", stacklevel=2)
-    return found
+        return found | {"extra": True}
 
 
-def _count_towers(name, config, context):
+def _count_towers(config, context, name):
     import open_clip
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"), _configured(config["text_cfg"]):
+    text = config["text_cfg"]
+    with torch.device("meta"), _configured(text):
         model = open_clip.create_model(name, device="meta", pretrained_text=False)
         model.eval().requires_grad_(False)
         side = model.visual.image_size
         sides = (side, side) if isinstance(side, int) else tuple(side)
-        inputs = {
-            "image": torch.zeros(1, 3, *sides),
-            "text": torch.zeros(1, context, dtype=torch.long),
-        }
-        gflops = {}
-        for tower, given in inputs.items():
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                getattr(model, f"encode_{tower}")(given)
-            gflops[tower] = round(counter.get_total_flops() / 1e9, 2)
+        gflops = {"image": _count(model.encode_image, torch.zeros(1, 3, *sides))}
+        if not text.get("hf_model_name"):
+            tokens = torch.zeros(1, context, dtype=torch.long)
+            gflops["text"] = _count(model.encode_text, tokens)
+    if text.get("hf_model_name"):
+        gflops["text"] = _count_blocks(text, context)
     sizes = {"image": 0, "text": 0}
     for weight, tensor in model.named_parameters():
         if not weight.startswith(("text_decoder.", "logit_")):
             sizes["image" if weight.startswith("visual.") else "text"] += tensor.numel()
-    parameters = {tower: round(n / 1e6, 1) for tower, n in sizes.items()}
-    return {"parameters": parameters, "gflops": gflops}
+    return {
+        "parameters": {tower: round(n / 1e6, 1) for tower, n in sizes.items()},
+        "gflops": {tower: round(n / 1e9, 2) for tower, n in gflops.items()},
+    }
+
+
+def _count(encode, given):
+    """Count the operations of one pass."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        encode(given)
+    return counter.get_total_flops()
+
+
+def _count_blocks(text, context):
+    """Count the operations of a tower of Hugging Face, which needs real numbers.
+
+    Some of its blocks are run, and the count is raised to all of them.
+    """
+    import torch
+    from open_clip.hf_model import HFTextEncoder
+
+    name = text["hf_model_name"]
+    _, width, layers, _ = zoo_model.TEXT_TOWERS[name]
+    cut = zoo_model.text_tower_config(name, full=False)
+    tower = HFTextEncoder("", width, config=cut, pooler_type="mean_pooler").eval()
+    if getattr(cut, "is_encoder_decoder", False):
+        tower.transformer = tower.transformer.encoder
+    counted = _count(tower, torch.full((1, context), 5))
+    return counted * layers / zoo_model.BLOCKS
 
 
 @contextlib.contextmanager

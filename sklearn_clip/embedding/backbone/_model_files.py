@@ -288,8 +288,10 @@ class ModelFiles:
             # torch then advises to unpickle whatever is there.
             reason = "the file is none of tensors alone, or is damaged"
         text = f"open_clip cannot make {name!r} of the weights in {file!r}: "
-        text += f"{reason.rstrip('.')}."
-        if "state_dict" in reason or isinstance(exc, UnfitWeightsError):
+        text += f"{reason.rstrip('.!')}."
+        marks = ("state_dict", "width changed")
+        unfit = any(mark in reason for mark in marks)
+        if unfit or isinstance(exc, UnfitWeightsError):
             text += (
                 " A file must hold all weights of the architecture named and no others."
             )

@@ -181,7 +181,8 @@ def test_towers_of_hugging_face_give_the_vectors_of_open_clip(
     train_tokenizer(folder)
     text_config(kind).save_pretrained(folder)
     name = write(folder, text, {})
-    model = open_clip.create_model(name, pretrained_text=False).eval()
+    options = {"load_weights": False, "pretrained_text": False}
+    model = open_clip.create_model(name, **options).eval()
     save_file(
         {n: t.contiguous() for n, t in model.state_dict().items()},
         folder / "open_clip_model.safetensors",
