@@ -94,6 +94,28 @@ def in_order(names):
     return sorted(names, key=places.get)
 
 
+def is_wanted(name, parts, names):
+    """Tell whether a model is meant by what a user names.
+
+    Parameters
+    ----------
+    name : str
+        The model.
+    parts : list of str
+        Names or, where they are none, parts of names; nothing means all.
+    names : list of str
+        All models.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    return not parts or any(
+        part == name if part in names else part in name for part in parts
+    )
+
+
 def try_model(name, *, seconds, gigabytes):
     """Try one model in a process of its own.
 
@@ -200,7 +222,7 @@ def main():
         for number, name in enumerate(in_order(names)):
             if number % arguments.of != arguments.share:
                 continue
-            if arguments.names and not any(part in name for part in arguments.names):
+            if not is_wanted(name, arguments.names, names):
                 continue
             entry = results.setdefault(name, {})
             if "gflops" not in entry.get("cost", {}):

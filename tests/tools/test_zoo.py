@@ -38,6 +38,17 @@ def test_every_kind_of_model_is_tried_early():
     assert any("SigLIP" in name for name in ordered[:20])
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [([], 4), (["ViT-B-32"], 1), (["ViT"], 3), (["RN50", "coca"], 2), (["none"], 0)],
+)
+def test_models_are_named_or_parts_of_names_are(parts, expected):
+    import zoo
+
+    names = ["RN50", "ViT-B-32", "ViT-B-32-quickgelu", "coca_ViT-B-32"]
+    assert sum(zoo.is_wanted(name, parts, names) for name in names) == expected
+
+
 def test_results_of_several_runs_come_together(tmp_path):
     import zoo
 
