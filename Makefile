@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart rebuild-photos
-.PHONY: bench bench-embedding bench-ray docs rooms wheel
+.PHONY: bench bench-embedding bench-ray docs rooms wheel zoo
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -71,6 +71,13 @@ docs: $(DOCS)/.installed
 # docs/images/rooms.svg: the rooms of the package, from their imports of today.
 rooms: $(INSTALLED)
 	$(BIN)/python tools/draw_rooms.py
+
+# Every architecture of open_clip with random weights, beside plain open_clip; hours on
+# two cores, and it goes on where it was. Writes benchmarks/zoo.json and
+# docs/model_table.md.
+zoo: $(INSTALLED)
+	$(BIN)/pip install --quiet -e ".[hf]"
+	OMP_NUM_THREADS=$(WORKERS) $(BIN)/python tools/zoo.py --measure
 
 bench-ray: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_ray.py

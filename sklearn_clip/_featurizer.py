@@ -50,7 +50,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
         ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
         cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays. A
-        modality that the fusion does not need is neither required nor encoded.
+        modality that the fusion does not need is neither required nor encoded, nor is
+        its tower loaded.
     normalize : bool, default=True
         L2-normalise each modality before fusion.
     missing : {"zero", "raise"}, default="zero"
@@ -377,7 +378,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     def model_fingerprint_(self):
         """Digest of weights and architecture; loads the model if it was never used."""
         if self._record() is None:
-            self._backbone()
+            self._backbone(self._make_fusion().modalities)
         return self._record()["fingerprint"]
 
     def get_feature_names_out(self, input_features=None):
@@ -433,7 +434,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         }
         if self.missing == "raise":
             embedding.refuse_missing(cells, present)
-        backbone = self._backbone()
+        backbone = self._backbone(modalities)
         vectors, absent = {}, {}
         for modality in modalities:
             column = getattr(cells, modality)
@@ -468,23 +469,27 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
                 present[modality] = ~absent[modality]
         return vectors, present, absent
 
-    def _backbone(self):
-        """Load the model, and check that it is the one this object knows."""
+    def _backbone(self, towers=("image", "text")):
+        """Load towers, and check that the model is the one this object knows."""
         backbone = embedding.load_backbone(
             self.model_name,
             self.pretrained,
             preprocess=self.preprocess,
             device=self.device,
             precision=self.precision,
+            towers=towers,
         )
-        if self.__dict__.get("_checked") is backbone:
-            return backbone
+        known, checked = self.__dict__.get("_checked", (None, set()))
+        checked = checked if known is backbone else set()
+        new = [tower for tower in towers if tower not in checked]
         record = self._record()
-        if record is None:
-            self._model_record = embedding.record_model(backbone, self._named())
-        else:
-            embedding.check_same_model(record, backbone)
-        self._checked = backbone
+        if record is not None and (new or known is not backbone):
+            embedding.check_same_model(record, backbone, new)
+        if record is None or not embedding.covers(record, towers):
+            self._model_record = embedding.record_model(
+                backbone, self._named(), towers, record
+            )
+        self._checked = backbone, checked | set(new)
         return backbone
 
     def _record(self):

@@ -4,8 +4,6 @@ import copy
 import os
 
 import numpy as np
-import open_clip
-from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip import embedding
 from sklearn_clip._shared import ImageDecodeError
@@ -32,15 +30,9 @@ class Encoder:
     """
 
     def __init__(self, model, tokenizer, config, device, precision, num_workers):
-        pixels = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
-        self._backbone = embedding.Backbone(
-            copy.deepcopy(model).eval().requires_grad_(False),
-            image_transform_v2(pixels, is_train=False),
-            tokenizer,
-            config,
-            device,
-            precision,
-        )
+        own = copy.deepcopy(model).eval().requires_grad_(False)
+        source = embedding.ModelInMemory(own, tokenizer, config)
+        self._backbone = embedding.Backbone(source, device, precision).load()
         self._num_workers = num_workers
 
     def encode_texts(self, texts):

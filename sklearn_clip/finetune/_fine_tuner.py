@@ -391,7 +391,7 @@ class CLIPFineTuner(TunedClassifier):
             "_templates": templates,
             "_tokenizer": backbone.tokenizer,
             "_config": backbone.config,
-            "_tokenizer_files": read_tokenizer(self.model_name, backbone.config),
+            "_tokenizer_files": read_tokenizer(backbone.tokenizer, backbone.config),
             "_encoder": (self._encoder_setting(), encoder),
         }
         # Together at the end: a fit that fails changes nothing of what was learnt.

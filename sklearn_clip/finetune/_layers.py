@@ -2,6 +2,7 @@
 
 import re
 
+import torch
 from torch import nn
 
 _LOGITS = ("logit_scale", "logit_bias")
@@ -195,3 +196,29 @@ def keep_statistics(model):
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
+
+
+def choose_format(model, device):
+    """Choose the order in which a model that trains holds its pictures in memory.
+
+    Parameters
+    ----------
+    model : Module
+        Model of open_clip.
+    device : str or torch.device
+        Where it trains.
+
+    Returns
+    -------
+    torch.memory_format
+        Channels last, which is faster; on a CPU contiguous for a tower with grouped
+        convolutions: of FastViT's, the backward pass of torch 2.14 ends the process in
+        the other order.
+    """
+    grouped = any(
+        isinstance(module, nn.modules.conv._ConvNd) and module.groups > 1
+        for module in model.modules()
+    )
+    if grouped and torch.device(device).type == "cpu":
+        return torch.contiguous_format
+    return torch.channels_last

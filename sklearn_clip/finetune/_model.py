@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from sklearn_clip.finetune._frozen_part import FrozenOutputs, KeptTexts
-from sklearn_clip.finetune._layers import keep_statistics
+from sklearn_clip.finetune._layers import choose_format, keep_statistics
 from sklearn_clip.finetune._splits import find_split, is_repeatable
 
 # How near the vectors of a tower in two must come to those of the tower, as 1 - cosine.
@@ -38,7 +38,8 @@ class TunedModel:
     """
 
     def __init__(self, model, tokenizer, device, max_scale):
-        self.module = model.to(device)
+        self._format = choose_format(model, device)
+        self.module = model.to(device, memory_format=self._format)
         self.device = device
         self._tokenizer = tokenizer
         self._max_scale = max_scale
@@ -91,14 +92,18 @@ class TunedModel:
         if isinstance(batch, FrozenOutputs):
             return F.normalize(self._finish_images(batch.values).float(), dim=-1)
         pixels = self._normalise(batch)
-        return F.normalize(self.module.encode_image(pixels).float(), dim=-1)
+        return F.normalize(self._see(pixels).float(), dim=-1)
+
+    def _see(self, pixels):
+        """Run the image tower; CoCa would normalise, unless it is told not to."""
+        return self.module.encode_image(pixels, normalize=False)
 
     def _normalise(self, batch):
         """Bring prepared pictures to the device, as the floats that the model takes."""
         batch = batch.to(self.device, non_blocking=True)
         if batch.dtype == torch.uint8:
             batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
-        return batch
+        return batch.contiguous(memory_format=self._format)
 
     def encode_texts(self, texts):
         """Embed texts, without the work on padding where it changes nothing.
@@ -127,7 +132,7 @@ class TunedModel:
     def _run_texts(self, tokens):
         """Run the text tower."""
         if not self._trims:
-            return self.module.encode_text(tokens)
+            return self.module.encode_text(tokens, normalize=False)
         length = tokens.shape[1]
         shorter = {
             "positional_embedding": self.module.positional_embedding[:length],
@@ -154,7 +159,7 @@ class TunedModel:
         self._blank = pixels.new_zeros(()).expand(pixels.shape[1:])
 
         def run():
-            return self.module.encode_image(pixels)
+            return self._see(pixels)
 
         tower = {n: m for n, m in self.module.named_modules() if _is_visual(n)}
         split = find_split(tower, run, len(pixels), (self.module.visual, "proj"))
@@ -178,14 +183,14 @@ class TunedModel:
             What it makes of the pictures.
         """
         pixels = self._normalise(batch)
-        return self._image_split.begin(lambda: self.module.encode_image(pixels))
+        return self._image_split.begin(lambda: self._see(pixels))
 
     def _finish_images(self, values):
         values = values.to(self.device, non_blocking=True)
         if values.ndim == 4:  # as the weights of the convolutions are
-            values = values.contiguous(memory_format=torch.channels_last)
+            values = values.contiguous(memory_format=self._format)
         blank = self._blank.expand(len(values), *self._blank.shape)
-        return self._image_split.finish(lambda: self.module.encode_image(blank), values)
+        return self._image_split.finish(lambda: self._see(blank), values)
 
     def split_texts(self, texts, budget):
         """Part the text tower, and keep from now on what its frozen part gives.

@@ -9,18 +9,20 @@ import open_clip
 import safetensors.torch
 import torch
 
+from sklearn_clip import embedding
 from sklearn_clip.finetune._checkpoints import write_atomically
 
 _CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+_TEXT_CONFIG = "config.json"
 
 
-def read_tokenizer(model_name, config):
+def read_tokenizer(tokenizer, config):
     """Read the files of a tokenizer of Hugging Face, which a saved model has to bring.
 
     Parameters
     ----------
-    model_name : str
-        Model, as open_clip takes it.
+    tokenizer : callable
+        That of a `Backbone`.
     config : dict
         Its architecture.
 
@@ -32,7 +34,7 @@ def read_tokenizer(model_name, config):
     if not config.get("text_cfg", {}).get("hf_tokenizer_name"):
         return {}
     with tempfile.TemporaryDirectory() as folder:
-        open_clip.get_tokenizer(model_name).tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
         return {f.name: f.read_bytes() for f in Path(folder).iterdir() if f.is_file()}
 
 
@@ -63,6 +65,9 @@ def pack_model(model, config, tokenizer):
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
     }
+    text = getattr(getattr(model, "text", None), "config", None)
+    if text is not None:  # of a tower of Hugging Face, which is asked for by its name
+        tokenizer = tokenizer | {_TEXT_CONFIG: text.to_json_string().encode()}
     return {
         **tokenizer,
         _CONFIG: json.dumps(both, indent=2).encode(),
@@ -107,11 +112,6 @@ def unpack_model(files):
     """
     with tempfile.TemporaryDirectory() as folder:
         write_folder(folder, files)
-        name = f"local-dir:{folder}"
-        config = open_clip.get_model_config(name)
-        model = open_clip.create_model(
-            name,
-            force_quick_gelu=config.get("quick_gelu", False),
-            require_pretrained=True,
-        )
-        return model.eval(), config, open_clip.get_tokenizer(name)
+        source = embedding.read_folder(folder)
+        model = source.load(("image", "text"))["image"]
+        return model, source.config, source.make_tokenizer()

@@ -4,12 +4,16 @@ import hashlib
 import itertools
 import json
 import threading
+from functools import cached_property
 
 import numpy as np
 import open_clip
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
+from sklearn_clip.embedding.backbone._hugging_face import context_length
+from sklearn_clip.embedding.backbone._model_files import TOWERS
 from sklearn_clip.embedding.backbone._towers import (
     DTYPES,
     TRIAL_TEXTS,
@@ -18,9 +22,11 @@ from sklearn_clip.embedding.backbone._towers import (
 )
 
 _PROBE_TEXT = "a photo of a cat"
+_BF16_UNITS = ("avx512_bf16", "amx_tile")
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
 _DECODING = "draft-2"
-_BF16_UNITS = ("avx512_bf16", "amx_tile")
+# Where a tokenizer pads: last, first, or last but one, before a class token.
+_PADDING_PLACES = (-1, 0, -2)
 # How near to fp32 a lower precision must be for "auto" to use it.
 _AUTO_COSINE = 0.999
 
@@ -28,16 +34,13 @@ _AUTO_COSINE = 0.999
 class Backbone:
     """A CLIP model ready to encode, shared by every featurizer that names it.
 
+    A tower is loaded when it is first used, and never where the other one is all that
+    is needed.
+
     Parameters
     ----------
-    model : torch.nn.Module
-        Model of open_clip in evaluation mode; it is moved and cast.
-    preprocess : callable
-        PIL image to tensor of shape (3, h, w).
-    tokenizer : callable
-        Texts to token ids of shape (n, context length).
-    config : dict
-        The architecture; part of the fingerprint.
+    source : ModelFiles or ModelInMemory
+        Where the towers come from; they are moved and cast.
     device : torch.device
         Where the model runs.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -51,11 +54,13 @@ class Backbone:
     config : dict
         The architecture, as open_clip writes it.
     precisions : dict of str to str
-        The arithmetic of each tower, ``"image"`` and ``"text"``.
+        The arithmetic of each tower that is loaded, ``"image"`` and ``"text"``.
     preprocessing, tokenization : str
         Everything a prepared image, and a tokenized text, depends on.
     embedding_dim : int
         Length of an embedding.
+    context_length : int
+        Tokens that a text is cut to.
     draft_side : int or None
         Side in pixels, below which no JPEG need be decoded.
     logit_scale, logit_bias : float
@@ -63,72 +68,167 @@ class Backbone:
         None where there is none (all but models of SigLIP's kind).
     """
 
-    def __init__(self, model, preprocess, tokenizer, config, device, precision):
-        # Hashed before the cast: a fingerprint knows no device and no precision.
-        self.fingerprint = _fingerprint(model, config)
-        self.config = config
+    def __init__(self, source, device, precision):
+        self._source = source
+        self.config = source.config
+        self.embedding_dim = source.config["embed_dim"]
         self.device = device
-        self.tokenizer = _one_at_a_time(tokenizer)
-        self.tokenization = _digest_tokens(tokenizer)
-        self.embedding_dim = config["embed_dim"]
-        self.context_length = model.context_length
-        self.logit_scale = float(model.logit_scale.detach().float().exp())
-        bias = getattr(model, "logit_bias", None)
-        self.logit_bias = None if bias is None else float(bias.detach())
-        resizing = open_clip.get_model_preprocess_cfg(model)
-        self.preprocessing = json.dumps(
-            {"decoding": _DECODING, **resizing}, sort_keys=True, default=str
-        )
+        self._precision = precision
+        self.precisions = {}
+        self._models, self._towers, self._probes = {}, {}, {}
+        self._loading = threading.RLock()
+
+    def load(self, towers=TOWERS):
+        """Load towers, unless they are.
+
+        Parameters
+        ----------
+        towers : collection of {"image", "text"}, default=("image", "text")
+            Which ones.
+
+        Returns
+        -------
+        Backbone
+            This model.
+
+        Raises
+        ------
+        WeightsUnavailableError, ValueError
+            If the tower, or the tokenizer of the texts, can be had in no way.
+        """
+        with self._loading:
+            missing = [tower for tower in towers if tower not in self._towers]
+            if missing:
+                if "text" in missing:
+                    self.tokenizer  # noqa: B018 - fails here, if it does
+                for tower, model in self._source.load(missing).items():
+                    if tower not in self._towers:
+                        self._add(tower, model)
+        return self
+
+    @property
+    def model(self):
+        """The whole model, in the precisions of its towers."""
+        self.load()
+        with self._loading:
+            if self._models["image"] is not self._models["text"]:
+                self._models, self._towers, self._probes = {}, {}, {}
+                self.load()  # as a whole
+            return self._models["image"]
+
+    @cached_property
+    def fingerprint(self):
+        with self._loading:
+            return self._source.fingerprint
+
+    @cached_property
+    def _logits(self):
+        with self._loading:
+            scale, bias = self._source.read_logits()
+        scale = float(scale.detach().float().exp())
+        return scale, None if bias is None else float(bias.detach())
+
+    @property
+    def logit_scale(self):
+        return self._logits[0]
+
+    @property
+    def logit_bias(self):
+        return self._logits[1]
+
+    @cached_property
+    def tokenizer(self):
+        return _one_at_a_time(self._source.make_tokenizer())
+
+    @cached_property
+    def tokenization(self):
+        return _digest_tokens(self.tokenizer)
+
+    @property
+    def context_length(self):
+        return context_length(self.config)
+
+    @property
+    def preprocessing(self):
+        model = self.load(["image"])._models["image"]
+        pixels = open_clip.get_model_preprocess_cfg(model)
+        said = {"decoding": _DECODING, **pixels}
+        return json.dumps(said, sort_keys=True, default=str)
+
+    @property
+    def draft_side(self):
+        return self._images.draft_side
+
+    @property
+    def _images(self):
+        return self.load(["image"])._towers["image"]
+
+    @property
+    def _texts(self):
+        return self.load(["text"])._towers["text"]
+
+    @property
+    def _preprocess(self):
+        return _make_transform(self.load(["image"])._models["image"])
+
+    def _add(self, tower, model):
+        """Put a tower to work."""
         # Convolutions are up to 1.4 times as fast with the channels last.
-        self.model = model.to(device=device, memory_format=torch.channels_last)
-        self._preprocess = preprocess
-        self._cast({"image": "fp32", "text": "fp32"})
-        if precision == "auto":
-            self._go_fast()
-        else:
-            self._cast(dict.fromkeys(self.precisions, precision))
-
-    def _cast(self, precisions):
-        """Give each tower its arithmetic."""
-        self.precisions = precisions
-        self._probe = None
-        text = DTYPES[precisions["text"]]
-        for name, part in self.model.named_children():
-            part.to(DTYPES[precisions["image"]] if name == "visual" else text)
-        for own in (self.model._parameters, self.model._buffers):
-            for tensor in own.values():
-                if tensor is not None and tensor.is_floating_point():
-                    tensor.data = tensor.data.to(text)
-        parts = (self.model, self._preprocess, self.device, precisions["image"])
-        self._images = ImageTower(*parts)
-        parts = (self.model, self.tokenizer, self.device, precisions["text"])
-        self._texts = TextTower(*parts)
-        self.draft_side = self._images.draft_side
-
-    def _go_fast(self):
-        """Lower the precision of the towers that stay true to fp32 with it."""
-        exact, wanted = self.precisions, fast_precision(self.device)
-        if wanted == exact:
-            return
-        probe = self.probe()
-        weights = {name: value.to("cpu", copy=True) for name, value in self._tensors()}
-        self._cast(wanted)
-        cosines = (self.probe() * probe).sum(axis=1)
-        agreed = {
-            tower: wanted[tower] if cosine >= _AUTO_COSINE else exact[tower]
-            for tower, cosine in zip(("image", "text"), cosines, strict=True)
-        }
-        if agreed != wanted:
-            self._cast(exact)
-            for name, value in self._tensors():
-                value.data.copy_(weights[name])
-            self._cast(agreed)
-
-    def _tensors(self):
-        """Name all weights and buffers, of which a state dict may leave some out."""
-        return itertools.chain(
-            self.model.named_parameters(), self.model.named_buffers()
+        self._models[tower] = model.to(
+            device=self.device, memory_format=torch.channels_last
         )
+        wanted = self._precision
+        if wanted == "auto":
+            wanted = fast_precision(self.device)[tower]
+            if wanted != "fp32":
+                self._go_fast(tower, wanted)
+                return
+        self._cast(tower, wanted)
+
+    def _cast(self, tower, precision):
+        """Give a tower its arithmetic."""
+        model, dtype = self._models[tower], DTYPES[precision]
+        if tower == "image":
+            model.visual.to(dtype)
+            transform = _make_transform(model)
+            new = ImageTower(model, transform, self.device, precision)
+        else:
+            for name, part in model.named_children():
+                if name != "visual":
+                    part.to(dtype)
+            for own in (model._parameters, model._buffers):
+                for tensor in own.values():
+                    if tensor is not None and tensor.is_floating_point():
+                        tensor.data = tensor.data.to(dtype)
+            new = TextTower(model, self.tokenizer, self.device, precision)
+        self.precisions[tower] = precision
+        self._forget_probe(tower)
+        self._towers[tower] = new
+
+    def _go_fast(self, tower, wanted):
+        """Lower the precision of a tower, if it stays true to fp32 with it."""
+        self._cast(tower, "fp32")
+        exact = self.probe([tower])
+        weights = {n: t.to("cpu", copy=True) for n, t in self._tensors(tower)}
+        self._cast(tower, wanted)
+        if (self.probe([tower]) * exact).sum() >= _AUTO_COSINE:
+            return
+        self._cast(tower, "fp32")
+        for name, value in self._tensors(tower):
+            value.data.copy_(weights[name])
+        self._forget_probe(tower)
+
+    def _forget_probe(self, tower):
+        self._probes = {k: probe for k, probe in self._probes.items() if tower not in k}
+
+    def _tensors(self, tower):
+        """Name all weights and buffers, of which a state dict may leave some out."""
+        model = self._models[tower]
+        for name, tensor in itertools.chain(
+            model.named_parameters(), model.named_buffers()
+        ):
+            if name.startswith("visual.") == (tower == "image"):
+                yield name, tensor
 
     def prepare_image(self, picture):
         """Resize and crop one picture; see `encode_images`."""
@@ -200,22 +300,37 @@ class Backbone:
             words = words[low:]
         return chunks
 
-    def probe(self):
+    def probe(self, towers=TOWERS):
         """Embed one fixed picture and one fixed text.
+
+        Parameters
+        ----------
+        towers : sequence of {"image", "text"}, default=("image", "text")
+            The towers that embed theirs.
 
         Returns
         -------
-        ndarray of shape (2, embedding_dim), dtype float32
+        ndarray of shape (n_towers, embedding_dim), dtype float32
             The embeddings, L2-normalised: they show whether this model, with its
             preprocessing, on this device, is the one that was there before.
         """
-        if self._probe is None:
-            picture = self.prepare_image(_probe_picture())
-            rows = np.concatenate(
-                [self.encode_images([picture]), self.encode_texts([_PROBE_TEXT])]
-            )
-            self._probe = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return self._probe
+        towers = tuple(towers)
+        if towers not in self._probes:
+            if len(towers) == 1:
+                found = self._probe_one(*towers)
+            else:
+                nothing = np.empty((0, self.embedding_dim), dtype=np.float32)
+                found = [nothing, *(self.probe([tower]) for tower in towers)]
+                found = np.concatenate(found)
+            self._probes[towers] = found
+        return self._probes[towers]
+
+    def _probe_one(self, tower):
+        if tower == "text":
+            row = self.encode_texts([_PROBE_TEXT])
+        else:
+            row = self.encode_images([self.prepare_image(_probe_picture())])
+        return row / np.linalg.norm(row, axis=1, keepdims=True)
 
     def _fits(self, text):
         """Whether the tokenizer takes the whole text.
@@ -228,8 +343,28 @@ class Backbone:
             return True
         tokens = self.tokenizer([text, "a"], context_length=length)
         longer = self.tokenizer([text, "a"], context_length=length + 1)
-        padding = longer[1, -1]
-        return bool((longer[0, :-1] == tokens[0]).all() and longer[0, -1] == padding)
+        # Behind the text as a rule, before it, or before a class token at the end: it
+        # shows on the text that is too short to be cut.
+        for place in _PADDING_PLACES:
+            without = _leave_out(longer, place)
+            if (without[1] == tokens[1]).all():
+                padding = longer[1, place]
+                return bool(
+                    (without[0] == tokens[0]).all() and longer[0, place] == padding
+                )
+        return True
+
+
+def _make_transform(model):
+    """Make open_clip's own preprocessing: PIL image to tensor of shape (3, h, w)."""
+    pixels = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
+    return image_transform_v2(pixels, is_train=False)
+
+
+def _leave_out(tokens, place):
+    """Take one position out of tokens."""
+    kept = torch.arange(tokens.shape[1]) != place % tokens.shape[1]
+    return tokens[:, kept]
 
 
 def _one_at_a_time(tokenizer):
@@ -240,6 +375,7 @@ def _one_at_a_time(tokenizer):
         with lock:
             return tokenizer(texts, **options)
 
+    tokenize.save_pretrained = getattr(tokenizer, "save_pretrained", None)
     return tokenize
 
 
@@ -279,17 +415,6 @@ def fast_precision(device):
 def _has_bf16_units():
     known = (getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _BF16_UNITS)
     return any(test is not None and test() for test in known)
-
-
-def _fingerprint(model, config):
-    """Hash the architecture and every weight, by name, type, shape and bytes."""
-    hasher = hashlib.blake2b(digest_size=16)
-    hasher.update(json.dumps(config, sort_keys=True, default=str).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        array = tensor.detach().float().cpu().contiguous().numpy()
-        hasher.update(f"{name}{array.shape}".encode())
-        hasher.update(array.data)
-    return hasher.hexdigest()
 
 
 def _probe_picture():

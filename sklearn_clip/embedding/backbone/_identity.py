@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sklearn_clip._shared import ModelMismatchError
+from sklearn_clip.embedding.backbone._model_files import TOWERS
 
 if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
@@ -13,7 +16,12 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-2
 
 
-def record_model(backbone: Backbone, named: tuple[Any, ...]) -> dict[str, Any]:
+def record_model(
+    backbone: Backbone,
+    named: tuple[Any, ...],
+    towers: Collection[str] = TOWERS,
+    known: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Note which model an estimator uses.
 
     Parameters
@@ -22,21 +30,34 @@ def record_model(backbone: Backbone, named: tuple[Any, ...]) -> dict[str, Any]:
         The model.
     named : tuple of (str, str or None), or of these and a dict or str
         Model name, tag and, where it is said, what the model is used with.
+    towers : collection of {"image", "text"}, default=("image", "text")
+        The towers that are used, of which the probe is noted.
+    known : dict or None, default=None
+        What is on record of this model, of other towers perhaps.
 
     Returns
     -------
     dict
-        ``named``, ``fingerprint``, ``embedding_dim`` and the ``probe`` embeddings.
+        ``named``, ``fingerprint``, ``embedding_dim``, the ``probe`` embeddings and the
+        ``towers`` whose they are.
     """
+    before = {} if known is None else _probes(known)
+    rows = {t: before[t] if t in before else backbone.probe([t])[0] for t in towers}
+    rows = before | rows
+    towers = [tower for tower in TOWERS if tower in rows]
+    nothing = np.empty((0, backbone.embedding_dim), dtype=np.float32)
     return {
         "named": named,
         "fingerprint": backbone.fingerprint,
         "embedding_dim": backbone.embedding_dim,
-        "probe": backbone.probe(),
+        "probe": np.stack([rows[tower] for tower in towers]) if towers else nothing,
+        "towers": towers,
     }
 
 
-def check_same_model(record: Mapping[str, Any], backbone: Backbone) -> None:
+def check_same_model(
+    record: Mapping[str, Any], backbone: Backbone, towers: Collection[str] = TOWERS
+) -> None:
     """Check that a model is the one on record.
 
     Parameters
@@ -45,6 +66,8 @@ def check_same_model(record: Mapping[str, Any], backbone: Backbone) -> None:
         What `record_model` returned, perhaps long ago and on another machine.
     backbone : Backbone
         The model that bears the same name here and now.
+    towers : collection of {"image", "text"}, default=("image", "text")
+        The towers that are used, of which those on record are tried.
 
     Raises
     ------
@@ -58,13 +81,40 @@ def check_same_model(record: Mapping[str, Any], backbone: Backbone) -> None:
             f"{backbone.fingerprint} now. Its features would mean something else to "
             "the steps behind it: bring back the weights, or fit again."
         )
-    cosines = (record["probe"] * backbone.probe()).sum(axis=1)
-    if not (cosines >= 1 - _TOLERANCE).all():
+    cosines = {
+        tower: float(probe @ backbone.probe([tower])[0])
+        for tower, probe in _probes(record).items()
+        if tower in towers
+    }
+    if not all(cosine >= 1 - _TOLERANCE for cosine in cosines.values()):
+        said = " and ".join(f"{c:.4f} ({tower})" for tower, c in cosines.items())
         raise ModelMismatchError(
             "The model has the same weights but gives other vectors than when this "
-            "featurizer was saved: the cosine of the probe embeddings is "
-            f"{cosines[0]:.4f} (image) and {cosines[1]:.4f} (text), "
+            f"featurizer was saved: the cosine of the probe embeddings is {said}, "
             f"{1 - _TOLERANCE:.2f} is needed. Look for other preprocessing, or a "
             f"device that computes wrongly (now {str(backbone.device)!r}, "
             f"{backbone.precisions})."
         )
+
+
+def covers(record, towers):
+    """Whether probes of all these towers are on record.
+
+    Parameters
+    ----------
+    record : dict
+        From `record_model`.
+    towers : collection of {"image", "text"}
+        The towers.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    return _probes(record).keys() >= set(towers)
+
+
+def _probes(record):
+    """Probe by tower; what was saved before towers were noted has both."""
+    return dict(zip(record.get("towers", TOWERS), record["probe"], strict=True))

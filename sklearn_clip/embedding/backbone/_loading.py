@@ -5,32 +5,29 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import pickle
-import socket
 import threading
-import urllib.parse
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import huggingface_hub
 import open_clip
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip._shared import WeightsUnavailableError, warn_user
 from sklearn_clip.embedding.backbone._backbone import Backbone, fast_precision
+from sklearn_clip.embedding.backbone._hub import (
+    cached_file,
+    cached_weights,
+    check_network,
+    unavailable,
+)
+from sklearn_clip.embedding.backbone._model_files import TOWERS, ModelFiles
 from sklearn_clip.embedding.backbone._preprocess_settings import (
     CONFIG_NAME,
     read_folder_settings,
     read_settings,
 )
-from sklearn_clip.embedding.backbone._weight_files import (
-    check_weights,
-    find_weights,
-    warn_of_changes,
-)
+from sklearn_clip.embedding.backbone._weight_files import find_weights
 
 _BUNDLED = {"clipart-tiny": Path(__file__).parents[2] / "models" / "clipart-tiny"}
 _MODEL_FILES = (".safetensors", ".bin", ".pth", ".json", ".txt", ".model")
@@ -45,6 +42,7 @@ def load_backbone(
     preprocess: Mapping[str, Any] | str | None = None,
     device: str | torch.device = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    towers: Collection[str] = TOWERS,
 ) -> Backbone:
     """Load a model, or return the one this process has loaded already.
 
@@ -62,6 +60,8 @@ def load_backbone(
         The device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
         Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
+    towers : collection of {"image", "text"}, default=("image", "text")
+        What is loaded now; the other tower is when it is used.
 
     Returns
     -------
@@ -71,10 +71,11 @@ def load_backbone(
     Raises
     ------
     ValueError, TypeError
-        If there is no such model or tag, the file holds no weights of the model, or it
-        is not known what they are used with.
+        If there is no such model or tag, or it is not known what the weights are used
+        with.
     WeightsUnavailableError
-        If the weights are neither here nor to be fetched.
+        If the weights, the tokenizer or what reads them are neither here nor to be
+        fetched, or the file holds others.
     """
     location, tag = _locate(model_name, pretrained)
     settings = read_settings(model_name, location, tag, preprocess)
@@ -85,10 +86,12 @@ def load_backbone(
     key = (location, tag, used_with, str(device), precision)
     state = _state_on_disk(location, tag)
     with _load_lock:
-        if key not in _loaded or _loaded[key][0] != state:
+        known, backbone = _loaded.get(key, (None, None))
+        if backbone is None or known != state:
             backbone = _load(model_name, location, tag, settings, device, precision)
-            _loaded[key] = state, backbone
-        return _loaded[key][1]
+        backbone.load(towers)
+        _loaded[key] = state, backbone
+        return backbone
 
 
 def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
@@ -117,12 +120,16 @@ def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
     repository = location.removeprefix("hf-hub:")
     try:
         if repository != location:
-            path = huggingface_hub.try_to_load_from_cache(repository, CONFIG_NAME)
-            if not isinstance(path, str):
-                _check_network()
+            path = cached_file(repository, CONFIG_NAME)
+            if path is None:
+                check_network()
+                path = open_clip.pretrained.download_pretrained_from_hf(
+                    repository, filename=CONFIG_NAME
+                )
+            location = f"local-dir:{os.path.dirname(path)}"
         return open_clip.get_model_config(location)["embed_dim"]
     except Exception as exc:  # the network fails in the ways of four libraries
-        raise _unavailable(model_name, tag, exc) from exc
+        raise unavailable(model_name, tag, exc) from exc
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -231,173 +238,73 @@ def _state_on_disk(location, tag):
 
 
 def _load(model_name, location, tag, settings, device, precision):
-    weights = _fetch_weights(model_name, location, tag)
-    if location.startswith("hf-hub:"):
-        location = _cached_folder(location)
+    """Find the files of a model, of which no tower is loaded yet."""
+    named = model_name, None if tag is None or os.path.isabs(tag) else tag
+    location, file = _fetch_weights(named, location, tag)
     folder = location.removeprefix("local-dir:")
-    file = weights
     if folder != location:
         file = find_weights(folder)
         settings = read_folder_settings(folder, settings)
-    config, model = _create(model_name, location, weights, file, settings)
-    preprocess = image_transform_v2(
-        PreprocessCfg(**open_clip.get_model_preprocess_cfg(model)), is_train=False
-    )
-    return Backbone(
-        model.eval().requires_grad_(False),
-        preprocess,
-        open_clip.get_tokenizer(location),
-        config,
-        device,
-        precision,
-    )
-
-
-def _create(model_name, location, weights, file, settings):
-    """Make the model; what open_clip does in silence to make weights fit is told."""
-    # open_clip applies what a tag says of preprocessing and activation only when it
-    # downloads by that tag; here it gets a file.
-    settings = dict(settings)
     config = open_clip.get_model_config(location)
-    quick_gelu = settings.pop("quick_gelu", config.get("quick_gelu", False))
-    if quick_gelu != config.get("quick_gelu", False):
-        config["quick_gelu"] = quick_gelu
-    if file is not None:
-        check_weights(file)
-    try:
-        model = open_clip.create_model(
-            location,
-            pretrained=weights,
-            quick_gelu=quick_gelu,
-            force_preprocess_cfg=settings,
-            require_pretrained=True,
-        )
-    except (MemoryError, ImportError):
-        raise
-    except Exception as exc:  # those of torch, safetensors, pickle, timm ...
-        raise ValueError(_explain(exc, model_name, file)) from exc
-    if file is not None:
-        warn_of_changes(file, model)
-    _check_size(model_name, model, settings)
-    return config, model
+    source = ModelFiles(named, location, file, config, settings)
+    return Backbone(source, device, precision)
 
 
-def _explain(exc, model_name, file):
-    """Say why a model could not be made."""
-    source = "" if file is None else f" of the weights in {str(file)!r}"
-    reason = " ".join(str(exc).split())[:400]
-    if isinstance(exc, pickle.UnpicklingError):
-        # torch then advises to unpickle whatever is there.
-        reason = "the file is none of tensors alone, or is damaged"
-    text = f"open_clip cannot make {model_name!r}{source}: {reason.rstrip('.')}."
-    if "state_dict" in reason:
-        text += " A file must hold all weights of the architecture named and no others."
-    return text
+def read_folder(folder):
+    """Read a model in a folder for the caller alone.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Holds a configuration with all that it may say, and weights.
+
+    Returns
+    -------
+    ModelFiles
+        The model, none of whose towers is loaded yet.
+    """
+    location = f"local-dir:{folder}"
+    settings = read_folder_settings(folder, {})
+    config = open_clip.get_model_config(location)
+    file = find_weights(folder)
+    return ModelFiles((location, None), location, file, config, settings)
 
 
-@torch.inference_mode()
-def _check_size(model_name, model, settings):
-    """Try whether a model takes pictures of another size than its own."""
-    if "size" not in settings:
-        return
-    size, own = settings["size"], getattr(model.visual, "image_size", None)
-    try:
-        model.eval().encode_image(torch.zeros(1, 3, *size))
-    except (RuntimeError, AssertionError, ValueError) as exc:
-        raise ValueError(
-            f"size must be that of the pictures that {model_name!r} takes, {own}. Got "
-            f"{size} ({exc!s:.200})."
-        ) from exc
-
-
-def _fetch_weights(model_name, location, tag):
-    """Have the weights on this machine and return their file where open_clip needs it.
+def _fetch_weights(named, location, tag):
+    """Have the weights here; return where, and their file if it is no folder.
 
     What the Hugging Face cache holds is taken from there without asking the hub, which
     on a machine without a network would be asked again and again for half a minute.
+    From a folder open_clip reads without a word to the hub, too.
     """
+    if location.startswith("local-dir:"):
+        return location, None
+    if os.path.isabs(tag or ""):
+        return location, tag
     try:
         if location.startswith("hf-hub:"):
             repository = location.removeprefix("hf-hub:")
-            if _cached_file(repository, "") is None:
-                _check_network()
-                open_clip.get_model_config(location)
-                open_clip.download_pretrained_from_hf(repository)
-            return None
-        if tag is None:
-            return None
-        if os.path.isabs(tag):
-            return tag
+            return f"local-dir:{_fetch_repository(repository)}", None
         source = open_clip.get_pretrained_cfg(location, tag)
-        cached = _cached_file(*os.path.split(source.get("hf_hub", "")))
+        cached = cached_weights(*os.path.split(source.get("hf_hub", "")))
         if cached is None:
-            _check_network()
+            check_network()
             cached = open_clip.download_pretrained(source)
-        return cached
+        return location, cached
     except Exception as exc:  # the network fails in the ways of four libraries
-        raise _unavailable(model_name, tag, exc) from exc
+        raise unavailable(*named, exc) from exc
 
 
-def _unavailable(model_name, tag, exc):
-    named = f"{model_name!r}" if tag is None else f"{model_name!r}, {tag!r}"
-    reason = (str(exc).splitlines() or [type(exc).__name__])[0]
-    return WeightsUnavailableError(
-        f"The weights of {named} are not on this machine and could not be fetched "
-        f"({reason:.200}). Fetch them where there is a network, with "
-        f"CLIPFeaturizer({named}).encode_texts(['a']), and copy the Hugging Face cache "
-        "(HF_HOME) here; or save the model to a folder and use "
-        "model_name='local-dir:/the/folder'. CLIPFeaturizer('clipart-tiny') works "
-        "without a network."
-    )
-
-
-def _cached_file(repository, filename):
-    """File of a repository of the hub in the local cache, or None."""
-    if not repository:
-        return None
-    stem, extension = os.path.splitext(filename)
-    names = (
-        [f"{stem}.safetensors", filename]
-        if extension
-        else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
-    )
-    for name in names:
-        path = huggingface_hub.try_to_load_from_cache(repository, name)
-        if isinstance(path, str):
-            return path
-    return None
-
-
-def _cached_folder(location):
-    """Name a repository in the cache as a folder, if all of it is there.
-
-    From a folder open_clip reads without a word to the hub, which it otherwise asks
-    whether each file is the newest, also where there is no network.
-    """
-    repository = location.removeprefix("hf-hub:")
-    path = huggingface_hub.try_to_load_from_cache(repository, CONFIG_NAME)
-    if not isinstance(path, str) or not _has_weights(os.path.dirname(path)):
-        return location
-    folder = Path(path).parent
-    text = json.loads(Path(path).read_text(encoding="utf-8"))["model_cfg"].get(
-        "text_cfg", {}
-    )
-    tokenizers = ("tokenizer.json", "tokenizer_config.json")
-    own = not text.get("hf_tokenizer_name")
-    if own or any((folder / name).is_file() for name in tokenizers):
-        return f"local-dir:{folder}"
-    return location
-
-
-def _check_network():
-    """Fail at once where the hub's name does not resolve; a proxy resolves it."""
-    if urllib.request.getproxies():
-        return
-    host = urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT).hostname
-    try:
-        socket.getaddrinfo(host, 443)
-    except OSError as exc:
-        raise ConnectionError(f"no network: {host} cannot be found") from exc
+def _fetch_repository(repository):
+    """Have configuration and weights of a repository here, and return their folder."""
+    config = cached_file(repository, CONFIG_NAME)
+    if config is None or not _has_weights(os.path.dirname(config)):
+        check_network()
+        config = open_clip.pretrained.download_pretrained_from_hf(
+            repository, filename=CONFIG_NAME
+        )
+        open_clip.pretrained.download_pretrained_from_hf(repository)
+    return os.path.dirname(config)
 
 
 def _has_weights(folder):

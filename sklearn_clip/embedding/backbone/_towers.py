@@ -170,7 +170,9 @@ class ImageTower:
         if self._on_device:
             # (n, h, w, 3) seen as (n, 3, h, w) is what channels-last means.
             batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
-        return _to_numpy(self._model.encode_image(batch.to(self._dtype)))
+        # CoCa would normalise, unless it is told not to.
+        vectors = self._model.encode_image(batch.to(self._dtype), normalize=False)
+        return _to_numpy(vectors)
 
 
 class TextTower:
@@ -222,7 +224,8 @@ class TextTower:
         return _to_numpy(self._encode(tokens))
 
     def _encode(self, tokens):
-        return self._view(tokens.shape[1]).encode_text(tokens.to(self._device))
+        view, tokens = self._view(tokens.shape[1]), tokens.to(self._device)
+        return view.encode_text(tokens, normalize=False)
 
     def _length(self, tokens):
         """Positions up to the last token of the batch that is not padding."""
@@ -269,6 +272,10 @@ def _shorten(model, length):
     positions = getattr(module, "positional_embedding", None)
     if not isinstance(positions, nn.Parameter) or len(positions) <= length:
         return model
+    if getattr(module, "cls_emb", None) is not None:
+        return (
+            model  # of CoCa, which has one more position and sees as many as it needs
+        )
     view = _copy_module(module)
     short = nn.Parameter(positions[:length], requires_grad=False)
     view._parameters["positional_embedding"] = short

@@ -4,10 +4,8 @@ import re
 import zipfile
 from pathlib import Path
 
-import safetensors
-import torch
-
 from sklearn_clip._shared import WeightsUnavailableError, warn_user
+from sklearn_clip.embedding.backbone._tensor_files import TensorFile
 
 # What open_clip 3.3 reads of a folder: the first of these names that is there, else the
 # first by name of what has one of these suffixes.
@@ -33,6 +31,10 @@ _POSITIONS = {
     "text.positional_embedding": "context_length",
 }
 _POINTER = b"version https://git-lfs"
+
+
+class UnfitWeightsError(WeightsUnavailableError, ValueError):
+    """A file holds no weights, or not those of the model that is named."""
 
 
 def find_weights(folder):
@@ -146,7 +148,7 @@ def warn_of_changes(file, model):
     """
     if Path(file).suffix in (".npz", ".npy"):
         return  # of big_vision, which is converted by other names
-    before = _read_shapes(file)
+    before = TensorFile(file).shapes
     after = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name, cause in _POSITIONS.items():
         now = after.get(name) or after.get(f"text.{name}")
@@ -163,22 +165,3 @@ def warn_of_changes(file, model):
             "none, for which open_clip takes 0: probabilities by scoring='sigmoid' "
             "mean nothing. Name the model that the weights come from."
         )
-
-
-def _read_shapes(file):
-    """Read names and shapes of the tensors of a file that has been loaded before."""
-    if Path(file).suffix == ".safetensors":
-        with safetensors.safe_open(file, framework="pt") as opened:
-            shapes = {
-                name: tuple(opened.get_slice(name).get_shape())
-                for name in opened.keys()  # noqa: SIM118 (it is no dict)
-            }
-    else:
-        mapped = zipfile.is_zipfile(file)  # not read but looked at
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
-        tensors = tensors.get("state_dict", tensors)
-        shapes = {name: tuple(getattr(t, "shape", ())) for name, t in tensors.items()}
-    # As open_clip does with what was trained in parallel.
-    if next(iter(shapes), "").startswith("module"):
-        shapes = {name[7:]: shape for name, shape in shapes.items()}
-    return shapes

@@ -9,6 +9,7 @@ import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 
+from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _backbone, _loading
 from sklearn_clip.embedding.backbone._backbone import fast_precision
@@ -90,6 +91,60 @@ def test_chunking_costs_in_proportion_to_the_text(backbone, monkeypatch):
     monkeypatch.setattr(backbone, "tokenizer", counted)
     backbone.chunk_text("cat " * 3_000)
     assert sum(seen) < 20 * 3_000
+
+
+@pytest.mark.parametrize("told", [0, 514, 1024])
+def test_texts_are_cut_to_the_length_of_the_tokenizer(
+    write_model, tmp_path, monkeypatch, told
+):
+    # Towers of Hugging Face tell of their positions, where they have any.
+    create = open_clip.create_model
+
+    def create_that_tells(*args, **options):
+        model = create(*args, **options)
+        model.context_length = told
+        return model
+
+    monkeypatch.setattr(open_clip, "create_model", create_that_tells)
+    name = write_model(tmp_path / "m")
+    assert load_backbone(name).model.context_length == told
+    chunks = load_backbone(name).chunk_text("x " * 200)
+    assert [len(chunk.split()) for chunk in chunks] == [75, 75, 50]
+    clip = CLIPFeaturizer(name, cache=None, image=None, long_text="mean")
+    cut = CLIPFeaturizer(name, cache=None, image=None)
+    assert not np.allclose(clip.transform([LONG]), cut.transform([LONG]), atol=1e-3)
+
+
+def pad_after(words, length):
+    return [1, *words, 2] + [0] * (length - len(words) - 2)
+
+
+def pad_before(words, length):
+    return [0] * (length - len(words) - 2) + [1, *words, 2]
+
+
+def end_with_a_class(words, length):
+    return [*pad_after(words, length - 1), 3]
+
+
+@pytest.mark.parametrize("arrange", [pad_after, pad_before, end_with_a_class])
+def test_text_that_fits_is_known_wherever_a_tokenizer_pads(
+    backbone, monkeypatch, arrange
+):
+    room = 74 if arrange is end_with_a_class else 75
+
+    def tokenize(texts, context_length=77):
+        special = 3 if arrange is end_with_a_class else 2
+        most = context_length - special
+        # Zero is a word too, as CLIP's exclamation mark is.
+        words = [[0 if w == "!" else 9 for w in text.split()][:most] for text in texts]
+        return torch.tensor([arrange(w, context_length) for w in words])
+
+    monkeypatch.setattr(backbone, "tokenizer", tokenize)
+    for word in ("word", "!"):
+        text = " ".join([word] * room * 2)
+        chunks = backbone.chunk_text(text)
+        assert [len(chunk.split()) for chunk in chunks] == [room, room]
 
 
 def test_fingerprint_depends_on_weights_and_architecture(

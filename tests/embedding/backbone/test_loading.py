@@ -22,6 +22,8 @@ from sklearn_clip.embedding import (
 )
 from sklearn_clip.embedding.backbone import _loading
 
+CONFIG = "open_clip_config.json"
+
 
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
@@ -181,6 +183,64 @@ def test_cached_hub_model_is_loaded_without_asking_the_hub(
     backbone = load_backbone("hf-hub:someone/whole")
     assert backbone.fingerprint == load_backbone(name).fingerprint
     assert asked == []
+
+
+@pytest.mark.parametrize("cached", ["open_clip_model.safetensors", CONFIG])
+def test_half_of_a_hub_model_in_the_cache_is_unavailable_at_once(
+    no_network, write_model, tmp_path, monkeypatch, cached
+):
+    write_model(tmp_path / "m")
+    put_into_hub_cache(no_network, "someone/half", {cached: tmp_path / "m" / cached})
+    monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", None)  # asks for long
+    message = "'hf-hub:someone/half' are not on this machine.*no network.*HF_HOME"
+    with pytest.raises(WeightsUnavailableError, match=message):
+        load_backbone("hf-hub:someone/half")
+    if cached != CONFIG:
+        with pytest.raises(WeightsUnavailableError, match=message):
+            read_embedding_dim("hf-hub:someone/half")
+
+
+@pytest.mark.parametrize("cached", [[], [CONFIG], ["open_clip_model.safetensors"]])
+def test_hub_model_is_fetched_as_far_as_it_is_not_in_the_cache(
+    write_model, tmp_path, monkeypatch, cached
+):
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(_loading, "check_network", lambda: None)
+    name = write_model(tmp_path / "m")
+    files = {path.name: path for path in (tmp_path / "m").iterdir()}
+    put_into_hub_cache(cache, "someone/new", {file: files[file] for file in cached})
+    (snapshot,) = (cache / "models--someone--new" / "snapshots").iterdir()
+
+    def download(repo_id, filename, **options):
+        assert repo_id == "someone/new"
+        if filename not in files:
+            raise FileNotFoundError(filename)
+        return shutil.copy(files[filename], snapshot / filename)
+
+    monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", download)
+    if not cached:
+        assert read_embedding_dim("hf-hub:someone/new") == 64
+    backbone = load_backbone("hf-hub:someone/new")
+    assert backbone.fingerprint == load_backbone(name).fingerprint
+
+
+def test_hub_that_takes_no_connection_is_not_waited_for(monkeypatch, tmp_path):
+    """A name that resolves, and a port that nobody listens to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    hub = f"http://127.0.0.1:{port}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub)
+    monkeypatch.setattr(open_clip, "download_pretrained", None)
+    for proxies in ({}, {"http": hub}):
+        monkeypatch.setattr(urllib.request, "getproxies", lambda p=proxies: p)
+        with pytest.raises(WeightsUnavailableError, match="127.0.0.1 cannot be reach"):
+            load_backbone("ViT-B-32", "datacomp_xl_s13b_b90k")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsUnavailableError, match="HF_HUB_OFFLINE is set"):
+        load_backbone("ViT-B-32", "datacomp_xl_s13b_b90k")
 
 
 def test_other_files_in_the_folder_do_not_reload_the_model(write_model, tmp_path):

@@ -177,6 +177,14 @@ def test_weights_of_another_architecture_are_refused(folder, change):
         load(folder)
 
 
+def test_weights_of_a_narrower_text_tower_are_refused(folder):
+    rewrite(folder, lambda model: model["text_cfg"].update(width=96, heads=3))
+    with pytest.raises(
+        WeightsUnavailableError, match="width changed. A file must hold"
+    ):
+        load(folder)
+
+
 def rewrite(folder, change):
     config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
     change(config["model_cfg"])
