@@ -13,8 +13,8 @@ WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
-.PHONY: demo test fuzz lint format test-floor train-clipart rebuild-clipart rebuild-photos
-.PHONY: bench bench-embedding bench-ray docs rooms wheel zoo
+.PHONY: demo test fuzz lint format test-floor train-clipart build-photo rebuild-clipart
+.PHONY: rebuild-photos bench bench-embedding bench-ray docs rooms wheel zoo
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -46,6 +46,13 @@ train-clipart: $(INSTALLED)
 	$(BIN)/python tools/clipart_corpus.py
 	$(BIN)/python tools/train_clipart.py --out sklearn_clip/models/clipart-tiny
 	$(BIN)/python tools/evaluate_clipart.py
+
+# photo-tiny from the same corpus: minutes, most of them for features of the drawings.
+build-photo: $(INSTALLED)
+	$(BIN)/pip install --quiet "resvg-py>=0.2"
+	test -f corpus/pictures.npy || $(BIN)/python tools/clipart_corpus.py
+	$(BIN)/python tools/build_photo.py --out sklearn_clip/models/photo-tiny
+	$(BIN)/python tools/evaluate_photo.py
 
 # The shipped archive, byte for byte, from Debian's openclipart-png and openclipart-svg.
 rebuild-clipart: $(INSTALLED)

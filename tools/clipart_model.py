@@ -135,7 +135,7 @@ def encode_text(model, tokens, ends):
 
 
 def export(state, used_tokens, folder):
-    """Write a folder that open_clip loads by ``local-dir:``.
+    """Write the model, with a row for every token of open_clip's tokenizer.
 
     Parameters
     ----------
@@ -152,9 +152,24 @@ def export(state, used_tokens, folder):
     for name, value in (state | {"token_embedding.weight": table}).items():
         half = value.half() if value.is_floating_point() else value
         weights[name] = half.contiguous().clone()
+    write_folder(weights, config(), folder)
+
+
+def write_folder(weights, content, folder):
+    """Write a folder that open_clip loads by ``local-dir:``.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        By open_clip's names.
+    content : dict
+        Of ``open_clip_config.json``.
+    folder : Path
+        Where to write.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "open_clip_model.safetensors"
     save_file(weights, path, {"format": "pt"})
     path.chmod(0o644)
-    text = json.dumps(config(), indent=2) + "\n"
+    text = json.dumps(content, indent=2) + "\n"
     (folder / "open_clip_config.json").write_text(text)

