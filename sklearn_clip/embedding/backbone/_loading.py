@@ -29,7 +29,8 @@ from sklearn_clip.embedding.backbone._preprocess_settings import (
 )
 from sklearn_clip.embedding.backbone._weight_files import find_weights
 
-_BUNDLED = {"clipart-tiny": Path(__file__).parents[2] / "models" / "clipart-tiny"}
+_MODELS = Path(__file__).parents[2] / "models"
+_BUNDLED = {name: _MODELS / name for name in ("clipart-tiny", "photo-tiny")}
 _MODEL_FILES = (".safetensors", ".bin", ".pth", ".json", ".txt", ".model")
 _loaded: dict[tuple[Any, ...], tuple[Any, Backbone]] = {}
 _load_lock = threading.RLock()
