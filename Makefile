@@ -18,6 +18,7 @@ DOCS ?= .venv-docs
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
+	$(BIN)/python examples/photographs.py
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)

@@ -1,4 +1,4 @@
-"""Exact cuts against two searches over 100 thresholds with scikit-learn.
+"""Exact thresholds against two searches over 100 thresholds with scikit-learn.
 
 One is a loop over `f1_score`, the other `TunedThresholdClassifierCV` on prefit scores.
 Prints the time and the macro F1 of each and the ratios, which have to be at least 50,
@@ -94,7 +94,7 @@ def main():
     print(f"macro F1 of the {len(part)} labels that the others are timed on:")
     how = {"average": None, "zero_division": 0}
     exact = f1_score(targets[:, part], scores[:, part] >= thresholds[part], **how)
-    print(f"  exact cuts                 {exact_time:8.2f} s   {exact.mean():.6f}")
+    print(f"  exact thresholds           {exact_time:8.2f} s   {exact.mean():.6f}")
     others = {
         "grid of f1_score": search_grid,
         "TunedThresholdClassifierCV": search_tuned,

@@ -108,7 +108,7 @@ def tfidf():
 
 
 def tuned(classifier):
-    """Cuts per label, chosen on out-of-fold scores for macro F1."""
+    """Thresholds per label, chosen on out-of-fold scores for macro F1."""
     return ThresholdOptimizer(classifier, metric="f1", average="macro", random_state=0)
 
 
@@ -126,9 +126,13 @@ contenders = {
     "CLIP image only": make_pipeline(with_clip("image"), logistic(C)),
     "CLIP text only": make_pipeline(with_clip("text"), logistic(C)),
     f"CLIP fused ({fusion})": make_pipeline(with_clip(fusion), logistic(C)),
-    "CLIP fused, tuned cuts": make_pipeline(with_clip(fusion), tuned(logistic(C))),
-    "TF-IDF on titles, tuned cuts": make_pipeline(titles, tuned(logistic(C))),
-    "TF-IDF beside CLIP fused, tuned cuts": make_pipeline(both, tuned(logistic(C))),
+    "CLIP fused, tuned thresholds": make_pipeline(
+        with_clip(fusion), tuned(logistic(C))
+    ),
+    "TF-IDF on titles, tuned thresholds": make_pipeline(titles, tuned(logistic(C))),
+    "TF-IDF beside CLIP fused, tuned thresholds": make_pipeline(
+        both, tuned(logistic(C))
+    ),
 }
 rows, fitted = [], {}
 for name, model in contenders.items():
@@ -155,9 +159,9 @@ print(
 # %%
 # Save, load in a new process, tag
 # --------------------------------
-# The file holds the head and the cuts, no CLIP weights: they are found by name, and
-# checked, when the tagger is first used again.
-tagger = fitted["CLIP fused, tuned cuts"]
+# The file holds the head and the thresholds, no CLIP weights: they are found by name,
+# and checked, when the tagger is first used again.
+tagger = fitted["CLIP fused, tuned thresholds"]
 joblib.dump(
     {"tagger": tagger, "labels": train.target_names}, out / "tagger.joblib", compress=3
 )
