@@ -5,7 +5,8 @@ Tag a folder of your own pictures
 *I have a folder of pictures and a spreadsheet with tags. Now what?*
 
 Put your folder and your model into the two lines below the next heading; the rest stays
-as it is. For photos take ``CLIPFeaturizer()``, which fetches its weights once.
+as it is. For photos take ``CLIPFeaturizer("photo-tiny")``, or a larger model:
+``CLIPFeaturizer()`` fetches its weights once.
 """
 
 # %%

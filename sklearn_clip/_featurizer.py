@@ -29,8 +29,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     ----------
     model_name : str, default="ViT-B-32"
         Model of open_clip: one of its names, ``"hf-hub:org/repo"``,
-        ``"local-dir:/a/folder"``, or ``"clipart-tiny"``, the small model that ships
-        with this package and needs no network.
+        ``"local-dir:/a/folder"``, or ``"photo-tiny"`` (photographs) or
+        ``"clipart-tiny"`` (drawings), the small models that ship with this package
+        and need no network.
     pretrained : str, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
         `model_name` stands for the weights too.

@@ -4,11 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(
     r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S
 )
+
+
+OWN_FOLDER = re.compile(r"= load_photos\(\).*# or yours: (.*)")
 
 
 @pytest.fixture
@@ -26,3 +30,16 @@ def test_readme_code_runs_and_tags(in_empty_folder, capsys):
     assert names["clip"].failed_rows_ == [gone]
     assert "misses" in capsys.readouterr().out
     assert Path("tagger.joblib").stat().st_size < 1_000_000
+
+
+def test_first_code_takes_a_folder_of_ones_own(in_empty_folder, capsys):
+    """What the comment says in place of the photographs that ship, on a real folder."""
+    Path("photos").mkdir()
+    for name, colour in (("b", "navy"), ("a", "tan"), ("c", "white")):
+        Image.new("RGB", (64, 48), colour).save(f"photos/{name}.jpg")
+    code, n_changed = OWN_FOLDER.subn(r"= \1", BLOCKS[0])
+    assert n_changed == 1
+    names = {}
+    exec(compile(code, "README.md, first block", "exec"), names)
+    assert [path.name for path in names["photos"]] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert len(names["found"]) == 3

@@ -44,7 +44,8 @@ class CLIPFineTuner(TunedClassifier):
         The labels in words: names, or names with descriptions that are used instead of
         them.
     model_name : str, default="ViT-B-32"
-        Model of open_clip, by any name that :class:`CLIPFeaturizer` takes.
+        Model of open_clip, by any name that :class:`CLIPFeaturizer` takes, those of
+        the small models that ship included.
     pretrained : str, default="datacomp_xl_s13b_b90k"
         Tag or file of the weights, as for :class:`CLIPFeaturizer`.
     preprocess : dict, str or None, default=None

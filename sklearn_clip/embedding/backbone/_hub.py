@@ -113,6 +113,7 @@ def unavailable(model_name, tag, exc, what="The weights"):
         f"({reason:.200}). Fetch them where there is a network, with "
         f"CLIPFeaturizer({named}).encode_texts(['a']), and copy the Hugging Face cache "
         "(HF_HOME) here; or save the model to a folder and use "
-        "model_name='local-dir:/the/folder'. CLIPFeaturizer('clipart-tiny') works "
-        "without a network."
+        "model_name='local-dir:/the/folder'. Without a network there are "
+        "CLIPFeaturizer('photo-tiny') for photographs and "
+        "CLIPFeaturizer('clipart-tiny') for drawings."
     )

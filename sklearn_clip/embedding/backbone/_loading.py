@@ -50,8 +50,8 @@ def load_backbone(
     Parameters
     ----------
     model_name : str
-        A name of open_clip, ``"hf-hub:..."``, ``"local-dir:..."`` or
-        ``"clipart-tiny"``.
+        A name of open_clip, ``"hf-hub:..."``, ``"local-dir:..."``,
+        ``"clipart-tiny"`` or ``"photo-tiny"``.
     pretrained : str or None
         Tag or file of the weights; ignored where the name stands for weights too.
     preprocess : dict, str or None, default=None
