@@ -74,11 +74,13 @@ def test_example_of_photographs_runs(monkeypatch, tmp_path, capsys):
     with warnings.catch_warnings():  # the script leaves out those of rare labels
         exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
     printed = capsys.readouterr().out
-    # Words alone are well over chance, and labelled pictures add to them; the labelled
-    # pictures' choice is not known to be the best on the rest.
+    # Words alone are well over chance, and labelled pictures add to them.
     by_lot, table = names["by_lot"], names["table"]
     assert table["mAP"].min() > 3 * by_lot
-    assert table["mAP"][names["chosen"]] > table["mAP"]["zero-shot"]
+    learned = table["mAP"].drop("zero-shot")
+    assert learned.max() > table["mAP"]["zero-shot"] + 0.03
+    # The labelled pictures choose: what is best on the rest is not looked at.
+    assert names["chosen"] == table["mAP, out of fold"].idxmax()
     assert f"chosen out of fold: {names['chosen']}" in printed
     # No series has pictures on both sides, and no author's name is left out.
     groups = names["photos"].groups
