@@ -71,12 +71,17 @@ if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone
     from sklearn_clip.embedding.backbone._identity import (
         check_same_model as check_same_model,
+        covers as covers,
         record_model as record_model,
     )
     from sklearn_clip.embedding.backbone._loading import (
         load_backbone as load_backbone,
         read_embedding_dim as read_embedding_dim,
+        read_folder as read_folder,
         resolve_device as resolve_device,
+    )
+    from sklearn_clip.embedding.backbone._model_files import (
+        ModelInMemory as ModelInMemory,
     )
     from sklearn_clip.embedding.backbone._preprocess_settings import (
         plain_settings as plain_settings,

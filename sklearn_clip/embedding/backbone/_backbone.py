@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -78,7 +79,7 @@ class Backbone:
         self._models, self._towers, self._probes = {}, {}, {}
         self._loading = threading.RLock()
 
-    def load(self, towers=TOWERS):
+    def load(self, towers: Any = TOWERS):
         """Load towers, unless they are.
 
         Parameters
@@ -300,7 +301,7 @@ class Backbone:
             words = words[low:]
         return chunks
 
-    def probe(self, towers=TOWERS):
+    def probe(self, towers: Any = TOWERS):
         """Embed one fixed picture and one fixed text.
 
         Parameters

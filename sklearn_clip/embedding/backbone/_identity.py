@@ -97,7 +97,7 @@ def check_same_model(
         )
 
 
-def covers(record, towers):
+def covers(record: Mapping[str, Any], towers: Collection[str]) -> bool:
     """Whether probes of all these towers are on record.
 
     Parameters

@@ -251,7 +251,7 @@ def _load(model_name, location, tag, settings, device, precision):
     return Backbone(source, device, precision)
 
 
-def read_folder(folder):
+def read_folder(folder: str | os.PathLike[str]) -> ModelFiles:
     """Read a model in a folder for the caller alone.
 
     Parameters
