@@ -80,7 +80,7 @@ def test_example_of_photographs_runs(monkeypatch, tmp_path, capsys):
     learned = table["mAP"].drop("zero-shot")
     assert learned.max() > table["mAP"]["zero-shot"] + 0.03
     # The labelled pictures choose: what is best on the rest is not looked at.
-    assert names["chosen"] == table["mAP, out of fold"].idxmax()
+    assert names["chosen"] == table["macro-F1, out of fold"].idxmax()
     assert f"chosen out of fold: {names['chosen']}" in printed
     # No series has pictures on both sides, and no author's name is left out.
     groups = names["photos"].groups

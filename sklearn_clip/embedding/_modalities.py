@@ -11,9 +11,10 @@ from sklearn_clip.embedding._streams import most_streams
 from sklearn_clip.embedding.images import _decoding
 
 DIGEST_BYTES = 16
-# On a CPU: pictures of one forward pass, and tokens, since a short text costs little.
-_CPU_BATCH = 32
-_SMALL_BATCH = 8
+# On a CPU: pictures of one forward pass, so few that what passes between two layers
+# stays in the cache (see `benchmarks/STUDIES.md`), and tokens, since a short text costs
+# little.
+_CPU_BATCH, _CPU_BATCH_OF_CONVOLUTIONS = 8, 4
 _CPU_TOKENS = 1024
 # Characters that a token stands for, at the least, in most languages.
 _TOKEN_CHARACTERS = 3
@@ -51,6 +52,8 @@ class ImageModality:
         if size == "auto":
             device = self._backbone.device
             size = _auto_batch_size(device)
+            if device.type == "cpu" and self._backbone.sees_by_convolutions:
+                size = _CPU_BATCH_OF_CONVOLUTIONS
             size = _even_size(len(numbers), size, most_streams(device))
         return _slices(numbers, [size])
 
@@ -95,7 +98,7 @@ def _even_size(items, most, streams):
         return most
     batches = max(math.ceil(items / most), 1)
     batches = math.ceil(batches / streams) * streams
-    return max(math.ceil(items / batches), min(_SMALL_BATCH, most))
+    return max(math.ceil(items / batches), min(_CPU_BATCH, most))
 
 
 def _slices(numbers, sizes):

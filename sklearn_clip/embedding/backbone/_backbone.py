@@ -231,6 +231,12 @@ class Backbone:
             if name.startswith("visual.") == (tower == "image"):
                 yield name, tensor
 
+    @cached_property
+    def sees_by_convolutions(self):
+        """Whether most layers of the image tower are convolutions."""
+        dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
+        return dimensions.count(4) > dimensions.count(2)
+
     def prepare_image(self, picture):
         """Resize and crop one picture; see `encode_images`."""
         return self._images.prepare(picture)

@@ -34,6 +34,12 @@ def test_vectors_do_not_depend_on_the_batch(backbone, make_pictures):
     assert together.dtype == np.float32 and together.shape == (5, 64)
 
 
+def test_kind_of_image_tower_is_known(backbone):
+    assert not backbone.sees_by_convolutions  # a transformer, its patches apart
+    for name in ("clipart-tiny", "photo-tiny"):
+        assert load_backbone(name).sees_by_convolutions
+
+
 def test_truncated_text_keeps_the_end_token(backbone):
     whole = SimpleTokenizer(context_length=10_000)
     ids = whole([LONG])[0]
