@@ -13,7 +13,11 @@ from sklearn_clip import EmbeddingStore
 from sklearn_clip.embedding import _engine, embed_column, find_unreadable, load_backbone
 from sklearn_clip.embedding import unit_rows as unit
 from sklearn_clip.embedding._engine import embed
-from sklearn_clip.embedding._modalities import _auto_batch_size, _even_size
+from sklearn_clip.embedding._modalities import (
+    ImageModality,
+    _auto_batch_size,
+    _even_size,
+)
 from sklearn_clip.embedding.images import _decoding
 
 NO_IMAGE = "it is not an image of a known format (a text that begins 'no image')"
@@ -370,7 +374,14 @@ def test_batch_follows_the_free_memory_of_the_gpu(
     for name, value in {**gpu, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
     assert _auto_batch_size(torch.device("cuda")) == expected
-    assert _auto_batch_size(torch.device("cpu")) == 32
+
+
+@pytest.mark.parametrize(("name", "size"), [("tiny", 8), ("photo-tiny", 4)])
+def test_few_pictures_go_through_a_cpu_at_once(name, size, model_folder):
+    backbone = load_backbone(model_folder if name == "tiny" else name, device="cpu")
+    batches = ImageModality(backbone, "auto", None).batches(list(range(100)), None)
+    assert max(map(len, batches)) <= size
+    assert [n for batch in batches for n in batch] == list(range(100))
 
 
 def test_batches_of_texts_on_a_cpu_hold_about_as_many_tokens():
