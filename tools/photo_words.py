@@ -27,8 +27,8 @@ _N_SENSES = 5
 _NEXT_BROADER, _BROADEST = 0.3, 150
 # Words that are fitted by their pieces: the most frequent ones.
 _N_FITTED = 80_000
-# Of the ridge regression of words on pieces, and rounds of conjugate gradients: after 40
-# the residual is at 1e-12 of what it was.
+# Of the ridge regression of words on pieces, and rounds of conjugate gradients: after
+# 40 the residual is at 1e-12 of what it was.
 _RIDGE, _ROUNDS = 0.5, 60
 # How much more a word counts in that fit if it names what can be seen.
 _SEEN = 3.0
