@@ -2,14 +2,15 @@
 
 import copy
 
-import numpy as np
 import torch
-from open_clip.transform import ResizeKeepRatio
-from PIL import Image
 from torch import nn
-from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 
-from sklearn_clip.embedding.images._aspect_ratio import ShapeBound
+from sklearn_clip.embedding.backbone._transform import (
+    read_bound,
+    read_draft_side,
+    read_plan,
+)
+from sklearn_clip.embedding.images._preparation import Preparation
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Texts of several lengths: a tower shows on them whether it needs its padding, and a
@@ -21,65 +22,6 @@ TRIAL_TEXTS = (
 )
 # Largest 1 - cosine between padded and cut texts, by precision.
 _TRIM_TOLERANCE = {"fp32": 1e-5, "bf16": 1e-3, "fp16": 1e-3}
-
-
-class _CroppedResize:
-    """Resize and crop to the centre at once: no pixel is computed to be cut away.
-
-    Pillow resizes the part of a picture that the crop will keep. The pixels are those
-    of one step after the other, but for the rounding between its two passes, of which
-    it takes the cheaper one first.
-
-    Parameters
-    ----------
-    resize : torchvision.transforms.Resize
-        To a given shorter side.
-    crop : torchvision.transforms.CenterCrop
-        To at most that side.
-    """
-
-    def __init__(self, resize, crop):
-        self._side = _shorter_side(resize)
-        self._height, self._width = crop.size
-        self._resample = Image.Resampling[resize.interpolation.name]
-
-    @staticmethod
-    def fits(steps):
-        """Whether the first two steps are such a pair."""
-        if len(steps) < 2 or not isinstance(steps[0], Resize):
-            return False
-        resize, crop = steps[:2]
-        return (
-            isinstance(crop, CenterCrop)
-            and _shorter_side(resize) is not None
-            and _shorter_side(resize) >= max(crop.size)
-            and resize.interpolation.name in Image.Resampling.__members__
-        )
-
-    def __call__(self, picture):
-        short = min(picture.size)
-        # torchvision's own roundings, or the crop would lie a pixel beside: sides are
-        # cut off to whole pixels, the corner is rounded (half to even). `box` is the
-        # crop carried back into the coordinates of the picture as it is.
-        width, height = (int(self._side * side / short) for side in picture.size)
-        left = round((width - self._width) / 2)
-        top = round((height - self._height) / 2)
-        across, down = picture.width / width, picture.height / height
-        box = (
-            left * across,
-            top * down,
-            min((left + self._width) * across, picture.width),
-            min((top + self._height) * down, picture.height),
-        )
-        return picture.resize((self._width, self._height), self._resample, box=box)
-
-
-def _shorter_side(resize):
-    """Length that the shorter side gets; None if both sides are set, or one bounded."""
-    size = resize.size
-    if isinstance(size, int):
-        size = [size]
-    return size[0] if len(size) == 1 and resize.max_size is None else None
 
 
 class ImageTower:
@@ -95,30 +37,30 @@ class ImageTower:
         Where the model runs.
     precision : {"fp32", "bf16", "fp16"}
         Arithmetic of the tower.
+
+    Attributes
+    ----------
+    plan : PixelPlan or None
+        The preprocessing in plain values, where it can be said in them.
+    draft_side : int or None
+        Side in pixels, below which no JPEG need be decoded.
     """
 
     def __init__(self, model, preprocess, device, precision):
         self._model = model
         self._device = device
         self._dtype = DTYPES[precision]
-        steps = preprocess.transforms if isinstance(preprocess, Compose) else []
-        self._prepare = Compose([ShapeBound(steps), preprocess])
+        self.plan = read_plan(preprocess)
+        self.draft_side = read_draft_side(preprocess)
+        if self.plan is None:
+            self._bound, self._preprocess = read_bound(preprocess), preprocess
+            return
         # Pixels travel as bytes and become normalised floats on the device: a quarter
         # of the memory, and threads that decode spend no time on arithmetic.
-        self._on_device = (
-            len(steps) > 2
-            and isinstance(steps[-2], ToTensor)
-            and isinstance(steps[-1], Normalize)
-        )
-        if self._on_device:
-            to_bytes = steps[:-2]
-            if _CroppedResize.fits(to_bytes):
-                to_bytes = [_CroppedResize(*to_bytes[:2]), *to_bytes[2:]]
-            self._prepare = Compose([ShapeBound(to_bytes), *to_bytes])
-            mean, std = torch.tensor(steps[-1].mean), torch.tensor(steps[-1].std)
-            self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
-            self._shift = (-mean / std).view(3, 1, 1).to(device)
-        self.draft_side = _draft_side(steps)
+        self._prepare = Preparation(self.plan)
+        mean, std = torch.tensor(self.plan.mean), torch.tensor(self.plan.std)
+        self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
+        self._shift = (-mean / std).view(3, 1, 1).to(device)
 
     def prepare(self, picture):
         """Resize and crop one picture.
@@ -133,8 +75,9 @@ class ImageTower:
         Tensor
             uint8 of shape (h, w, 3), or what the model's own transform gives.
         """
-        prepared = self._prepare(picture)
-        return torch.from_numpy(np.array(prepared)) if self._on_device else prepared
+        if self.plan is None:
+            return self._preprocess(self._bound(picture))
+        return torch.from_numpy(self._prepare(picture))
 
     def collate(self, prepared):
         """Stack prepared pictures, in memory that a GPU can read by itself.
@@ -167,7 +110,7 @@ class ImageTower:
             Embeddings, not normalised.
         """
         batch = batch.to(self._device, non_blocking=True)
-        if self._on_device:
+        if self.plan is not None:
             # (n, h, w, 3) seen as (n, 3, h, w) is what channels-last means.
             batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
         # CoCa would normalise, unless it is told not to.
@@ -297,14 +240,6 @@ def _copy_module(module):
     for table in ("_parameters", "_buffers", "_modules"):
         setattr(view, table, dict(getattr(module, table)))
     return view
-
-
-def _draft_side(steps):
-    """Twice the side that pictures are resized to: JPEGs need not be decoded larger."""
-    for step in steps:
-        if isinstance(step, Resize | ResizeKeepRatio):
-            return 2 * (step.size if isinstance(step.size, int) else max(step.size))
-    return None
 
 
 def _to_numpy(vectors):

@@ -1,8 +1,6 @@
 """Pictures much longer than wide, brought to a shape that any preprocessing takes."""
 
-from open_clip.transform import CenterCropOrPad, ResizeKeepRatio
 from PIL import Image
-from torchvision.transforms import CenterCrop, Resize
 
 # Pictures longer than this many times their width are cut, filled up or shrunk before
 # they are resized, which would make a line of pixels a thousand times larger, or lose
@@ -21,18 +19,22 @@ class ShapeBound:
 
     Parameters
     ----------
-    steps : list of callable
-        The preprocessing, which begins with a resizing of torchvision or open_clip;
-        one that begins otherwise takes pictures as they are.
+    target : tuple of int or None
+        Side, or height and width, that pictures are resized to; None for a
+        preprocessing that begins otherwise, which takes pictures as they are.
+    resample : PIL.Image.Resampling
+        Filter of the resizing.
+    crop : tuple of (int, int) or None, default=None
+        Height and width of the middle that is kept.
+    fill : int or None, default=None
+        Grey value that the rest is filled with.
     """
 
-    def __init__(self, steps):
-        self._target = _target_size(steps)
-        self._resample = _resampling(steps)
-        crops = (step.size for step in steps if isinstance(step, CenterCrop))
-        self._crop = next(crops, None)
-        pads = (step.fill for step in steps if isinstance(step, CenterCropOrPad))
-        self._fill = next(pads, None)
+    def __init__(self, target, resample, crop=None, fill=None):
+        self._target = target
+        self._resample = resample
+        self._crop = crop
+        self._fill = fill
 
     def __call__(self, picture):
         """Bound the shape of a picture.
@@ -93,18 +95,3 @@ class ShapeBound:
         corner = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
         page.paste(picture, corner)
         return page
-
-
-def _target_size(steps):
-    """Sides that the resizing aims at; None if the first step is no resizing."""
-    if not steps or not isinstance(steps[0], Resize | ResizeKeepRatio):
-        return None
-    size = steps[0].size
-    return (size,) if isinstance(size, int) else tuple(size)
-
-
-def _resampling(steps):
-    """Filter of the resizing, by the name that torchvision and Pillow share."""
-    mode = getattr(steps[0], "interpolation", None) if steps else None
-    name = getattr(mode, "name", "BICUBIC")
-    return Image.Resampling.__members__.get(name, Image.Resampling.BICUBIC)
