@@ -71,10 +71,17 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         token is kept), or encoded in pieces whose vectors are averaged.
     device : str or torch.device, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
-    precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
-        Arithmetic of the model. ``"auto"`` is bf16 (or fp16) on GPUs that have units
-        for it, bf16 for images on CPUs that do, and fp32 elsewhere and wherever the
-        cosine to fp32 would fall under 0.999.
+    engine : {"auto", "torch", "onnxruntime", "openvino"}, default="auto"
+        What runs the model on a CPU. ``"auto"`` takes the fastest of what is installed,
+        as it was measured for the kind of CPU: OpenVINO, where
+        ``pip install 'sklearn-clip[openvino]'`` brought it, else torch. GPUs are
+        torch's. A tower is prepared for another engine once per machine, and kept in
+        the user's cache; one that cannot be stays with torch.
+    precision : {"auto", "fp32", "bf16", "fp16", "int8"}, default="auto"
+        Arithmetic of the model. ``"auto"`` is the fastest of what the device has units
+        for (bf16 or fp16 on GPUs, 8 bits and bf16 on CPUs), wherever the worst of
+        varied items has a cosine of at least 0.999 to fp32, and fp32 elsewhere. 8 bits,
+        of images alone, are OpenVINO's, and refused below that.
     batch_size : int or "auto", default="auto"
         Items of one forward pass. It is halved when the device runs out of memory.
     num_workers : int or "auto", default="auto"
@@ -82,7 +89,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     cache : "auto", str, os.PathLike, EmbeddingStore or None, default="auto"
         Where embeddings are kept: for this session, in a folder that stays, or nowhere.
     verbose : int, default=0
-        Above 0, shows a progress bar.
+        Above 0, shows a progress bar, and says what is prepared once.
 
     Attributes
     ----------
@@ -139,7 +146,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         "on_error": [StrOptions({"raise", "zero", "nan"})],
         "long_text": [StrOptions({"truncate", "mean"})],
         "device": "no_validation",  # torch knows its devices, and is loaded at use
-        "precision": [StrOptions({"auto", "fp32", "bf16", "fp16"})],
+        "engine": [StrOptions({"auto", "torch", "onnxruntime", "openvino"})],
+        "precision": [StrOptions({"auto", "fp32", "bf16", "fp16", "int8"})],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
@@ -168,6 +176,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         on_error="raise",
         long_text="truncate",
         device: Any = "auto",
+        engine="auto",
         precision="auto",
         batch_size: Any = "auto",
         num_workers: Any = "auto",
@@ -187,6 +196,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         self.on_error = on_error
         self.long_text = long_text
         self.device = device
+        self.engine = engine
         self.precision = precision
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -478,7 +488,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             preprocess=self.preprocess,
             device=self.device,
             precision=self.precision,
+            engine=self.engine,
             towers=towers,
+            verbose=self.verbose,
         )
         known, checked = self.__dict__.get("_checked", (None, set()))
         checked = checked if known is backbone else set()

@@ -34,6 +34,19 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def engines(tmp_path_factory):
+    """Leave the user's cache alone, and have "auto" mean torch.
+
+    Otherwise each of hundreds of small models would be prepared for another engine.
+    """
+    folder = tmp_path_factory.mktemp("engines")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKLEARN_CLIP_ENGINES", str(folder))
+        patch.setenv("SKLEARN_CLIP_ENGINE", "torch")
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
 def bf16_units(request):
     """Tell the package that the CPU has bf16 units or not, if a run asks for it.
 
@@ -44,9 +57,9 @@ def bf16_units(request):
         if told != "machine":
             import torch
 
-            from sklearn_clip.embedding.backbone._backbone import _BF16_UNITS
+            from sklearn_clip.embedding.backbone._precision import BF16_UNITS
 
-            for unit in _BF16_UNITS:
+            for unit in BF16_UNITS:
                 name = f"_is_{unit}_supported"
                 patch.setattr(torch.cpu, name, lambda: told == "on", raising=False)
         yield

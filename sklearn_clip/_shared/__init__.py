@@ -6,6 +6,7 @@ from sklearn_clip._shared._arrays import (
     column_names,
     refuse_unindexable,
 )
+from sklearn_clip._shared._cache_home import cache_home
 from sklearn_clip._shared._cells import (
     EMPTY_WORDS,
     TEXTS_HINT,
@@ -62,7 +63,11 @@ from sklearn_clip._shared._targets import (
     warn_of_row_order,
 )
 from sklearn_clip._shared._types import SparseMatrix, TableLike, TargetsLike
-from sklearn_clip._shared._warnings import is_part_of_a_fit, warn_user
+from sklearn_clip._shared._warnings import (
+    is_part_of_a_fit,
+    warn_user,
+    warnings_given,
+)
 from sklearn_clip._shared._word_labels import WordLabelsMixin
 
 __all__ = [
@@ -91,6 +96,7 @@ __all__ = [
     "as_array",
     "as_targets",
     "by_name",
+    "cache_home",
     "check_indicator",
     "check_label_order",
     "check_labelled_rows",
@@ -117,4 +123,5 @@ __all__ = [
     "shown_first",
     "warn_of_row_order",
     "warn_user",
+    "warnings_given",
 ]

@@ -1,6 +1,7 @@
 """Warnings that name the line of the user, however deep they arise."""
 
 import sys
+import threading
 import warnings
 
 # What calls this package on behalf of the user, or at the bottom of a thread.
@@ -26,6 +27,19 @@ _PARTS_OF_A_FIT = frozenset(
         ("sklearn_clip.thresholds._folds", "score_fold"),
     }
 )
+
+_given = threading.local()
+
+
+def warnings_given():
+    """Count what `warn_user` was called with in this thread so far.
+
+    Returns
+    -------
+    int
+        The number, whatever filters made of them.
+    """
+    return getattr(_given, "count", 0)
 
 
 def is_part_of_a_fit():
@@ -60,6 +74,7 @@ def warn_user(message, category=UserWarning):
     category : type, default=UserWarning
         Class of the warning.
     """
+    _given.count = warnings_given() + 1
     frame, level, ours = sys._getframe(1), 2, 2
     while frame is not None and _package(frame) in _BETWEEN:
         if _package(frame) == "sklearn_clip":

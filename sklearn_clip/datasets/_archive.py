@@ -10,6 +10,8 @@ import time
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from sklearn_clip._shared import cache_home
+
 _STALE_SECONDS = 3600
 
 
@@ -27,12 +29,10 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
     pathlib.Path
         An existing folder.
     """
-    if data_home is None:
-        data_home = os.environ.get("SKLEARN_CLIP_DATA")
-    if not data_home:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        data_home = Path(cache) / "sklearn_clip"
-    home = Path(data_home).expanduser().absolute()
+    if data_home:
+        home = Path(data_home).expanduser().absolute()
+    else:
+        home = cache_home("SKLEARN_CLIP_DATA")
     home.mkdir(parents=True, exist_ok=True)
     return home
 

@@ -30,14 +30,14 @@ _HOMES = {
     "plain_settings": "backbone._preprocess_settings",
     "plain_text": "_prompts",
     "read_classes": "_prompts",
-    "read_embedding_dim": "backbone._loading",
-    "read_folder": "backbone._loading",
+    "read_embedding_dim": "backbone._fetching",
+    "read_folder": "backbone._fetching",
     "read_templates": "_prompts",
     "record_model": "backbone._identity",
     "refuse_missing": "_failures",
     "report_remarks": "_failures",
     "report_unreadable": "_failures",
-    "resolve_device": "backbone._loading",
+    "resolve_device": "backbone._device",
     "session_store": "store._session",
     "split_rows": "_rows",
     "unit_rows": "_columns",
@@ -74,12 +74,12 @@ if TYPE_CHECKING:
         covers as covers,
         record_model as record_model,
     )
-    from sklearn_clip.embedding.backbone._loading import (
-        load_backbone as load_backbone,
+    from sklearn_clip.embedding.backbone._device import resolve_device as resolve_device
+    from sklearn_clip.embedding.backbone._fetching import (
         read_embedding_dim as read_embedding_dim,
         read_folder as read_folder,
-        resolve_device as resolve_device,
     )
+    from sklearn_clip.embedding.backbone._loading import load_backbone as load_backbone
     from sklearn_clip.embedding.backbone._model_files import (
         ModelInMemory as ModelInMemory,
     )

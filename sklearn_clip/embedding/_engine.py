@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from sklearn_clip.embedding._distinct_items import DistinctItems
@@ -99,9 +98,8 @@ def embed(
         if failures and stop_on_failure:
             return vectors, failures
         distinct = DistinctItems(digests, failures, _space(kind, backbone))
-        run = _Run(
-            modality, GuardedStore(store), items, distinct, backbone.device, pool
-        )
+        device = backbone.device if backbone.runs_in_torch(kind) else None
+        run = _Run(modality, GuardedStore(store), items, distinct, device, pool)
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
@@ -160,8 +158,8 @@ class _Run:
         Items of the call.
     distinct : DistinctItems
         The distinct ones among them.
-    device : torch.device
-        Where the model is.
+    device : torch.device or None
+        Where torch runs the model; None if another engine does.
     pool : Executor
         Threads that decode.
 
@@ -293,7 +291,9 @@ class _Run:
                 # Kept for the rest of the run: what did not fit once will not fit
                 # later.
                 self._fitting = step // 2
-                if torch.cuda.is_available():
+                if self._device is not None and self._device.type == "cuda":
+                    import torch
+
                     torch.cuda.empty_cache()
                 continue
             if not np.isfinite(encoded).all():
@@ -335,7 +335,7 @@ def _is_out_of_memory(exc):
     """Whether a device ran out of memory; only CUDA has an exception for it."""
     text = str(exc)
     return (
-        isinstance(exc, torch.cuda.OutOfMemoryError)
+        type(exc).__name__ == "OutOfMemoryError"
         or "out of memory" in text  # MPS
         or "can't allocate memory" in text  # the CPU
     )
@@ -343,6 +343,6 @@ def _is_out_of_memory(exc):
 
 def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
-    parts = [kind, backbone.fingerprint, backbone.precisions[kind]]
+    parts = [kind, backbone.fingerprint, backbone.arithmetic[kind]]
     parts.append(backbone.preprocessing if kind == "image" else backbone.tokenization)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

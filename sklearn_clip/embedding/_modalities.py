@@ -5,8 +5,6 @@ import math
 import os
 from collections import deque
 
-import torch
-
 from sklearn_clip.embedding._streams import most_streams
 from sklearn_clip.embedding.images import _decoding
 
@@ -50,11 +48,15 @@ class ImageModality:
         """Cut into batches of one size."""
         size = self._batch_size
         if size == "auto":
-            device = self._backbone.device
-            size = _auto_batch_size(device)
-            if device.type == "cpu" and self._backbone.sees_by_convolutions:
-                size = _CPU_BATCH_OF_CONVOLUTIONS
-            size = _even_size(len(numbers), size, most_streams(device))
+            backbone = self._backbone
+            if not backbone.on_cpu:
+                size = _gpu_batch_size(backbone.device)
+            elif not backbone.runs_in_torch("image"):
+                size = _CPU_BATCH
+            else:
+                small = backbone.sees_by_convolutions
+                size = _CPU_BATCH_OF_CONVOLUTIONS if small else _CPU_BATCH
+                size = _even_size(len(numbers), size, most_streams(backbone.device))
         return _slices(numbers, [size])
 
 
@@ -84,8 +86,8 @@ class TextModality:
         size = self._batch_size
         if size != "auto":
             return _slices(numbers, [size])
-        if self._backbone.device.type != "cpu":
-            return _slices(numbers, [_auto_batch_size(self._backbone.device)])
+        if not self._backbone.on_cpu:
+            return _slices(numbers, [_gpu_batch_size(self._backbone.device)])
         whole = self._backbone.context_length
         tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
         most = _BATCH_RANGE[1]  # should the tower need its padding
@@ -111,10 +113,12 @@ def _slices(numbers, sizes):
     return slices
 
 
-def _auto_batch_size(device):
+def _gpu_batch_size(device):
     """Items of one forward pass: what fits into a GPU's free memory, in powers of 2."""
     if device.type != "cuda":
         return _CPU_BATCH
+    import torch
+
     free, _ = torch.cuda.mem_get_info(device)
     # What torch has set aside and does not use is free for a batch.
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -11,8 +11,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import torch
-
 # Each holds the activations of one batch.
 _MOST_STREAMS = 4
 _dividing = threading.Lock()
@@ -33,15 +31,19 @@ def most_streams(device):
 
     Parameters
     ----------
-    device : torch.device
-        Where the passes run.
+    device : torch.device or None
+        Where torch runs the passes; None if another engine does.
 
     Returns
     -------
     int
-        1 for any device but the CPU, which has one per thread of torch, up to 4.
+        1 for all but torch on a CPU, which has one per thread, up to 4.
     """
-    return min(torch.get_num_threads(), _MOST_STREAMS) if device.type == "cpu" else 1
+    if device is None or device.type != "cpu":
+        return 1
+    import torch
+
+    return min(torch.get_num_threads(), _MOST_STREAMS)
 
 
 @contextlib.contextmanager
@@ -74,8 +76,8 @@ def open_streams(device, most):
 
     Parameters
     ----------
-    device : torch.device
-        Where the passes run.
+    device : torch.device or None
+        Where torch runs the passes; None if another engine does.
     most : int
         Streams that have work.
 
@@ -88,6 +90,8 @@ def open_streams(device, most):
     if count < 2 or not _dividing.acquire(blocking=False):
         yield Streams(None, 1)
         return
+    import torch
+
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads // count)

@@ -32,7 +32,7 @@ class Encoder:
     def __init__(self, model, tokenizer, config, device, precision, num_workers):
         own = copy.deepcopy(model).eval().requires_grad_(False)
         source = embedding.ModelInMemory(own, tokenizer, config)
-        self._backbone = embedding.Backbone(source, device, precision).load()
+        self._backbone = embedding.Backbone(lambda: source, device, precision).load()
         self._num_workers = num_workers
 
     def encode_texts(self, texts):

@@ -1,52 +1,57 @@
 """A CLIP model at work: fingerprint, preprocessing, encoding, probe."""
 
+from __future__ import annotations
+
 import hashlib
-import itertools
 import json
 import threading
+from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import open_clip
-import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from sklearn_clip.embedding.backbone._hugging_face import context_length
-from sklearn_clip.embedding.backbone._model_files import TOWERS
-from sklearn_clip.embedding.backbone._towers import (
-    DTYPES,
-    TRIAL_TEXTS,
-    ImageTower,
-    TextTower,
+from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
+from sklearn_clip.embedding.backbone._identity import TOWERS, TRIAL_TEXTS
+from sklearn_clip.embedding.engines._byte_pairs import (
+    BytePairTokenizer,
+    describe_tokenizer,
 )
+from sklearn_clip.embedding.engines._choice import list_graphs
+from sklearn_clip.embedding.engines._notes import ModelNotes, find_version
+
+if TYPE_CHECKING:
+    import torch
 
 _PROBE_TEXT = "a photo of a cat"
-_BF16_UNITS = ("avx512_bf16", "amx_tile")
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
 _DECODING = "draft-2"
 # Where a tokenizer pads: last, first, or last but one, before a class token.
 _PADDING_PLACES = (-1, 0, -2)
-# How near to fp32 a lower precision must be for "auto" to use it.
-_AUTO_COSINE = 0.999
 
 
 class Backbone:
     """A CLIP model ready to encode, shared by every featurizer that names it.
 
     A tower is loaded when it is first used, and never where the other one is all that
-    is needed.
+    is needed. What is known of the model from an earlier process is not found out
+    again: a tower that was prepared for another engine runs before torch is imported.
 
     Parameters
     ----------
-    source : ModelFiles or ModelInMemory
-        Where the towers come from; they are moved and cast.
-    device : torch.device
+    open_source : callable
+        Returns where the towers come from, a ModelFiles or a ModelInMemory; they are
+        moved and cast.
+    device : torch.device or "cpu"
         Where the model runs.
-    precision : {"auto", "fp32", "bf16", "fp16"}
-        Arithmetic of the towers. ``"auto"`` is what `fast_precision` names for the
-        device, wherever that agrees with fp32.
+    precision : {"auto", "fp32", "bf16", "fp16", "int8"}
+        Arithmetic of the towers. ``"auto"`` is the fastest one that was measured on the
+        kind of device, wherever that agrees with fp32.
+    engine : {"auto", "torch", "onnxruntime", "openvino"}, default="torch"
+        What runs the towers on a CPU; a GPU is torch's.
+    notes : ModelNotes or None, default=None
+        What is known of the model.
 
     Attributes
     ----------
@@ -69,23 +74,36 @@ class Backbone:
         None where there is none (all but models of SigLIP's kind).
     """
 
-    def __init__(self, source, device, precision):
-        self._source = source
-        self.config = source.config
-        self.embedding_dim = source.config["embed_dim"]
-        self.device = device
+    def __init__(
+        self,
+        open_source: Callable[[], Any],
+        device: torch.device | str,
+        precision: str,
+        engine: str = "torch",
+        notes: ModelNotes | None = None,
+    ):
+        self._open_source = open_source
+        self._device = device
         self._precision = precision
-        self.precisions = {}
-        self._models, self._towers, self._probes = {}, {}, {}
+        self._engine = engine
+        self._notes = ModelNotes() if notes is None else notes
+        self._towers: dict[str, Any] = {}
+        self._probes: dict[tuple[str, ...], Any] = {}
         self._loading = threading.RLock()
 
-    def load(self, towers: Any = TOWERS):
+    def load(
+        self,
+        towers: Collection[str] = TOWERS,
+        say: Callable[[str], Any] = lambda _: None,
+    ) -> Backbone:
         """Load towers, unless they are.
 
         Parameters
         ----------
         towers : collection of {"image", "text"}, default=("image", "text")
             Which ones.
+        say : callable, default=lambda _: None
+            Is told, in a sentence each, what takes long and why.
 
         Returns
         -------
@@ -95,162 +113,221 @@ class Backbone:
         Raises
         ------
         WeightsUnavailableError, ValueError
-            If the tower, or the tokenizer of the texts, can be had in no way.
+            If the tower, or the tokenizer of the texts, can be had in no way, or cannot
+            be run in 8 bits where these are asked for.
         """
         with self._loading:
-            missing = [tower for tower in towers if tower not in self._towers]
-            if missing:
-                if "text" in missing:
-                    self.tokenizer  # noqa: B018 - fails here, if it does
-                for tower, model in self._source.load(missing).items():
-                    if tower not in self._towers:
-                        self._add(tower, model)
+            for tower in towers:
+                if tower not in self._towers:
+                    self._towers[tower] = self._open(tower, say)
+                    self.fingerprint  # noqa: B018 - of the files as they are now
         return self
+
+    def _open(self, tower, say):
+        """Put a tower to work, by the first engine that serves."""
+        graphs = []
+        if self.on_cpu:
+            graphs = list_graphs(self._engine, self._precision, tower)
+        for engine, precision in graphs:
+            found = open_graph_tower(self, tower, engine, precision, say)
+            if not isinstance(found, str):
+                if "torch_towers" in vars(self):  # it was made just now
+                    self.torch_towers.drop(tower)
+                return found
+            reason = f"The {tower} tower does not run in {engine} in {precision}: "
+            if self._precision == "int8" and precision == "int8":
+                raise ValueError(
+                    f"{reason}{found}. precision='auto' takes the fastest arithmetic "
+                    "that is true to fp32."
+                )
+            say(f"{reason}{found}.")
+        precision = "auto" if self._precision == "int8" else self._precision
+        return self.torch_towers.make(tower, precision)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model runs on the CPU; torch need not be there to tell."""
+        return str(self._device).partition(":")[0] == "cpu"
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        import torch
+
+        return torch.device(self._device)
+
+    @property
+    def asked_for(self) -> tuple[str, str]:
+        """Engine and precision, as they were asked for."""
+        return self._engine, self._precision
+
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """What runs each tower that is loaded, and how."""
+        return {tower: found.identity for tower, found in self._towers.items()}
+
+    @property
+    def precisions(self) -> dict[str, str]:
+        return {tower: found.precision for tower, found in self._towers.items()}
+
+    @property
+    def notes(self) -> ModelNotes:
+        """What is known of the model."""
+        return self._notes
+
+    @cached_property
+    def torch_towers(self):
+        """The towers in torch."""
+        from sklearn_clip.embedding.backbone._torch_towers import TorchTowers
+
+        with self._loading:
+            return TorchTowers(
+                self._source, lambda: self.tokenizer, self.device, self._notes
+            )
+
+    @cached_property
+    def _source(self):
+        with self._loading:
+            return self._open_source()
 
     @property
     def model(self):
-        """The whole model, in the precisions of its towers."""
-        self.load()
+        """The whole model of torch, in the precisions of its towers."""
         with self._loading:
-            if self._models["image"] is not self._models["text"]:
-                self._models, self._towers, self._probes = {}, {}, {}
-                self.load()  # as a whole
-            return self._models["image"]
+            self.load()
+            whole = self.torch_towers.whole()
+            for tower, found in self._towers.items():
+                if getattr(found, "model", whole) is not whole:
+                    precision = found.precision
+                    self._towers[tower] = self.torch_towers.make(tower, precision)
+                    self._forget_probe(tower)
+            return whole
 
-    @cached_property
-    def fingerprint(self):
-        with self._loading:
-            return self._source.fingerprint
+    @property
+    def config(self) -> dict[str, Any]:
+        return self._source.config
 
-    @cached_property
+    @property
+    def fingerprint(self) -> str:
+        return self._notes.recall("fingerprint", lambda: self._source.fingerprint)
+
+    @property
+    def embedding_dim(self) -> int:
+        return self._notes.recall("embedding_dim", lambda: self.config["embed_dim"])
+
+    @property
     def _logits(self):
+        return self._notes.recall("logits", self._read_logits)
+
+    def _read_logits(self):
         with self._loading:
             scale, bias = self._source.read_logits()
         scale = float(scale.detach().float().exp())
         return scale, None if bias is None else float(bias.detach())
 
     @property
-    def logit_scale(self):
+    def logit_scale(self) -> float:
         return self._logits[0]
 
     @property
-    def logit_bias(self):
+    def logit_bias(self) -> float | None:
         return self._logits[1]
 
     @cached_property
     def tokenizer(self):
-        return _one_at_a_time(self._source.make_tokenizer())
+        """The tokenizer of open_clip, which one thread at a time uses."""
+        return _one_at_a_time(self._plain_tokenizer)
 
     @cached_property
-    def tokenization(self):
-        return _digest_tokens(self.tokenizer)
+    def _plain_tokenizer(self):
+        return self._source.make_tokenizer()
+
+    @cached_property
+    def light_tokenizer(self):
+        """A tokenizer that needs no torch; None where it would give other tokens."""
+        version = find_version("tokenizers")
+        if version is None:
+            return None
+        known = f"tokens of tokenizers {version}"
+        data = self._notes.recall(
+            known, lambda: describe_tokenizer(self._plain_tokenizer)
+        )
+        return None if data is None else BytePairTokenizer(data)
 
     @property
-    def context_length(self):
+    def tokenization(self) -> str:
+        return self._notes.recall(
+            "tokenization", lambda: _digest_tokens(self.tokenizer)
+        )
+
+    @property
+    def context_length(self) -> int:
+        return self._notes.recall("context_length", self._read_context_length)
+
+    def _read_context_length(self):
+        from sklearn_clip.embedding.backbone._hugging_face import context_length
+
         return context_length(self.config)
 
     @property
-    def preprocessing(self):
-        model = self.load(["image"])._models["image"]
-        pixels = open_clip.get_model_preprocess_cfg(model)
-        said = {"decoding": _DECODING, **pixels}
+    def preprocessing(self) -> str:
+        return self._notes.recall("preprocessing", self._read_preprocessing)
+
+    def _read_preprocessing(self):
+        said = {"decoding": _DECODING, **self.torch_towers.settings()}
         return json.dumps(said, sort_keys=True, default=str)
 
     @property
-    def draft_side(self):
-        return self._images.draft_side
+    def draft_side(self) -> int | None:
+        return self._image_tower.draft_side
 
     @property
-    def _images(self):
+    def sees_by_convolutions(self) -> bool:
+        """Whether most layers of the image tower are convolutions."""
+        return self._notes.recall(
+            "convolutions", lambda: self.torch_towers.sees_by_convolutions()
+        )
+
+    def runs_in_torch(self, tower: str) -> bool:
+        """Whether torch runs a tower, whose threads are then its own.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+
+        Returns
+        -------
+        bool
+            Not where another engine does.
+        """
+        return hasattr(self.load([tower])._towers[tower], "model")
+
+    @property
+    def _image_tower(self):
         return self.load(["image"])._towers["image"]
 
     @property
-    def _texts(self):
-        return self.load(["text"])._towers["text"]
-
-    @property
     def _preprocess(self):
-        return _make_transform(self.load(["image"])._models["image"])
-
-    def _add(self, tower, model):
-        """Put a tower to work."""
-        # Convolutions are up to 1.4 times as fast with the channels last.
-        self._models[tower] = model.to(
-            device=self.device, memory_format=torch.channels_last
-        )
-        wanted = self._precision
-        if wanted == "auto":
-            wanted = fast_precision(self.device)[tower]
-            if wanted != "fp32":
-                self._go_fast(tower, wanted)
-                return
-        self._cast(tower, wanted)
-
-    def _cast(self, tower, precision):
-        """Give a tower its arithmetic."""
-        model, dtype = self._models[tower], DTYPES[precision]
-        if tower == "image":
-            model.visual.to(dtype)
-            transform = _make_transform(model)
-            new = ImageTower(model, transform, self.device, precision)
-        else:
-            for name, part in model.named_children():
-                if name != "visual":
-                    part.to(dtype)
-            for own in (model._parameters, model._buffers):
-                for tensor in own.values():
-                    if tensor is not None and tensor.is_floating_point():
-                        tensor.data = tensor.data.to(dtype)
-            new = TextTower(model, self.tokenizer, self.device, precision)
-        self.precisions[tower] = precision
-        self._forget_probe(tower)
-        self._towers[tower] = new
-
-    def _go_fast(self, tower, wanted):
-        """Lower the precision of a tower, if it stays true to fp32 with it."""
-        self._cast(tower, "fp32")
-        exact = self.probe([tower])
-        weights = {n: t.to("cpu", copy=True) for n, t in self._tensors(tower)}
-        self._cast(tower, wanted)
-        if (self.probe([tower]) * exact).sum() >= _AUTO_COSINE:
-            return
-        self._cast(tower, "fp32")
-        for name, value in self._tensors(tower):
-            value.data.copy_(weights[name])
-        self._forget_probe(tower)
+        return self.torch_towers.transform()
 
     def _forget_probe(self, tower):
         self._probes = {k: probe for k, probe in self._probes.items() if tower not in k}
 
-    def _tensors(self, tower):
-        """Name all weights and buffers, of which a state dict may leave some out."""
-        model = self._models[tower]
-        for name, tensor in itertools.chain(
-            model.named_parameters(), model.named_buffers()
-        ):
-            if name.startswith("visual.") == (tower == "image"):
-                yield name, tensor
-
-    @cached_property
-    def sees_by_convolutions(self):
-        """Whether most layers of the image tower are convolutions."""
-        dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
-        return dimensions.count(4) > dimensions.count(2)
-
     def prepare_image(self, picture):
         """Resize and crop one picture; see `encode_images`."""
-        return self._images.prepare(picture)
+        return self._image_tower.prepare(picture)
 
     def collate_images(self, prepared):
         """Stack prepared pictures to one batch; see `encode_images`."""
-        return self._images.collate(prepared)
+        return self._image_tower.collate(prepared)
 
     def encode_images(self, batch):
         """Encode prepared images.
 
         Parameters
         ----------
-        batch : Tensor or list of Tensor
+        batch : Tensor, ndarray or list of these
             What `collate_images` returned, or `prepare_image` for each image.
 
         Returns
@@ -260,7 +337,7 @@ class Backbone:
         """
         if isinstance(batch, list):
             batch = self.collate_images(batch)
-        return self._images.encode(batch)
+        return self._image_tower.encode(batch)
 
     def encode_texts(self, texts):
         """Encode texts; one that is too long is cut and keeps its end token.
@@ -275,7 +352,7 @@ class Backbone:
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        return self._texts.encode(texts)
+        return self.load(["text"])._towers["text"].encode(texts)
 
     def chunk_text(self, text):
         """Split a text that exceeds the context length into pieces that fit.
@@ -348,8 +425,11 @@ class Backbone:
         length = self.context_length
         if len(text.encode()) + 2 <= length:  # a token takes at least one byte
             return True
-        tokens = self.tokenizer([text, "a"], context_length=length)
-        longer = self.tokenizer([text, "a"], context_length=length + 1)
+        tokenizer = self.tokenizer
+        if not self.runs_in_torch("text"):
+            tokenizer = self.light_tokenizer or tokenizer
+        tokens = np.asarray(tokenizer([text, "a"], context_length=length))
+        longer = np.asarray(tokenizer([text, "a"], context_length=length + 1))
         # Behind the text as a rule, before it, or before a class token at the end: it
         # shows on the text that is too short to be cut.
         for place in _PADDING_PLACES:
@@ -362,16 +442,9 @@ class Backbone:
         return True
 
 
-def _make_transform(model):
-    """Make open_clip's own preprocessing: PIL image to tensor of shape (3, h, w)."""
-    pixels = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
-    return image_transform_v2(pixels, is_train=False)
-
-
 def _leave_out(tokens, place):
     """Take one position out of tokens."""
-    kept = torch.arange(tokens.shape[1]) != place % tokens.shape[1]
-    return tokens[:, kept]
+    return np.delete(tokens, place, axis=1)
 
 
 def _one_at_a_time(tokenizer):
@@ -388,40 +461,8 @@ def _one_at_a_time(tokenizer):
 
 def _digest_tokens(tokenizer):
     """Hash what a tokenizer makes of some texts; its files are none of the weights."""
-    tokens = np.ascontiguousarray(tokenizer(list(TRIAL_TEXTS)).numpy())
+    tokens = np.ascontiguousarray(tokenizer(list(TRIAL_TEXTS)))
     return hashlib.blake2b(tokens.tobytes(), digest_size=16).hexdigest()
-
-
-def fast_precision(device):
-    """Choose the arithmetic that was measured to be fastest on a kind of device.
-
-    It is a rule and not a race: a race would end otherwise on another day, and the
-    store would hold nothing of what was encoded before. On CPUs with bf16 units bf16
-    doubled the speed of the image tower and halved that of the text tower.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the model runs.
-
-    Returns
-    -------
-    dict of str to str
-        Precision of the ``"image"`` and the ``"text"`` tower.
-    """
-    both = {"image": "fp32", "text": "fp32"}
-    if device.type == "cuda":
-        major, _ = torch.cuda.get_device_capability(device)
-        if major >= 7:
-            both = dict.fromkeys(both, "bf16" if major >= 8 else "fp16")
-    elif device.type == "cpu" and _has_bf16_units():
-        both["image"] = "bf16"
-    return both
-
-
-def _has_bf16_units():
-    known = (getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _BF16_UNITS)
-    return any(test is not None and test() for test in known)
 
 
 def _probe_picture():

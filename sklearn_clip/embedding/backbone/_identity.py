@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_clip._shared import ModelMismatchError
-from sklearn_clip.embedding.backbone._model_files import TOWERS
 
 if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
 
+TOWERS = ("image", "text")
+# Texts of several lengths: a tower shows on them whether it needs its padding, and a
+# tokenizer which one it is.
+TRIAL_TEXTS = (
+    "a",
+    "a photo of a cat",
+    "two red bicycles and a small dog in front of a house by the sea",
+)
 _TOLERANCE = 1e-2
 
 
@@ -93,7 +100,7 @@ def check_same_model(
             f"featurizer was saved: the cosine of the probe embeddings is {said}, "
             f"{1 - _TOLERANCE:.2f} is needed. Look for other preprocessing, or a "
             f"device that computes wrongly (now {str(backbone.device)!r}, "
-            f"{backbone.precisions})."
+            f"{backbone.arithmetic})."
         )
 
 

@@ -1,38 +1,36 @@
-"""open_clip models: found by name, fetched, loaded once per process and device."""
+"""Models: found by name, loaded once per process, device and engine."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
+import sys
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import open_clip
-import torch
-
-from sklearn_clip._shared import WeightsUnavailableError, warn_user
-from sklearn_clip.embedding.backbone._backbone import Backbone, fast_precision
-from sklearn_clip.embedding.backbone._hub import (
-    cached_file,
-    cached_weights,
-    check_network,
-    unavailable,
-)
-from sklearn_clip.embedding.backbone._model_files import TOWERS, ModelFiles
+from sklearn_clip._shared import warnings_given
+from sklearn_clip.embedding.backbone._backbone import Backbone
+from sklearn_clip.embedding.backbone._device import choose_device
+from sklearn_clip.embedding.backbone._identity import TOWERS
+from sklearn_clip.embedding.backbone._names import name_model
 from sklearn_clip.embedding.backbone._preprocess_settings import (
-    CONFIG_NAME,
-    read_folder_settings,
     read_settings,
 )
-from sklearn_clip.embedding.backbone._weight_files import find_weights
+from sklearn_clip.embedding.engines._choice import (
+    check_engine,
+    list_graphs,
+    resolve_engine,
+)
+from sklearn_clip.embedding.engines._notes import ModelNotes, begin_notes, find_notes
 
-_MODELS = Path(__file__).parents[2] / "models"
-_BUNDLED = {name: _MODELS / name for name in ("clipart-tiny", "photo-tiny")}
+if TYPE_CHECKING:
+    import torch
+
+
 _MODEL_FILES = (".safetensors", ".bin", ".pth", ".json", ".txt", ".model")
-_loaded: dict[tuple[Any, ...], tuple[Any, Backbone]] = {}
 _load_lock = threading.RLock()
 
 
@@ -42,8 +40,10 @@ def load_backbone(
     *,
     preprocess: Mapping[str, Any] | str | None = None,
     device: str | torch.device = "auto",
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto",
+    engine: Literal["auto", "torch", "onnxruntime", "openvino"] = "torch",
     towers: Collection[str] = TOWERS,
+    verbose: int = 0,
 ) -> Backbone:
     """Load a model, or return the one this process has loaded already.
 
@@ -59,10 +59,14 @@ def load_backbone(
         None for what the tag or the folder says, or all tags of the name of a file.
     device : str or torch.device, default="auto"
         The device.
-    precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
+    precision : {"auto", "fp32", "bf16", "fp16", "int8"}, default="auto"
         Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
+    engine : {"auto", "torch", "onnxruntime", "openvino"}, default="torch"
+        What runs the towers on a CPU; ``"auto"`` is the fastest that is installed.
     towers : collection of {"image", "text"}, default=("image", "text")
         What is loaded now; the other tower is when it is used.
+    verbose : int, default=0
+        Above 0, says what takes long.
 
     Returns
     -------
@@ -73,247 +77,139 @@ def load_backbone(
     ------
     ValueError, TypeError
         If there is no such model or tag, or it is not known what the weights are used
-        with.
+        with; if engine, precision and device do not go together, or the model is not
+        true to fp32 in 8 bits.
+    ImportError
+        If the engine is not installed.
     WeightsUnavailableError
         If the weights, the tokenizer or what reads them are neither here nor to be
         fetched, or the file holds others.
     """
-    location, tag = _locate(model_name, pretrained)
-    settings = read_settings(model_name, location, tag, preprocess)
-    device = resolve_device(device)
-    if precision == "auto" and set(fast_precision(device).values()) == {"fp32"}:
-        precision = "fp32"  # one and the same model
-    used_with = json.dumps(settings, sort_keys=True)
-    key = (location, tag, used_with, str(device), precision)
-    state = _state_on_disk(location, tag)
+    engine = resolve_engine(engine)
+    check_engine(engine, precision)
+    device = choose_device(device, engine)
+    engine, precision = _settle(engine, precision, device)
+    user = model_name, pretrained, preprocess
+    named = name_model(*user)
+    key = (*named[:2], repr(named[2]), str(device), precision, engine)
     with _load_lock:
-        known, backbone = _loaded.get(key, (None, None))
-        if backbone is None or known != state:
-            backbone = _load(model_name, location, tag, settings, device, precision)
-        backbone.load(towers)
-        _loaded[key] = state, backbone
-        return backbone
+        # Where open_clip is loaded, its tags and architectures may have been changed.
+        meant = _ask_open_clip(*user) if "open_clip" in sys.modules else None
+        state = _state_on_disk(*named[:2])
+        loaded = _loaded.get(key)
+        if loaded is None or not loaded.is_still(state, meant):
+            notes, start = find_notes(named)
+            if start is None or meant not in (None, start["meant"]):
+                notes, start = _begin(named, user)
+            backbone = Backbone(_later(start), device, precision, engine, notes)
+            loaded = _Loaded(state, start["meant"], backbone)
+        loaded.backbone.load(towers, say=_say if verbose else lambda _: None)
+        _loaded[key] = loaded
+        return loaded.backbone
 
 
-def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
-    """Read the length of an embedding from a model's configuration, without weights.
-
-    Parameters
-    ----------
-    model_name : str
-        The model, as in `load_backbone`.
-    pretrained : str or None, default=None
-        Its weights, as there.
-
-    Returns
-    -------
-    int
-        The length.
-
-    Raises
-    ------
-    ValueError
-        If there is no such model or tag.
-    WeightsUnavailableError
-        If the configuration is neither here nor to be fetched.
-    """
-    location, tag = _locate(model_name, pretrained)
-    repository = location.removeprefix("hf-hub:")
-    try:
-        if repository != location:
-            path = cached_file(repository, CONFIG_NAME)
-            if path is None:
-                check_network()
-                path = open_clip.pretrained.download_pretrained_from_hf(
-                    repository, filename=CONFIG_NAME
-                )
-            location = f"local-dir:{os.path.dirname(path)}"
-        return open_clip.get_model_config(location)["embed_dim"]
-    except Exception as exc:  # the network fails in the ways of four libraries
-        raise unavailable(model_name, tag, exc) from exc
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Choose the device: CUDA, then Apple's MPS, then the CPU.
+@dataclass(frozen=True)
+class _Loaded:
+    """A model that this process has loaded.
 
     Parameters
     ----------
-    device : str or torch.device
-        ``"auto"`` or a torch device.
-
-    Returns
-    -------
-    torch.device
-        The device.
-
-    Raises
-    ------
-    ValueError
-        If it is no device, or there is no such device on this machine.
+    state : list or None
+        Sizes and times of the user's own files.
+    meant : list
+        What its name meant to open_clip.
+    backbone : Backbone
+        The model.
     """
-    if device != "auto":
-        try:
-            chosen = torch.device(device)
-        except (RuntimeError, TypeError) as exc:
-            raise ValueError(
-                f"device must be 'auto' or a torch device such as 'cpu' or 'cuda:0'. "
-                f"Got {device!r}."
-            ) from exc
-        try:
-            torch.empty(1, device=chosen)
-        except (RuntimeError, AssertionError, NotImplementedError) as exc:
-            raise ValueError(
-                f"device={device!r} cannot be used on this machine "
-                f"({str(exc).splitlines()[0]:.200}). device='auto' takes what there is."
-            ) from exc
-        return chosen
-    if torch.cuda.is_available():
-        try:
-            torch.zeros(1, device="cuda")
-            return torch.device("cuda")
-        except RuntimeError as exc:
-            _warn_unusable_gpu(exc)
-    elif os.path.exists("/proc/driver/nvidia/version"):
-        _warn_unusable_gpu("this build of torch does not see it")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+
+    state: Any
+    meant: Any
+    backbone: Backbone
+
+    def is_still(self, state, meant):
+        """Whether its name means the same; None where open_clip is not loaded."""
+        return self.state == state and meant in (None, self.meant)
 
 
-def _warn_unusable_gpu(reason):
-    warn_user(
-        f"An NVIDIA GPU is present but cannot be used ({reason}): CLIP runs on the CPU,"
-        " many times slower. Check torch.cuda.is_available() and the torch build, or "
-        "silence this with device='cpu'.",
-    )
+_loaded: dict[tuple[Any, ...], _Loaded] = {}
 
 
-def _locate(model_name, pretrained):
-    """Check the names and return what open_clip takes: a location and a tag."""
-    if model_name in _BUNDLED:
-        return f"local-dir:{_BUNDLED[model_name]}", None
-    if model_name.startswith("local-dir:"):
-        folder = os.path.abspath(model_name.removeprefix("local-dir:"))
-        if not os.path.isfile(os.path.join(folder, CONFIG_NAME)):
-            raise WeightsUnavailableError(
-                f"model_name={model_name!r}: the folder {folder!r} must hold "
-                "open_clip_config.json and the weights. It does not."
-            )
-        return f"local-dir:{folder}", None
-    if model_name.startswith("hf-hub:"):
-        return model_name, None
-    known = open_clip.list_models()
-    if model_name not in known:
-        nearest = difflib.get_close_matches(
-            model_name, [*known, *_BUNDLED], n=3, cutoff=0.4
-        )
+def _ask_open_clip(model_name, pretrained, preprocess):
+    """Say what a name means: place, tag, settings and architecture."""
+    import open_clip
+
+    from sklearn_clip.embedding.backbone._fetching import locate
+
+    location, tag = locate(model_name, pretrained)
+    settings = read_settings(model_name, location, tag, preprocess)
+    config = None if ":" in location else open_clip.get_model_config(location)
+    # As it comes back from notes: tuples are lists.
+    return json.loads(json.dumps([location, tag, settings, config]))
+
+
+def _begin(named, user):
+    """Find the files of a model, and begin notes of it."""
+    from sklearn_clip.embedding.backbone import _fetching
+
+    given = warnings_given()
+    meant = _ask_open_clip(*user)
+    start = _fetching.fetch_files(user[0], *meant[:3]) | {"meant": meant}
+    source = _fetching.open_files(start)
+    # What was warned of is to be warned of again at the next start, and a file of
+    # another form is opened before it is known what has to be said of it.
+    if source.is_plain and warnings_given() == given:
+        return begin_notes(named, start, _fetching.list_files(start)), start
+    return ModelNotes(), start
+
+
+def _later(start):
+    """Open the files of a model when they are needed."""
+
+    def open_source():
+        from sklearn_clip.embedding.backbone._fetching import open_files
+
+        return open_files(start)
+
+    return open_source
+
+
+def _say(sentence):
+    print(f"[CLIPFeaturizer] {sentence}", flush=True)
+
+
+def _settle(engine, precision, device):
+    """Name what is asked for in one way, so that equal models are one."""
+    if str(device) == "cpu":
+        if any(list_graphs(engine, precision, tower) for tower in TOWERS):
+            return engine, precision
+    elif precision == "int8":
         raise ValueError(
-            f"model_name must be a model of open_clip. Got {model_name!r}. Nearest: "
-            f"{', '.join(map(repr, nearest)) or 'none'}. All of them: "
-            "open_clip.list_models()."
+            f"precision='int8' is for CPUs. Got device={str(device)!r}: take 'auto'."
         )
-    tags = open_clip.list_pretrained_tags_by_model(model_name)
-    if pretrained not in tags:  # as in open_clip, a tag goes before a file of its name
-        if pretrained and os.path.isfile(pretrained):
-            return model_name, os.path.abspath(pretrained)
-        nearest = difflib.get_close_matches(str(pretrained), tags, n=3, cutoff=0.4)
-        raise ValueError(
-            f"pretrained must be a tag of {model_name!r} or a file of weights; random "
-            f"weights are never used in silence. Got {pretrained!r}. Nearest: "
-            f"{', '.join(map(repr, nearest or tags)) or 'none'}."
-        )
-    return model_name, pretrained
+    if precision == "auto":
+        import torch
+
+        from sklearn_clip.embedding.backbone import _precision
+
+        fast = _precision.fast_precision(torch.device(device))
+        if set(fast.values()) == {"fp32"}:
+            precision = "fp32"
+    return "torch", precision
 
 
-def _state_on_disk(location, tag):
+def _state_on_disk(model_name, pretrained):
     """Sizes and times of the user's own files; what was written anew is loaded anew."""
-    if location.startswith("local-dir:"):
-        folder = Path(location.removeprefix("local-dir:"))
+    if model_name.startswith("local-dir:"):
+        folder = Path(model_name.removeprefix("local-dir:"))
+        if not folder.is_dir():
+            return None
         files = sorted(p for p in folder.iterdir() if p.suffix in _MODEL_FILES)
-    elif tag is not None and os.path.isabs(tag):
-        files = [Path(tag)]
+    elif pretrained is not None and os.path.isabs(pretrained):
+        files = [Path(pretrained)]
     else:
         files = []
     stats = [(file.name, file.stat()) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-
-
-def _load(model_name, location, tag, settings, device, precision):
-    """Find the files of a model, of which no tower is loaded yet."""
-    named = model_name, None if tag is None or os.path.isabs(tag) else tag
-    location, file = _fetch_weights(named, location, tag)
-    folder = location.removeprefix("local-dir:")
-    if folder != location:
-        file = find_weights(folder)
-        settings = read_folder_settings(folder, settings)
-    config = open_clip.get_model_config(location)
-    source = ModelFiles(named, location, file, config, settings)
-    return Backbone(source, device, precision)
-
-
-def read_folder(folder: str | os.PathLike[str]) -> ModelFiles:
-    """Read a model in a folder for the caller alone.
-
-    Parameters
-    ----------
-    folder : str or os.PathLike
-        Holds a configuration with all that it may say, and weights.
-
-    Returns
-    -------
-    ModelFiles
-        The model, none of whose towers is loaded yet.
-    """
-    location = f"local-dir:{folder}"
-    settings = read_folder_settings(folder, {})
-    config = open_clip.get_model_config(location)
-    file = find_weights(folder)
-    return ModelFiles((location, None), location, file, config, settings)
-
-
-def _fetch_weights(named, location, tag):
-    """Have the weights here; return where, and their file if it is no folder.
-
-    What the Hugging Face cache holds is taken from there without asking the hub, which
-    on a machine without a network would be asked again and again for half a minute.
-    From a folder open_clip reads without a word to the hub, too.
-    """
-    if location.startswith("local-dir:"):
-        return location, None
-    if os.path.isabs(tag or ""):
-        return location, tag
-    try:
-        if location.startswith("hf-hub:"):
-            repository = location.removeprefix("hf-hub:")
-            return f"local-dir:{_fetch_repository(repository)}", None
-        source = open_clip.get_pretrained_cfg(location, tag)
-        cached = cached_weights(*os.path.split(source.get("hf_hub", "")))
-        if cached is None:
-            check_network()
-            cached = open_clip.download_pretrained(source)
-        return location, cached
-    except Exception as exc:  # the network fails in the ways of four libraries
-        raise unavailable(*named, exc) from exc
-
-
-def _fetch_repository(repository):
-    """Have configuration and weights of a repository here, and return their folder."""
-    config = cached_file(repository, CONFIG_NAME)
-    if config is None or not _has_weights(os.path.dirname(config)):
-        check_network()
-        config = open_clip.pretrained.download_pretrained_from_hf(
-            repository, filename=CONFIG_NAME
-        )
-        open_clip.pretrained.download_pretrained_from_hf(repository)
-    return os.path.dirname(config)
-
-
-def _has_weights(folder):
-    """Whether open_clip would know which file of a folder to read."""
-    try:
-        return bool(find_weights(folder))
-    except (WeightsUnavailableError, ValueError):
-        return False
 
 
 def _renew_lock():

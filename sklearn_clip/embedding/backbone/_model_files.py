@@ -16,6 +16,7 @@ from sklearn_clip.embedding.backbone._hugging_face import (
     make_tokenizer,
     place_text_tower,
 )
+from sklearn_clip.embedding.backbone._identity import TOWERS
 from sklearn_clip.embedding.backbone._tensor_files import TensorFile
 from sklearn_clip.embedding.backbone._weight_files import (
     UnfitWeightsError,
@@ -23,7 +24,6 @@ from sklearn_clip.embedding.backbone._weight_files import (
     warn_of_changes,
 )
 
-TOWERS = ("image", "text")
 # Stand in for the tower that is not loaded.
 _NO_IMAGES = {
     "image_size": 1,
@@ -85,6 +85,11 @@ class ModelFiles:
         check_weights(file)
 
     @property
+    def is_plain(self):
+        """Whether its notes may stand for it: nothing is said when it is loaded."""
+        return self._is_plain
+
+    @property
     def fingerprint(self):
         """Digest of the weights and the architecture, whichever towers are loaded."""
         if self._digest is None:
@@ -120,33 +125,33 @@ class ModelFiles:
         parts = self._named, self._location, self.config
         return self._explained(make_tokenizer, *parts)
 
-    def load(self, towers):
+    def load(self, towers, *, whole=False):
         """Load towers, and more than those where the file has another form.
 
         Parameters
         ----------
         towers : collection of {"image", "text"}
             One of them, or both.
+        whole : bool, default=False
+            Load both, as one and the same model.
 
         Returns
         -------
         dict of str to Module
             A model of open_clip by tower, in evaluation mode and without gradients. Its
-            other tower stands in for one that was not asked for. Of both it is one and
-            the same.
+            other tower stands in for one that was not asked for.
 
         Raises
         ------
         WeightsUnavailableError, ValueError
             If the model cannot be made, or the weights are not those of it.
         """
-        if len(towers) == 1 and self._whole is None and self._is_plain:
-            (tower,) = towers
-            found = {tower: self._explained(self._load_half, tower)}
+        if not whole and self._whole is None and self._is_plain:
+            found = {t: self._explained(self._load_half, t) for t in towers}
         else:
-            whole = self._load_whole() if self._whole is None else self._whole
+            model = self._load_whole() if self._whole is None else self._whole
             self._whole = None  # the caller keeps it
-            found = dict.fromkeys(TOWERS, whole)
+            found = dict.fromkeys(TOWERS, model)
         for model in found.values():
             model.eval().requires_grad_(False)
         if "image" in found:
@@ -339,7 +344,7 @@ class ModelInMemory:
         """Return the tokenizer."""
         return self._tokenizer
 
-    def load(self, towers):
+    def load(self, towers, *, whole=False):
         """Return the model by tower."""
         return dict.fromkeys(TOWERS, self._model)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 
 from sklearn_clip._shared import warn_user
 
@@ -54,6 +53,8 @@ def read_settings(model_name, location, tag, preprocess):
     """
     if ":" in location:  # a folder or a repository, which has a configuration
         return _read_own(model_name, {}, preprocess)
+    import open_clip
+
     tags = {
         name: _read_tag(location, name)
         for name in open_clip.list_pretrained_tags_by_model(location)
@@ -164,6 +165,8 @@ def _read_config(file):
 
 def _read_tag(name, tag):
     """Read the settings of a tag; the activation may be that of the name."""
+    import open_clip
+
     said = open_clip.get_pretrained_cfg(name, tag)
     found = {key: said[key] for key in _OF_TAG if key in said}
     quick = said.get("quick_gelu") or open_clip.get_model_config(name).get("quick_gelu")

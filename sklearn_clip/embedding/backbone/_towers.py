@@ -1,10 +1,17 @@
 """The two towers of a model at work: pixels and tokens to vectors, at no waste."""
 
-import copy
-
 import torch
 from torch import nn
 
+from sklearn_clip.embedding.backbone._export import (
+    ImageGraph,
+    TextGraph,
+    copy_module,
+    has_positions,
+    text_part,
+)
+from sklearn_clip.embedding.backbone._identity import TRIAL_TEXTS
+from sklearn_clip.embedding.backbone._precision import DTYPES
 from sklearn_clip.embedding.backbone._transform import (
     read_bound,
     read_draft_side,
@@ -12,14 +19,6 @@ from sklearn_clip.embedding.backbone._transform import (
 )
 from sklearn_clip.embedding.images._preparation import Preparation
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# Texts of several lengths: a tower shows on them whether it needs its padding, and a
-# tokenizer which one it is.
-TRIAL_TEXTS = (
-    "a",
-    "a photo of a cat",
-    "two red bicycles and a small dog in front of a house by the sea",
-)
 # Largest 1 - cosine between padded and cut texts, by precision.
 _TRIM_TOLERANCE = {"fp32": 1e-5, "bf16": 1e-3, "fp16": 1e-3}
 
@@ -47,9 +46,10 @@ class ImageTower:
     """
 
     def __init__(self, model, preprocess, device, precision):
-        self._model = model
+        self.model = model
         self._device = device
         self._dtype = DTYPES[precision]
+        self.identity = self.precision = precision
         self.plan = read_plan(preprocess)
         self.draft_side = read_draft_side(preprocess)
         if self.plan is None:
@@ -114,8 +114,21 @@ class ImageTower:
             # (n, h, w, 3) seen as (n, 3, h, w) is what channels-last means.
             batch = batch.permute(0, 3, 1, 2).float() * self._scale + self._shift
         # CoCa would normalise, unless it is told not to.
-        vectors = self._model.encode_image(batch.to(self._dtype), normalize=False)
+        vectors = self.model.encode_image(batch.to(self._dtype), normalize=False)
         return _to_numpy(vectors)
+
+    def as_module(self):
+        """Return the tower as one module, and an input for it.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            What `encode` does, but for the last step.
+        example : Tensor
+            A batch of two items.
+        """
+        example = torch.zeros(2, *self.plan.size, 3, dtype=torch.uint8)
+        return ImageGraph(self.model, self._scale, self._shift), example
 
 
 class TextTower:
@@ -138,10 +151,10 @@ class TextTower:
     """
 
     def __init__(self, model, tokenizer, device, precision):
-        self._model = model
+        self.model = model
         self._tokenizer = tokenizer
         self._device = device
-        self._precision = precision
+        self.identity = self.precision = precision
         self._views = {}
         self._trims = None
 
@@ -159,12 +172,32 @@ class TextTower:
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        if self._trims is None:
-            self._trims = self._can_trim()
         tokens = self._tokenizer(list(texts))
-        if self._trims:
+        if self.padding is not None:
             tokens = tokens[:, : self._length(tokens)]
         return _to_numpy(self._encode(tokens))
+
+    @property
+    def padding(self):
+        """Token that may be cut off a text's end; None if the tower needs all."""
+        if self._trims is None:
+            self._trims = self._can_trim()
+        return int(self._padding) if self._trims else None
+
+    def as_module(self):
+        """Return the tower as one module, and an input for it.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            What `encode` does, but for the first and the last step.
+        example : Tensor
+            A batch of tokens.
+        """
+        example = self._tokenizer(list(TRIAL_TEXTS))
+        if self.padding is None:
+            return TextGraph(self.model), example
+        return TextGraph(self.model), example[:, : self._length(example)]
 
     def _encode(self, tokens):
         view, tokens = self._view(tokens.shape[1]), tokens.to(self._device)
@@ -175,6 +208,7 @@ class TextTower:
         used = (tokens != self._padding).any(0).nonzero()
         return int(used[-1]) + 1 if len(used) else 1
 
+    @torch.inference_mode()
     def _can_trim(self):
         # The self-test. Right answers are known without a table of models: a tower that
         # does not look behind the end token gives the same vector with and without the
@@ -196,7 +230,7 @@ class TextTower:
         except (RuntimeError, IndexError, TypeError, ValueError):
             return False  # a tower that takes its full context length only
         cosines = nn.functional.cosine_similarity(whole, torch.cat(cut))
-        return bool((cosines >= 1 - _TRIM_TOLERANCE[self._precision]).all())
+        return bool((cosines >= 1 - _TRIM_TOLERANCE[self.precision]).all())
 
     def _view(self, length):
         """Return the model as it would be with a context of `length` tokens.
@@ -205,22 +239,16 @@ class TextTower:
         mask, which are seen up to `length`.
         """
         if length not in self._views:
-            self._views[length] = _shorten(self._model, length)
+            self._views[length] = _shorten(self.model, length)
         return self._views[length]
 
 
 def _shorten(model, length):
-    inner = getattr(model, "text", None)
-    module = inner if isinstance(inner, nn.Module) else model
-    positions = getattr(module, "positional_embedding", None)
-    if not isinstance(positions, nn.Parameter) or len(positions) <= length:
+    module = text_part(model)
+    if not has_positions(module) or len(module.positional_embedding) <= length:
         return model
-    if getattr(module, "cls_emb", None) is not None:
-        return (
-            model  # of CoCa, which has one more position and sees as many as it needs
-        )
-    view = _copy_module(module)
-    short = nn.Parameter(positions[:length], requires_grad=False)
+    view = copy_module(module)
+    short = nn.Parameter(module.positional_embedding[:length], requires_grad=False)
     view._parameters["positional_embedding"] = short
     mask = getattr(module, "attn_mask", None)
     if mask is not None:
@@ -229,17 +257,9 @@ def _shorten(model, length):
         view._buffers["attn_mask"] = mask[:length, :length]
     if module is model:
         return view
-    outer = _copy_module(model)
+    outer = copy_module(model)
     outer._modules["text"] = view
     return outer
-
-
-def _copy_module(module):
-    """Copy a module, not its tensors: changes of the copy's tables stay there."""
-    view = copy.copy(module)
-    for table in ("_parameters", "_buffers", "_modules"):
-        setattr(view, table, dict(getattr(module, table)))
-    return view
 
 
 def _to_numpy(vectors):

@@ -11,8 +11,8 @@ from open_clip.tokenizer import SimpleTokenizer
 
 from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import load_backbone
-from sklearn_clip.embedding.backbone import _backbone, _loading
-from sklearn_clip.embedding.backbone._backbone import fast_precision
+from sklearn_clip.embedding.backbone import _backbone, _precision, _torch_towers
+from sklearn_clip.embedding.backbone._precision import fast_precision
 
 LONG = " ".join(f"word{i} in a long description," for i in range(60))
 
@@ -180,8 +180,8 @@ BF16 = {"image": "bf16", "text": "bf16"}
 def test_fast_precision_is_used_where_it_agrees_with_fp32(
     model_folder, backbone, monkeypatch, tmp_path, write_model
 ):
-    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
-    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_torch_towers, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_precision, "fast_precision", lambda device: BF16)
     fast = load_backbone(write_model(tmp_path / "same"), precision="auto")
     cosines = (fast.probe() * backbone.probe()).sum(axis=1)
     assert fast.precisions == BF16 and (cosines >= 0.999).all()
@@ -193,9 +193,9 @@ def test_fast_precision_is_used_where_it_agrees_with_fp32(
 @pytest.mark.parametrize("tower", ["image", "text"])
 def test_tower_that_disagrees_stays_exact(monkeypatch, tmp_path, write_model, tower):
     wanted = dict.fromkeys(BF16, "fp32") | {tower: "bf16"}
-    monkeypatch.setattr(_backbone, "fast_precision", lambda device: wanted)
-    monkeypatch.setattr(_loading, "fast_precision", lambda device: wanted)
-    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    monkeypatch.setattr(_torch_towers, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_precision, "fast_precision", lambda device: wanted)
+    monkeypatch.setattr(_torch_towers, "LEAST_COSINE", 1.1)
     name = write_model(tmp_path / "same")
     exact = load_backbone(name, precision="fp32")
     auto = load_backbone(name, precision="auto")
@@ -216,9 +216,9 @@ def test_tower_that_disagrees_gets_back_buffers_that_no_state_dict_holds(
         return model
 
     monkeypatch.setattr(open_clip, "create_model", create_with_table)
-    monkeypatch.setattr(_backbone, "fast_precision", lambda device: BF16)
-    monkeypatch.setattr(_loading, "fast_precision", lambda device: BF16)
-    monkeypatch.setattr(_backbone, "_AUTO_COSINE", 1.1)
+    monkeypatch.setattr(_torch_towers, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_precision, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_torch_towers, "LEAST_COSINE", 1.1)
     auto = load_backbone(name, precision="auto")
     assert auto.precisions == dict.fromkeys(BF16, "fp32")
     assert torch.equal(auto.model.visual.table, table)
@@ -266,7 +266,7 @@ def test_fast_precision_follows_the_gpu(monkeypatch, capability, expected):
 
 @pytest.mark.parametrize(("units", "expected"), [(True, "bf16"), (False, "fp32")])
 def test_fast_precision_of_a_cpu_is_of_images_alone(monkeypatch, units, expected):
-    for unit in _backbone._BF16_UNITS:
+    for unit in _precision.BF16_UNITS:
         name = f"_is_{unit}_supported"
         monkeypatch.setattr(torch.cpu, name, lambda: units, raising=False)
     both = fast_precision(torch.device("cpu"))

@@ -20,7 +20,8 @@ from sklearn_clip.embedding import (
     read_embedding_dim,
     record_model,
 )
-from sklearn_clip.embedding.backbone import _loading
+from sklearn_clip.embedding.backbone import _fetching, _loading
+from sklearn_clip.embedding.backbone._device import resolve_device
 
 CONFIG = "open_clip_config.json"
 
@@ -209,7 +210,7 @@ def test_hub_model_is_fetched_as_far_as_it_is_not_in_the_cache(
 ):
     cache = tmp_path / "hub"
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(_loading, "check_network", lambda: None)
+    monkeypatch.setattr(_fetching, "check_network", lambda: None)
     name = write_model(tmp_path / "m")
     files = {path.name: path for path in (tmp_path / "m").iterdir()}
     put_into_hub_cache(cache, "someone/new", {file: files[file] for file in cached})
@@ -256,7 +257,7 @@ def test_other_files_in_the_folder_do_not_reload_the_model(write_model, tmp_path
 
 def test_device_that_is_none_is_refused():
     with pytest.raises(ValueError, match="device must be 'auto' or .*Got 'gpu'"):
-        _loading.resolve_device("gpu")
+        resolve_device("gpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -271,14 +272,14 @@ def test_device_auto_is_the_cpu_where_there_is_nothing_else(monkeypatch):
     monkeypatch.setattr(os.path, "exists", lambda path: False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert _loading.resolve_device("auto") == torch.device("cpu")
+        assert resolve_device("auto") == torch.device("cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_gpu_that_cannot_be_used_warns(monkeypatch):
     monkeypatch.setattr(os.path, "exists", lambda path: "nvidia" in path)
     with pytest.warns(UserWarning, match="NVIDIA GPU is present but cannot be used"):
-        _loading.resolve_device("auto")
+        resolve_device("auto")
 
 
 def test_record_of_the_same_model_passes(model_folder):

@@ -65,13 +65,14 @@ def assert_same_vectors(backbone, texts):
 def count_positions(backbone, monkeypatch):
     """Return a list to which every encoded batch adds its number of positions."""
     seen = []
-    view = backbone._texts._view
+    tower = backbone.load(["text"])._towers["text"]
+    view = tower._view
 
     def counted(length):
         seen.append(length)
         return view(length)
 
-    monkeypatch.setattr(backbone._texts, "_view", counted)
+    monkeypatch.setattr(tower, "_view", counted)
     return seen
 
 

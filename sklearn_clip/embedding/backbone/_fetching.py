@@ -1,0 +1,256 @@
+"""open_clip models: found by name and fetched, their files opened."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import open_clip
+
+from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip.embedding.backbone._hub import (
+    cached_file,
+    cached_weights,
+    check_network,
+    unavailable,
+)
+from sklearn_clip.embedding.backbone._model_files import ModelFiles
+from sklearn_clip.embedding.backbone._names import BUNDLED
+from sklearn_clip.embedding.backbone._preprocess_settings import (
+    CONFIG_NAME,
+    read_folder_settings,
+)
+from sklearn_clip.embedding.backbone._weight_files import find_weights
+
+
+def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
+    """Read the length of an embedding from a model's configuration, without weights.
+
+    Parameters
+    ----------
+    model_name : str
+        The model, as in `load_backbone`.
+    pretrained : str or None, default=None
+        Its weights, as there.
+
+    Returns
+    -------
+    int
+        The length.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model or tag.
+    WeightsUnavailableError
+        If the configuration is neither here nor to be fetched.
+    """
+    location, tag = locate(model_name, pretrained)
+    repository = location.removeprefix("hf-hub:")
+    try:
+        if repository != location:
+            path = cached_file(repository, CONFIG_NAME)
+            if path is None:
+                check_network()
+                path = open_clip.pretrained.download_pretrained_from_hf(
+                    repository, filename=CONFIG_NAME
+                )
+            location = f"local-dir:{os.path.dirname(path)}"
+        return open_clip.get_model_config(location)["embed_dim"]
+    except Exception as exc:  # the network fails in the ways of four libraries
+        raise unavailable(model_name, tag, exc) from exc
+
+
+def locate(model_name, pretrained):
+    """Check the names of a model.
+
+    Parameters
+    ----------
+    model_name, pretrained : str, and str or None
+        As the user names them.
+
+    Returns
+    -------
+    location : str
+        What open_clip takes: a name, ``"hf-hub:..."`` or ``"local-dir:..."``.
+    tag : str or None
+        Tag, or absolute path of a file.
+
+    Raises
+    ------
+    ValueError, WeightsUnavailableError
+        If there is no such model, tag or folder.
+    """
+    if model_name in BUNDLED:
+        return f"local-dir:{BUNDLED[model_name]}", None
+    if model_name.startswith("local-dir:"):
+        folder = os.path.abspath(model_name.removeprefix("local-dir:"))
+        if not os.path.isfile(os.path.join(folder, CONFIG_NAME)):
+            raise WeightsUnavailableError(
+                f"model_name={model_name!r}: the folder {folder!r} must hold "
+                "open_clip_config.json and the weights. It does not."
+            )
+        return f"local-dir:{folder}", None
+    if model_name.startswith("hf-hub:"):
+        return model_name, None
+    known = open_clip.list_models()
+    if model_name not in known:
+        nearest = difflib.get_close_matches(
+            model_name, [*known, *BUNDLED], n=3, cutoff=0.4
+        )
+        raise ValueError(
+            f"model_name must be a model of open_clip. Got {model_name!r}. Nearest: "
+            f"{', '.join(map(repr, nearest)) or 'none'}. All of them: "
+            "open_clip.list_models()."
+        )
+    tags = open_clip.list_pretrained_tags_by_model(model_name)
+    if pretrained not in tags:  # as in open_clip, a tag goes before a file of its name
+        if pretrained and os.path.isfile(pretrained):
+            return model_name, os.path.abspath(pretrained)
+        nearest = difflib.get_close_matches(str(pretrained), tags, n=3, cutoff=0.4)
+        raise ValueError(
+            f"pretrained must be a tag of {model_name!r} or a file of weights; random "
+            f"weights are never used in silence. Got {pretrained!r}. Nearest: "
+            f"{', '.join(map(repr, nearest or tags)) or 'none'}."
+        )
+    return model_name, pretrained
+
+
+def fetch_files(model_name, location, tag, settings):
+    """Have the files of a model here.
+
+    Parameters
+    ----------
+    model_name : str
+        As the user names it.
+    location, tag : str, and str or None
+        From `locate`.
+    settings : dict
+        What the weights are used with, as far as the model's folder does not say it.
+
+    Returns
+    -------
+    dict
+        What `open_files` takes, of values that JSON can hold.
+
+    Raises
+    ------
+    WeightsUnavailableError
+        If they are neither here nor to be fetched.
+    """
+    named = model_name, None if tag is None or os.path.isabs(tag) else tag
+    location, file = _fetch_weights(named, location, tag)
+    folder = location.removeprefix("local-dir:")
+    if folder != location:
+        file = find_weights(folder)
+        settings = read_folder_settings(folder, settings)
+    return {
+        "named": list(named),
+        "location": location,
+        "file": str(file),
+        "settings": settings,
+    }
+
+
+def open_files(start):
+    """Open the files of a model.
+
+    Parameters
+    ----------
+    start : dict
+        From `fetch_files`, perhaps of an earlier process.
+
+    Returns
+    -------
+    ModelFiles
+        The model, none of whose towers is loaded yet.
+    """
+    location = start["location"]
+    config = open_clip.get_model_config(location)
+    named = tuple(start["named"])
+    return ModelFiles(named, location, start["file"], config, start["settings"])
+
+
+def list_files(start):
+    """List the files that say which model it is.
+
+    Parameters
+    ----------
+    start : dict
+        From `fetch_files`.
+
+    Returns
+    -------
+    list of str or Path
+        The weights, the configuration, the folder of both, and the file that names the
+        newest version of a repository.
+    """
+    files = [start["file"]]
+    folder = start["location"].removeprefix("local-dir:")
+    if folder != start["location"]:
+        files += [folder, os.path.join(folder, CONFIG_NAME)]
+    newest = Path(start["file"]).parents[2] / "refs" / "main"
+    return [*files, newest] if newest.is_file() else files
+
+
+def read_folder(folder: str | os.PathLike[str]) -> ModelFiles:
+    """Read a model in a folder for the caller alone.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Holds a configuration with all that it may say, and weights.
+
+    Returns
+    -------
+    ModelFiles
+        The model, none of whose towers is loaded yet.
+    """
+    location = f"local-dir:{folder}"
+    return open_files(fetch_files(location, location, None, {}))
+
+
+def _fetch_weights(named, location, tag):
+    """Have the weights here; return where, and their file if it is no folder.
+
+    What the Hugging Face cache holds is taken from there without asking the hub, which
+    on a machine without a network would be asked again and again for half a minute.
+    From a folder open_clip reads without a word to the hub, too.
+    """
+    if location.startswith("local-dir:"):
+        return location, None
+    if os.path.isabs(tag or ""):
+        return location, tag
+    try:
+        if location.startswith("hf-hub:"):
+            repository = location.removeprefix("hf-hub:")
+            return f"local-dir:{_fetch_repository(repository)}", None
+        source = open_clip.get_pretrained_cfg(location, tag)
+        cached = cached_weights(*os.path.split(source.get("hf_hub", "")))
+        if cached is None:
+            check_network()
+            cached = open_clip.download_pretrained(source)
+        return location, cached
+    except Exception as exc:  # the network fails in the ways of four libraries
+        raise unavailable(*named, exc) from exc
+
+
+def _fetch_repository(repository):
+    """Have configuration and weights of a repository here, and return their folder."""
+    config = cached_file(repository, CONFIG_NAME)
+    if config is None or not _has_weights(os.path.dirname(config)):
+        check_network()
+        config = open_clip.pretrained.download_pretrained_from_hf(
+            repository, filename=CONFIG_NAME
+        )
+        open_clip.pretrained.download_pretrained_from_hf(repository)
+    return os.path.dirname(config)
+
+
+def _has_weights(folder):
+    """Whether open_clip would know which file of a folder to read."""
+    try:
+        return bool(find_weights(folder))
+    except (WeightsUnavailableError, ValueError):
+        return False

@@ -1,0 +1,210 @@
+"""Towers for other engines than torch: found in the cache, or made and tried once."""
+
+import importlib
+from dataclasses import asdict
+
+from sklearn_clip.embedding.engines._graph_towers import (
+    GraphImageTower,
+    GraphTextTower,
+)
+from sklearn_clip.embedding.engines._graphs import find_graph, make_graph
+from sklearn_clip.embedding.engines._notes import find_version
+from sklearn_clip.embedding.engines._processor import processor_kind, processor_name
+from sklearn_clip.embedding.engines._trial import (
+    LEAST_COSINE,
+    depends_on_batch,
+    encode_trial,
+    worst_cosine,
+)
+from sklearn_clip.embedding.images._preparation import PixelPlan, Preparation
+
+# A graph in fp32 whose vectors are further off than this is not the tower.
+_SAME = 0.9999
+# Makes the graphs of 8 bits; another version makes other ones.
+_QUANTIZER = "nncf"
+
+
+def open_graph_tower(backbone, tower, engine, precision, say):
+    """Have a tower run by another engine than torch.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The model.
+    tower : {"image", "text"}
+        The tower.
+    engine : {"onnxruntime", "openvino"}
+        What is to run it.
+    precision : {"int8", "bf16", "fp32"}
+        How.
+    say : callable
+        Is told what takes long.
+
+    Returns
+    -------
+    GraphImageTower, GraphTextTower or str
+        The tower at work, or why it is not.
+    """
+    runs = importlib.import_module(f"sklearn_clip.embedding.engines._{engine}")
+    plan = None
+    if tower == "image":
+        plan = backbone.notes.recall("plan", lambda: _read_plan(backbone))
+        if plan is None:
+            return "its preprocessing is done by torch"
+        plan = _as_plan(plan)
+    said = {
+        "engine": engine,
+        "version": runs.version(),
+        "precision": "int8" if precision == "int8" else "float",
+        "cpu": processor_name(),
+        "of": backbone.preprocessing if tower == "image" else backbone.tokenization,
+    }
+    if precision == "int8":
+        said["quantizer"] = find_version(_QUANTIZER)
+    where = backbone.fingerprint, tower, said
+    making = _Making(backbone, tower, plan, runs, precision)
+    graph = find_graph(*where)
+    if graph is None:
+        say(
+            f"Preparing the {tower} tower for {engine}"
+            f"{' in 8 bits' if precision == 'int8' else ''}, once on this machine."
+        )
+        graph = make_graph(*where, making.build)
+    if graph.record["refused"]:
+        return graph.record["refused"]
+    cosine = graph.record["cosines"].get(precision)
+    wanted = backbone.asked_for[1]
+    if wanted in ("auto", "int8") and (cosine is None or cosine < LEAST_COSINE):
+        return (
+            f"the worst cosine to fp32 of varied items is {cosine or 0:.4f}, where "
+            f"{LEAST_COSINE} is needed"
+        )
+    return making.open(graph)
+
+
+def _read_plan(backbone):
+    """Say how pictures are prepared, as JSON keeps it."""
+    from sklearn_clip.embedding.backbone._transform import read_plan
+
+    plan = read_plan(backbone.torch_towers.transform())
+    return None if plan is None else asdict(plan)
+
+
+def _as_plan(said):
+    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
+    return PixelPlan(**lists)
+
+
+class _Making:
+    """One tower on its way into a graph.
+
+    Parameters
+    ----------
+    backbone, tower, precision : Backbone, str and str
+        As of `open_graph_tower`.
+    plan : PixelPlan or None
+        How pictures are prepared.
+    runs : module
+        The engine.
+    """
+
+    def __init__(self, backbone, tower, plan, runs, precision):
+        self._backbone = backbone
+        self._tower = tower
+        self._plan = plan
+        self._runs = runs
+        self._precision = precision
+
+    def build(self, folder):
+        """Write the graph and say how true it is; see `make_graph`."""
+        exact = self._backbone.torch_towers.make(self._tower, "fp32")
+        record = {"refused": None, "cosines": {}}
+        if self._tower == "text":
+            record["padding"] = exact.padding
+        try:
+            module, example = exact.as_module()
+            graph = self._runs.convert(module, example)
+        except Exception as exc:  # the converters fail in the ways of many libraries
+            reason = (str(exc).splitlines() or [type(exc).__name__])[0]
+            return record | {"refused": f"it cannot be converted ({reason:.200})"}
+        expected = encode_trial(exact, self._tower, self._size)
+        if self._precision == "int8":
+            return self._build_small(graph, exact, expected, record, folder)
+        floats = ["fp32"]
+        if self._runs.HAS_BF16 and processor_kind() == "bf16":
+            floats.append("bf16")
+        for precision in floats:
+            cosine = self._try(graph, precision, expected, record)
+            record["cosines"][precision] = cosine
+        if record["cosines"]["fp32"] < _SAME:
+            return record | {"refused": "its graph gives other vectors than torch"}
+        self._runs.write(graph, folder)
+        return record
+
+    def _build_small(self, graph, exact, expected, record, folder):
+        """Build a graph of 8 bits."""
+        from sklearn_clip.embedding.engines import _quantization
+
+        small, cosine = _quantization.quantize_tower(
+            graph, exact, self._size, self._rest
+        )
+        if small is None:
+            return record | {
+                "refused": f"in 8 bits the worst cosine to fp32 is {cosine:.4f}, where "
+                f"{LEAST_COSINE} is needed"
+            }
+        record["digest"] = _quantization.digest(small)
+        record["cosines"]["int8"] = self._try(small, self._rest, expected, record)
+        self._runs.write(small, folder)
+        return record
+
+    def _try(self, graph, precision, expected, record):
+        """Worst cosine of a graph to fp32; 0.0 where a vector depends on its batch."""
+        session = self._runs.Session(None, precision, graph)
+        tower = self._wrap(session, record, "")
+        found = encode_trial(tower, self._tower, self._size)
+        if depends_on_batch(tower, self._tower, self._size, found):
+            return 0.0
+        return worst_cosine(found, expected)
+
+    def open(self, graph):
+        """Put a graph to work.
+
+        Parameters
+        ----------
+        graph : Graph
+            From the cache.
+
+        Returns
+        -------
+        GraphImageTower or GraphTextTower
+            The tower at work.
+        """
+        small = self._precision == "int8"
+        session = self._runs.Session(
+            graph.folder, self._rest if small else self._precision
+        )
+        record = graph.record
+        name = f"{record['said']['engine']}-{record['said']['version']}"
+        identity = f"{name}-{session.precision}"
+        if small:
+            identity = f"{name}-int8-{session.precision}-{record['digest']}"
+        return self._wrap(session, record, identity)
+
+    def _wrap(self, session, record, identity):
+        if self._tower == "image":
+            side = self._plan.draft_side
+            prepare = Preparation(self._plan)
+            return GraphImageTower(session, prepare, side, self._precision, identity)
+        tokenizer = self._backbone.light_tokenizer or self._backbone.tokenizer
+        padding = record["padding"]
+        return GraphTextTower(session, tokenizer, padding, self._precision, identity)
+
+    @property
+    def _size(self):
+        return None if self._plan is None else self._plan.size
+
+    @property
+    def _rest(self):
+        """Arithmetic of what is left unquantised: what the CPU does fastest."""
+        return "bf16" if processor_kind() == "bf16" else "fp32"

@@ -1,0 +1,35 @@
+"""How a model is named: by the user in several ways, by us in one."""
+
+import os
+from pathlib import Path
+
+from sklearn_clip.embedding.backbone._preprocess_settings import plain_settings
+
+_MODELS = Path(__file__).parents[2] / "models"
+BUNDLED = {name: _MODELS / name for name in ("clipart-tiny", "photo-tiny")}
+
+
+def name_model(model_name, pretrained, preprocess):
+    """Name a model in one way, without open_clip.
+
+    Parameters
+    ----------
+    model_name, pretrained, preprocess : str, str or None, and dict, str or None
+        As the user names it.
+
+    Returns
+    -------
+    list
+        Name, tag or file, and settings: of values that JSON can hold.
+    """
+    if preprocess is not None:
+        preprocess = plain_settings(preprocess)
+    if model_name.startswith("local-dir:"):
+        folder = os.path.abspath(model_name.removeprefix("local-dir:"))
+        return [f"local-dir:{folder}", None, preprocess]
+    if model_name in BUNDLED or model_name.startswith("hf-hub:"):
+        return [model_name, None, preprocess]
+    if pretrained and os.path.isfile(pretrained):
+        # As in open_clip, a tag goes before a file of its name: both are named.
+        return [model_name, os.path.abspath(pretrained), [pretrained, preprocess]]
+    return [model_name, pretrained, preprocess]

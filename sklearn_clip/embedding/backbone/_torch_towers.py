@@ -1,0 +1,163 @@
+"""The towers of a model in torch: loaded as they are needed, in their arithmetic."""
+
+import itertools
+
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from sklearn_clip.embedding.backbone._identity import TOWERS
+from sklearn_clip.embedding.backbone._precision import (
+    DTYPES,
+    device_name,
+    fast_precision,
+)
+from sklearn_clip.embedding.backbone._towers import ImageTower, TextTower
+from sklearn_clip.embedding.engines._trial import (
+    LEAST_COSINE,
+    encode_trial,
+    worst_cosine,
+)
+
+
+class TorchTowers:
+    """The towers of one model.
+
+    Parameters
+    ----------
+    source : ModelFiles or ModelInMemory
+        Where they come from; they are moved and cast.
+    tokenizer : callable
+        Returns the tokenizer of the texts.
+    device : torch.device
+        Where they run.
+    notes : ModelNotes
+        What is known of the model.
+    """
+
+    def __init__(self, source, tokenizer, device, notes):
+        self._source = source
+        self._tokenizer = tokenizer
+        self._device = device
+        self._notes = notes
+        self._models = {}
+
+    def model(self, tower):
+        """Return the model with a tower, loaded when it is first asked for.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+
+        Returns
+        -------
+        torch.nn.Module
+            Of open_clip.
+        """
+        if tower not in self._models:
+            if tower == "text":
+                self._tokenizer()  # fails before the weights are read, if it does
+            self._keep(self._source.load([tower]))
+        return self._models[tower]
+
+    def whole(self):
+        """Return one model with both towers."""
+        if len({id(self.model(tower)) for tower in TOWERS}) > 1:
+            self._models = {}
+            self._keep(self._source.load(TOWERS, whole=True))
+        return self._models["image"]
+
+    def drop(self, tower):
+        """Let go of a tower, which is loaded anew if it is asked for.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+        """
+        self._models.pop(tower, None)
+
+    def _keep(self, models):
+        for tower, model in models.items():
+            # Convolutions are up to 1.4 times as fast with the channels last.
+            self._models.setdefault(
+                tower,
+                model.to(device=self._device, memory_format=torch.channels_last),
+            )
+
+    def transform(self):
+        """Make open_clip's own preprocessing: PIL image to tensor (3, h, w)."""
+        pixels = open_clip.get_model_preprocess_cfg(self.model("image"))
+        return image_transform_v2(PreprocessCfg(**pixels), is_train=False)
+
+    def settings(self):
+        """Read what pictures are prepared with, as open_clip says it."""
+        return open_clip.get_model_preprocess_cfg(self.model("image"))
+
+    def sees_by_convolutions(self):
+        """Whether most layers of the image tower are convolutions."""
+        dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
+        return dimensions.count(4) > dimensions.count(2)
+
+    def make(self, tower, precision):
+        """Put a tower to work.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+        precision : {"auto", "fp32", "bf16", "fp16"}
+            Its arithmetic. ``"auto"`` is what `fast_precision` names for the device,
+            wherever that agrees with fp32.
+
+        Returns
+        -------
+        ImageTower or TextTower
+            The tower at work.
+        """
+        if precision != "auto":
+            return self._cast(tower, precision)
+        wanted = fast_precision(self._device)[tower]
+        if wanted == "fp32":
+            return self._cast(tower, wanted)
+        known = f"{tower} {wanted}, torch {torch.__version__}"
+        known += f", {device_name(self._device)}"
+        if self._notes.recall(known, lambda: self._try(tower, wanted)) >= LEAST_COSINE:
+            return self._cast(tower, wanted)
+        return self._cast(tower, "fp32")
+
+    def _cast(self, tower, precision):
+        model, dtype = self.model(tower), DTYPES[precision]
+        if tower == "image":
+            model.visual.to(dtype)
+            return ImageTower(model, self.transform(), self._device, precision)
+        for name, part in model.named_children():
+            if name != "visual":
+                part.to(dtype)
+        for own in (model._parameters, model._buffers):
+            for tensor in own.values():
+                if tensor is not None and tensor.is_floating_point():
+                    tensor.data = tensor.data.to(dtype)
+        return TextTower(model, self._tokenizer(), self._device, precision)
+
+    def _try(self, tower, precision):
+        """Find out how true a tower stays in lower precision, and leave it exact."""
+        exact = self._cast(tower, "fp32")
+        size = exact.plan.size if tower == "image" and exact.plan else (224, 224)
+        expected = encode_trial(exact, tower, size)
+        weights = {n: t.to("cpu", copy=True) for n, t in self._tensors(tower)}
+        found = encode_trial(self._cast(tower, precision), tower, size)
+        self._cast(tower, "fp32")
+        for name, value in self._tensors(tower):
+            value.data.copy_(weights[name])
+        return worst_cosine(found, expected)
+
+    def _tensors(self, tower):
+        """Name all weights and buffers, of which a state dict may leave some out."""
+        model = self.model(tower)
+        for name, tensor in itertools.chain(
+            model.named_parameters(), model.named_buffers()
+        ):
+            if name.startswith("visual.") == (tower == "image"):
+                yield name, tensor

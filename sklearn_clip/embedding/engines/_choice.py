@@ -1,0 +1,141 @@
+"""Which engine and precision run a tower, in what order they are tried."""
+
+import os
+from importlib.util import find_spec
+
+from sklearn_clip.embedding.engines._processor import processor_kind
+
+# Names the engine that "auto" stands for, where it is set.
+VARIABLE = "SKLEARN_CLIP_ENGINE"
+ENGINES = ("auto", "torch", "onnxruntime", "openvino")
+# Extra of this package that brings an engine, and what is imported of it.
+_EXTRAS = {"onnxruntime": ("onnx", ("onnxruntime", "onnx"))}
+_EXTRAS["openvino"] = ("openvino", ("openvino",))
+# Arithmetic that an engine has on CPUs, the most exact one last.
+_PRECISIONS = {
+    "torch": ("bf16", "fp16", "fp32"),
+    "onnxruntime": ("fp32",),
+    "openvino": ("int8", "bf16", "fp32"),
+}
+# What "auto" tries on CPUs, by kind of CPU and tower, the fastest first: measured with
+# `benchmarks/bench_engines.py` on 2026-11-27. It is a rule and not a race: a race would
+# end otherwise on another day, and the store would hold nothing of what was encoded
+# before. A kind of CPU that was not measured stays with torch.
+_FASTEST = {
+    "bf16": {
+        "image": (("openvino", "int8"), ("openvino", "bf16")),
+        "text": (("openvino", "bf16"), ("openvino", "fp32")),
+    },
+    "vnni": {
+        "image": (("openvino", "int8"), ("openvino", "fp32")),
+        "text": (("openvino", "fp32"),),
+    },
+    "avx2": {
+        "image": (("openvino", "fp32"),),
+        "text": (("openvino", "fp32"),),
+    },
+}
+
+
+def is_installed(engine):
+    """Whether an engine can be imported.
+
+    Parameters
+    ----------
+    engine : {"torch", "onnxruntime", "openvino"}
+        The engine.
+
+    Returns
+    -------
+    bool
+        The answer; torch is always there.
+    """
+    _, modules = _EXTRAS.get(engine, ("", ()))
+    return all(find_spec(module) is not None for module in modules)
+
+
+def check_engine(engine, precision):
+    """Refuse what does not go together, or is not installed.
+
+    Parameters
+    ----------
+    engine, precision : str
+        As the user names them.
+
+    Raises
+    ------
+    ValueError
+        If the engine has no such precision.
+    ImportError
+        If it is not installed.
+    """
+    if engine not in ENGINES:
+        raise ValueError(
+            f"engine must be one of {', '.join(map(repr, ENGINES))}. Got {engine!r}."
+        )
+    if engine == "auto":
+        if precision == "int8":
+            check_engine("openvino", precision)
+        return
+    known = _PRECISIONS[engine]
+    if precision not in ("auto", *known):
+        having = [e for e, found in _PRECISIONS.items() if precision in found]
+        raise ValueError(
+            f"precision must be 'auto' or one of {', '.join(map(repr, known))} with "
+            f"engine={engine!r}. Got {precision!r}, which "
+            f"{' and '.join(map(repr, having))} has."
+        )
+    if not is_installed(engine):
+        extra, modules = _EXTRAS[engine]
+        missing = next(m for m in modules if find_spec(m) is None)
+        raise ImportError(
+            f"engine={engine!r} needs {missing}, which is not installed. Install it "
+            f"with: pip install 'sklearn-clip[{extra}]'. engine='auto' takes what "
+            "there is."
+        )
+
+
+def resolve_engine(engine):
+    """Say what "auto" stands for.
+
+    Parameters
+    ----------
+    engine : str
+        As the user names it.
+
+    Returns
+    -------
+    str
+        The engine that ``SKLEARN_CLIP_ENGINE`` names, where it is set and `engine` is
+        ``"auto"``.
+    """
+    return os.environ.get(VARIABLE) or engine if engine == "auto" else engine
+
+
+def list_graphs(engine, precision, tower):
+    """List the graphs that are tried for a tower on a CPU before torch, in order.
+
+    Parameters
+    ----------
+    engine, precision : str
+        As the user names them, and `check_engine` has checked them.
+    tower : {"image", "text"}
+        The tower.
+
+    Returns
+    -------
+    list of tuple of (str, str)
+        Engines with their precisions, of which the first that serves is taken.
+    """
+    if engine == "torch" or precision == "fp16":
+        return []
+    if engine == "onnxruntime":
+        return [("onnxruntime", "fp32")]
+    if precision == "int8" and tower == "image":
+        return [("openvino", "int8")]
+    known = _FASTEST.get(processor_kind(), {}).get(tower, ())
+    if engine == "auto":
+        known = [choice for choice in known if is_installed(choice[0])]
+    if precision in ("auto", "int8"):  # 8 bits gain a text nothing
+        return list(known) or ([] if engine == "auto" else [("openvino", "fp32")])
+    return [("openvino", precision)] if known or engine == "openvino" else []

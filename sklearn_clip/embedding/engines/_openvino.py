@@ -1,0 +1,139 @@
+"""OpenVINO: graphs from torch modules, and what runs them on a CPU."""
+
+import os
+import shutil
+import threading
+
+import numpy as np
+
+from sklearn_clip.embedding.engines._notes import find_version
+
+# Whether it has bf16 on CPUs.
+HAS_BF16 = True
+_GRAPH = "graph.xml"
+_COMPILED = "compiled"
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+def version():
+    """Return the version of OpenVINO that is installed."""
+    return find_version("openvino")
+
+
+def convert(module, example):
+    """Convert a module of torch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        It takes one tensor and returns one; what its tensor's shape decides has to be
+        decided by operations on tensors.
+    example : Tensor
+        An input.
+
+    Returns
+    -------
+    openvino.Model
+        The graph, for any number of items.
+    """
+    import openvino
+    import torch
+
+    # In inference mode torch takes a fused attention, which converts to fewer nodes.
+    with torch.no_grad():
+        graph = openvino.convert_model(module, example_input=example)
+    shape = [-1, *([-1] if example.dim() == 2 else example.shape[1:])]
+    graph.reshape({graph.input(0): shape})
+    return graph
+
+
+def write(graph, folder):
+    """Write a graph as it is, in numbers of 32 bits where it has them.
+
+    Parameters
+    ----------
+    graph : openvino.Model
+        The graph.
+    folder : Path
+        Where to.
+    """
+    import openvino
+
+    openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=False)
+
+
+class Session:
+    """A graph at work.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the graph is; what was compiled for this CPU is kept beside it.
+    precision : {"fp32", "bf16"}
+        Arithmetic of what is not in 8 bits.
+    graph : openvino.Model or None, default=None
+        The graph, if it is not in the folder yet.
+
+    Attributes
+    ----------
+    precision : str
+        The arithmetic that the CPU really does.
+    """
+
+    def __init__(self, folder, precision, graph=None):
+        self._folder = folder
+        self._asked = precision
+        self._graph = graph
+        self._opening = threading.Lock()
+        self._open()
+
+    def _open(self):
+        import openvino
+
+        # Named and not left to OpenVINO, whose default follows the CPU.
+        settings = {"INFERENCE_PRECISION_HINT": _HINTS[self._asked], "NUM_STREAMS": 1}
+        threads = os.environ.get("OMP_NUM_THREADS", "")  # as joblib bounds workers
+        if threads.isdigit() and int(threads):
+            settings["INFERENCE_NUM_THREADS"] = int(threads)
+        graph = self._graph
+        if graph is None:
+            graph = self._folder / _GRAPH
+            settings["CACHE_DIR"] = str(self._folder / _COMPILED)
+        self._process = os.getpid()
+        self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
+        self._requests = threading.local()
+        hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        self.precision = next((k for k, v in _HINTS.items() if v == hint), hint)
+
+    def run(self, batch):
+        """Run the graph; several threads may.
+
+        Parameters
+        ----------
+        batch : ndarray
+            Items along the first axis.
+
+        Returns
+        -------
+        ndarray of shape (n, d), dtype float32
+            Their vectors.
+        """
+        with self._opening:
+            if self._process != os.getpid():  # a forked child has none of the threads
+                self._open()
+        request = getattr(self._requests, "request", None)
+        if request is None:
+            request = self._requests.request = self._compiled.create_infer_request()
+        (vectors,) = request.infer([batch]).values()
+        return np.array(vectors, dtype=np.float32)  # theirs is written over
+
+
+def forget_compiled(folder):
+    """Remove what was compiled, which is found by the path of its graph.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the graph is.
+    """
+    shutil.rmtree(folder / _COMPILED, ignore_errors=True)
