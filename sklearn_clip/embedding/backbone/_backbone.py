@@ -89,6 +89,7 @@ class Backbone:
         self._notes = ModelNotes() if notes is None else notes
         self._towers: dict[str, Any] = {}
         self._probes: dict[tuple[str, ...], Any] = {}
+        self.converted: dict[tuple[str, str], Any] = {}  # while a tower is opened
         self._loading = threading.RLock()
 
     def load(
@@ -128,19 +129,22 @@ class Backbone:
         graphs = []
         if self.on_cpu:
             graphs = list_graphs(self._engine, self._precision, tower)
-        for engine, precision in graphs:
-            found = open_graph_tower(self, tower, engine, precision, say)
-            if not isinstance(found, str):
-                if "torch_towers" in vars(self):  # it was made just now
-                    self.torch_towers.drop(tower)
-                return found
-            reason = f"The {tower} tower does not run in {engine} in {precision}: "
-            if self._precision == "int8" and precision == "int8":
-                raise ValueError(
-                    f"{reason}{found}. precision='auto' takes the fastest arithmetic "
-                    "that is true to fp32."
-                )
-            say(f"{reason}{found}.")
+        try:
+            for engine, precision in graphs:
+                found = open_graph_tower(self, tower, engine, precision, say)
+                if not isinstance(found, str):
+                    if "torch_towers" in vars(self):  # it was made just now
+                        self.torch_towers.drop(tower)
+                    return found
+                reason = f"The {tower} tower does not run in {engine} in {precision}: "
+                if self._precision == precision == "int8":
+                    raise ValueError(
+                        f"{reason}{found}. precision='auto' takes the fastest "
+                        "arithmetic that is true to fp32."
+                    )
+                say(f"{reason}{found}.")
+        finally:
+            self.converted.clear()
         precision = "auto" if self._precision == "int8" else self._precision
         return self.torch_towers.make(tower, precision)
 

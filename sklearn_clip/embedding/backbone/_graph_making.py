@@ -55,7 +55,7 @@ def open_graph_tower(backbone, tower, engine, precision, say):
     said = {
         "engine": engine,
         "version": runs.version(),
-        "precision": "int8" if precision == "int8" else "float",
+        "precision": precision,
         "cpu": processor_name(),
         "of": backbone.preprocessing if tower == "image" else backbone.tokenization,
     }
@@ -72,14 +72,17 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         graph = make_graph(*where, making.build)
     if graph.record["refused"]:
         return graph.record["refused"]
-    cosine = graph.record["cosines"].get(precision)
-    wanted = backbone.asked_for[1]
-    if wanted in ("auto", "int8") and (cosine is None or cosine < LEAST_COSINE):
-        return (
-            f"the worst cosine to fp32 of varied items is {cosine or 0:.4f}, where "
-            f"{LEAST_COSINE} is needed"
-        )
+    cosine = graph.record["cosine"]
+    if backbone.asked_for[1] == "auto" and cosine < LEAST_COSINE:
+        return _untrue(cosine)
     return making.open(graph)
+
+
+def _untrue(cosine):
+    return (
+        f"the worst cosine to fp32 of varied items is {cosine:.4f}, where "
+        f"{LEAST_COSINE} is needed"
+    )
 
 
 def _read_plan(backbone):
@@ -117,46 +120,43 @@ class _Making:
 
     def build(self, folder):
         """Write the graph and say how true it is; see `make_graph`."""
-        exact = self._backbone.torch_towers.make(self._tower, "fp32")
-        record = {"refused": None, "cosines": {}}
-        if self._tower == "text":
-            record["padding"] = exact.padding
         try:
-            module, example = exact.as_module()
-            graph = self._runs.convert(module, example)
-        except Exception as exc:  # the converters fail in the ways of many libraries
+            graph, exact, expected = self._convert()
+            record = {"refused": None, "padding": getattr(exact, "padding", None)}
+            if self._precision == "int8":
+                return self._build_small(graph, expected, record, folder)
+            cosine = self._try(graph, self._precision, expected, record)
+        except Exception as exc:  # the engines fail in the ways of many libraries
             reason = (str(exc).splitlines() or [type(exc).__name__])[0]
-            return record | {"refused": f"it cannot be converted ({reason:.200})"}
-        expected = encode_trial(exact, self._tower, self._size)
-        if self._precision == "int8":
-            return self._build_small(graph, exact, expected, record, folder)
-        floats = ["fp32"]
-        if self._runs.HAS_BF16 and processor_kind() == "bf16":
-            floats.append("bf16")
-        for precision in floats:
-            cosine = self._try(graph, precision, expected, record)
-            record["cosines"][precision] = cosine
-        if record["cosines"]["fp32"] < _SAME:
+            return {"refused": f"it cannot be converted ({reason:.200})"}
+        record["cosine"] = cosine
+        if self._precision == "fp32" and cosine < _SAME:
             return record | {"refused": "its graph gives other vectors than torch"}
-        self._runs.write(graph, folder)
+        self._runs.write(graph, folder, self._precision)
         return record
 
-    def _build_small(self, graph, exact, expected, record, folder):
+    def _convert(self):
+        """Make the graph, and the vectors it should give, once for all precisions."""
+        made = self._backbone.converted
+        key = self._tower, self._runs.__name__
+        if key not in made:
+            exact = self._backbone.torch_towers.make(self._tower, "fp32")
+            expected = encode_trial(exact, self._tower, self._size)
+            module, example = exact.as_module()
+            made[key] = self._runs.convert(module, example), exact, expected
+        return made[key]
+
+    def _build_small(self, graph, expected, record, folder):
         """Build a graph of 8 bits."""
         from sklearn_clip.embedding.engines import _quantization
 
-        small, cosine = _quantization.quantize_tower(
-            graph, exact, self._size, self._rest
-        )
-        if small is None:
-            return record | {
-                "refused": f"in 8 bits the worst cosine to fp32 is {cosine:.4f}, where "
-                f"{LEAST_COSINE} is needed"
-            }
-        record["digest"] = _quantization.digest(small)
-        record["cosines"]["int8"] = self._try(small, self._rest, expected, record)
-        self._runs.write(small, folder)
-        return record
+        small, cosine = _quantization.quantize_tower(graph, self._size, expected)
+        if small is not None:
+            cosine = self._try(small, self._rest, expected, record)
+        if cosine < LEAST_COSINE:
+            return record | {"refused": _untrue(cosine)}
+        self._runs.write(small, folder, "int8")
+        return record | {"cosine": cosine, "digest": self._runs.digest(folder)}
 
     def _try(self, graph, precision, expected, record):
         """Worst cosine of a graph to fp32; 0.0 where a vector depends on its batch."""

@@ -23,7 +23,7 @@ _PRECISIONS = {
 # before. A kind of CPU that was not measured stays with torch.
 _FASTEST = {
     "bf16": {
-        "image": (("openvino", "int8"), ("openvino", "bf16")),
+        "image": (("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32")),
         "text": (("openvino", "bf16"), ("openvino", "fp32")),
     },
     "vnni": {

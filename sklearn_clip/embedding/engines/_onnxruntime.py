@@ -1,5 +1,6 @@
 """ONNX Runtime: graphs from torch modules, and what runs them on a CPU."""
 
+import contextlib
 import io
 import os
 import warnings
@@ -8,8 +9,6 @@ import numpy as np
 
 from sklearn_clip.embedding.engines._notes import find_version
 
-# Whether it has bf16 on CPUs.
-HAS_BF16 = False
 _GRAPH = "graph.onnx"
 
 
@@ -38,7 +37,7 @@ def convert(module, example):
 
     axes = {0: "items"} | ({1: "tokens"} if example.dim() == 2 else {})
     file = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
         warnings.simplefilter("ignore")  # of the exporter, for its authors
         torch.onnx.export(
             module,
@@ -53,7 +52,20 @@ def convert(module, example):
     return file.getvalue()
 
 
-def write(graph, folder):
+@contextlib.contextmanager
+def _plain_attention():
+    """Have torch's attention done by operations that the exporter knows."""
+    import torch
+
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def write(graph, folder, precision):
     """Write a graph.
 
     Parameters
@@ -62,6 +74,8 @@ def write(graph, folder):
         The graph.
     folder : Path
         Where to.
+    precision : {"fp32"}
+        What it is for.
     """
     (folder / _GRAPH).write_bytes(graph)
 

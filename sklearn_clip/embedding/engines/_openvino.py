@@ -1,15 +1,14 @@
 """OpenVINO: graphs from torch modules, and what runs them on a CPU."""
 
+import hashlib
 import os
-import shutil
 import threading
+import warnings
 
 import numpy as np
 
 from sklearn_clip.embedding.engines._notes import find_version
 
-# Whether it has bf16 on CPUs.
-HAS_BF16 = True
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -39,16 +38,16 @@ def convert(module, example):
     import openvino
     import torch
 
-    # In inference mode torch takes a fused attention, which converts to fewer nodes.
-    with torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torch's tracer, for OpenVINO's authors
         graph = openvino.convert_model(module, example_input=example)
     shape = [-1, *([-1] if example.dim() == 2 else example.shape[1:])]
     graph.reshape({graph.input(0): shape})
     return graph
 
 
-def write(graph, folder):
-    """Write a graph as it is, in numbers of 32 bits where it has them.
+def write(graph, folder, precision):
+    """Write a graph.
 
     Parameters
     ----------
@@ -56,10 +55,31 @@ def write(graph, folder):
         The graph.
     folder : Path
         Where to.
+    precision : {"int8", "bf16", "fp32"}
+        What it is for: only fp32 needs weights of 32 bits.
     """
     import openvino
 
-    openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=False)
+    file = folder / _GRAPH
+    openvino.save_model(graph, file, compress_to_fp16=precision != "fp32")
+
+
+def digest(folder):
+    """Hash a graph.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it was written.
+
+    Returns
+    -------
+    str
+        The digest, in hexadecimal.
+    """
+    hasher = hashlib.blake2b(digest_size=8)
+    hasher.update((folder / _GRAPH).with_suffix(".bin").read_bytes())
+    return hasher.hexdigest()
 
 
 class Session:
@@ -99,6 +119,7 @@ class Session:
         if graph is None:
             graph = self._folder / _GRAPH
             settings["CACHE_DIR"] = str(self._folder / _COMPILED)
+            settings["CACHE_MODE"] = "OPTIMIZE_SIZE"  # without a copy of the weights
         self._process = os.getpid()
         self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
         self._requests = threading.local()
@@ -126,14 +147,3 @@ class Session:
             request = self._requests.request = self._compiled.create_infer_request()
         (vectors,) = request.infer([batch]).values()
         return np.array(vectors, dtype=np.float32)  # theirs is written over
-
-
-def forget_compiled(folder):
-    """Remove what was compiled, which is found by the path of its graph.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the graph is.
-    """
-    shutil.rmtree(folder / _COMPILED, ignore_errors=True)

@@ -11,7 +11,9 @@ from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_
 LEAST_COSINE = 0.999
 # Two texts for each length, and two pictures of each kind.
 N_ITEMS = 16
-# By how much a unit vector may differ beside other items.
+# Length of a vector that stands for nothing, beside the longest one.
+_NOTHING = 1e-4
+# By how much a vector may differ beside other items, of the longest one.
 _BATCH_TOLERANCE = 1e-5
 
 
@@ -54,8 +56,8 @@ def depends_on_batch(tower, kind, size, together):
         The answer, of the first item.
     """
     alone = tower.encode(_trial_batches(tower, kind, size)[0][:1])
-    a, b = (rows[:1] / np.linalg.norm(rows[:1], axis=1) for rows in (alone, together))
-    return not np.abs(a - b).max() <= _BATCH_TOLERANCE
+    largest = np.linalg.norm(together, axis=1).max()
+    return not np.abs(alone - together[:1]).max() <= _BATCH_TOLERANCE * largest
 
 
 def _trial_batches(tower, kind, size):
@@ -80,6 +82,13 @@ def worst_cosine(found, expected):
     float
         0.0 where a vector is not finite.
     """
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    cosines = (found * expected).sum(axis=1) / norms
-    return float(cosines.min()) if np.isfinite(cosines).all() else 0.0
+    lengths = [np.linalg.norm(rows, axis=1) for rows in (found, expected)]
+    if not np.isfinite(lengths).all():
+        return 0.0
+    # A model may have no word for an item: nothing is then true to nothing.
+    least = _NOTHING * lengths[1].max()
+    empty = (lengths[0] <= least) & (lengths[1] <= least)
+    cosines = (found * expected).sum(axis=1) / np.maximum(
+        lengths[0] * lengths[1], 1e-30
+    )
+    return float(np.where(empty, 1.0, cosines).min())
