@@ -65,7 +65,6 @@ def assert_same_vectors(backbone, texts):
 def count_positions(backbone, monkeypatch):
     """Return a list to which every encoded batch adds its number of positions."""
     seen = []
-    assert backbone.model  # whose towers are now those of one model
     tower = backbone._towers["text"]
     view = tower._view
 
@@ -84,6 +83,7 @@ def test_padding_is_cut_and_vectors_stay(
     custom = kind == "custom"
     name = write_variant(tmp_path / "m", architecture) if custom else model_folder
     backbone = load_backbone(name)
+    assert backbone.model  # whose towers are now those of one model
     backbone.encode_texts(["tried out"])
     seen = count_positions(backbone, monkeypatch)
     for text in CAPTIONS:
@@ -96,6 +96,7 @@ def test_padding_is_cut_and_vectors_stay(
 def test_tower_that_sees_its_padding_keeps_it(architecture, tmp_path, monkeypatch):
     name = write_variant(tmp_path / "m", architecture, no_causal_mask=True)
     backbone = load_backbone(name)
+    assert backbone.model  # whose towers are now those of one model
     backbone.encode_texts(["tried out"])
     seen = count_positions(backbone, monkeypatch)
     assert_same_vectors(backbone, CAPTIONS[:3])
