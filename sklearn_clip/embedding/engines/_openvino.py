@@ -37,12 +37,21 @@ def convert(module, example):
     """
     import openvino
     import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
+    # As `openvino.convert_model` does it, which tells its authors of every call over
+    # the network unless the user has forbidden it: this package sends nothing.
+    frontend = FrontEndManager().load_by_framework("pytorch")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch's tracer, for OpenVINO's authors
-        graph = openvino.convert_model(module, example_input=example)
-    shape = [-1, *([-1] if example.dim() == 2 else example.shape[1:])]
-    graph.reshape({graph.input(0): shape})
+        traced = TorchScriptPythonDecoder(module, example_input=(example,))
+        graph = frontend.convert(frontend.load(traced))
+    is_bytes = example.dtype == torch.uint8
+    (parameter,) = (item.get_node() for item in graph.inputs)
+    parameter.set_element_type(openvino.Type.u8 if is_bytes else openvino.Type.i64)
+    graph.reshape([-1, *example.shape[1:]] if is_bytes else [-1, -1])
+    graph.validate_nodes_and_infer_types()
     return graph
 
 
