@@ -22,8 +22,7 @@ def cache_home(variable: str, name: str = "") -> Path:
     pathlib.Path
         Its absolute path.
     """
-    home = os.environ.get(variable)
-    if not home:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        home = Path(cache) / "sklearn_clip" / name
-    return Path(home).expanduser().absolute()
+    own = os.environ.get(variable)
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = Path(own) if own else Path(cache) / "sklearn_clip" / name
+    return home.expanduser().absolute()

@@ -9,8 +9,10 @@ from sklearn_clip.embedding.engines._processor import processor_kind
 VARIABLE = "SKLEARN_CLIP_ENGINE"
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 # Extra of this package that brings an engine, and what is imported of it.
-_EXTRAS = {"onnxruntime": ("onnx", ("onnxruntime", "onnx"))}
-_EXTRAS["openvino"] = ("openvino", ("openvino",))
+_EXTRAS = {
+    "onnxruntime": ("onnx", ("onnxruntime", "onnx")),
+    "openvino": ("openvino", ("openvino",)),
+}
 # Arithmetic that an engine has on CPUs, the most exact one last.
 _PRECISIONS = {
     "torch": ("bf16", "fp16", "fp32"),
