@@ -71,8 +71,8 @@ def describe_tokenizer(tokenizer):
         "flags": tokenizer.pat.flags,
         "bytes": list(tokenizer.byte_encoder),
         "letters": "".join(tokenizer.byte_encoder.values()),
-        # One string: tens of thousands of small ones take JSON longer to read.
-        "merges": "\n".join(" ".join(pair) for pair in merges),
+        # One string: of tens of thousands JSON would take longer to read.
+        "merges": " ".join(" ".join(pair) for pair in merges),
         "special": [tokenizer.decoder[i] for i in tokenizer.all_special_ids],
     }
     is_covered = (
@@ -117,7 +117,8 @@ class BytePairTokenizer:
             extra="openvino",
             purpose="Embedding texts by another engine than torch",
         )
-        merges = [tuple(line.split(" ")) for line in data["merges"].split("\n")]
+        parts = data["merges"].split()
+        merges = list(zip(parts[::2], parts[1::2], strict=True))
         ids = _give_ids(data, merges)
         self.context_length = data["context_length"]
         self._clean = _CLEANINGS[data["cleaning"]]

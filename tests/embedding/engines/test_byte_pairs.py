@@ -244,9 +244,11 @@ def test_merges_out_of_order_have_no_description(write_merges):
 
 
 @pytest.mark.parametrize("n_own", [None, 100, 0])
-def test_other_merges(n_own, write_merges):
-    x, y = "\u0142\u0143"
-    tokenizer = write_merges([f"{x} {y}", f"{x}{y} {x}"], n_own)
+@pytest.mark.parametrize(
+    "first", [[], ["\u0142 \u0143", "\u0142\u0143 \u0142"]], ids=len
+)
+def test_other_merges(first, n_own, write_merges):
+    tokenizer = write_merges(first, n_own)
     assert_same_tokens(make_twin(tokenizer), tokenizer, HARD_TEXTS)
 
 
