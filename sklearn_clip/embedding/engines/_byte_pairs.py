@@ -3,6 +3,7 @@
 import html
 import math
 import string
+from collections.abc import Sequence
 
 import ftfy
 import numpy as np
@@ -117,8 +118,7 @@ class BytePairTokenizer:
             extra="openvino",
             purpose="Embedding texts by another engine than torch",
         )
-        parts = data["merges"].split()
-        merges = list(zip(parts[::2], parts[1::2], strict=True))
+        merges = _Pairs(data["merges"])
         ids = _give_ids(data, merges)
         self.context_length = data["context_length"]
         self._clean = _CLEANINGS[data["cleaning"]]
@@ -189,6 +189,26 @@ _CLEANINGS = {
     "whitespace": _clean_whitespace,
     "canonicalize": _canonicalize,
 }
+
+
+class _Pairs(Sequence):
+    """The pairs of words of a text, each made as it is asked for.
+
+    A list of tens of thousands of tuples makes Python look through all objects of the
+    process for garbage, which takes as long as all else that a tokenizer is made with.
+    """
+
+    def __init__(self, text):
+        self._words = text.split()
+
+    def __len__(self):
+        return len(self._words) // 2
+
+    def __getitem__(self, i):
+        return self._words[2 * i], self._words[2 * i + 1]
+
+    def __iter__(self):
+        return zip(self._words[::2], self._words[1::2], strict=True)
 
 
 def _give_ids(data, merges):
