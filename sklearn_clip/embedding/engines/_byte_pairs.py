@@ -3,6 +3,7 @@
 import html
 import math
 import string
+from collections.abc import Sequence
 
 import ftfy
 import numpy as np
@@ -71,8 +72,8 @@ def describe_tokenizer(tokenizer):
         "flags": tokenizer.pat.flags,
         "bytes": list(tokenizer.byte_encoder),
         "letters": "".join(tokenizer.byte_encoder.values()),
-        # One string: tens of thousands of small ones take JSON longer to read.
-        "merges": "\n".join(" ".join(pair) for pair in merges),
+        # One string: of tens of thousands JSON would take longer to read.
+        "merges": " ".join(" ".join(pair) for pair in merges),
         "special": [tokenizer.decoder[i] for i in tokenizer.all_special_ids],
     }
     is_covered = (
@@ -117,7 +118,7 @@ class BytePairTokenizer:
             extra="openvino",
             purpose="Embedding texts by another engine than torch",
         )
-        merges = [tuple(line.split(" ")) for line in data["merges"].split("\n")]
+        merges = _Pairs(data["merges"])
         ids = _give_ids(data, merges)
         self.context_length = data["context_length"]
         self._clean = _CLEANINGS[data["cleaning"]]
@@ -188,6 +189,26 @@ _CLEANINGS = {
     "whitespace": _clean_whitespace,
     "canonicalize": _canonicalize,
 }
+
+
+class _Pairs(Sequence):
+    """The pairs of words of a text, each made as it is asked for.
+
+    A list of tens of thousands of tuples makes Python look through all objects of the
+    process for garbage, which takes as long as all else that a tokenizer is made with.
+    """
+
+    def __init__(self, text):
+        self._words = text.split()
+
+    def __len__(self):
+        return len(self._words) // 2
+
+    def __getitem__(self, i):
+        return self._words[2 * i], self._words[2 * i + 1]
+
+    def __iter__(self):
+        return zip(self._words[::2], self._words[1::2], strict=True)
 
 
 def _give_ids(data, merges):
