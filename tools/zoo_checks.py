@@ -64,18 +64,15 @@ class _Model:
 
     def __init__(self, name, file, tag):
         self._named = {"model_name": name, "pretrained": file, "preprocess": tag}
-        size = (
-            load_backbone(
-                name,
-                file,
-                preprocess=tag,
-                precision="fp32",
-                device="cpu",
-                towers=["image"],
-            )
-            ._models["image"]
-            .visual.image_size
+        backbone = load_backbone(
+            name,
+            file,
+            preprocess=tag,
+            precision="fp32",
+            device="cpu",
+            towers=["image"],
         )
+        size = backbone.torch_towers.model("image").visual.image_size
         size = (size, size) if isinstance(size, int) else tuple(size)
         self._same, photos = zoo.make_pictures(size)
         pictures = [*self._same, *photos]

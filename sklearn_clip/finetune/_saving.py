@@ -113,5 +113,5 @@ def unpack_model(files):
     with tempfile.TemporaryDirectory() as folder:
         write_folder(folder, files)
         source = embedding.read_folder(folder)
-        model = source.load(("image", "text"))["image"]
+        model = source.load(("image", "text"), whole=True)["image"]
         return model, source.config, source.make_tokenizer()

@@ -15,8 +15,8 @@ from sklearn_clip.embedding import unit_rows as unit
 from sklearn_clip.embedding._engine import embed
 from sklearn_clip.embedding._modalities import (
     ImageModality,
-    _auto_batch_size,
     _even_size,
+    _gpu_batch_size,
 )
 from sklearn_clip.embedding.images import _decoding
 
@@ -33,10 +33,13 @@ class SmallMemory:
 
     fingerprint = "x"
     tokenization = "y"
-    precisions = {"text": "fp32"}
+    arithmetic = {"text": "fp32"}
     embedding_dim = 2
     context_length = 77
-    device = torch.device("cpu")
+    device, on_cpu = torch.device("cpu"), True
+
+    def runs_in_torch(self, tower):
+        return True
 
     def __init__(self, limit):
         self.limit = limit
@@ -373,7 +376,7 @@ def test_batch_follows_the_free_memory_of_the_gpu(
     gpu = {"mem_get_info": (free * mega, 0), "memory_reserved": reserved * mega}
     for name, value in {**gpu, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
-    assert _auto_batch_size(torch.device("cuda")) == expected
+    assert _gpu_batch_size(torch.device("cuda")) == expected
 
 
 @pytest.mark.parametrize(("name", "size"), [("tiny", 8), ("photo-tiny", 4)])

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
-from sklearn_clip.embedding.backbone._identity import TOWERS, TRIAL_TEXTS
+from sklearn_clip.embedding.backbone._parts import TOWERS, TRIAL_TEXTS
 from sklearn_clip.embedding.engines._byte_pairs import (
     BytePairTokenizer,
     describe_tokenizer,

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_clip._shared import ModelMismatchError
+from sklearn_clip.embedding.backbone._parts import TOWERS
 
 if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
 
-TOWERS = ("image", "text")
-# Texts of several lengths: a tower shows on them whether it needs its padding, and a
-# tokenizer which one it is.
-TRIAL_TEXTS = (
-    "a",
-    "a photo of a cat",
-    "two red bicycles and a small dog in front of a house by the sea",
-)
 _TOLERANCE = 1e-2
 
 

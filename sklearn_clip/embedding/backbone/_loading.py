@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sklearn_clip._shared import warnings_given
 from sklearn_clip.embedding.backbone._backbone import Backbone
 from sklearn_clip.embedding.backbone._device import choose_device
-from sklearn_clip.embedding.backbone._identity import TOWERS
 from sklearn_clip.embedding.backbone._names import name_model
+from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._preprocess_settings import (
     read_settings,
 )

@@ -16,7 +16,7 @@ from sklearn_clip.embedding.backbone._hugging_face import (
     make_tokenizer,
     place_text_tower,
 )
-from sklearn_clip.embedding.backbone._identity import TOWERS
+from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._tensor_files import TensorFile
 from sklearn_clip.embedding.backbone._weight_files import (
     UnfitWeightsError,

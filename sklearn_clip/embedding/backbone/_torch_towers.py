@@ -6,7 +6,7 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
-from sklearn_clip.embedding.backbone._identity import TOWERS
+from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._precision import (
     DTYPES,
     device_name,

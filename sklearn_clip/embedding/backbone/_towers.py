@@ -10,7 +10,7 @@ from sklearn_clip.embedding.backbone._export import (
     has_positions,
     text_part,
 )
-from sklearn_clip.embedding.backbone._identity import TRIAL_TEXTS
+from sklearn_clip.embedding.backbone._parts import TRIAL_TEXTS
 from sklearn_clip.embedding.backbone._precision import DTYPES
 from sklearn_clip.embedding.backbone._transform import (
     read_bound,

@@ -23,11 +23,15 @@ _FILE = "embeddings.sqlite"
 class Numbers:
     """An encoder of texts that are numbers; it counts them."""
 
-    fingerprint, tokenization, precisions = "x", "y", {"text": "fp32"}
+    fingerprint, tokenization, arithmetic = "x", "y", {"text": "fp32"}
     embedding_dim, context_length, device = 2, 77, torch.device("cpu")
+    on_cpu = True
 
     def __init__(self):
         self.encoded = []
+
+    def runs_in_torch(self, tower):
+        return True
 
     def encode_texts(self, texts):
         self.encoded += texts
