@@ -3,6 +3,8 @@
 import importlib
 from dataclasses import asdict
 
+from PIL import Image
+
 from sklearn_clip.embedding.engines._graph_towers import (
     GraphImageTower,
     GraphTextTower,
@@ -12,16 +14,20 @@ from sklearn_clip.embedding.engines._notes import find_version
 from sklearn_clip.embedding.engines._processor import processor_kind, processor_name
 from sklearn_clip.embedding.engines._trial import (
     LEAST_COSINE,
+    N_ITEMS,
     depends_on_batch,
     encode_trial,
     worst_cosine,
 )
+from sklearn_clip.embedding.engines._trial_items import PARTS, varied_pictures
 from sklearn_clip.embedding.images._preparation import PixelPlan, Preparation
 
 # A graph in fp32 whose vectors are further off than this is not the tower.
 _SAME = 0.9999
 # Makes the graphs of 8 bits; another version makes other ones.
 _QUANTIZER = "nncf"
+# Pictures on which a graph of 8 bits is tried.
+_SMALL_ITEMS = 64
 
 
 def open_graph_tower(backbone, tower, engine, precision, say):
@@ -58,11 +64,13 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         "precision": precision,
         "cpu": processor_name(),
         "of": backbone.preprocessing if tower == "image" else backbone.tokenization,
+        # Only bf16 by name is taken as it comes.
+        "bound": precision != "bf16" or backbone.asked_for[1] == "auto",
     }
     if precision == "int8":
         said["quantizer"] = find_version(_QUANTIZER)
     where = backbone.fingerprint, tower, said
-    making = _Making(backbone, tower, plan, runs, precision)
+    making = _Making(backbone, tower, plan, runs, precision, said["bound"])
     graph = find_graph(*where)
     if graph is None:
         say(
@@ -70,12 +78,7 @@ def open_graph_tower(backbone, tower, engine, precision, say):
             f"{' in 8 bits' if precision == 'int8' else ''}, once on this machine."
         )
         graph = make_graph(*where, making.build)
-    if graph.record["refused"]:
-        return graph.record["refused"]
-    cosine = graph.record["cosine"]
-    if backbone.asked_for[1] == "auto" and cosine < LEAST_COSINE:
-        return _untrue(cosine)
-    return making.open(graph)
+    return graph.refused or making.open(graph)
 
 
 def _untrue(cosine):
@@ -109,14 +112,17 @@ class _Making:
         How pictures are prepared.
     runs : module
         The engine.
+    bound : bool
+        Whether it has to be true to fp32.
     """
 
-    def __init__(self, backbone, tower, plan, runs, precision):
+    def __init__(self, backbone, tower, plan, runs, precision, bound):
         self._backbone = backbone
         self._tower = tower
         self._plan = plan
         self._runs = runs
         self._precision = precision
+        self._bound = bound
 
     def build(self, folder):
         """Write the graph and say how true it is; see `make_graph`."""
@@ -124,7 +130,7 @@ class _Making:
             graph, exact, expected = self._convert()
             record = {"refused": None, "padding": getattr(exact, "padding", None)}
             if self._precision == "int8":
-                return self._build_small(graph, expected, record, folder)
+                return self._build_small(graph, exact, record, folder)
             cosine = self._try(graph, self._precision, expected, record)
         except Exception as exc:  # the engines fail in the ways of many libraries
             reason = (str(exc).splitlines() or [type(exc).__name__])[0]
@@ -132,6 +138,8 @@ class _Making:
         record["cosine"] = cosine
         if self._precision == "fp32" and cosine < _SAME:
             return record | {"refused": "its graph gives other vectors than torch"}
+        if self._bound and cosine < LEAST_COSINE:
+            return record | {"refused": _untrue(cosine)}
         self._runs.write(graph, folder, self._precision)
         return record
 
@@ -146,13 +154,30 @@ class _Making:
             made[key] = self._runs.convert(module, example), exact, expected
         return made[key]
 
-    def _build_small(self, graph, expected, record, folder):
-        """Build a graph of 8 bits."""
-        from sklearn_clip.embedding.engines import _quantization
-
-        small, cosine = _quantization.quantize_tower(graph, self._size, expected)
-        if small is not None:
-            cosine = self._try(small, self._rest, expected, record)
+    def _build_small(self, graph, exact, record, folder):
+        """Build a graph of 8 bits, which more items try: it errs by outliers."""
+        quantization = importlib.import_module(
+            "sklearn_clip.embedding.engines._quantization"
+        )
+        pixels = Preparation(self._plan)
+        size, n = self._size, _SMALL_ITEMS
+        drawn = {part: varied_pictures(n, part, size) for part in PARTS}
+        found = {
+            part: [pixels(Image.fromarray(picture)) for picture in pictures]
+            for part, pictures in drawn.items()
+        }
+        expected = encode_trial(exact, self._tower, size, n)
+        small, cosine, _ = quantization.quantize(
+            graph,
+            found["calibration"][:N_ITEMS],
+            found["trial"],
+            expected,
+            least_cosine=LEAST_COSINE,
+            precision=self._runs.HINTS[self._rest],
+        )
+        if small is None:
+            return record | {"refused": _untrue(cosine)}
+        cosine = self._try(small, self._rest, expected, record)
         if cosine < LEAST_COSINE:
             return record | {"refused": _untrue(cosine)}
         self._runs.write(small, folder, "int8")
@@ -162,7 +187,7 @@ class _Making:
         """Worst cosine of a graph to fp32; 0.0 where a vector depends on its batch."""
         session = self._runs.Session(None, precision, graph)
         tower = self._wrap(session, record, "")
-        found = encode_trial(tower, self._tower, self._size)
+        found = encode_trial(tower, self._tower, self._size, len(expected))
         if depends_on_batch(tower, self._tower, self._size, found):
             return 0.0
         return worst_cosine(found, expected)

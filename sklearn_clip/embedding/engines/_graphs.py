@@ -30,9 +30,9 @@ class Graph:
     folder : Path
         Where its files are.
     record : dict
-        What is said of it: ``cosine``, the worst one to fp32 on varied items (None
-        where none was found), and ``refused``, why it is not used (None where it is),
-        beside what the engine noted.
+        What is said of it: ``refused``, why it is not used (None where it is), and
+        ``cosine``, the worst one to fp32 on varied items, beside what it takes to use
+        it.
     """
 
     def __init__(self, folder, record):

@@ -11,7 +11,7 @@ from sklearn_clip.embedding.engines._notes import find_version
 
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
-_HINTS = {"fp32": "f32", "bf16": "bf16"}
+HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 def version():
@@ -120,7 +120,7 @@ class Session:
         import openvino
 
         # Named and not left to OpenVINO, whose default follows the CPU.
-        settings = {"INFERENCE_PRECISION_HINT": _HINTS[self._asked], "NUM_STREAMS": 1}
+        settings = {"INFERENCE_PRECISION_HINT": HINTS[self._asked], "NUM_STREAMS": 1}
         threads = os.environ.get("OMP_NUM_THREADS", "")  # as joblib bounds workers
         if threads.isdigit() and int(threads):
             settings["INFERENCE_NUM_THREADS"] = int(threads)
@@ -133,7 +133,7 @@ class Session:
         self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
         self._requests = threading.local()
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        self.precision = next((k for k, v in _HINTS.items() if v == hint), hint)
+        self.precision = next((k for k, v in HINTS.items() if v == hint), hint)
 
     def run(self, batch):
         """Run the graph; several threads may.

@@ -11,13 +11,14 @@ from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_
 LEAST_COSINE = 0.999
 # Two texts for each length, and two pictures of each kind.
 N_ITEMS = 16
+_BATCH = 8  # as on a CPU
 # Length of a vector that stands for nothing, beside the longest one.
 _NOTHING = 1e-4
 # By how much a vector may differ beside other items, of the longest one.
 _BATCH_TOLERANCE = 1e-5
 
 
-def encode_trial(tower, kind, size):
+def encode_trial(tower, kind, size, n=N_ITEMS):
     """Encode the varied items.
 
     Parameters
@@ -28,13 +29,15 @@ def encode_trial(tower, kind, size):
         Which items.
     size : tuple of (int, int)
         Height and width in which pictures are drawn.
+    n : int, default=16
+        How many.
 
     Returns
     -------
-    ndarray of shape (16, d), dtype float32
+    ndarray of shape (n, d), dtype float32
         Their vectors, not normalised.
     """
-    parts = _trial_batches(tower, kind, size)
+    parts = _trial_batches(tower, kind, size, n)
     return np.concatenate([tower.encode(part) for part in parts])
 
 
@@ -60,13 +63,12 @@ def depends_on_batch(tower, kind, size, together):
     return not np.abs(alone - together[:1]).max() <= _BATCH_TOLERANCE * largest
 
 
-def _trial_batches(tower, kind, size):
+def _trial_batches(tower, kind, size, n=N_ITEMS):
     if kind == "text":
-        return [varied_texts(N_ITEMS)]
-    drawn = varied_pictures(N_ITEMS, size=size)
+        return [varied_texts(n)]
+    drawn = varied_pictures(n, size=size)
     prepared = [tower.prepare(Image.fromarray(pixels)) for pixels in drawn]
-    # As many as a batch on a CPU has.
-    return [tower.collate(part) for part in (prepared[:8], prepared[8:])]
+    return [tower.collate(prepared[i : i + _BATCH]) for i in range(0, n, _BATCH)]
 
 
 def worst_cosine(found, expected):
