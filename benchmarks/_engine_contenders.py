@@ -6,6 +6,8 @@ CONTENDER is JSON. The last line printed is JSON too. What measures the start of
 process imports nothing here that its contender would not.
 """
 
+import importlib.abc
+import importlib.machinery
 import json
 import sys
 import time
@@ -15,17 +17,46 @@ TINY_BATCH = 64
 BATCH = 32
 PREPARED = 64
 LABELS = 4
-# The arithmetic units that `--without-bf16` hides: what torch says of the processor.
+# How torch and Linux name the units that `--without-bf16` hides.
 BF16_CHECKS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+BF16_FLAGS = {"avx512_bf16", "amx_bf16", "amx_tile"}
+
+
+class HideFromTorch(importlib.abc.MetaPathFinder):
+    """Let torch tell of no bf16 units, whenever it comes to be imported."""
+
+    def find_spec(self, name, path, target=None):
+        """Find `torch.cpu`, whose checks answer no once it is loaded."""
+        if name != "torch.cpu":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            for check in BF16_CHECKS:
+                setattr(module, check, lambda: False)
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 def hide_bf16_units():
-    """Let this process see a processor without bf16 units, as far as torch tells it."""
-    import torch
+    """Let this process see a processor without bf16 units, and import nothing for it.
 
-    for name in BF16_CHECKS:
-        if hasattr(torch.cpu, name):
-            setattr(torch.cpu, name, lambda: False)
+    What oneDNN is told stands in the environment.
+    """
+    sys.meta_path.insert(0, HideFromTorch())
+    read = Path.read_text
+
+    def read_text(path, *args, **options):
+        text = read(path, *args, **options)
+        if str(path) == "/proc/cpuinfo":
+            for flag in BF16_FLAGS:
+                text = text.replace(f" {flag} ", " ").replace(f" {flag}\n", "\n")
+        return text
+
+    Path.read_text = read_text
 
 
 def featurizer(contender, **options):
@@ -123,8 +154,10 @@ def prepare(contender, folder):
     head = sklearn_clip.MultiLabelLogisticRegression()
     pipeline = make_pipeline(clip, head).fit(rows, Y.astype(int))
     joblib.dump(pipeline, folder / f"{contender['name']}.joblib")
-    precisions = getattr(clip._backbone(), "precisions", {})
-    return {"file": sklearn_clip.__file__, "precisions": dict(precisions)}
+    backbone = clip._backbone()
+    # What each tower runs with; before there were engines, its precision alone.
+    used = getattr(backbone, "arithmetic", backbone.precisions)
+    return {"file": sklearn_clip.__file__, "used": dict(used)}
 
 
 def images(contender, folder):
@@ -245,6 +278,33 @@ def memory(contender, folder):
     return {"memory": peak_megabytes(), "long run": rate}
 
 
+def wake(tower, files):
+    """Let all of a random image tower matter, and tell one picture from another.
+
+    Scales of whole branches start at nothing or nearly so, and the statistics of batch
+    normalisation at those of no picture at all: what comes out is much the same for
+    any picture, and any arithmetic would agree.
+    """
+    import torch
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from PIL import Image
+
+    transform = image_transform_v2(PreprocessCfg(size=tower.image_size), is_train=False)
+    batch = torch.stack([transform(Image.open(file)) for file in files])
+    for parameter_name, parameter in tower.named_parameters():
+        scale = not parameter_name.endswith("bias") and parameter.squeeze().ndim == 1
+        if scale and parameter.abs().max() < 0.01:
+            torch.nn.init.uniform_(parameter, 0.2, 1)
+    norms = [m for m in tower.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over the batches seen
+    if norms:
+        with torch.no_grad():
+            tower.train()(batch)
+        tower.eval()
+
+
 def write_model(contender, folder):
     """Save an architecture of open_clip with random weights."""
     import open_clip
@@ -254,6 +314,7 @@ def write_model(contender, folder):
     name = contender["architecture"]
     torch.manual_seed(0)
     model = open_clip.create_model(name, pretrained_text=False)
+    wake(model.visual, pictures(folder, 8))
     target = Path(contender["model"])
     target.mkdir()
     save_file(model.state_dict(), target / "open_clip_model.safetensors")

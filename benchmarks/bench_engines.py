@@ -63,9 +63,9 @@ encode() hands it one of them: it raises (2026-11-27). `--peer onnx=PYTHON` trie
 """
 MASKED = """\
 bf16 units hidden: ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI for oneDNN, torch's checks answer
-no (so torch is imported first, in what is timed from its start too), and bf16 is left
-out. OpenVINO's oneDNN minds that variable, but it names bf16 among what the CPU can all
-the same and would take it by itself: it must be, and is, told fp32 by name.
+no, /proc/cpuinfo is read without their flags, and bf16 by name is left out. OpenVINO's
+oneDNN minds that variable, but OpenVINO names bf16 among what the CPU can all the same
+and would take it by itself, at a fiftieth of the speed: it must be told fp32 by name.
 """
 
 
@@ -90,6 +90,7 @@ def unpack(revision, folder):
 def run_task(task, contender, folder, extra=None):
     """Run a task in a process of its own; return what it found and its seconds."""
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    env.pop("SKLEARN_CLIP_ENGINE", None)  # what "auto" stands for
     env |= contender.get("env", {}) | (extra or {})
     handed = {k: v for k, v in contender.items() if k not in ("env", "python")}
     handed["model"] = (extra or {}).get("SKLEARN_CLIP_MODEL", contender.get("model"))
@@ -203,7 +204,7 @@ def fill_caches(contenders, folder, results):
             raise SystemExit(f"{TODAY} is imported from {said['file']}.")
         kept = [f.stat().st_size for f in (place / "engines").rglob("*") if f.is_file()]
         print(
-            f"{contender['name']}: {said['precisions']}; first run {seconds:.0f} s, "
+            f"{contender['name']}: {said['used']}; first run {seconds:.0f} s, "
             f"{sum(kept) / 2**20:.0f} MB kept",
             flush=True,
         )
@@ -242,11 +243,11 @@ def bench_models(options, folder, units):
         place = folder / "architecture"
         place.mkdir()
         model = {"name": name, "architecture": name, "model": str(place / "model")}
+        (place / "pictures").symlink_to(folder / "pictures")
         said, _ = run_task("write_model", model, place)
         if said is None:
             shutil.rmtree(place)
             continue
-        (place / "pictures").symlink_to(folder / "pictures")
         print(f"\n{name:32}{'images/s':>9}  worst cosine of images, texts")
         for contender in contenders:
             contender |= {"model": model["model"], **said}
