@@ -40,12 +40,14 @@ from _engine_report import (
     worst_cosine,
 )
 from bench_embedding import write_models, write_pictures
-from run_all import describe_machine
+from run_all import describe_machine, list_versions
 
 HERE = Path(__file__).resolve().parent
 ENGINES = ("torch", "onnxruntime", "openvino")
 PRECISIONS = ("fp32", "bf16", "int8")
 TASKS = ("images", "texts", "latency", "start", "memory")
+# Seconds after which a process is given up.
+LONGEST = 1800
 STARTS = ("start_image", "start_concat", "start_saved")
 MODELS = (
     "ViT-B-16",
@@ -97,9 +99,17 @@ def run_task(task, contender, folder, extra=None):
     command = [contender.get("python", sys.executable), "-W", "ignore"]
     command += [str(HERE / "_engine_contenders.py"), task, json.dumps(handed)]
     start = time.perf_counter()
-    done = subprocess.run(
-        [*command, str(folder)], capture_output=True, text=True, env=env
-    )
+    try:
+        done = subprocess.run(
+            [*command, str(folder)],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=LONGEST,
+        )
+    except subprocess.TimeoutExpired:
+        print(f"{contender['name']}: {task} took more than {LONGEST} s", flush=True)
+        return None, float(LONGEST)
     seconds = time.perf_counter() - start
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]
@@ -302,6 +312,7 @@ def main():
         most = options.images = min(options.images, 24)
         options.captions = min(options.captions, 24)
     sizes = {"captions": options.captions, "files": options.files}
+    print(list_versions())
     print(f"{describe_machine()}, bf16 units: {'used' if units else 'none or hidden'}")
     print(
         f"{options.images} images, {options.rounds} rounds, against {options.against}"
