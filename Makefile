@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart build-photo rebuild-clipart
-.PHONY: rebuild-photos bench bench-embedding bench-ray docs rooms wheel zoo
+.PHONY: rebuild-photos bench bench-embedding bench-engines bench-ray docs rooms wheel zoo
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -71,6 +71,13 @@ bench: $(PEERS)/.installed
 
 bench-embedding: $(PEERS)/.installed
 	$(PEERS)/bin/python benchmarks/bench_embedding.py
+
+# Every engine and precision on the CPU, beside the build before there were engines: an
+# hour on two cores. ENGINES="--without-bf16" or "--models" for the other tables.
+ENGINES ?=
+bench-engines: $(PEERS)/.installed
+	$(PEERS)/bin/pip install --quiet onnxruntime onnx onnxscript openvino nncf
+	$(PEERS)/bin/python benchmarks/bench_engines.py $(ENGINES)
 
 # docs/_build/html/index.html; a warning is an error.
 docs: $(DOCS)/.installed

@@ -39,6 +39,9 @@ PACKAGES = [
     "sentence-transformers",
     "embetter",
     "ray",
+    "onnxruntime",
+    "openvino",
+    "nncf",
 ]
 HEAD = """\
 # What the benchmarks said
