@@ -27,7 +27,14 @@ RESULTS = ROOT / "benchmarks" / "zoo.json"
 PAGE = ROOT / "docs" / "model_table.md"
 # A picture of a tower whose time is measured.
 MOST_GFLOPS = 40
-PACKAGES = ("open_clip_torch", "timm", "torch", "transformers")
+PACKAGES = (
+    "open_clip_torch",
+    "timm",
+    "torch",
+    "transformers",
+    "openvino",
+    "onnxruntime",
+)
 
 
 def read_results(file):
@@ -160,6 +167,7 @@ def _answer(name, file, gigabytes):
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+    os.environ["SKLEARN_CLIP_ENGINES"] = str(file.parent / "engines")
     try:
         weights, tag = zoo_model.prepare(name, file.parent)
         zoo_model.leave_random()

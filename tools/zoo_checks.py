@@ -11,8 +11,15 @@ from zoo_model import LEAST_COSINE, TEXTS, TOLERANCE
 from sklearn_clip import CLIPFeaturizer, CLIPFineTuner
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _loading
+from sklearn_clip.embedding.engines._choice import is_installed
 
-ENGINES = ("torch",)
+# Of the engines but torch, those that are installed.
+ASKED = (
+    ("torch", "fp32"),
+    ("torch", "auto"),
+    ("openvino", "fp32"),
+    ("onnxruntime", "fp32"),
+)
 AGREES = "agrees"
 
 
@@ -33,8 +40,8 @@ def check(name, file, tag, folder):
     """
     model = _Model(name, file, tag)
     found = {}
-    for engine in ENGINES:
-        for precision in ("fp32", "auto"):
+    for engine, precision in ASKED:
+        if is_installed(engine):
             key = f"{engine}-{precision}"
             found[key] = _ask(model.compare, engine, precision)
     found["fusions"] = _ask(model.compare_fusions)
@@ -80,8 +87,10 @@ class _Model:
         self._images, self._texts = zoo.encode_plainly(name, file, tag, pictures)
 
     def _make(self, **options):
-        options = {"cache": None, "device": "cpu", "precision": "fp32"} | options
-        return CLIPFeaturizer(**self._named, **options)
+        exact = {"engine": "torch", "precision": "fp32"}
+        return CLIPFeaturizer(
+            **self._named, **({"cache": None, "device": "cpu"} | exact | options)
+        )
 
     def _embed(self, **options):
         """Embed the pictures, and the texts, each as they are."""
@@ -92,11 +101,13 @@ class _Model:
 
     def compare(self, engine, precision):
         """Compare vectors with those of open_clip."""
-        options = {"precision": precision}
-        if "engine" in CLIPFeaturizer().get_params():
-            options["engine"] = engine
-        images, texts = self._embed(**options)
-        return self._judge(images, texts, precision)
+        options = {"engine": engine, "precision": precision}
+        said = self._judge(*self._embed(**options), precision)
+        if engine == "torch" or said:
+            return said
+        ran = self._make(**options)._backbone().arithmetic
+        stay = [tower for tower, how in ran.items() if not how.startswith(engine)]
+        return f"{AGREES}, torch: {' and '.join(stay)}" if stay else ""
 
     def _judge(self, images, texts, precision):
         pairs = {"images": (images, self._images), "texts": (texts, self._texts)}

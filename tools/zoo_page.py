@@ -2,6 +2,7 @@
 
 AGREES = "agrees"
 BESIDE = "ViT-B-32"
+ENGINES = ("torch-", "openvino-", "onnxruntime-")
 HEAD = """# All models of open_clip
 
 Written by `make zoo` (`tools/zoo.py`) with {versions}. {n_tried} of the {n_all}
@@ -21,6 +22,8 @@ plain open_clip. {summary}
 - **fp32**, **auto**: our vectors of pictures and texts beside open_clip's: equal to
   {tolerance:g} of the largest component (photos that are resized: cosine of at least
   {fp32}), and with `precision="auto"` a cosine of at least {auto}.
+- **OpenVINO**, **ONNX**: the same with these engines in fp32. "torch: text" means that this
+  tower cannot be converted, and stays with torch.
 - **rest**: each fusion alone and both, in any order; long texts in pieces; a dump that
   is loaded; one step of fine-tuning, saved and loaded.
 - **[hf]**: the texts need `pip install 'sklearn-clip[hf]'`; pictures alone do not.
@@ -39,6 +42,8 @@ COLUMNS = (
     "measured",
     "fp32",
     "auto",
+    "OpenVINO",
+    "ONNX",
     "rest",
     "[hf]",
 )
@@ -92,7 +97,7 @@ def _name_versions(results, tried):
 
 
 def _differs(entry):
-    return {k: v for k, v in entry["answers"].items() if v != AGREES}
+    return {k: v for k, v in entry["answers"].items() if not v.startswith(AGREES)}
 
 
 def _summarise(results, tried):
@@ -107,7 +112,7 @@ def _row(name, entry, beside):
     cost, answers = entry.get("cost", {}), entry.get("answers", {})
     size = cost.get("size", "")
     gflops = cost.get("gflops", {})
-    rest = [v for k, v in answers.items() if not k.startswith("torch-")]
+    rest = [v for k, v in answers.items() if not k.startswith(ENGINES)]
     relative = f"{gflops['image'] / beside:.2f}" if gflops and beside else ""
     return (
         f"`{name}`",
@@ -120,6 +125,8 @@ def _row(name, entry, beside):
         str(cost.get("measured", "")),
         _mark(answers.get("torch-fp32")),
         _mark(answers.get("torch-auto")),
+        _mark(answers.get("openvino-fp32")),
+        _mark(answers.get("onnxruntime-fp32")),
         _mark(AGREES if rest and set(rest) == {AGREES} else rest and "differs"),
         "[hf]" if cost.get("extra") else "",
     )
@@ -134,7 +141,9 @@ def _pair(both):
 def _mark(answer):
     if not answer:
         return ""
-    return answer if answer == AGREES else "differs"
+    if not answer.startswith(AGREES):
+        return "differs"
+    return answer.removeprefix(f"{AGREES}, ")
 
 
 def _list_differences(results, tried):

@@ -124,6 +124,7 @@ def test_page_says_what_agrees_and_what_differs():
     import zoo_page
 
     fine = dict.fromkeys(("torch-fp32", "torch-auto", "saved"), "agrees")
+    fine |= {"openvino-fp32": "agrees", "onnxruntime-fp32": "agrees, torch: text"}
     odd = fine | {"torch-auto": "images: cosine 0.99712", "saved": "OSError: gone"}
     known = {"torch": "2.14.1", "transformers": None}
     results = {
@@ -138,9 +139,9 @@ def test_page_says_what_agrees_and_what_differs():
     assert list(rows) == [*results, "new"]
     assert rows["ViT-B-32"] == (
         "| `ViT-B-32` | 224 | 77 | 512 | 87.8 + 63.4 | 8.8 + 6.0 | 1.00 |  | agrees | "
-        "agrees | agrees |  |"
+        "agrees | agrees | torch: text | agrees |  |"
     )
-    assert "| 1.5 | agrees | differs | differs |" in rows["odd"]
+    assert "| 1.5 | agrees | differs | agrees | torch: text | differs |" in rows["odd"]
     assert "| 224 x 448 |" in rows["untried"] and rows["untried"].endswith("| [hf] |")
     assert "3 of the 5" in page and "1 of these agree" in page
     assert "with torch 2.14.1." in page.replace("\n", " ")
