@@ -531,6 +531,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             embedding.session_store()
         return state
 
+    def __setstate__(self, state):
+        """Give what was saved before there were engines the one that it had."""
+        super().__setstate__({"engine": "torch", **state})
+
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""
         return True

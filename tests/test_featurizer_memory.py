@@ -264,3 +264,16 @@ def test_file_rewritten_with_its_old_times_gives_the_new_vector(
     Image.new("RGB", (9, 9), "blue").save(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert np.abs(clip.transform([path]) - red).max() > 1e-3
+
+
+def test_featurizer_saved_before_there_were_engines_keeps_the_one_it_had(
+    make_featurizer, pictures
+):
+    clip = make_featurizer(text=None)
+    expected = clip.transform(pictures)
+    state = clip.__getstate__()
+    del state["engine"]
+    old = CLIPFeaturizer.__new__(CLIPFeaturizer)
+    old.__setstate__(state)
+    assert old.get_params()["engine"] == clone(old).engine == "torch"
+    np.testing.assert_array_equal(old.transform(pictures), expected)
