@@ -1,0 +1,1 @@
+"""Engines that run a tower: OpenVINO and ONNX Runtime beside torch."""
