@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from open_clip.transformer import VisionTransformer
+from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import nn
 
 from sklearn_clip.embedding.engines import _quantization
@@ -202,6 +202,26 @@ def test_tower_whose_vectors_have_no_direction_is_refused():
     quantized, cosine, _ = quantize(graph, draw(16, "calibration"), trial, nothing)
     assert quantized is None
     assert np.isnan(cosine)
+
+
+def test_tower_of_tokens_is_quantised():
+    torch.manual_seed(0)
+    module = TextTransformer(
+        context_length=16, vocab_size=500, width=64, heads=4, layers=2, output_dim=32
+    ).eval()
+    tokens = torch.randint(1, 499, (40, 16), generator=torch.manual_seed(0))
+    tokens[:, -1] = 499  # the end, which is the greatest number
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = openvino.convert_model(module, example_input=tokens[:2])
+        expected = module(tokens[16:]).numpy()
+    quantized, cosine, _ = quantize(
+        graph, list(tokens[:16].numpy()), list(tokens[16:].numpy()), expected
+    )
+    assert quantized is not None
+    assert cosine >= 0.999
+    found = run(quantized, list(tokens[16:].numpy()))
+    assert cosine == pytest.approx(worst_cosine(found, expected))
 
 
 def test_nncf_prints_and_logs_nothing(capfd, caplog):
