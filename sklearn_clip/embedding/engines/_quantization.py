@@ -62,18 +62,18 @@ def quantize(
     cosine : float
         That of the worst item with the best graph that was tried.
     spared : tuple of str
-        Names of the nodes whose values are not quantised though they could be.
+        Names of the nodes whose inputs are not quantised though they could be.
     """
     judge = _Judge(trial, expected, precision)
     best = _Attempt(_calibrate(graph, calibration, smoothing=None), judge)
     if best.cosine >= least_cosine:
-        return best.graph, best.cosine, ()
+        return best.packed, best.cosine, ()
     if _is_mostly_products(graph):
         evened = _Attempt(_calibrate(graph, calibration, _SMOOTHING), judge)
         if not best.cosine >= evened.cosine:
             best = evened
         if best.cosine >= least_cosine:
-            return best.graph, best.cosine, ()
+            return best.packed, best.cosine, ()
     # Written so that a cosine that is no number is hopeless, too.
     if not best.cosine >= _HOPELESS:
         return None, best.cosine, ()
@@ -107,11 +107,12 @@ class _Judge:
 
 
 class _Attempt:
-    """A quantised graph and how near it comes."""
+    """A quantised graph, as it is kept, and how near it comes."""
 
     def __init__(self, graph, judge):
         self.graph = graph
-        self.cosines = judge.cosines(graph)
+        self.packed = _pack_weights(graph)
+        self.cosines = judge.cosines(self.packed)
         self.cosine = float(self.cosines.min())
 
 
@@ -146,6 +147,7 @@ def _calibrate(graph, calibration, smoothing):
         smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=alpha, convolution=-1),
         # It changed no cosine, at a third of the time.
         disable_bias_correction=True,
+        backend_params={"compress_weights": False},
     )
     items = [np.asarray(item)[None] for item in calibration]
     with _silent_nncf():
@@ -155,13 +157,25 @@ def _calibrate(graph, calibration, smoothing):
             subset_size=len(items),
             preset=nncf.QuantizationPreset.MIXED,
             model_type=nncf.ModelType.TRANSFORMER,
-            # Attention in one node has no 8-bit kernel: to quantise what goes into it
-            # costs accuracy and time.
+            # To quantise what goes into an attention of one node made nothing faster,
+            # and its noise came on top.
             ignored_scope=nncf.IgnoredScope(
                 types=["ScaledDotProductAttention"], validate=False
             ),
             advanced_parameters=advanced,
         )
+
+
+def _pack_weights(graph):
+    """Copy a graph with its quantised weights as bytes, a quarter of the size."""
+    # Private, yet what nncf itself ends with: with bytes no layer can be spared.
+    from openvino._offline_transformations import (
+        compress_quantize_weights_transformation,
+    )
+
+    graph = graph.clone()
+    compress_quantize_weights_transformation(graph)
+    return graph
 
 
 @contextlib.contextmanager
@@ -187,8 +201,7 @@ def _spare_costliest(attempt, judge, least_cosine):
     # Noise of one layer hardly knows of another's: what each takes off the cosine adds
     # up, at first order, to what all take off.
     remaining = np.cumsum(costs[order])
-    best = attempt.cosine
-    tried = set()
+    best, tried = attempt.cosine, {len(groups)}
     for allowance in _ALLOWANCES:
         kept = int((remaining <= allowance * (1 - least_cosine)).sum())
         if kept < (1 - _LARGEST_SHARE) * len(groups):
@@ -196,36 +209,44 @@ def _spare_costliest(attempt, judge, least_cosine):
         if kept in tried:
             continue
         tried.add(kept)
-        spared = sorted(np.concatenate([groups[i] for i in order[kept:]] or [[]]))
-        graph, names = _without(attempt.graph, [int(i) for i in spared])
-        cosine = float(judge.cosines(graph).min())
-        if cosine >= least_cosine:
-            return graph, cosine, names
-        best = max(best, cosine)
+        spared = np.sort(np.concatenate([groups[i] for i in order[kept:]]))
+        graph, names = _without(attempt.graph, spared)
+        without = _Attempt(graph, judge)
+        best = max(best, without.cosine)
+        if without.cosine >= least_cosine:
+            return without.packed, without.cosine, names
     return None, best, ()
 
 
 def _quantizers(graph):
-    """Nodes that round an activation; those of weights are folded into constants."""
-    return [
-        node
-        for node in graph.get_ordered_ops()
-        if node.get_type_name() == "FakeQuantize"
-    ]
+    """Nodes that round activations or weights, in the order of what they feed."""
+    nodes = graph.get_ordered_ops()
+    places = {node.get_friendly_name(): place for place, node in enumerate(nodes)}
+
+    def first_place(quantizer):
+        return min(places[name] for name in _fed_by(quantizer))
+
+    quantizers = [node for node in nodes if node.get_type_name() == "FakeQuantize"]
+    return sorted(quantizers, key=first_place)
+
+
+def _fed_by(quantizer):
+    targets = quantizer.output(0).get_target_inputs()
+    return [target.get_node().get_friendly_name() for target in targets]
 
 
 def _without(graph, positions):
-    """Copy a graph without some of its quantisers, and name what they rounded."""
+    """Copy a graph without some of its quantisers, and name what they fed."""
     graph = graph.clone()
     quantizers = _quantizers(graph)
     names = []
     for position in positions:
-        source = quantizers[position].input_value(0)
-        names.append(source.get_node().get_friendly_name())
-        for target in quantizers[position].output(0).get_target_inputs():
-            target.replace_source_output(source)
+        quantizer = quantizers[position]
+        names += sorted(_fed_by(quantizer))
+        for target in quantizer.output(0).get_target_inputs():
+            target.replace_source_output(quantizer.input_value(0))
     graph.validate_nodes_and_infer_types()
-    return graph, tuple(names)
+    return graph, tuple(dict.fromkeys(names))
 
 
 def _measure_costs(attempt, judge):
@@ -238,21 +259,20 @@ def _measure_costs(attempt, judge):
     costs : ndarray of shape (n_groups,)
         What the group alone takes off the worst items' cosine.
     """
-    switched = _with_switches(attempt.graph)
     n_quantizers = len(_quantizers(attempt.graph))
     groups = np.array_split(np.arange(n_quantizers), min(n_quantizers, _GROUPS))
     worst = np.argsort(attempt.cosines)[:_WORST_ITEMS]
     items = np.stack([judge.trial[i] for i in worst])
     # In fp32, or the noise of bf16 would hide that of one layer.
-    compiled = judge.compile(switched, "f32")
+    compiled = judge.compile(_with_switches(attempt.graph), "f32")
 
     def encode(positions):
         switches = np.zeros(n_quantizers, dtype=np.float32)
         switches[positions] = 1
         return compiled([items, switches])[0].copy()
 
-    unrounded = encode([]).astype(np.float64)
-    costs = [1 - _cosines(encode(group), unrounded).min() for group in groups]
+    exact = judge.expected[worst]
+    costs = [1 - _cosines(encode(group), exact).min() for group in groups]
     return groups, np.array(costs)
 
 
