@@ -58,6 +58,9 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         if plan is None:
             return "its preprocessing is done by torch"
         plan = _as_plan(plan)
+    by_name = backbone.asked_for[1] == precision
+    if precision == "int8" and not by_name and backbone.sees_by_convolutions:
+        return "a tower of convolutions gains next to nothing by it"
     said = {
         "engine": engine,
         "version": runs.version(),
@@ -65,7 +68,7 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         "cpu": processor_name(),
         "of": backbone.preprocessing if tower == "image" else backbone.tokenization,
         # Only bf16 by name is taken as it comes.
-        "bound": precision != "bf16" or backbone.asked_for[1] == "auto",
+        "bound": precision != "bf16" or not by_name,
     }
     if precision == "int8":
         said["quantizer"] = find_version(_QUANTIZER)

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from sklearn_clip.embedding.engines._notes import find_version
+from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
@@ -35,23 +36,14 @@ def convert(module, example):
     openvino.Model
         The graph, for any number of items.
     """
-    import openvino
     import torch
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    # As `openvino.convert_model` does it, which tells its authors of every call over
-    # the network unless the user has forbidden it: this package sends nothing.
-    frontend = FrontEndManager().load_by_framework("pytorch")
+    openvino = import_quietly("openvino")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch's tracer, for OpenVINO's authors
-        traced = TorchScriptPythonDecoder(module, example_input=(example,))
-        graph = frontend.convert(frontend.load(traced))
-    is_bytes = example.dtype == torch.uint8
-    (parameter,) = (item.get_node() for item in graph.inputs)
-    parameter.set_element_type(openvino.Type.u8 if is_bytes else openvino.Type.i64)
-    graph.reshape([-1, *example.shape[1:]] if is_bytes else [-1, -1])
-    graph.validate_nodes_and_infer_types()
+        graph = openvino.convert_model(module, example_input=example)
+    is_pictures = example.dtype == torch.uint8
+    graph.reshape([-1, *example.shape[1:]] if is_pictures else [-1, -1])
     return graph
 
 
@@ -67,8 +59,7 @@ def write(graph, folder, precision):
     precision : {"int8", "bf16", "fp32"}
         What it is for: only fp32 needs weights of 32 bits.
     """
-    import openvino
-
+    openvino = import_quietly("openvino")
     file = folder / _GRAPH
     openvino.save_model(graph, file, compress_to_fp16=precision != "fp32")
 
@@ -117,8 +108,7 @@ class Session:
         self._open()
 
     def _open(self):
-        import openvino
-
+        openvino = import_quietly("openvino")
         # Named and not left to OpenVINO, whose default follows the CPU.
         settings = {"INFERENCE_PRECISION_HINT": HINTS[self._asked], "NUM_STREAMS": 1}
         threads = os.environ.get("OMP_NUM_THREADS", "")  # as joblib bounds workers

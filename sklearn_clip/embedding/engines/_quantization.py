@@ -9,6 +9,8 @@ import logging
 
 import numpy as np
 
+from sklearn_clip.embedding.engines._quiet_imports import import_quietly
+
 # Below it no few layers are at fault: of trained convolutional towers it was 0.6 to
 # 0.9, whichever layers were left out.
 _HOPELESS = 0.97
@@ -84,8 +86,7 @@ class _Judge:
     """Compiles graphs and compares their vectors with those of fp32."""
 
     def __init__(self, trial, expected, precision):
-        import openvino
-
+        openvino = import_quietly("openvino")
         self._core = openvino.Core()
         self.trial = trial
         self.expected = np.asarray(expected, dtype=np.float64)
@@ -132,7 +133,7 @@ def _is_mostly_products(graph):
 
 def _calibrate(graph, calibration, smoothing):
     """Quantise all layers with the ranges that the calibration shows."""
-    import nncf
+    nncf = import_quietly("nncf")
     from nncf.quantization.advanced_parameters import (
         AdvancedQuantizationParameters,
         AdvancedSmoothQuantParameters,
