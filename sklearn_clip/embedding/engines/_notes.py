@@ -125,9 +125,10 @@ def find_notes(named):
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
         start = known["start"]
+        start["meant"], start["file"], start["location"]  # noqa: B018 - or it is torn
         if all(_look_at(path) == look for path, look in known["files"].items()):
             return ModelNotes(file, known), start
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass  # there are none, or they are torn
     return ModelNotes(file), None
 
