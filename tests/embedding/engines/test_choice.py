@@ -100,7 +100,9 @@ def test_what_does_not_go_together_is_refused(on, engine, precision, text):
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_engine_of_cpus_refuses_another_device(on, device, engine):
     on("bf16")
-    with pytest.raises(ValueError, match=f"'cpu' with engine='{engine}'.*engine='torch"):
+    with pytest.raises(
+        ValueError, match=f"'cpu' with engine='{engine}'.*engine='torch"
+    ):
         load_backbone("clipart-tiny", engine=engine, device=device)
 
 
@@ -108,9 +110,7 @@ def test_8_bits_are_refused_on_another_device(monkeypatch):
     monkeypatch.delenv("SKLEARN_CLIP_ENGINE")
     monkeypatch.setattr(_choice, "is_installed", lambda engine: True)
     with pytest.raises(ValueError, match="precision='int8' is for CPUs.*meta"):
-        load_backbone(
-            "clipart-tiny", engine="auto", device="meta", precision="int8"
-        )
+        load_backbone("clipart-tiny", engine="auto", device="meta", precision="int8")
 
 
 @pytest.mark.parametrize(
