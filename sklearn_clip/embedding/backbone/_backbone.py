@@ -429,9 +429,11 @@ class Backbone:
         length = self.context_length
         if len(text.encode()) + 2 <= length:  # a token takes at least one byte
             return True
-        tokenizer = self.tokenizer
+        tokenizer = None
         if not self.runs_in_torch("text"):
-            tokenizer = self.light_tokenizer or tokenizer
+            tokenizer = self.light_tokenizer
+        if tokenizer is None:
+            tokenizer = self.tokenizer
         tokens = np.asarray(tokenizer([text, "a"], context_length=length))
         longer = np.asarray(tokenizer([text, "a"], context_length=length + 1))
         # Behind the text as a rule, before it, or before a class token at the end: it

@@ -33,7 +33,9 @@ def choose_device(device, engine):
         If there is no such device, or the engine does not run there.
     """
     runs_on_cpu = engine in ("onnxruntime", "openvino")
-    if str(device) == "cpu" or (device == "auto" and (runs_on_cpu or has_no_gpu())):
+    if str(device) in ("cpu", "cpu:0") or (
+        device == "auto" and (runs_on_cpu or has_no_gpu())
+    ):
         return "cpu"
     if runs_on_cpu:
         raise ValueError(

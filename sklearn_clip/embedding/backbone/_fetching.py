@@ -190,7 +190,7 @@ def list_files(start):
     folder = start["location"].removeprefix("local-dir:")
     if folder != start["location"]:
         files += [folder, os.path.join(folder, CONFIG_NAME)]
-    newest = Path(start["file"]).parents[2] / "refs" / "main"
+    newest = Path(start["file"], "..", "..", "..", "refs", "main")
     return [*files, newest] if newest.is_file() else files
 
 

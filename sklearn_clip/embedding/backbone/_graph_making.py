@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from PIL import Image
 
+from sklearn_clip._shared import WeightsUnavailableError
 from sklearn_clip.embedding.engines._graph_towers import (
     GraphImageTower,
     GraphTextTower,
@@ -80,7 +81,13 @@ def open_graph_tower(backbone, tower, engine, precision, say):
             f"Preparing the {tower} tower for {engine}"
             f"{' in 8 bits' if precision == 'int8' else ''}, once on this machine."
         )
-        graph = make_graph(*where, making.build)
+        try:
+            graph = make_graph(*where, making.build)
+        except (OSError, MemoryError, ImportError) as exc:
+            if isinstance(exc, WeightsUnavailableError):
+                raise
+            # Of this hour and this machine, not of the tower: tried again next time.
+            return f"it cannot be prepared now ({_first_line(exc)})"
     return graph.refused or making.open(graph)
 
 
@@ -89,6 +96,10 @@ def _untrue(cosine):
         f"the worst cosine to fp32 of varied items is {cosine:.4f}, where "
         f"{LEAST_COSINE} is needed"
     )
+
+
+def _first_line(exc):
+    return f"{(str(exc).splitlines() or [type(exc).__name__])[0]:.200}"
 
 
 def _read_plan(backbone):
@@ -135,9 +146,10 @@ class _Making:
             if self._precision == "int8":
                 return self._build_small(graph, exact, record, folder)
             cosine = self._try(graph, self._precision, expected, record)
+        except (OSError, MemoryError, ImportError):
+            raise
         except Exception as exc:  # the engines fail in the ways of many libraries
-            reason = (str(exc).splitlines() or [type(exc).__name__])[0]
-            return {"refused": f"it cannot be converted ({reason:.200})"}
+            return {"refused": f"it cannot be converted ({_first_line(exc)})"}
         record["cosine"] = cosine
         if self._precision == "fp32" and cosine < _SAME:
             return record | {"refused": "its graph gives other vectors than torch"}

@@ -22,6 +22,7 @@ from sklearn_clip.embedding.backbone._preprocess_settings import (
 from sklearn_clip.embedding.engines._choice import (
     check_engine,
     list_graphs,
+    naming_the_variable,
     resolve_engine,
 )
 from sklearn_clip.embedding.engines._notes import ModelNotes, begin_notes, find_notes
@@ -85,10 +86,11 @@ def load_backbone(
         If the weights, the tokenizer or what reads them are neither here nor to be
         fetched, or the file holds others.
     """
-    engine = resolve_engine(engine)
-    check_engine(engine, precision)
-    device = choose_device(device, engine)
-    engine, precision = _settle(engine, precision, device)
+    with naming_the_variable(engine):
+        engine = resolve_engine(engine)
+        check_engine(engine, precision)
+        device = choose_device(device, engine)
+        engine, precision = _settle(engine, precision, device)
     user = model_name, pretrained, preprocess
     named = name_model(*user)
     key = (*named[:2], repr(named[2]), str(device), precision, engine)
@@ -99,8 +101,13 @@ def load_backbone(
         loaded = _loaded.get(key)
         if loaded is None or not loaded.is_still(state, meant):
             notes, start = find_notes(named)
-            if start is None or meant not in (None, start["meant"]):
+            if start is None:
                 notes, start = _begin(named, user)
+            elif meant not in (None, start["meant"]):
+                # This program, or the one that wrote the notes, has changed what the
+                # name means to open_clip: neither is to speak for the other.
+                _, start = _begin(named, user)
+                notes = ModelNotes()
             backbone = Backbone(_later(start), device, precision, engine, notes)
             loaded = _Loaded(state, start["meant"], backbone)
         loaded.backbone.load(towers, say=_say if verbose else lambda _: None)

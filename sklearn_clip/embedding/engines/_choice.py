@@ -1,5 +1,6 @@
 """Which engine and precision run a tower, in what order they are tried."""
 
+import contextlib
 import os
 from importlib.util import find_spec
 
@@ -112,6 +113,27 @@ def resolve_engine(engine):
         ``"auto"``.
     """
     return os.environ.get(VARIABLE) or engine if engine == "auto" else engine
+
+
+@contextlib.contextmanager
+def naming_the_variable(engine):
+    """Have an error say that the engine is named outside the program, if it is.
+
+    Parameters
+    ----------
+    engine : str
+        As the user names it.
+    """
+    try:
+        yield
+    except (ValueError, ImportError) as exc:
+        named = os.environ.get(VARIABLE)
+        if engine != "auto" or not named:
+            raise
+        raise type(exc)(
+            f"{exc} (The environment variable {VARIABLE}={named} makes that of "
+            "engine='auto'.)"
+        ) from exc
 
 
 def list_graphs(engine, precision, tower):

@@ -1,5 +1,6 @@
 """Graphs of towers in the user's cache: made once, whole or not at all."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,10 +12,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from sklearn_clip._shared import warn_user
-from sklearn_clip.embedding.engines._notes import engines_home
+from sklearn_clip.embedding.engines._notes import engines_home, sample_file
 
 # Raised when graphs come to be made otherwise.
-GRAPH_FORMAT = 1
+GRAPH_FORMAT = 2
 RECORD = "graph.json"
 # Graphs that nobody used for so long are removed when another one is made.
 _STALE_SECONDS = 90 * 24 * 3600
@@ -91,11 +92,14 @@ def make_graph(fingerprint, tower, said, build):
         if graph is not None:
             return graph
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
+        prefix = f".part-{folder.name}-"
+        for left in folder.parent.glob(f"{prefix}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        part = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
         try:
             record = build(part)
-            sizes = {f.name: f.stat().st_size for f in part.iterdir() if f.is_file()}
-            record = {"said": said, "sizes": sizes, **record}
+            samples = {f.name: sample_file(f) for f in part.iterdir() if f.is_file()}
+            record = {"said": said, "samples": samples, **record}
             (part / RECORD).write_text(json.dumps(record), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)  # of a record that was torn
             os.replace(part, folder)
@@ -144,12 +148,15 @@ def _read(folder):
     """Read the record of a graph whose files are whole, and note that it is used."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        if any((folder / f).stat().st_size != n for f, n in record["sizes"].items()):
+        # A computer that lost its power may leave files of the right size and of zeros.
+        if any(sample_file(folder / f) != s for f, s in record["samples"].items()):
             return None
-        if time.time() - (folder / RECORD).stat().st_mtime > _DAY:
-            os.utime(folder / RECORD)
-    except (OSError, ValueError, KeyError):
+        age = time.time() - (folder / RECORD).stat().st_mtime
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    if age > _DAY:
+        with contextlib.suppress(OSError):  # of a cache that is only read
+            os.utime(folder / RECORD)
     return Graph(folder, record)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from sklearn_clip._shared import cache_home
 
 # Raised when notes come to mean something else.
-_FORMAT = 1
+_FORMAT = 2
 # What reads files and makes tokens: another version may do it otherwise.
 _READERS = ("open_clip_torch", "timm", "transformers")
 _HUB = "huggingface"
@@ -125,9 +125,10 @@ def find_notes(named):
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
         start = known["start"]
+        start["meant"], start["file"], start["location"]  # noqa: B018 - or it is torn
         if all(_look_at(path) == look for path, look in known["files"].items()):
             return ModelNotes(file, known), start
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass  # there are none, or they are torn
     return ModelNotes(file), None
 
@@ -176,11 +177,26 @@ def _look_at(path):
     path = Path(path)
     if path.is_dir():
         return sorted(entry.name for entry in path.iterdir())
-    size, time = path.stat().st_size, path.stat().st_mtime_ns
+    return [path.stat().st_mtime_ns, *sample_file(path)]
+
+
+def sample_file(path):
+    """Look at a file here and there: a large one is not read for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of (int, str)
+        Its size, and a digest of bytes from its first to its last ones.
+    """
+    size = path.stat().st_size
     hasher = hashlib.blake2b(digest_size=16)
     with path.open("rb") as opened:
         for place in range(_PLACES):
-            # From the first bytes to the last ones.
             opened.seek(max(size - _BYTES, 0) * place // (_PLACES - 1))
             hasher.update(opened.read(_BYTES))
-    return [size, time, hasher.hexdigest()]
+    return [size, hasher.hexdigest()]

@@ -110,7 +110,7 @@ class Session:
         threads = os.environ.get("OMP_NUM_THREADS", "")  # as joblib bounds workers
         if threads.isdigit():
             options.intra_op_num_threads = int(threads)
-        options.log_severity_level = 4  # what fails is raised, and need not be printed
+        options.log_severity_level = 4  # errors are raised, not printed
         self._process = os.getpid()
         self._session = onnxruntime.InferenceSession(
             self._graph, options, providers=["CPUExecutionProvider"]

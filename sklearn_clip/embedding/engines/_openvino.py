@@ -1,9 +1,11 @@
 """OpenVINO: graphs from torch modules, and what runs them on a CPU."""
 
+import ctypes
 import hashlib
 import os
 import threading
 import warnings
+import weakref
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
 HINTS = {"fp32": "f32", "bf16": "bf16"}
+_sessions = weakref.WeakSet()
 
 
 def version():
@@ -106,6 +109,7 @@ class Session:
         self._graph = graph
         self._opening = threading.Lock()
         self._open()
+        _sessions.add(self)
 
     def _open(self):
         openvino = import_quietly("openvino")
@@ -146,3 +150,22 @@ class Session:
             request = self._requests.request = self._compiled.create_infer_request()
         (vectors,) = request.infer([batch]).values()
         return np.array(vectors, dtype=np.float32)  # theirs is written over
+
+    def abandon(self):
+        """Never let go of what a forked child has of its parent, not even at its end.
+
+        OpenVINO would wait for the parent's threads, which are not there, for ever.
+        """
+        request = getattr(self._requests, "request", None)
+        for theirs in (self._compiled, self._requests, request):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(theirs))
+        self._opening = threading.Lock()  # perhaps held by another thread
+
+
+def _abandon_all():
+    for session in list(_sessions):
+        session.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
