@@ -215,3 +215,16 @@ def test_record_names_what_was_said(home):
     folder = make_graph(*WHERE, build).folder
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     assert record["said"] == SAID
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o002, 0o775)])
+def test_others_may_use_a_cache_as_the_umask_says(home, umask, mode):
+    before = os.umask(umask)
+    try:
+        folder = make_graph(*WHERE, build).folder
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == mode
+    for file in (folder / RECORD, folder / "graph.bin"):
+        assert file.stat().st_mode & 0o777 == mode & 0o666
