@@ -30,6 +30,7 @@ from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _graph_making, _loading
 from sklearn_clip.embedding.engines import _openvino
 from sklearn_clip.embedding.engines._choice import list_graphs
+from sklearn_clip.zero_shot._checks import read_logits
 
 pytest.importorskip("openvino")
 ENGINES = ["openvino", "onnxruntime"]
@@ -275,6 +276,20 @@ def test_zero_shot_is_the_same(by, make_pictures):
     expected = zero["torch"].decision_function(pictures)
     found = zero["openvino"].decision_function(pictures)
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_logits_of_a_model_are_read_for_every_engine_and_precision(by):
+    for options in ({}, {"precision": "bf16"}, {"precision": "int8"}):
+        scale, bias = read_logits(by("openvino", text=None, **options))
+        assert (scale, bias) == read_logits(by("torch"))
+
+
+def test_zero_shot_takes_the_model_that_the_featurizer_has(by, make_pictures):
+    load_anew()
+    clip = by("openvino", text=None)
+    zero = ZeroShotClassifier(["cat", "dog"], clip, scoring="softmax").fit()
+    assert zero.predict_proba(make_pictures(2)).shape == (2, 2)
+    assert len(_loading._loaded) == 1
 
 
 @pytest.fixture
