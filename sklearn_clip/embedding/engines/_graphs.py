@@ -128,12 +128,17 @@ def _writable_home():
 
 
 def _session_folder():
-    """Make a folder that is removed when the process exits."""
+    """Make a folder that is removed when the process exits, and no child of it."""
     import atexit
 
     folder = Path(tempfile.mkdtemp(prefix="sklearn-clip-engines-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove_own, folder, os.getpid())
     return folder
+
+
+def _remove_own(folder, process):
+    if process == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(home, fingerprint, tower, said):
