@@ -4,14 +4,17 @@ import copy
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import skops.io
+from extras import require
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -27,8 +30,10 @@ from sklearn_clip import (
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _graph_making, _loading
 from sklearn_clip.embedding.engines import _openvino
+from sklearn_clip.embedding.engines._choice import list_graphs
+from sklearn_clip.zero_shot._checks import read_logits
 
-pytest.importorskip("openvino")
+require("openvino")
 ENGINES = ["openvino", "onnxruntime"]
 TEXTS = [
     "",
@@ -79,8 +84,7 @@ def worst(found, expected):
 @pytest.mark.parametrize("long_text", ["truncate", "mean"])
 def test_vectors_are_those_of_torch(by, rows, engine, long_text):
     if engine != "openvino":
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnx")
+        require("onnxruntime", "onnx")
     for fusion in FUSIONS:
         options = {"fusion": fusion, "long_text": long_text, "normalize": False}
         found = by(engine, **options).transform(rows)
@@ -274,6 +278,20 @@ def test_zero_shot_is_the_same(by, make_pictures):
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
 
 
+def test_logits_of_a_model_are_read_for_every_engine_and_precision(by):
+    for options in ({}, {"precision": "bf16"}, {"precision": "int8"}):
+        scale, bias = read_logits(by("openvino", text=None, **options))
+        assert (scale, bias) == read_logits(by("torch"))
+
+
+def test_zero_shot_takes_the_model_that_the_featurizer_has(by, make_pictures):
+    load_anew()
+    clip = by("openvino", text=None)
+    zero = ZeroShotClassifier(["cat", "dog"], clip, scoring="softmax").fit()
+    assert zero.predict_proba(make_pictures(2)).shape == (2, 2)
+    assert len(_loading._loaded) == 1
+
+
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
     """Graphs of this test alone, in a process that has loaded nothing."""
@@ -319,6 +337,49 @@ def test_trouble_of_the_hour_is_not_kept(by, rows, own_cache, monkeypatch, capsy
     load_anew()
     clip.transform(rows)
     assert clip._backbone(["text"]).arithmetic["text"].startswith("openvino-")
+
+
+def test_engine_that_is_broken_is_not_passed_over_where_it_is_named(
+    by, rows, own_cache, monkeypatch
+):
+    def fail(*args):
+        raise ImportError("libopenvino.so: cannot open shared object file")
+
+    monkeypatch.setattr(_openvino, "convert", fail)
+    with pytest.raises(ImportError, match=r"libopenvino\.so"):
+        by("openvino", fusion="text").transform(rows)
+    if list_graphs("auto", "fp32", "text"):
+        monkeypatch.delenv("SKLEARN_CLIP_ENGINE")
+        expected = by("torch", fusion="text").transform(rows)
+        found = by("auto", fusion="text").transform(rows)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_graph_opens_where_nothing_can_be_written_beside_it(by, rows, own_cache):
+    clip = by("openvino", fusion="text")
+    expected = clip.transform(rows)
+    (compiled,) = Path(os.environ["SKLEARN_CLIP_ENGINES"]).rglob("compiled")
+    shutil.rmtree(compiled)
+    compiled.touch()  # in its way, as no permission is in that of root
+    load_anew()
+    np.testing.assert_array_equal(clip.transform(rows), expected)
+    assert clip._backbone(["text"]).arithmetic["text"].startswith("openvino-")
+
+
+def test_graph_that_does_not_open_leaves_its_tower_to_torch(
+    by, rows, own_cache, monkeypatch, capsys
+):
+    clip = by("openvino", fusion="text", verbose=1)
+    clip.transform(rows)
+    load_anew()
+
+    def fail(self):
+        raise RuntimeError("Unknown layer")
+
+    monkeypatch.setattr(_openvino.Session, "_open", fail)
+    expected = by("torch", fusion="text").transform(rows)
+    np.testing.assert_array_equal(clip.transform(rows), expected)
+    assert "its graph cannot be opened (Unknown layer)" in capsys.readouterr().out
 
 
 def test_auto_takes_no_graph_that_is_untrue(model_folder, own_cache, monkeypatch):

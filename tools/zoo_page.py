@@ -22,8 +22,8 @@ plain open_clip. {summary}
 - **fp32**, **auto**: our vectors of pictures and texts beside open_clip's: equal to
   {tolerance:g} of the largest component (photos that are resized: cosine of at least
   {fp32}), and with `precision="auto"` a cosine of at least {auto}.
-- **OpenVINO**, **ONNX**: the same with these engines in fp32. "torch: text" means that this
-  tower cannot be converted, and stays with torch.
+- **OpenVINO**, **ONNX**: the same with these engines in fp32. "torch: text" means that
+  this tower cannot be converted, and stays with torch.
 - **rest**: each fusion alone and both, in any order; long texts in pieces; a dump that
   is loaded; one step of fine-tuning, saved and loaded.
 - **[hf]**: the texts need `pip install 'sklearn-clip[hf]'`; pictures alone do not.

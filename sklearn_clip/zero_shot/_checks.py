@@ -70,6 +70,7 @@ def read_logits(featurizer):
         preprocess=clip.preprocess,
         device=clip.device,
         precision=clip.precision,
+        engine=clip.engine,
         towers=(),
     )
     return backbone.logit_scale, backbone.logit_bias

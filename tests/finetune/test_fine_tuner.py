@@ -181,3 +181,15 @@ def test_thresholds_may_be_chosen_behind_it(make_tuner, problem):
     tuner = make_tuner(max_epochs=2).fit(X[:24], Y[:24])
     tagger = ThresholdOptimizer(tuner, cv="prefit").fit(X[24:], Y[24:])
     assert tagger.predict(X).shape == (36, 3)
+
+
+def test_engine_that_is_named_for_featurizers_changes_nothing(
+    make_tuner, problem, monkeypatch
+):
+    pictures, Y = problem
+    found = []
+    for engine in ("torch", "openvino"):  # which need not be there: it is not asked for
+        monkeypatch.setenv("SKLEARN_CLIP_ENGINE", engine)
+        tuner = make_tuner(max_epochs=1).fit(pictures[:12], Y[:12])
+        found.append(tuner.predict_proba(pictures))
+    np.testing.assert_array_equal(*found)

@@ -84,11 +84,19 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         try:
             graph = make_graph(*where, making.build)
         except (OSError, MemoryError, ImportError) as exc:
-            if isinstance(exc, WeightsUnavailableError):
+            is_named = backbone.asked_for[0] == engine
+            if isinstance(exc, WeightsUnavailableError) or (
+                isinstance(exc, ImportError) and is_named
+            ):
                 raise
             # Of this hour and this machine, not of the tower: tried again next time.
             return f"it cannot be prepared now ({_first_line(exc)})"
-    return graph.refused or making.open(graph)
+    if graph.refused:
+        return graph.refused
+    try:
+        return making.open(graph)
+    except (OSError, RuntimeError) as exc:
+        return f"its graph cannot be opened ({_first_line(exc)})"
 
 
 def _untrue(cosine):

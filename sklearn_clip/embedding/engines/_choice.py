@@ -14,6 +14,8 @@ _EXTRAS = {
     "onnxruntime": ("onnx", ("onnxruntime", "onnx")),
     "openvino": ("openvino", ("openvino",)),
 }
+# What makes graphs of 8 bits, of the same extra as their engine.
+_QUANTIZER = "nncf"
 # Arithmetic that an engine has on CPUs, the most exact one last.
 _PRECISIONS = {
     "torch": ("bf16", "fp16", "fp32"),
@@ -31,10 +33,6 @@ _FASTEST = {
     },
     "vnni": {
         "image": (("openvino", "int8"), ("openvino", "fp32")),
-        "text": (("openvino", "fp32"),),
-    },
-    "avx2": {
-        "image": (("openvino", "fp32"),),
         "text": (("openvino", "fp32"),),
     },
 }
@@ -88,11 +86,13 @@ def check_engine(engine, precision):
             f"engine={engine!r}. Got {precision!r}, which "
             f"{' and '.join(map(repr, having))} has."
         )
-    if not is_installed(engine):
-        extra, modules = _EXTRAS[engine]
-        missing = next(m for m in modules if find_spec(m) is None)
+    extra, modules = _EXTRAS.get(engine, ("", ()))
+    needed = (*modules, _QUANTIZER) if precision == "int8" else modules
+    missing = [module for module in needed if find_spec(module) is None]
+    if missing:
+        what = "precision='int8'" if missing == [_QUANTIZER] else f"engine={engine!r}"
         raise ImportError(
-            f"engine={engine!r} needs {missing}, which is not installed. Install it "
+            f"{what} needs {missing[0]}, which is not installed. Install it "
             f"with: pip install 'sklearn-clip[{extra}]'. engine='auto' takes what "
             "there is."
         )
@@ -160,6 +160,8 @@ def list_graphs(engine, precision, tower):
     known = _FASTEST.get(processor_kind(), {}).get(tower, ())
     if engine == "auto":
         known = [choice for choice in known if is_installed(choice[0])]
+    if find_spec(_QUANTIZER) is None:
+        known = [choice for choice in known if choice[1] != "int8"]
     if precision in ("auto", "int8"):  # 8 bits gain a text nothing
         return list(known) or ([] if engine == "auto" else [("openvino", "fp32")])
     return [("openvino", precision)] if known or engine == "openvino" else []

@@ -87,15 +87,14 @@ def make_graph(fingerprint, tower, said, build):
     """
     home = _writable_home()
     folder = _place(home, fingerprint, tower, said)
-    with FileLock(home / f"{folder.name}.lock"):
+    with FileLock(home / f"{fingerprint}-{folder.name}.lock"):
         graph = _read(folder)
         if graph is not None:
             return graph
         folder.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".part-{folder.name}-"
-        for left in folder.parent.glob(f"{prefix}*"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        part = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+        part = folder.parent / f".part-{folder.name}"
+        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+        part.mkdir()  # for whom the umask says, which a temporary folder would not be
         try:
             record = build(part)
             samples = {f.name: sample_file(f) for f in part.iterdir() if f.is_file()}
@@ -129,12 +128,17 @@ def _writable_home():
 
 
 def _session_folder():
-    """Make a folder that is removed when the process exits."""
+    """Make a folder that is removed when the process exits, and no child of it."""
     import atexit
 
     folder = Path(tempfile.mkdtemp(prefix="sklearn-clip-engines-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove_own, folder, os.getpid())
     return folder
+
+
+def _remove_own(folder, process):
+    if process == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(home, fingerprint, tower, said):

@@ -15,7 +15,7 @@ from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
 HINTS = {"fp32": "f32", "bf16": "bf16"}
-_sessions = weakref.WeakSet()
+_sessions: weakref.WeakSet = weakref.WeakSet()
 
 
 def version():
@@ -124,7 +124,13 @@ class Session:
             settings["CACHE_DIR"] = str(self._folder / _COMPILED)
             settings["CACHE_MODE"] = "OPTIMIZE_SIZE"  # without a copy of the weights
         self._process = os.getpid()
-        self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
+        try:
+            self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
+        except RuntimeError:  # where the folder is only read, it does not pass over it
+            if settings.pop("CACHE_DIR", None) is None:
+                raise
+            del settings["CACHE_MODE"]
+            self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
         self._requests = threading.local()
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.precision = next((k for k, v in HINTS.items() if v == hint), hint)

@@ -10,7 +10,6 @@ from pathlib import Path
 _KINDS = {
     "bf16": {"avx512_bf16", "amx_bf16", "amx_tile"},
     "vnni": {"avx512_vnni", "avx_vnni", "vnni"},
-    "avx2": {"avx2"},
 }
 _GPU_FILES = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
@@ -21,9 +20,9 @@ def processor_kind():
 
     Returns
     -------
-    {"bf16", "vnni", "avx2", "other"}
-        Units for bf16 (and for 8 bits), units for 8 bits, units of 256 bits, or one
-        that nothing was measured on.
+    {"bf16", "vnni", "other"}
+        Units for bf16 (and for 8 bits), units for 8 bits, or one that nothing was
+        measured on.
     """
     units = list_units()
     return next((kind for kind, names in _KINDS.items() if names & units), "other")

@@ -151,10 +151,13 @@ class Database:
 # A connection that is open while the process forks makes SQLite lose what the child
 # commits. Locks are taken before a fork, so that it happens between transactions.
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
+# Of the thread that forks; another one waits until it has.
 _held: list[Database] = []
+_forking = threading.Lock()
 
 
 def _before_fork():
+    _forking.acquire()
     for database in list(_databases):
         database.lock.acquire()
         _held.append(database)
@@ -164,6 +167,7 @@ def _before_fork():
 def _after_fork():
     while _held:
         _held.pop().lock.release()
+    _forking.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -20,9 +20,10 @@ SMALL, HALF, EXACT = [("openvino", p) for p in ("int8", "bf16", "fp32")]
 def on(monkeypatch):
     """Be on a kind of CPU, with some engines installed."""
 
-    def be(kind, installed=("torch", "onnxruntime", "openvino")):
+    def be(kind, installed=("torch", "onnxruntime", "openvino"), quantizer="nncf"):
         monkeypatch.setattr(_choice, "processor_kind", lambda: kind)
-        monkeypatch.setattr(_choice, "is_installed", lambda engine: engine in installed)
+        there = {*installed, "onnx", quantizer}
+        monkeypatch.setattr(_choice, "find_spec", lambda m: m if m in there else None)
 
     return be
 
@@ -32,7 +33,6 @@ def on(monkeypatch):
     [
         ("bf16", [SMALL, HALF, EXACT], [HALF, EXACT]),
         ("vnni", [SMALL, EXACT], [EXACT]),
-        ("avx2", [EXACT], [EXACT]),
         ("other", [], []),
     ],
 )
@@ -65,9 +65,17 @@ def test_named_engine_and_precision_are_taken(on, kind, tower):
 
 
 def test_8_bits_are_for_images(on):
-    on("avx2")
+    on("vnni")
     assert list_graphs("auto", "int8", "image") == [SMALL]
     assert list_graphs("openvino", "int8", "text") == [EXACT]
+
+
+def test_8_bits_need_what_makes_them(on, monkeypatch):
+    on("bf16", quantizer=None)
+    assert list_graphs("auto", "auto", "image") == [HALF, EXACT]
+    monkeypatch.setattr(_choice, "find_spec", lambda m: None if m == "nncf" else m)
+    with pytest.raises(ImportError, match="precision='int8' needs nncf.*clip.openvino"):
+        check_engine("auto", "int8")
 
 
 def test_variable_names_what_auto_stands_for(monkeypatch):
@@ -108,7 +116,7 @@ def test_engine_of_cpus_refuses_another_device(on, device, engine):
 
 def test_8_bits_are_refused_on_another_device(monkeypatch):
     monkeypatch.delenv("SKLEARN_CLIP_ENGINE")
-    monkeypatch.setattr(_choice, "is_installed", lambda engine: True)
+    monkeypatch.setattr(_choice, "find_spec", lambda module: module)
     with pytest.raises(ValueError, match="precision='int8' is for CPUs.*meta"):
         load_backbone("clipart-tiny", engine="auto", device="meta", precision="int8")
 

@@ -5,8 +5,11 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -215,3 +218,43 @@ def test_record_names_what_was_said(home):
     folder = make_graph(*WHERE, build).folder
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     assert record["said"] == SAID
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o002, 0o775)])
+def test_others_may_use_a_cache_as_the_umask_says(home, umask, mode):
+    before = os.umask(umask)
+    try:
+        folder = make_graph(*WHERE, build).folder
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == mode
+    for file in (folder / RECORD, folder / "graph.bin"):
+        assert file.stat().st_mode & 0o777 == mode & 0o666
+
+
+WITHOUT_HOME = """
+import os, sys, warnings
+from sklearn_clip.embedding.engines._graphs import find_graph, make_graph
+
+warnings.simplefilter("ignore")  # that the folder cannot be written
+where = "f00d", "image", {"engine": "openvino", "precision": "fp32"}
+folder = make_graph(*where, lambda folder: {"refused": None}).folder
+child = os.fork()
+if child == 0:
+    sys.exit(0)  # by way of all that Python does at its end
+assert os.waitpid(child, 0)[1] == 0
+assert find_graph(*where).folder == folder
+print(folder)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_folder_of_a_process_outlives_its_children_alone(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    environment = os.environ | {"SKLEARN_CLIP_ENGINES": str(file)}
+    command = [sys.executable, "-c", WITHOUT_HOME]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert not Path(done.stdout.strip()).exists()

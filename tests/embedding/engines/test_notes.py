@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import open_clip
 import pytest
+from extras import require
 
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _loading
@@ -257,8 +258,7 @@ print(json.dumps([found.tolist(), clip.model_fingerprint_, brought]))
 
 
 def test_second_process_embeds_without_torch(home, copy):
-    pytest.importorskip("openvino")
-    pytest.importorskip("tokenizers")
+    require("openvino", "tokenizers")
 
     def run():
         command = [sys.executable, "-c", CODE, f"local-dir:{copy}"]

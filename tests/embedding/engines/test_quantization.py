@@ -5,15 +5,17 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from extras import require
 from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import nn
 
 from sklearn_clip.embedding.engines import _quantization
 from sklearn_clip.embedding.engines._quantization import quantize
+from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 from sklearn_clip.embedding.engines._trial_items import varied_pictures
 
-openvino = pytest.importorskip("openvino", reason="sklearn-clip[openvino]")
-pytest.importorskip("nncf", reason="sklearn-clip[openvino]")
+require("openvino", "nncf")
+openvino = import_quietly("openvino")
 
 SIDE, WIDTH = 64, 64
 

@@ -373,3 +373,39 @@ if os.fork() == 0:
     while store.info()["items"] < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert store.info()["items"] == 4
+
+
+FORKS = """
+import os, sys, threading
+from sklearn_clip import EmbeddingStore
+
+stores = [EmbeddingStore(f"{sys.argv[1]}/{i}") for i in range(50)]
+for store in stores:
+    store.info()  # opens its file
+sys.setswitchinterval(1e-6)
+
+def fork_often():
+    for _ in range(40):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+threads = [threading.Thread(target=fork_often, daemon=True) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(20)
+os._exit(sum(thread.is_alive() for thread in threads))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked")
+def test_threads_that_fork_at_the_same_time_do_not_wait_for_each_other(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
