@@ -275,11 +275,16 @@ class Backbone:
 
     @property
     def preprocessing(self) -> str:
-        return self._notes.recall("preprocessing", self._read_preprocessing)
-
-    def _read_preprocessing(self):
-        said = {"decoding": _DECODING, **self.torch_towers.settings()}
+        # Of this version of the package, whichever one wrote the notes.
+        said = {
+            "decoding": _DECODING,
+            **self._notes.recall("pixels", self._read_pixels),
+        }
         return json.dumps(said, sort_keys=True, default=str)
+
+    def _read_pixels(self):
+        # Once through JSON, as they come back from notes: tuples are lists.
+        return json.loads(json.dumps(self.torch_towers.settings(), default=str))
 
     @property
     def draft_side(self) -> int | None:

@@ -20,7 +20,7 @@ from sklearn_clip._shared import cache_home
 # Raised when notes come to mean something else.
 _FORMAT = 2
 # What reads files and makes tokens: another version may do it otherwise.
-_READERS = ("open_clip_torch", "timm", "transformers")
+_READERS = ("sklearn-clip", "open_clip_torch", "timm", "transformers")
 _HUB = "huggingface"
 # Places of a file that are looked at, and the bytes there.
 _PLACES, _BYTES = 16, 2**14

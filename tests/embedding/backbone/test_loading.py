@@ -20,7 +20,7 @@ from sklearn_clip.embedding import (
     read_embedding_dim,
     record_model,
 )
-from sklearn_clip.embedding.backbone import _fetching, _loading
+from sklearn_clip.embedding.backbone import _backbone, _fetching, _loading
 from sklearn_clip.embedding.backbone._device import resolve_device
 
 CONFIG = "open_clip_config.json"
@@ -314,3 +314,16 @@ def test_probe_of_nan_is_a_mismatch(model_folder):
     record["probe"] = record["probe"] * np.nan
     with pytest.raises(ModelMismatchError, match="cosine of the probe"):
         check_same_model(record, backbone)
+
+
+def test_notes_of_another_version_do_not_speak_for_how_pictures_are_decoded(
+    write_model, tmp_path, monkeypatch
+):
+    name = write_model(tmp_path / "m")
+    before = load_backbone(name).preprocessing
+    _loading._loaded.clear()
+    assert load_backbone(name).preprocessing == before  # from notes
+    _loading._loaded.clear()
+    monkeypatch.setattr(_backbone, "_DECODING", "another")
+    assert load_backbone(name).preprocessing == before.replace("draft-2", "another")
+    assert load_backbone(name).preprocessing != before
