@@ -24,7 +24,7 @@ from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
 )
-from sklearn_clip.model_selection._splitters import group_numbers
+from sklearn_clip._shared import group_numbers
 from sklearn_clip.thresholds import ThresholdOptimizer
 
 SPLITTERS = [MultiLabelStratifiedKFold, MultiLabelStratifiedGroupKFold]
