@@ -3,12 +3,8 @@
 NaN in `y_true` marks an unknown label, which every metric leaves out.
 """
 
-from sklearn_clip.metrics._intervals import (
-    BootstrapInterval,
-    Comparison,
-    bootstrap_interval,
-    compare,
-)
+from sklearn_clip.metrics._interval_results import BootstrapInterval, Comparison
+from sklearn_clip.metrics._intervals import bootstrap_interval, compare
 from sklearn_clip.metrics._masked import (
     masked_f1_score,
     masked_fbeta_score,

@@ -50,6 +50,24 @@ _BY_RANK = (
 _STEPS = 1024
 
 
+def as_numbers(entries):
+    """Make targets numbers again.
+
+    Parameters
+    ----------
+    entries : Entries
+        Checked targets.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+        0 and 1, and NaN where they are unknown.
+    """
+    if entries.known is None:
+        return entries.positive.astype(np.int64)
+    return np.where(entries.known, entries.positive, np.nan)
+
+
 def is_by_rank(metric):
     """Whether only the order of scores matters to a metric.
 
@@ -397,7 +415,7 @@ def _ratio_by_row(metric, entries, predicted, **kwargs):
 
 def _copy_rows(metric, rows, kwargs, counts):
     """Compute any metric of each resample, by weights or by copies of the rows."""
-    y, response = _as_targets(rows.entries), np.asarray(rows.response)
+    y, response = as_numbers(rows.entries), np.asarray(rows.response)
     takes_weights = "sample_weight" in inspect.signature(metric).parameters
     if rows.weights is not None and not takes_weights:
         raise ValueError(
@@ -419,13 +437,6 @@ def _copy_rows(metric, rows, kwargs, counts):
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             values.append(metric(y[chosen], response[chosen], **kwargs))
     return np.array(values, dtype=np.float64)
-
-
-def _as_targets(entries):
-    """Targets as numbers, with NaN where they are unknown."""
-    if entries.known is None:
-        return entries.positive.astype(np.int64)
-    return np.where(entries.known, entries.positive, np.nan)
 
 
 def _mean_of_defined(values):
