@@ -12,7 +12,6 @@ import argparse
 import warnings
 
 import numpy as np
-
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_clip.metrics import (
