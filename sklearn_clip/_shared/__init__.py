@@ -31,6 +31,7 @@ from sklearn_clip._shared._estimators import (
     nested_estimators,
     positive_scores,
 )
+from sklearn_clip._shared._groups import group_numbers
 from sklearn_clip._shared._names import (
     clean_name,
     decode_percent,
@@ -102,6 +103,7 @@ __all__ = [
     "check_labelled_rows",
     "clean_name",
     "decode_percent",
+    "group_numbers",
     "hint_at_name",
     "check_same_length",
     "column_names",

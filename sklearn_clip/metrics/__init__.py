@@ -3,6 +3,8 @@
 NaN in `y_true` marks an unknown label, which every metric leaves out.
 """
 
+from sklearn_clip.metrics._interval_results import BootstrapInterval, Comparison
+from sklearn_clip.metrics._intervals import bootstrap_interval, compare
 from sklearn_clip.metrics._masked import (
     masked_f1_score,
     masked_fbeta_score,
@@ -36,8 +38,12 @@ from sklearn_clip.metrics._scorers import (
 )
 
 __all__ = [
+    "BootstrapInterval",
+    "Comparison",
     "MultiLabelScorer",
     "average_precision_per_label",
+    "bootstrap_interval",
+    "compare",
     "gap_at_k_scorer",
     "gap_scorer",
     "global_average_precision_score",

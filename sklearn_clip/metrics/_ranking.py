@@ -389,7 +389,7 @@ def _kept_scores(entries, scores, weights, k=None):
         if k is None:
             negative = ~positive if known is None else known & ~positive
         else:
-            kept = _top_k(block, known, k)
+            kept = top_k(block, known, k)
             positive = positive & kept
             negative = kept & ~positive
         if weights is None:
@@ -399,8 +399,23 @@ def _kept_scores(entries, scores, weights, k=None):
         yield scored.at(positive), scored.at(negative)
 
 
-def _top_k(scores, known, k):
-    """Mask of the k largest known scores of each row, ties to the first columns."""
+def top_k(scores, known, k):
+    """Find the k largest known scores of each row, ties to the first columns.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_labels)
+        The scores.
+    known : ndarray of shape (n_rows, n_labels), dtype=bool, or None
+        Which of them count; None: all.
+    k : int
+        Fewer than n_labels.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_labels), dtype=bool
+        Where they are.
+    """
     if known is not None:
         scores = np.where(known, scores, -np.inf)
     place = scores.shape[1] - k

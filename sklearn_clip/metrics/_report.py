@@ -25,10 +25,12 @@ from sklearn_clip.metrics._entries import (
     column_names,
     weigh_rows,
 )
+from sklearn_clip.metrics._occurrences import as_numbers
 from sklearn_clip.metrics._ranking import (
     label_average_precision,
     pooled_average_precision,
 )
+from sklearn_clip.metrics._report_intervals import interval_columns
 
 if TYPE_CHECKING:
     import pandas
@@ -50,6 +52,9 @@ def multilabel_report(
     thresholds: ArrayLike | Mapping[Any, float] | None = ...,
     label_names: Collection[Hashable] | None = ...,
     sample_weight: ArrayLike | None = ...,
+    intervals: float | None = ...,
+    groups: ArrayLike | None = ...,
+    random_state: Any = ...,
     sort_by: str | None = ...,
     ascending: bool = ...,
     output: Literal["frame"] = ...,
@@ -64,6 +69,9 @@ def multilabel_report(
     thresholds: ArrayLike | Mapping[Any, float] | None = ...,
     label_names: Collection[Hashable] | None = ...,
     sample_weight: ArrayLike | None = ...,
+    intervals: float | None = ...,
+    groups: ArrayLike | None = ...,
+    random_state: Any = ...,
     sort_by: str | None = ...,
     ascending: bool = ...,
     output: Literal["text"],
@@ -77,6 +85,9 @@ def multilabel_report(
     thresholds: ArrayLike | Mapping[Any, float] | None = None,
     label_names: Collection[Hashable] | None = None,
     sample_weight: ArrayLike | None = None,
+    intervals: float | None = None,
+    groups: ArrayLike | None = None,
+    random_state: Any = None,
     sort_by: str | None = None,
     ascending: bool = False,
     output: Literal["frame", "text"] = "frame",
@@ -108,6 +119,13 @@ def multilabel_report(
         or `y_pred`, else numbers.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Row weights of at least 0, of which support and known are sums.
+    intervals : float or None, default=None
+        Confidence level in (0, 1) of bootstrap intervals of the F1 and the AP, which
+        get two columns each; see :func:`bootstrap_interval`.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Rows that are drawn together for the intervals, such as copies.
+    random_state : int, RandomState instance or None, default=None
+        What is drawn for the intervals.
     sort_by : str or None, default=None
         The column to sort the labels by, or ``"label"`` for their names; None keeps
         their order. Labels whose value is not defined come last.
@@ -133,7 +151,9 @@ def multilabel_report(
           is of other thresholds or of `y_pred`. Thresholds that were tuned for one
           average can cost another: compare the two in the rows of the averages;
         - "ap": average precision, NaN for a label without positives. Its macro average
-          leaves these out, its micro average is GAP, and it has none over samples.
+          leaves these out, its micro average is GAP, and it has none over samples;
+        - "f1_low", "f1_high", "ap_low", "ap_high": ends of the intervals, if asked for,
+          NaN where too few resamples have a positive.
 
     Raises
     ------
@@ -183,6 +203,17 @@ def multilabel_report(
     labels, averages = _fill_table(
         entries, predicted, scores, cuts, sample_weight, at_half=at_half
     )
+    if intervals is not None:
+        options = {
+            "confidence_level": intervals,
+            "groups": groups,
+            "random_state": random_state,
+            "sample_weight": sample_weight,
+        }
+        found = interval_columns(
+            as_numbers(entries), predicted, scores, _AVERAGES, options
+        )
+        labels, averages = _add_intervals(labels, averages, found)
     order = _sort_labels(labels, names, sort_by, ascending)
     names = [names[label] for label in order]
     labels = {column: values[order] for column, values in labels.items()}
@@ -200,7 +231,10 @@ def _average_names():
 
 
 def _check_options(sort_by, output, digits):
-    sortable = ("label", "support", "known", "threshold", *_METRICS, _AT_HALF, "ap")
+    sortable = ["label", "support", "known", "threshold", *_METRICS, _AT_HALF, "ap"]
+    sortable += [
+        f"{metric}_{end}" for metric in ("f1", "ap") for end in ("low", "high")
+    ]
     if sort_by is not None and sort_by not in sortable:
         raise ValueError(
             f"sort_by must be None or one of {', '.join(map(repr, sortable))}. "
@@ -302,6 +336,16 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight, *, at_hal
             ]
         )
     return labels, averages
+
+
+def _add_intervals(labels, averages, found):
+    """Put the ends of intervals behind the figures they are of."""
+    wide: tuple[dict, dict] = ({}, {})
+    for column in labels:
+        wide[0][column], wide[1][column] = labels[column], averages[column]
+        for name, pair in found.get(column, {}).items():
+            wide[0][name], wide[1][name] = pair
+    return wide
 
 
 def _average(by_label, by_row, metric, weights):

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_clip._shared import TargetsLike, _safe_indexing
+from sklearn_clip._shared import TargetsLike, _safe_indexing, group_numbers
 from sklearn_clip.model_selection._iterative_stratification import stratify
-from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.model_selection._targets import read_targets
 
 

@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 
 from sklearn_clip.metrics import (
     average_precision_per_label,
+    bootstrap_interval,
     masked_f1_score,
     masked_jaccard_score,
     masked_precision_score,
@@ -66,6 +67,8 @@ class LabelScoreDisplay:
         Names of the labels; None numbers them.
     metric : str, default="F1"
         What the values are, for the axis.
+    low, high : array-like of shape (n_labels,) or None, default=None
+        Ends of an interval of each score, NaN where there is none.
 
     Attributes
     ----------
@@ -81,6 +84,8 @@ class LabelScoreDisplay:
         The points, in the order of `labels_`.
     names_ : list of matplotlib Text
         The names beside points.
+    intervals_ : matplotlib LineCollection or None
+        The lines from `low` to `high`, in the order of `labels_`.
 
     See Also
     --------
@@ -98,15 +103,30 @@ class LabelScoreDisplay:
     array([0.667, 0.8  ])
     """
 
-    def __init__(self, scores, support, *, label_names=None, metric="F1"):
+    def __init__(
+        self, scores, support, *, label_names=None, metric="F1", low=None, high=None
+    ):
         self.scores = scores
         self.support = support
         self.label_names = label_names
         self.metric = metric
+        self.low = low
+        self.high = high
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, metric="f1", label_names=None, ax=None, **kwargs
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        metric="f1",
+        label_names=None,
+        intervals=None,
+        groups=None,
+        random_state=None,
+        ax=None,
+        **kwargs,
     ):
         """Predict with a fitted estimator, score its labels and draw them.
 
@@ -123,6 +143,13 @@ class LabelScoreDisplay:
             decision values, the others are of predicted labels.
         label_names : sequence of length n_labels or None, default=None
             Names. None takes the columns of `y`, else those of the fit, else numbers.
+        intervals : float or None, default=None
+            Confidence level in (0, 1) of bootstrap intervals, drawn as lines; see
+            :func:`sklearn_clip.metrics.bootstrap_interval`.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Rows that are drawn together for the intervals, such as copies.
+        random_state : int, RandomState instance or None, default=None
+            What is drawn for the intervals.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
         **kwargs : dict
@@ -147,12 +174,30 @@ class LabelScoreDisplay:
         else:
             response = predict_rows(estimator, X, n_labels)
         return cls.from_predictions(
-            y, response, metric=metric, label_names=names, ax=ax, **kwargs
+            y,
+            response,
+            metric=metric,
+            label_names=names,
+            intervals=intervals,
+            groups=groups,
+            random_state=random_state,
+            ax=ax,
+            **kwargs,
         )
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_pred, *, metric="f1", label_names=None, ax=None, **kwargs
+        cls,
+        y_true,
+        y_pred,
+        *,
+        metric="f1",
+        label_names=None,
+        intervals=None,
+        groups=None,
+        random_state=None,
+        ax=None,
+        **kwargs,
     ):
         """Score the labels of predictions and draw them.
 
@@ -167,6 +212,13 @@ class LabelScoreDisplay:
             The score.
         label_names : sequence of length n_labels or None, default=None
             Names. None takes the columns of `y_true` or `y_pred`, else numbers.
+        intervals : float or None, default=None
+            Confidence level in (0, 1) of bootstrap intervals, drawn as lines; see
+            :func:`sklearn_clip.metrics.bootstrap_interval`.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Rows that are drawn together for the intervals, such as copies.
+        random_state : int, RandomState instance or None, default=None
+            What is drawn for the intervals.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
         **kwargs : dict
@@ -187,11 +239,25 @@ class LabelScoreDisplay:
         entries, names = read_targets(y_true, label_names, tables=[y_pred])
         name, function = _METRICS[metric]
         options = {} if metric == "ap" else {"average": None}
+        low = high = None
+        if intervals is not None:
+            found = bootstrap_interval(
+                function,
+                y_true,
+                y_pred,
+                confidence_level=intervals,
+                groups=groups,
+                random_state=random_state,
+                **options,
+            )
+            low, high = found.low, found.high
         display = cls(
             function(y_true, y_pred, **options),
             entries.positive.sum(axis=0),
             label_names=names,
             metric=name,
+            low=low,
+            high=high,
         )
         return display.plot(ax, **kwargs)
 
@@ -248,7 +314,7 @@ class LabelScoreDisplay:
         if labels is not None:
             chosen = choose_labels(labels, names)
         few = max_labels is None or len(chosen) <= max_labels
-        self.bars_, self.points_ = None, None
+        self.bars_, self.points_, self.intervals_ = None, None, None
         self.names_: list[Any] = []
         if kind == "bars" or (kind == "auto" and few):
             self.labels_ = chosen[self._order(scores[chosen], chosen, names, sort_by)]
@@ -284,7 +350,11 @@ class LabelScoreDisplay:
         self.bars_ = ax.barh(places, np.nan_to_num(values), height=0.75, color=BLUE)
         name_ticks(ax.yaxis, places, names[self.labels_], fontsize=_FONT)
         ax.tick_params(axis="y", length=0)
-        _write_values(ax, places, values)
+        low, high = self._ends()
+        if high is not None:
+            style = {"color": VERMILLION, "linewidth": 1.2, "zorder": 2.5}
+            self.intervals_ = ax.hlines(places, low, high, **style)
+        _write_values(ax, places, values, low, high)
         if gap is not None:
             text = f"... {n_all - len(self.labels_)} labels between ..."
             ax.text(0.01, gap, text, va="center", color=GREY, fontsize=_FONT)
@@ -296,6 +366,13 @@ class LabelScoreDisplay:
         self._write_support(places)
         if np.isfinite(scores).any():
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), **_LEGEND)
+
+    def _ends(self):
+        """Find the ends of the intervals drawn; None where there are none."""
+        if self.low is None or self.high is None:
+            return None, None
+        ends = np.asarray([self.low, self.high], dtype=np.float64)
+        return ends[:, self.labels_]
 
     def _write_support(self, places):
         """Write the number of positives of each bar at its right."""
@@ -330,6 +407,10 @@ class LabelScoreDisplay:
         self.points_ = ax.scatter(
             support, values, s=16, color=BLUE, alpha=0.6, linewidths=0
         )
+        low, high = self._ends()
+        if high is not None:
+            style = {"color": BLUE, "linewidth": 0.8, "alpha": 0.35}
+            self.intervals_ = ax.vlines(support, low, high, **style)
         self._draw_mean(ax.axhline, scores)
         count_scale(ax.xaxis, support)
         ax.set(ylim=(-0.04, 1.04), xlabel="Positives", ylabel=self.metric)
@@ -363,16 +444,22 @@ def _count_labels(number):
     return f"{number} label{'s' if number != 1 else ''}"
 
 
-def _write_values(ax, places, values):
-    """Write the values into the bars, or behind the short ones."""
-    for place, value in zip(places, values, strict=True):
-        inside = value > 0.12
+def _write_values(ax, places, values, low=None, high=None):
+    """Write the values into the bars, or behind the short ones.
+
+    Where a bar has an interval, they stand at its other end, out of the way.
+    """
+    for i, (place, value) in enumerate(zip(places, values, strict=True)):
+        inside, at, right = value > 0.12, np.nan_to_num(value), value > 0.12
+        if high is not None:
+            inside, right = inside and not low[i] < 0.1, False
+            at = 0.0 if inside else np.fmax(at, np.nan_to_num(high[i]))
         ax.annotate(
             "not defined" if np.isnan(value) else f"{value:.2f}",
-            (np.nan_to_num(value), place),
-            xytext=(-3 if inside else 3, 0),
+            (at, place),
+            xytext=(-3 if right else 3, 0),
             textcoords="offset points",
-            ha="right" if inside else "left",
+            ha="right" if right else "left",
             va="center_baseline",
             fontsize=_FONT - 1.5,
             color="white" if inside else GREY,

@@ -12,7 +12,9 @@ from sklearn.metrics import (
 
 from sklearn_clip.metrics import (
     average_precision_per_label,
+    bootstrap_interval,
     global_average_precision_score,
+    macro_average_precision_score,
     masked_f1_score,
     multilabel_report,
 )
@@ -182,6 +184,8 @@ def test_targets_without_a_positive_have_no_ap():
         ({"sort_by": "F1"}, "sort_by must be None or one of 'label'.*Got 'F1'"),
         ({"sort_by": "known"}, "sort_by must be a column of this report.*Got 'known'"),
         ({"output": "dict"}, "output must be 'frame' or 'text'. Got 'dict'"),
+        ({"intervals": 95}, "confidence_level must be between 0 and 1. Got 95"),
+        ({"sort_by": "ap_low"}, "sort_by must be a column of this report"),
         ({"digits": -1}, "digits must be an integer of at least 0. Got -1"),
         ({"y_score": [[2.0, -1], [0, 0]]}, "For decision values pass thresholds=0"),
     ],
@@ -251,3 +255,60 @@ def test_scores_of_rows_that_weigh_nothing_do_not_hide_the_f1_at_a_half():
     )
     assert report.loc[1, "f1_at_0.5"] == 1
     assert "f1_at_0.5" not in multilabel_report(y_true, y_score=y_score, thresholds=0.3)
+
+
+def test_intervals_are_those_of_the_figures():
+    rng = np.random.default_rng(3)
+    Y = (rng.random((150, 3)) < 0.4).astype(float)
+    Y[:9, 1] = np.nan
+    P = np.clip(np.nan_to_num(Y) / 3 + rng.random(Y.shape), 0, 1)
+    report = multilabel_report(Y, y_score=P, intervals=0.9, random_state=0)
+    columns = list(report.columns)
+    assert columns[columns.index("f1") :][:3] == ["f1", "f1_low", "f1_high"]
+    assert columns[-3:] == ["ap", "ap_low", "ap_high"]
+    for name in ("f1", "ap"):
+        known = report.dropna(subset=[f"{name}_low"])
+        assert (known[f"{name}_low"] < known[name]).all()
+        assert (known[name] < known[f"{name}_high"]).all()
+    # Neither weighted nor over samples is there an interval of the AP.
+    assert report["ap_low"].isna().sum() == 2
+    assert report["f1_low"].notna().all()
+    own = bootstrap_interval(
+        macro_average_precision_score,
+        Y,
+        P,
+        confidence_level=0.9,
+        random_state=np.random.RandomState(0).randint(1 << 31),
+    )
+    assert report.loc["macro avg", "ap_low"] == own.low
+    text = multilabel_report(Y, y_score=P, intervals=0.9, output="text")
+    assert "ap_low" in text.splitlines()[0]
+
+
+def test_intervals_follow_groups_and_weights():
+    rng = np.random.default_rng(3)
+    Y = (rng.random((100, 2)) < 0.4).astype(float)
+    P = np.clip(Y / 3 + rng.random(Y.shape), 0, 1)
+    copies = np.tile(Y, (4, 1)), np.tile(P, (4, 1))
+    groups = np.tile(np.arange(100), 4)
+
+    def width(*tables, **options):
+        report = multilabel_report(
+            tables[0], y_score=tables[1], intervals=0.95, random_state=0, **options
+        )
+        return report.loc["macro avg", "ap_high"] - report.loc["macro avg", "ap_low"]
+
+    assert width(*copies) < 0.7 * width(Y, P)
+    assert width(*copies, groups=groups) == pytest.approx(width(Y, P), rel=0.1)
+    light = np.where(np.arange(100) < 50, 1.0, 1e-6)
+    assert width(Y, P, sample_weight=light) > 1.1 * width(Y, P)
+
+
+def test_labels_are_sorted_by_the_ends_of_their_intervals():
+    rng = np.random.default_rng(3)
+    Y = (rng.random((80, 4)) < 0.4).astype(float)
+    P = np.clip(Y * [0, 0.2, 0.5, 1] + rng.random(Y.shape), 0, 1)
+    options = {"intervals": 0.9, "random_state": 0, "sort_by": "ap_low"}
+    report = multilabel_report(Y, y_score=P, **options)
+    lows = report["ap_low"].to_numpy()[:4]
+    assert (np.diff(lows) <= 0).all()

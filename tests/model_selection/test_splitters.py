@@ -20,11 +20,11 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 
+from sklearn_clip._shared import group_numbers
 from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
 )
-from sklearn_clip.model_selection._splitters import group_numbers
 from sklearn_clip.thresholds import ThresholdOptimizer
 
 SPLITTERS = [MultiLabelStratifiedKFold, MultiLabelStratifiedGroupKFold]

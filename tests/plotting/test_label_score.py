@@ -278,3 +278,38 @@ def test_outline_of_names_has_the_colour_of_the_ground(pyplot):
             (outline,) = name.get_path_effects()
             assert outline._gc["foreground"] == display.ax_.get_facecolor()
             assert name.get_color() == "white"
+
+
+@pytest.mark.parametrize("kind", ["bars", "scatter"])
+@pytest.mark.parametrize("metric", ["ap", "recall"])
+def test_intervals_are_drawn_where_their_scores_are(kind, metric, make_problem):
+    data = make_problem(6)
+    response = data.P if metric == "ap" else data.P >= 0.5
+    display = LabelScoreDisplay.from_predictions(
+        data.Y, response, metric=metric, intervals=0.9, random_state=0, kind=kind
+    )
+    assert (display.low < display.scores).all()
+    assert (display.scores < display.high).all()
+    axis = 0 if kind == "bars" else 1
+    ends = [path[:, axis] for path in display.intervals_.get_segments()]
+    expected = np.column_stack([display.low, display.high])[display.labels_]
+    np.testing.assert_allclose(ends, expected)
+    if kind == "bars":
+        places = [path[0, 1] for path in display.intervals_.get_segments()]
+        centres = [bar.get_y() + bar.get_height() / 2 for bar in display.bars_]
+        np.testing.assert_allclose(places, centres)
+
+
+def test_intervals_of_an_estimator_are_those_of_its_predictions(
+    make_problem, fitted_search
+):
+    data = make_problem(3)
+    options = {"metric": "ap", "intervals": 0.8, "random_state": 1}
+    search = fitted_search(data.X, data.Y.astype(int))
+    groups = np.arange(len(data.Y)) // 2
+    display = LabelScoreDisplay.from_estimator(
+        search, data.X, data.Y, groups=groups, **options
+    )
+    single = LabelScoreDisplay.from_estimator(search, data.X, data.Y, **options)
+    assert single.intervals_ is not None
+    assert (display.low != single.low).any()

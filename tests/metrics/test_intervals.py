@@ -1,0 +1,307 @@
+"""Bootstrap intervals and comparisons, against copies of the rows."""
+
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import average_precision_score, f1_score
+
+from sklearn_clip.metrics import (
+    average_precision_per_label,
+    bootstrap_interval,
+    compare,
+    global_average_precision_score,
+    macro_average_precision_score,
+    masked_f1_score,
+    masked_fbeta_score,
+    masked_hamming_loss,
+    masked_jaccard_score,
+    masked_precision_score,
+    masked_recall_score,
+    masked_subset_accuracy_score,
+)
+from sklearn_clip.metrics._resampling import Drawing
+from tests.metrics.metric_problems import problems
+
+BY_SCORE = {
+    "ap": average_precision_per_label,
+    "map": macro_average_precision_score,
+    "gap": global_average_precision_score,
+    "gap@2": partial(global_average_precision_score, k=2),
+}
+BY_LABEL = {
+    f"{name}-{average}": partial(metric, average=average, **kwargs)
+    for name, (metric, kwargs) in {
+        "f1": (masked_f1_score, {}),
+        "f2": (masked_fbeta_score, {"beta": 2}),
+        "jaccard": (masked_jaccard_score, {}),
+        "precision": (masked_precision_score, {"zero_division": np.nan}),
+        "recall": (masked_recall_score, {"zero_division": 1.0}),
+    }.items()
+    for average in ("macro", "micro", "weighted", "samples", None)
+} | {"hamming": masked_hamming_loss, "subset": masked_subset_accuracy_score}
+
+
+@st.composite
+def drawings(draw):
+    """Targets, scores, and perhaps groups and weights."""
+    Y, P = draw(problems())
+    n = len(Y)
+    groups = draw(st.none() | st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    if n < 2 or (groups is not None and len(set(groups)) < 2):
+        Y, P, groups = np.vstack([Y, Y]), np.vstack([P, P]), None
+        n *= 2
+    weights = draw(
+        st.none()
+        | st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=n, max_size=n)
+    )
+    if weights is not None and not any(weights):
+        weights = None
+    return Y, P, groups, weights
+
+
+@pytest.mark.parametrize("name", [*BY_SCORE, *BY_LABEL])
+@settings(max_examples=30, deadline=None)
+@given(problem=drawings())
+def test_resamples_are_those_of_copied_rows(name, problem):
+    Y, P, groups, weights = problem
+    call = (BY_SCORE | BY_LABEL)[name]
+    metric, kwargs = getattr(call, "func", call), getattr(call, "keywords", {})
+    response = P if name in BY_SCORE else P > 0.3
+    drawing = Drawing(Y, groups, weights, np.random.RandomState(0))
+    counted = drawing.prepare(metric, response, kwargs=kwargs)
+    numbers = np.arange(len(Y)) if groups is None else np.unique(groups, False, True)[1]
+    for counts in drawing.draw(3):
+        found = counted(counts)
+        for value, times in zip(found, counts[numbers].T, strict=True):
+            rows = np.repeat(np.arange(len(Y)), times)
+            own = None if weights is None else np.array(weights)[rows]
+            if own is not None and not own.any():
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                expected = call(Y[rows], response[rows], sample_weight=own)
+            weight = 1 if own is None else own[:, None]
+            if name.startswith("gap") and not np.nansum(Y[rows] * weight):
+                expected = np.nan  # where the metric itself says 0.0
+            np.testing.assert_allclose(value, expected, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def scored():
+    rng = np.random.default_rng(7)
+    Y = (rng.random((400, 4)) < [0.4, 0.3, 0.2, 0.1]).astype(float)
+    return Y, Y + rng.normal(size=Y.shape), Y / 2 + rng.normal(size=Y.shape)
+
+
+def test_labels_have_intervals_of_their_own(scored):
+    Y, P, _ = scored
+    found = bootstrap_interval(average_precision_per_label, Y, P, random_state=0)
+    np.testing.assert_array_equal(found.estimate, average_precision_per_label(Y, P))
+    assert (found.low < found.estimate).all()
+    assert (found.estimate < found.high).all()
+    assert found.distribution.shape == (1000, 4)
+    # Fewer positives, more doubt.
+    assert found.standard_error[3] > found.standard_error[0]
+    pandas = pytest.importorskip("pandas")
+    names = list("abcd")
+    table = bootstrap_interval(
+        average_precision_per_label, pandas.DataFrame(Y, columns=names), P
+    ).to_frame()
+    assert list(table.index) == names
+
+
+def test_any_metric_is_taken(scored):
+    Y, P, _ = scored
+    ours = bootstrap_interval(
+        macro_average_precision_score, Y, P, n_resamples=50, random_state=3
+    )
+    theirs = bootstrap_interval(
+        average_precision_score,
+        Y,
+        P,
+        n_resamples=50,
+        random_state=3,
+        average="macro",
+    )
+    np.testing.assert_allclose(theirs.distribution, ours.distribution)
+    np.testing.assert_allclose([theirs.low, theirs.high], [ours.low, ours.high])
+
+
+def share_of_equal_rows(y_true, y_score):
+    return (y_true == (y_score > 0.5)).all(axis=1).mean()
+
+
+def test_metric_without_weights_is_given_copies(scored):
+    Y, P, _ = scored
+    ours = bootstrap_interval(
+        masked_subset_accuracy_score, Y, P > 0.5, n_resamples=50, random_state=3
+    )
+    own = bootstrap_interval(share_of_equal_rows, Y, P, n_resamples=50, random_state=3)
+    np.testing.assert_allclose(own.distribution, ours.distribution)
+    with pytest.raises(ValueError, match="'share_of_equal_rows'"):
+        Drawing(Y, None, np.ones(400), np.random.RandomState(0)).prepare(
+            share_of_equal_rows, P, kwargs={}
+        )(np.ones((400, 1), dtype=int))
+
+
+def test_copies_of_rows_give_no_certainty(scored):
+    Y, P, _ = scored
+    once = bootstrap_interval(macro_average_precision_score, Y, P, random_state=0)
+    copied = np.tile(Y, (4, 1)), np.tile(P, (4, 1))
+    groups = np.tile(np.arange(400), 4)
+    naive = bootstrap_interval(macro_average_precision_score, *copied, random_state=0)
+    grouped = bootstrap_interval(
+        macro_average_precision_score, *copied, groups=groups, random_state=0
+    )
+    assert naive.standard_error < 0.6 * once.standard_error
+    np.testing.assert_allclose(
+        [grouped.low, grouped.high], [once.low, once.high], atol=1e-9
+    )
+
+
+def test_weights_and_copies_are_one(scored):
+    Y, P, _ = scored
+    times = np.arange(len(Y)) % 3
+    rows = np.repeat(np.arange(len(Y)), times)
+    weighted = bootstrap_interval(
+        global_average_precision_score, Y, P, sample_weight=times, random_state=0
+    )
+    copied = bootstrap_interval(
+        global_average_precision_score, Y[rows], P[rows], groups=rows, random_state=0
+    )
+    assert weighted.estimate == pytest.approx(copied.estimate)
+    # Rows of weight 0 are drawn, too, in the first one.
+    assert weighted.standard_error == pytest.approx(copied.standard_error, rel=0.2)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_interval_holds_the_truth_as_often_as_it_says(method):
+    # The truth is the share of wrong entries of all rows of the kind: 0.2.
+    rng = np.random.default_rng(1)
+    held = 0
+    for seed in range(200):
+        Y = (rng.random((80, 3)) < 0.5).astype(float)
+        wrong = rng.random(Y.shape) < 0.2
+        found = bootstrap_interval(
+            masked_hamming_loss,
+            Y,
+            (Y > 0) ^ wrong,
+            confidence_level=0.9,
+            n_resamples=400,
+            method=method,
+            random_state=seed,
+        )
+        held += found.low <= 0.2 <= found.high
+    # Binomial(200, 0.9) is below 170 in one of 60 draws; the seed is fixed.
+    assert 170 <= held <= 192
+
+
+def test_comparison_sees_what_pairs_share(scored):
+    Y, P, Q = scored
+    found = compare(macro_average_precision_score, Y, P, Q, random_state=0)
+    assert found.difference == pytest.approx(found.a - found.b)
+    assert 0 < found.low < found.difference < found.high
+    assert found.p_value == pytest.approx(1 / 1001)
+    again = compare(macro_average_precision_score, Y, Q, P, random_state=0)
+    assert again.difference == -found.difference
+    same = compare(macro_average_precision_score, Y, P, P, random_state=0)
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    # Hardly another classifier: far less doubt than about either alone.
+    alike = compare(macro_average_precision_score, Y, P, P + 1e-3 * Q, random_state=0)
+    alone = bootstrap_interval(macro_average_precision_score, Y, P, random_state=0)
+    assert alike.high - alike.low < 0.2 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize(
+    "metric", [macro_average_precision_score, global_average_precision_score]
+)
+def test_comparison_by_rank_does_not_see_scales(metric, scored):
+    Y, P, Q = scored
+    found = compare(metric, Y, P, Q, n_resamples=50, random_state=0)
+    other = compare(metric, Y, np.exp(P), 5 + Q / 100, n_resamples=50, random_state=0)
+    assert other.p_value == found.p_value
+    np.testing.assert_allclose(other.distribution, found.distribution)
+
+
+def test_p_values_are_even_where_nothing_differs():
+    rng = np.random.default_rng(5)
+    found = []
+    for seed in range(150):
+        Y = (rng.random((60, 2)) < 0.5).astype(float)
+        a, b = (Y > 0) ^ (rng.random((2, *Y.shape)) < 0.3)
+        found.append(
+            compare(
+                masked_hamming_loss,
+                Y,
+                a,
+                b,
+                n_resamples=10,
+                n_permutations=99,
+                random_state=seed,
+            ).p_value
+        )
+    assert np.mean(np.array(found) <= 0.1) <= 0.16
+    assert np.mean(np.array(found) <= 0.5) <= 0.6
+
+
+def test_label_that_resamples_lose_has_no_interval():
+    Y = np.zeros((40, 2))
+    Y[:20, 0] = 1
+    Y[0, 1] = 1
+    P = np.random.default_rng(0).random(Y.shape)
+    # Of one positive, 37 % of the resamples have none: the others give an interval.
+    found = bootstrap_interval(average_precision_per_label, Y, P, random_state=0)
+    assert np.isfinite(found.low).all()
+    Y[0, 1] = 0
+    found = bootstrap_interval(average_precision_per_label, Y, P, random_state=0)
+    assert np.isnan([found.estimate[1], found.low[1], found.high[1]]).all()
+
+
+def test_fixed_seed_gives_the_same_interval(scored):
+    Y, P, _ = scored
+    call = partial(bootstrap_interval, masked_f1_score, Y, P > 0.5)
+    one, two, other = (call(random_state=s).distribution for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        ({"n_resamples": 5}, "n_resamples must be an integer of at least 10. Got 5"),
+        ({"n_resamples": 99.5}, "n_resamples must be an integer"),
+        ({"confidence_level": 95}, "confidence_level must be between 0 and 1. Got 95"),
+        ({"method": "basic"}, "method must be 'bca' or 'percentile'. Got 'basic'"),
+        ({"groups": ["a"] * 400}, "at least two groups to draw from. Got 1"),
+        ({"groups": ["a"] * 3}, r"groups must have shape \(400,\)"),
+        ({"k": 0}, "k must be a positive integer"),
+        ({"sample_weight": [1] * 3}, "sample_weight"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, error, scored):
+    Y, P, Q = scored
+    with pytest.raises(ValueError, match=error):
+        bootstrap_interval(global_average_precision_score, Y, P, **parameters)
+    with pytest.raises(ValueError, match=error):
+        compare(global_average_precision_score, Y, P, Q, **parameters)
+
+
+def test_metric_of_another_shape_is_refused(scored):
+    Y, P, _ = scored
+    with pytest.raises(ValueError, match=r"one for each label. Got .* \(400, 4\)"):
+        bootstrap_interval(lambda y, p: p, Y, P)
+
+
+def test_labels_of_scikit_learn_are_compared(scored):
+    Y, P, Q = scored
+    labels = (P > 0.5).astype(int), (Q > 0.5).astype(int)
+    kwargs = {"n_resamples": 20, "n_permutations": 20, "random_state": 0}
+    ours = compare(masked_f1_score, Y, *labels, average="macro", **kwargs)
+    theirs = compare(f1_score, Y, *labels, average="macro", **kwargs)
+    assert theirs.p_value == ours.p_value
+    np.testing.assert_allclose(theirs.distribution, ours.distribution)
