@@ -208,12 +208,17 @@ def main():
     forever = float("inf")
     later = "after which no model is begun"
     parser.add_argument("--minutes", type=float, default=forever, help=later)
-    parser.add_argument("--share", type=int, default=0, help="which of these parts")
+    parser.add_argument("--share", type=int, default=0, help="which part, from 0")
     parser.add_argument("--of", type=int, default=1, help="parts, which run at once")
     parser.add_argument("--again", action="store_true", help="what did not agree")
     parser.add_argument("--measure", action="store_true", help="times of some, too")
     parser.add_argument("--page", action="store_true", help="only write the page")
     arguments = parser.parse_args()
+    if not 0 <= arguments.share < arguments.of:
+        parser.error(
+            "--share must be from 0 to one below --of. "
+            f"Got {arguments.share} of {arguments.of}."
+        )
     hub = tempfile.TemporaryDirectory()
     # Before anything of the hub is imported: it reads these then.
     os.environ |= {"HF_HOME": hub.name, "HF_HUB_OFFLINE": "1"}

@@ -204,3 +204,13 @@ def test_page_in_the_docs_is_of_the_results():
         cosines=zoo_model.LEAST_COSINE,
     )
     assert zoo.PAGE.read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("given", [("1", "1"), ("-1", "2"), ("0", "0")])
+def test_a_share_that_is_no_part_is_refused(given):
+    command = [sys.executable, str(TOOLS / "zoo.py"), "--share", given[0]]
+    done = subprocess.run(
+        [*command, "--of", given[1]], capture_output=True, text=True, cwd=TOOLS
+    )
+    assert done.returncode == 2
+    assert "--share must be from 0 to" in done.stderr
