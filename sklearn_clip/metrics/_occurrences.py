@@ -30,8 +30,8 @@ from sklearn_clip.metrics._ranking import (
     average_precision_per_label,
     global_average_precision_score,
     macro_average_precision_score,
-    top_k,
 )
+from sklearn_clip.metrics._sorted_scores import top_k
 
 _RATIOS = {
     masked_f1_score: "fbeta",

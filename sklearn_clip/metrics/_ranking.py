@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,12 +12,18 @@ from sklearn_clip._shared import TargetsLike, shown_first, warn_user
 from sklearn_clip.metrics._entries import (
     check_scores,
     check_targets,
-    row_blocks,
     weigh_rows,
 )
+from sklearn_clip.metrics._sorted_scores import (
+    Scored,
+    average_precision,
+    join,
+    kept_scores,
+    weighted_precision,
+)
 
-# Negatives are sorted in chunks of this many scores, at least.
-_CHUNK_SIZE = 1 << 24
+# Columns are turned into rows in blocks of this many scores.
+_BLOCK_SIZE = 1 << 24
 
 
 def global_average_precision_score(
@@ -269,15 +274,17 @@ def pooled_average_precision(entries, scores, weights=None, *, k=None):
     total = n_positives.sum() if weights is None else weights @ n_positives
     if total == 0:
         return float("nan")
-    if k is None or k >= scores.shape[1]:
+    whole = k is None or k >= scores.shape[1]
+    if weights is not None:
+        return weighted_precision(entries, scores, weights, None if whole else k, total)
+    if whole:
         # Walked through twice, so that the scores are never copied as a whole.
-        own = None if weights is None else np.repeat(weights, n_positives)
-        positives = _Scored(scores[entries.positive], own)
-        kept = _kept_scores(entries, scores, weights)
+        positives = Scored(scores[entries.positive], None)
+        kept = kept_scores(entries, scores)
     else:
-        kept = list(_kept_scores(entries, scores, weights, k))
-        positives = _join([hits for hits, _ in kept])
-    return _average_precision(positives, (misses for _, misses in kept), total)
+        kept = list(kept_scores(entries, scores, k=k))
+        positives = join([hits for hits, _ in kept])
+    return average_precision(positives, (misses for _, misses in kept), total)
 
 
 def label_average_precision(entries, scores, wanted, weights=None):
@@ -302,7 +309,7 @@ def label_average_precision(entries, scores, wanted, weights=None):
     found = np.full(len(wanted), np.nan)
     columns = np.flatnonzero(wanted)
     # A few columns are turned into rows at a time: a stride costs a cache line.
-    step = max(1, _CHUNK_SIZE // len(scores))
+    step = max(1, _BLOCK_SIZE // len(scores))
     for start in range(0, len(columns), step):
         labels = columns[start : start + step]
         rows = np.ascontiguousarray(scores[:, labels].T)
@@ -311,124 +318,7 @@ def label_average_precision(entries, scores, wanted, weights=None):
         if entries.known is not None:
             negative &= entries.known[:, labels].T
         for label, row, yes, no in zip(labels, rows, positive, negative, strict=True):
-            hits, misses = _Scored(row, weights).at(yes), _Scored(row, weights).at(no)
+            hits, misses = Scored(row, weights).at(yes), Scored(row, weights).at(no)
             total = len(hits.scores) if weights is None else hits.weights.sum()
-            found[label] = _average_precision(hits, [misses], total)
+            found[label] = average_precision(hits, [misses], total)
     return found
-
-
-class _Scored(NamedTuple):
-    """Scores and what each weighs; `weights` is None where all weigh 1."""
-
-    scores: np.ndarray
-    weights: np.ndarray | None
-
-    def at(self, mask):
-        """Those at a mask."""
-        weights = None if self.weights is None else self.weights[mask]
-        return _Scored(self.scores[mask], weights)
-
-    def sort(self):
-        """Sort, in place where nothing else has to follow the scores."""
-        if self.weights is None:
-            self.scores.sort()
-            return self
-        order = np.argsort(self.scores)
-        return _Scored(self.scores[order], self.weights[order])
-
-    def weigh_from(self, lowest):
-        """Weight of those that are at least each value of `lowest`, once sorted."""
-        place = np.searchsorted(self.scores, lowest)
-        if self.weights is None:
-            return self.scores.size - place
-        return np.append(np.cumsum(self.weights[::-1])[::-1], 0.0)[place]
-
-
-def _join(parts):
-    scores = np.concatenate([part.scores for part in parts])
-    if parts[0].weights is None:
-        return _Scored(scores, None)
-    return _Scored(scores, np.concatenate([part.weights for part in parts]))
-
-
-def _average_precision(positives, negative_blocks, total):
-    """Weighted sum of the precision at each positive, over `total`."""
-    positives = positives.sort()
-    # Precision at a positive of score s: tp / (tp + fp) among the entries that score at
-    # least s. >= and not the place in the sorted order, so that equal scores share one
-    # precision and the order of rows decides nothing.
-    true_positives = positives.weigh_from(positives.scores)
-    false_positives = np.zeros_like(true_positives)
-    # Each chunk costs one search per positive, so chunks grow with their number.
-    for chunk in _chunks(negative_blocks, max(_CHUNK_SIZE, positives.scores.size)):
-        false_positives += chunk.sort().weigh_from(positives.scores)
-    precision = true_positives / (true_positives + false_positives)
-    if positives.weights is not None:
-        precision *= positives.weights
-    return min(1.0, float(precision.sum() / total))  # sums of weights round
-
-
-def _chunks(blocks, size):
-    """Join small blocks to ones of at least `size` scores."""
-    waiting, n_waiting = [], 0
-    for block in blocks:
-        waiting.append(block)
-        n_waiting += block.scores.size
-        if n_waiting >= size:
-            yield _join(waiting)
-            waiting, n_waiting = [], 0
-    if n_waiting:
-        yield _join(waiting)
-
-
-def _kept_scores(entries, scores, weights, k=None):
-    """Yield scores of positives and of negatives, by blocks of rows."""
-    for rows in row_blocks(*scores.shape):
-        block, positive = scores[rows], entries.positive[rows]
-        known = None if entries.known is None else entries.known[rows]
-        if k is None:
-            negative = ~positive if known is None else known & ~positive
-        else:
-            kept = top_k(block, known, k)
-            positive = positive & kept
-            negative = kept & ~positive
-        if weights is None:
-            scored = _Scored(block, None)
-        else:
-            scored = _Scored(block, np.broadcast_to(weights[rows, None], block.shape))
-        yield scored.at(positive), scored.at(negative)
-
-
-def top_k(scores, known, k):
-    """Find the k largest known scores of each row, ties to the first columns.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_rows, n_labels)
-        The scores.
-    known : ndarray of shape (n_rows, n_labels), dtype=bool, or None
-        Which of them count; None: all.
-    k : int
-        Fewer than n_labels.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_labels), dtype=bool
-        Where they are.
-    """
-    if known is not None:
-        scores = np.where(known, scores, -np.inf)
-    place = scores.shape[1] - k
-    # The k-th largest of each row; all that reach it are kept, then ties beyond k
-    # dropped.
-    last = np.partition(scores, place, axis=1)[:, place, None]
-    kept = scores >= last
-    if known is not None:
-        kept &= known
-    crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > k)
-    if crowded.size:
-        above = scores[crowded] > last[crowded]
-        tied = kept[crowded] & ~above
-        room = k - np.count_nonzero(above, axis=1)[:, None]
-        kept[crowded] = above | (tied & (np.cumsum(tied, axis=1) <= room))
-    return kept

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metric_problems import problems
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, f1_score
 
@@ -25,7 +26,6 @@ from sklearn_clip.metrics import (
     masked_subset_accuracy_score,
 )
 from sklearn_clip.metrics._resampling import Drawing
-from tests.metrics.metric_problems import problems
 
 BY_SCORE = {
     "ap": average_precision_per_label,

@@ -16,7 +16,6 @@ from torchmetrics.functional import classification
 
 from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
-    _ranking,
     average_precision_per_label,
     global_average_precision_score,
     macro_average_precision_score,
@@ -110,7 +109,8 @@ def test_blocks_and_chunks_do_not_change_anything(monkeypatch):
     whole = [global_average_precision_score(y_true, y_score, k=k) for k in (None, 3)]
     per_label = average_precision_per_label(y_true, y_score)
     monkeypatch.setattr(_entries, "BLOCK_SIZE", 50)
-    monkeypatch.setattr(_ranking, "_CHUNK_SIZE", 70)
+    monkeypatch.setattr(_ranking, "_BLOCK_SIZE", 70)
+    monkeypatch.setattr(_sorted_scores, "_CHUNK_SIZE", 70)
     parts = [global_average_precision_score(y_true, y_score, k=k) for k in (None, 3)]
     assert parts == pytest.approx(whole, abs=1e-14)
     assert (average_precision_per_label(y_true, y_score) == per_label).all()

@@ -13,7 +13,6 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
-    _ranking,
     average_precision_per_label,
     global_average_precision_score,
     macro_average_precision_score,
@@ -157,7 +156,8 @@ def test_blocks_and_chunks_do_not_change_anything(monkeypatch):
         metric(y_true, y_score, sample_weight=weights) for metric in OF_SCORES[:3]
     ]
     monkeypatch.setattr(_entries, "BLOCK_SIZE", 16)
-    monkeypatch.setattr(_ranking, "_CHUNK_SIZE", 64)
+    monkeypatch.setattr(_ranking, "_BLOCK_SIZE", 64)
+    monkeypatch.setattr(_sorted_scores, "_CHUNK_SIZE", 64)
     found = [metric(y_true, y_score, sample_weight=weights) for metric in OF_SCORES[:3]]
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
@@ -185,3 +185,37 @@ def test_senseless_weights_are_refused(weights, match):
     for metric in (masked_f1_score, global_average_precision_score):
         with pytest.raises(ValueError, match=match):
             metric(Y, Y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("k", [None, 2])
+def test_gap_of_many_weighted_scores_is_that_of_their_definition(dtype, k, monkeypatch):
+    # Runs and blocks far smaller than the scores; ties, signs, both zeros, infinity.
+    monkeypatch.setattr("sklearn_clip.metrics._sorted_scores._RUN", 16)
+    monkeypatch.setattr("sklearn_clip._shared._entries.BLOCK_SIZE", 100)
+    rng = np.random.default_rng(2)
+    Y = (rng.random((90, 5)) < 0.3).astype(float)
+    Y[rng.random(Y.shape) < 0.1] = np.nan
+    values = [-np.inf, -3.5, -1e-30, -0.0, 0.0, 1e-30, 0.25, 7.0, np.inf]
+    P = rng.choice(values, size=Y.shape).astype(dtype)
+    weights = rng.random(90) + 0.1
+    found = global_average_precision_score(Y, P, k=k, sample_weight=weights)
+    # By the definition, entry by entry; ties to the first columns.
+    known = ~np.isnan(Y)
+    order = np.argsort(-np.where(known, P, -np.inf), axis=1, kind="stable")
+    if k is not None:
+        ranks = np.empty_like(order)
+        for row, own in enumerate(order):
+            own = [column for column in own if known[row, column]]
+            ranks[row] = 99
+            ranks[row, own] = np.arange(len(own))
+        kept = known & (ranks < k)
+    else:
+        kept = known
+    w = np.broadcast_to(weights[:, None], Y.shape)
+    expected = 0.0
+    for i, j in np.argwhere(kept & (Y == 1)):
+        reached = kept & (P[i, j] <= P)
+        precision = w[reached & (Y == 1)].sum() / w[reached].sum()
+        expected += w[i, j] * precision
+    assert found == pytest.approx(expected / w[Y == 1].sum(), rel=1e-12)
