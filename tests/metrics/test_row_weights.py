@@ -13,6 +13,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_clip._shared import _entries
 from sklearn_clip.metrics import (
+    _ranking,
+    _sorted_scores,
     average_precision_per_label,
     global_average_precision_score,
     macro_average_precision_score,
