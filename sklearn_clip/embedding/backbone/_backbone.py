@@ -145,8 +145,7 @@ class Backbone:
                 say(f"{reason}{found}.")
         finally:
             self.converted.clear()
-        precision = "auto" if self._precision == "int8" else self._precision
-        return self.torch_towers.make(tower, precision)
+        return self.torch_towers.make(tower, self._precision)
 
     @property
     def on_cpu(self) -> bool:
