@@ -287,15 +287,17 @@ def test_texts_of_several_lengths_are_judged_each_by_its_own_vector():
 
 def test_layer_of_a_tower_of_tokens_is_spared(monkeypatch):
     monkeypatch.setattr(_quantization, "_is_mostly_products", lambda graph: False)
-    graph, encode = convert_texts(offset=200)
+    graph, encode = convert_texts(offset=60)
     trial = write_texts([4, 16, 8] * 8, seed=1)
     calibration, expected = write_texts([4, 8, 16] * 5, seed=0), encode(trial)
     judge = _quantization._Judge(trial, expected, "f32")
     plain = _quantization._calibrate(graph, calibration, smoothing=None)
-    assert judge.cosines(plain).min() < 0.999
-    quantized, cosine, spared = quantize(graph, calibration, trial, expected)
+    assert judge.cosines(plain).min() < 0.99
+    quantized, cosine, spared = quantize(
+        graph, calibration, trial, expected, least_cosine=0.998
+    )
     assert quantized is not None
-    assert cosine >= 0.999
+    assert cosine >= 0.998
     assert any("resblocks.0.mlp.c_proj" in name for name in spared)
 
 
