@@ -14,6 +14,8 @@ what is bounded beside its bound.
 
 The vectors of random weights lie close together, which flatters a cosine: how close is
 printed too. `--without-bf16` hides the bf16 units of a processor that has them.
+`--cpu-time` is for a machine that others use: rates are then those of one thread, by
+the seconds that it had of a CPU.
 """
 
 import argparse
@@ -44,7 +46,6 @@ from run_all import describe_machine, list_versions
 
 HERE = Path(__file__).resolve().parent
 ENGINES = ("torch", "onnxruntime", "openvino")
-PRECISIONS = ("fp32", "bf16", "int8")
 TASKS = ("images", "texts", "latency", "start", "memory")
 # Seconds after which a process is given up.
 LONGEST = 1800
@@ -122,8 +123,11 @@ def list_contenders(options, folder, units):
     """List the contenders; what this build does not offer is said and left out."""
     common = {"images": options.images, "captions": options.captions}
     common |= {"env": {}, "hide": False}
+    if options.cpu_time:
+        common["cpu_time"] = True
+        common["env"] = {"OMP_NUM_THREADS": "1"}
     if options.without_bf16:
-        common["env"] = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
+        common["env"] |= {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
         common["hide"] = True
     ours = {**common, "kind": "ours"}
     before = {**ours, "env": {**common["env"]}}
@@ -155,12 +159,11 @@ def list_engines(ours, folder, units):
         if engine not in said["packages"]:
             print(f"{engine} is not installed: its engine is left out.")
     found = [{**ours, "name": AUTO, "options": {"engine": "auto"}}]
-    for engine in said["packages"]:
-        for precision in PRECISIONS:
-            if precision == "bf16" and not units:
-                continue
-            named = {"engine": engine, "precision": precision}
-            found.append({**ours, "name": f"{engine} {precision}", "options": named})
+    for engine, precision in said["offers"]:
+        if precision == "bf16" and not units:
+            continue
+        named = {"engine": engine, "precision": precision}
+        found.append({**ours, "name": f"{engine} {precision}", "options": named})
     return found
 
 
@@ -246,6 +249,9 @@ def bench_models(options, folder, units):
     reference = "torch fp32"
     contenders = list_contenders(options, folder, units)
     contenders = [c for c in contenders if c["kind"] == "ours"]
+    if options.contenders:
+        asked = (reference, *options.contenders)
+        contenders = [c for c in contenders if any(p in c["name"] for p in asked)]
     if not any(c["name"] == reference for c in contenders):
         reference = REFERENCE if units else TODAY
     contenders.sort(key=lambda c: c["name"] != reference)
@@ -268,6 +274,9 @@ def bench_models(options, folder, units):
             found, _ = run_task("model", contender, place)
             if found is None:
                 continue
+            if "refused" in found:
+                print(f"  {contender['name']:30}  {found['refused']}", flush=True)
+                continue
             line = f"  {contender['name']:30}{found['images']:9.1f}"
             for kind in ("images", "texts"):
                 cosine = worst_cosine(place, kind, contender["name"], reference)
@@ -289,6 +298,7 @@ def parse_options():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", default="4745163", metavar="REV")
     parser.add_argument("--without-bf16", action="store_true", help="hide the units")
+    parser.add_argument("--cpu-time", action="store_true", help="of one thread")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--contenders", nargs="+", default=[], help="parts of names")
     parser.add_argument(
@@ -317,6 +327,8 @@ def main():
     print(
         f"{options.images} images, {options.rounds} rounds, against {options.against}"
     )
+    if options.cpu_time:
+        print("rates and milliseconds by the CPU time of one thread")
     if options.without_bf16:
         print(MASKED, end="")
     with tempfile.TemporaryDirectory() as temporary:

@@ -80,8 +80,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     precision : {"auto", "fp32", "bf16", "fp16", "int8"}, default="auto"
         Arithmetic of the model. ``"auto"`` is the fastest of what the device has units
         for (bf16 or fp16 on GPUs, 8 bits and bf16 on CPUs), wherever the worst of
-        varied items has a cosine of at least 0.999 to fp32, and fp32 elsewhere. 8 bits,
-        of images alone, are OpenVINO's, and refused below that.
+        varied items has a cosine of at least 0.999 to fp32, and fp32 elsewhere. 8 bits
+        are OpenVINO's, and refused below that.
     batch_size : int or "auto", default="auto"
         Items of one forward pass. It is halved when the device runs out of memory.
     num_workers : int or "auto", default="auto"
@@ -97,6 +97,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Length of one image or text embedding.
     model_fingerprint_ : str
         Digest of the weights and the architecture.
+    arithmetic_ : dict of str to str, or None
+        What ran each tower that this object last used: the engine, its version and its
+        precision as it was really done, or for torch the precision alone. None before
+        anything was embedded, and in a copy or a pickle.
     failed_rows_ : list of tuple (row, source, reason)
         The images of the last call that could not be read; where several threads use
         one object, of the call that ended last. It is there after the first call that
@@ -391,6 +395,14 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         if self._record() is None:
             self._backbone(self._make_fusion().modalities)
         return self._record()["fingerprint"]
+
+    @property
+    def arithmetic_(self):
+        """Engine and precision of each tower that was used; it loads nothing."""
+        backbone, towers = self.__dict__.get("_checked", (None, ()))
+        if backbone is None:
+            return None
+        return {tower: backbone.arithmetic[tower] for tower in sorted(towers)}
 
     def get_feature_names_out(self, input_features=None):
         """Name the output columns.

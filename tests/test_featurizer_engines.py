@@ -29,7 +29,7 @@ from sklearn_clip import (
 )
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _graph_making, _loading
-from sklearn_clip.embedding.engines import _openvino
+from sklearn_clip.embedding.engines import _choice, _openvino, _quantization
 from sklearn_clip.embedding.engines._choice import list_graphs
 from sklearn_clip.zero_shot._checks import read_logits
 
@@ -389,6 +389,145 @@ def test_auto_takes_no_graph_that_is_untrue(model_folder, own_cache, monkeypatch
     backbone.load(["text"], say=said.append)
     assert backbone.runs_in_torch("text")
     assert "does not run in openvino in" in said[-1]
+
+
+@pytest.fixture
+def small(by, rows, own_cache):
+    """Embed texts in 8 bits by name, and the same in fp32 by torch."""
+    require("nncf")
+    texts = [text for _, text in rows]
+    clip = by("openvino", fusion="text", precision="int8")
+    return clip, texts, by("torch", fusion="text").encode_texts(texts)
+
+
+def test_texts_in_8_bits_are_near_alone_and_among_others(small):
+    clip, texts, expected = small
+    found = clip.encode_texts(texts)
+    some = np.linalg.norm(expected, axis=1) > 0
+    assert worst(found[some], expected[some]) > 0.995
+    assert clip.arithmetic_["text"].startswith("openvino-")
+    assert "-int8-" in clip.arithmetic_["text"]
+    backbone = clip._backbone(["text"])
+    assert backbone.precisions["text"] == "int8"
+    together = backbone.encode_texts(texts)
+    for order in (range(8), range(7, -1, -1)):
+        for size in (1, 3):
+            places = [list(order)[i : i + size] for i in range(0, 8, size)]
+            parts = [backbone.encode_texts([texts[i] for i in p]) for p in places]
+            np.testing.assert_array_equal(
+                np.concatenate(parts), together[np.concatenate(places)]
+            )
+
+
+@pytest.mark.parametrize("kind", ["vnni", "bf16"])
+def test_auto_takes_8_bits_for_texts_where_they_are_true(
+    model_folder, own_cache, monkeypatch, kind
+):
+    require("nncf")
+    monkeypatch.setattr(_choice, "processor_kind", lambda: kind)
+    said = []
+    model = load_backbone(model_folder, device="cpu", engine="openvino", towers=[])
+    model.load(["text"], say=said.append)
+    assert model.precisions["text"] == "int8"
+    assert said == [
+        "Preparing the text tower for openvino in 8 bits, once on this machine."
+    ]
+    load_anew()
+    monkeypatch.setenv("SKLEARN_CLIP_ENGINES", os.environ["SKLEARN_CLIP_ENGINES"] + "2")
+    monkeypatch.setattr(_graph_making, "_SMALL_ITEMS", 16)
+    monkeypatch.setattr(_quantization, "quantize", lambda *_, **__: (None, 0.5, ()))
+    model = load_backbone(model_folder, device="cpu", engine="openvino", towers=[])
+    model.load(["text"], say=said.append)
+    assert model.precisions["text"] != "int8"
+    assert "text tower does not run in openvino in int8: the worst cosine" in said[2]
+
+
+def test_texts_that_are_untrue_in_8_bits_are_refused_by_name(
+    by, rows, own_cache, monkeypatch
+):
+    require("nncf")
+    monkeypatch.setattr(_quantization, "quantize", lambda *_, **__: (None, 0.5, ()))
+    clip = by("openvino", fusion="text", precision="int8")
+    text = "text tower does not run in openvino in int8: .* 0.5000.*precision='auto'"
+    for _ in range(2):
+        with pytest.raises(ValueError, match=text):
+            clip.transform(rows)
+        load_anew()
+
+
+def test_precision_is_the_one_that_the_cpu_does(by, own_cache, monkeypatch):
+    opening = _openvino.Session._open
+
+    def open_without_units(session):
+        opening(session)
+        session.precision = "fp32"
+
+    monkeypatch.setattr(_openvino.Session, "_open", open_without_units)
+    clip = by("openvino", fusion="text", precision="bf16")
+    assert clip._backbone(["text"]).precisions == {"text": "fp32"}
+    assert clip.arithmetic_["text"].endswith("-fp32")
+
+
+def test_arithmetic_is_told_of_the_towers_that_were_used(by, rows):
+    load_anew()
+    clip = by("openvino", fusion="text")
+    assert clip.arithmetic_ is None
+    assert clip.fit(rows).arithmetic_ is None  # nothing is loaded yet
+    clip.transform(rows)
+    assert list(clip.arithmetic_) == ["text"]
+    assert clip.arithmetic_["text"].startswith("openvino-")
+    assert clip.arithmetic_["text"].endswith("-fp32")
+    clip.encode_images([picture for picture, _ in rows[:2]])
+    assert list(clip.arithmetic_) == ["image", "text"]
+    for other in (clone(clip), copy.deepcopy(clip), pickle.loads(pickle.dumps(clip))):
+        assert other.arithmetic_ is None
+        other.transform(rows)
+        assert other.arithmetic_ == {"text": clip.arithmetic_["text"]}
+    clip.set_params(engine="torch").transform(rows)
+    assert clip.arithmetic_ == {"text": "fp32"}
+    with pytest.raises(AttributeError):
+        clip.arithmetic_ = {}
+
+
+def test_cache_that_vanishes_meanwhile_leaves_the_tower_to_torch(
+    by, rows, own_cache, monkeypatch, capsys
+):
+    expected = by("torch", fusion="text").transform(rows)
+    replace = os.replace
+
+    def lose(source, target):
+        replace(source, target)
+        if Path(target).name.startswith("text-openvino"):
+            shutil.rmtree(os.environ["SKLEARN_CLIP_ENGINES"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lose)
+        clip = by("openvino", fusion="text", verbose=1)
+        np.testing.assert_array_equal(clip.transform(rows), expected)
+    assert "cannot be prepared now (The folder" in capsys.readouterr().out
+    load_anew()
+    clip.transform(rows)
+    assert clip.arithmetic_["text"].startswith("openvino-")
+
+
+def test_graph_that_the_engine_cannot_write_is_tried_again(
+    by, rows, own_cache, monkeypatch, capsys
+):
+    write = _openvino.write
+
+    def write_where_a_folder_is(graph, folder, precision):
+        (folder / "graph.bin").mkdir()
+        write(graph, folder, precision)
+
+    expected = by("torch", fusion="text").transform(rows)
+    clip = by("openvino", fusion="text", verbose=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(_openvino, "write", write_where_a_folder_is)
+        np.testing.assert_array_equal(clip.transform(rows), expected)
+    assert "cannot be prepared now ('" in capsys.readouterr().out
+    load_anew()
+    clip.transform(rows)
+    assert clip.arithmetic_["text"].startswith("openvino-")
 
 
 def test_verbose_says_that_a_tower_is_prepared_once(by, own_cache, capsys):

@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
 from sklearn_clip.embedding.backbone._parts import TOWERS, TRIAL_TEXTS
+from sklearn_clip.embedding.backbone._probe import embed_probe
+from sklearn_clip.embedding.backbone._text_fitting import TextFitting
 from sklearn_clip.embedding.engines._byte_pairs import (
     BytePairTokenizer,
     describe_tokenizer,
@@ -24,11 +25,8 @@ from sklearn_clip.embedding.engines._notes import ModelNotes, find_version
 if TYPE_CHECKING:
     import torch
 
-_PROBE_TEXT = "a photo of a cat"
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
 _DECODING = "draft-2"
-# Where a tokenizer pads: last, first, or last but one, before a class token.
-_PADDING_PLACES = (-1, 0, -2)
 
 
 class Backbone:
@@ -60,7 +58,11 @@ class Backbone:
     config : dict
         The architecture, as open_clip writes it.
     precisions : dict of str to str
-        The arithmetic of each tower that is loaded, ``"image"`` and ``"text"``.
+        The arithmetic of each tower that is loaded, ``"image"`` and ``"text"``, as it
+        is really done: bf16 that the CPU has no units for is fp32 in some engines.
+    arithmetic : dict of str to str
+        The same with the engine that does it and its version, as the store tells
+        vectors apart.
     preprocessing, tokenization : str
         Everything a prepared image, and a tokenized text, depends on.
     embedding_dim : int
@@ -145,8 +147,7 @@ class Backbone:
                 say(f"{reason}{found}.")
         finally:
             self.converted.clear()
-        precision = "auto" if self._precision == "int8" else self._precision
-        return self.torch_towers.make(tower, precision)
+        return self.torch_towers.make(tower, self._precision)
 
     @property
     def on_cpu(self) -> bool:
@@ -377,21 +378,12 @@ class Backbone:
             The text itself if it fits, else runs of whole words. A single word that
             does not fit stays alone and is cut when it is encoded.
         """
-        if self._fits(text):
-            return [text]
-        chunks, words = [], text.split()
-        while words:
-            # The first word is taken whether it fits or not; a word is a token or more.
-            low, high = 1, min(len(words), self.context_length)
-            while low < high:
-                middle = (low + high + 1) // 2
-                if self._fits(" ".join(words[:middle])):
-                    low = middle
-                else:
-                    high = middle - 1
-            chunks.append(" ".join(words[:low]))
-            words = words[low:]
-        return chunks
+        return TextFitting(self._find_tokenizer, self.context_length).chunk(text)
+
+    def _find_tokenizer(self):
+        """Return the tokenizer of the engine that runs the texts."""
+        light = None if self.runs_in_torch("text") else self.light_tokenizer
+        return self.tokenizer if light is None else light
 
     def probe(self, towers: Any = TOWERS):
         """Embed one fixed picture and one fixed text.
@@ -410,52 +402,13 @@ class Backbone:
         towers = tuple(towers)
         if towers not in self._probes:
             if len(towers) == 1:
-                found = self._probe_one(*towers)
+                found = embed_probe(self, *towers)
             else:
                 nothing = np.empty((0, self.embedding_dim), dtype=np.float32)
                 found = [nothing, *(self.probe([tower]) for tower in towers)]
                 found = np.concatenate(found)
             self._probes[towers] = found
         return self._probes[towers]
-
-    def _probe_one(self, tower):
-        if tower == "text":
-            row = self.encode_texts([_PROBE_TEXT])
-        else:
-            row = self.encode_images([self.prepare_image(_probe_picture())])
-        return row / np.linalg.norm(row, axis=1, keepdims=True)
-
-    def _fits(self, text):
-        """Whether the tokenizer takes the whole text.
-
-        No tokenizer of open_clip says so, but one that has cut a text gives other
-        tokens, or a token in the place of the padding, when there is room for one more.
-        """
-        length = self.context_length
-        if len(text.encode()) + 2 <= length:  # a token takes at least one byte
-            return True
-        tokenizer = None
-        if not self.runs_in_torch("text"):
-            tokenizer = self.light_tokenizer
-        if tokenizer is None:
-            tokenizer = self.tokenizer
-        tokens = np.asarray(tokenizer([text, "a"], context_length=length))
-        longer = np.asarray(tokenizer([text, "a"], context_length=length + 1))
-        # Behind the text as a rule, before it, or before a class token at the end: it
-        # shows on the text that is too short to be cut.
-        for place in _PADDING_PLACES:
-            without = _leave_out(longer, place)
-            if (without[1] == tokens[1]).all():
-                padding = longer[1, place]
-                return bool(
-                    (without[0] == tokens[0]).all() and longer[0, place] == padding
-                )
-        return True
-
-
-def _leave_out(tokens, place):
-    """Take one position out of tokens."""
-    return np.delete(tokens, place, axis=1)
 
 
 def _one_at_a_time(tokenizer):
@@ -474,10 +427,3 @@ def _digest_tokens(tokenizer):
     """Hash what a tokenizer makes of some texts; its files are none of the weights."""
     tokens = np.ascontiguousarray(tokenizer(list(TRIAL_TEXTS)))
     return hashlib.blake2b(tokens.tobytes(), digest_size=16).hexdigest()
-
-
-def _probe_picture():
-    """Draw smooth colour ramps, not square, so that resizing and cropping matter."""
-    y, x = np.mgrid[0:240, 0:320]
-    ramps = np.stack([x * 255 // 319, y * 255 // 239, (x + y) % 256], axis=2)
-    return Image.fromarray(ramps.astype(np.uint8))

@@ -3,12 +3,14 @@
 import importlib
 from dataclasses import asdict
 
+import numpy as np
 from PIL import Image
 
 from sklearn_clip._shared import WeightsUnavailableError
 from sklearn_clip.embedding.engines._graph_towers import (
     GraphImageTower,
     GraphTextTower,
+    useful_lengths,
 )
 from sklearn_clip.embedding.engines._graphs import find_graph, make_graph
 from sklearn_clip.embedding.engines._notes import find_version
@@ -20,14 +22,18 @@ from sklearn_clip.embedding.engines._trial import (
     encode_trial,
     worst_cosine,
 )
-from sklearn_clip.embedding.engines._trial_items import PARTS, varied_pictures
+from sklearn_clip.embedding.engines._trial_items import (
+    PARTS,
+    varied_pictures,
+    varied_texts,
+)
 from sklearn_clip.embedding.images._preparation import PixelPlan, Preparation
 
 # A graph in fp32 whose vectors are further off than this is not the tower.
 _SAME = 0.9999
 # Makes the graphs of 8 bits; another version makes other ones.
 _QUANTIZER = "nncf"
-# Pictures on which a graph of 8 bits is tried.
+# Items on which a graph of 8 bits is tried.
 _SMALL_ITEMS = 64
 
 
@@ -60,7 +66,11 @@ def open_graph_tower(backbone, tower, engine, precision, say):
             return "its preprocessing is done by torch"
         plan = _as_plan(plan)
     by_name = backbone.asked_for[1] == precision
-    if precision == "int8" and not by_name and backbone.sees_by_convolutions:
+    if (
+        (precision, tower) == ("int8", "image")
+        and not by_name
+        and backbone.sees_by_convolutions
+    ):
         return "a tower of convolutions gains next to nothing by it"
     said = {
         "engine": engine,
@@ -182,18 +192,13 @@ class _Making:
         quantization = importlib.import_module(
             "sklearn_clip.embedding.engines._quantization"
         )
-        pixels = Preparation(self._plan)
-        size, n = self._size, _SMALL_ITEMS
-        drawn = {part: varied_pictures(n, part, size) for part in PARTS}
-        found = {
-            part: [pixels(Image.fromarray(picture)) for picture in pictures]
-            for part, pictures in drawn.items()
-        }
-        expected = encode_trial(exact, self._tower, size, n)
+        make = self._make_pictures if self._tower == "image" else self._make_tokens
+        inputs = {part: make(part, record["padding"]) for part in PARTS}
+        expected = encode_trial(exact, self._tower, self._size, _SMALL_ITEMS)
         small, cosine, _ = quantization.quantize(
             graph,
-            found["calibration"][:N_ITEMS],
-            found["trial"],
+            inputs["calibration"][:N_ITEMS],
+            inputs["trial"],
             expected,
             least_cosine=LEAST_COSINE,
             precision=self._runs.HINTS[self._rest],
@@ -205,6 +210,17 @@ class _Making:
             return record | {"refused": _untrue(cosine)}
         self._runs.write(small, folder, "int8")
         return record | {"cosine": cosine, "digest": self._runs.digest(folder)}
+
+    def _make_pictures(self, part, padding):
+        pixels = Preparation(self._plan)
+        pictures = varied_pictures(_SMALL_ITEMS, part, self._size)
+        return [pixels(Image.fromarray(picture)) for picture in pictures]
+
+    def _make_tokens(self, part, padding):
+        tokens = np.asarray(self._tokenizer(varied_texts(_SMALL_ITEMS, part)))
+        tokens = tokens.astype(np.int64)
+        lengths = useful_lengths(tokens, padding)
+        return [row[:n] for row, n in zip(tokens, lengths, strict=True)]
 
     def _try(self, graph, precision, expected, record):
         """Worst cosine of a graph to fp32; 0.0 where a vector depends on its batch."""
@@ -240,13 +256,18 @@ class _Making:
         return self._wrap(session, record, identity)
 
     def _wrap(self, session, record, identity):
+        # As the CPU does it: without units for bf16 that may be fp32.
+        precision = "int8" if self._precision == "int8" else session.precision
         if self._tower == "image":
             side = self._plan.draft_side
             prepare = Preparation(self._plan)
-            return GraphImageTower(session, prepare, side, self._precision, identity)
-        tokenizer = self._backbone.light_tokenizer or self._backbone.tokenizer
+            return GraphImageTower(session, prepare, side, precision, identity)
         padding = record["padding"]
-        return GraphTextTower(session, tokenizer, padding, self._precision, identity)
+        return GraphTextTower(session, self._tokenizer, padding, precision, identity)
+
+    @property
+    def _tokenizer(self):
+        return self._backbone.light_tokenizer or self._backbone.tokenizer
 
     @property
     def _size(self):

@@ -101,12 +101,13 @@ def load_backbone(
         loaded = _loaded.get(key)
         if loaded is None or not loaded.is_still(state, meant):
             notes, start = find_notes(named)
-            if start is None:
-                notes, start = _begin(named, user)
+            alone = meant is None
+            if start is None or (alone and not _still_holds(notes, start, user)):
+                notes, start = _begin(named, user, alone)
             elif meant not in (None, start["meant"]):
                 # This program, or the one that wrote the notes, has changed what the
                 # name means to open_clip: neither is to speak for the other.
-                _, start = _begin(named, user)
+                _, start = _begin(named, user, alone)
                 notes = ModelNotes()
             backbone = Backbone(_later(start), device, precision, engine, notes)
             loaded = _Loaded(state, start["meant"], backbone)
@@ -154,13 +155,25 @@ def _ask_open_clip(model_name, pretrained, preprocess):
     return json.loads(json.dumps([location, tag, settings, config]))
 
 
-def _begin(named, user):
+def _still_holds(notes, start, user):
+    """Whether notes hold for a program that has not loaded open_clip.
+
+    One that had it before may have changed what a name means; here it is as it comes.
+    That is asked once: it takes the import that notes are there to save.
+    """
+    return start.get("alone") or notes.recall(
+        "confirmed", lambda: _ask_open_clip(*user) == start["meant"]
+    )
+
+
+def _begin(named, user, alone):
     """Find the files of a model, and begin notes of it."""
     from sklearn_clip.embedding.backbone import _fetching
 
     given = warnings_given()
     meant = _ask_open_clip(*user)
-    start = _fetching.fetch_files(user[0], *meant[:3]) | {"meant": meant}
+    start = _fetching.fetch_files(user[0], *meant[:3])
+    start |= {"meant": meant, "alone": alone}
     source = _fetching.open_files(start)
     # What was warned of is to be warned of again at the next start, and a file of
     # another form is opened before it is known what has to be said of it.

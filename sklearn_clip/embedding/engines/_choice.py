@@ -29,11 +29,11 @@ _PRECISIONS = {
 _FASTEST = {
     "bf16": {
         "image": (("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32")),
-        "text": (("openvino", "bf16"), ("openvino", "fp32")),
+        "text": (("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32")),
     },
     "vnni": {
         "image": (("openvino", "int8"), ("openvino", "fp32")),
-        "text": (("openvino", "fp32"),),
+        "text": (("openvino", "int8"), ("openvino", "fp32")),
     },
 }
 
@@ -155,13 +155,13 @@ def list_graphs(engine, precision, tower):
         return []
     if engine == "onnxruntime":
         return [("onnxruntime", "fp32")]
-    if precision == "int8" and tower == "image":
+    if precision == "int8":
         return [("openvino", "int8")]
     known = _FASTEST.get(processor_kind(), {}).get(tower, ())
     if engine == "auto":
         known = [choice for choice in known if is_installed(choice[0])]
     if find_spec(_QUANTIZER) is None:
         known = [choice for choice in known if choice[1] != "int8"]
-    if precision in ("auto", "int8"):  # 8 bits gain a text nothing
+    if precision == "auto":
         return list(known) or ([] if engine == "auto" else [("openvino", "fp32")])
     return [("openvino", precision)] if known or engine == "openvino" else []

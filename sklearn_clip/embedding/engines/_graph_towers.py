@@ -7,6 +7,29 @@ import numpy as np
 _TOKEN_STEP = 8
 
 
+def useful_lengths(tokens, padding):
+    """Say to what lengths a graph gets texts.
+
+    Parameters
+    ----------
+    tokens : ndarray of shape (n, context length)
+        Tokens.
+    padding : int or None
+        Token that may be cut off a text's end; None if the tower needs all.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        How many tokens of each text, of its own alone, matter; rounded up.
+    """
+    whole = tokens.shape[1]
+    if padding is None:
+        return np.full(len(tokens), whole)
+    used = whole - np.argmax(tokens[:, ::-1] != padding, axis=1)
+    # A row of nothing but padding has no last token: argmax finds the first place.
+    return np.minimum(-(-used // _TOKEN_STEP) * _TOKEN_STEP, whole)
+
+
 class GraphImageTower:
     """The image tower as a graph.
 
@@ -100,12 +123,7 @@ class GraphTextTower:
             Embeddings, not normalised.
         """
         tokens = np.asarray(self._tokenizer(list(texts)), dtype=np.int64)
-        if self._padding is None:
-            return self._session.run(tokens)
-        whole = tokens.shape[1]
-        used = whole - np.argmax(tokens[:, ::-1] != self._padding, axis=1)
-        # A row of nothing but padding has no last token: argmax finds the first place.
-        used = np.minimum(-(-used // _TOKEN_STEP) * _TOKEN_STEP, whole)
+        used = useful_lengths(tokens, self._padding)
         vectors = None
         for length in np.unique(used):
             rows = used == length

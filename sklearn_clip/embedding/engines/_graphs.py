@@ -84,6 +84,11 @@ def make_graph(fingerprint, tower, said, build):
     -------
     Graph
         The graph.
+
+    Raises
+    ------
+    OSError
+        If it cannot be kept, or is gone as soon as it was made.
     """
     home = _writable_home()
     folder = _place(home, fingerprint, tower, said)
@@ -105,7 +110,13 @@ def make_graph(fingerprint, tower, said, build):
         finally:
             shutil.rmtree(part, ignore_errors=True)
         _sweep(home, folder)
-    return _read(folder)
+    graph = _read(folder)
+    if graph is None:
+        raise FileNotFoundError(
+            f"The folder {str(folder)!r} was removed or changed by another program "
+            "while a tower was prepared in it."
+        )
+    return graph
 
 
 def _writable_home():

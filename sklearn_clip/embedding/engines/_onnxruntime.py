@@ -1,4 +1,7 @@
-"""ONNX Runtime: graphs from torch modules, and what runs them on a CPU."""
+"""ONNX Runtime: graphs from torch modules, and what runs them on a CPU.
+
+What is asked of an engine is said in `_contract.py`.
+"""
 
 import contextlib
 import io
@@ -13,26 +16,12 @@ _GRAPH = "graph.onnx"
 
 
 def version():
-    """Return the version of ONNX Runtime that is installed."""
+    """Return the version of ONNX Runtime; see `Engine.version`."""
     return find_version("onnxruntime")
 
 
 def convert(module, example):
-    """Convert a module of torch.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        It takes one tensor and returns one; what its tensor's shape decides has to be
-        decided by operations on tensors.
-    example : Tensor
-        An input.
-
-    Returns
-    -------
-    bytes
-        The graph, for any number of items.
-    """
+    """Convert a module of torch to bytes; see `Engine.convert`."""
     import torch
 
     axes = {0: "items"} | ({1: "tokens"} if example.dim() == 2 else {})
@@ -66,37 +55,12 @@ def _plain_attention():
 
 
 def write(graph, folder, precision):
-    """Write a graph.
-
-    Parameters
-    ----------
-    graph : bytes
-        The graph.
-    folder : Path
-        Where to.
-    precision : {"fp32"}
-        What it is for.
-    """
+    """Write a graph, in fp32; see `Engine.write`."""
     (folder / _GRAPH).write_bytes(graph)
 
 
 class Session:
-    """A graph at work.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the graph is.
-    precision : {"fp32"}
-        Arithmetic.
-    graph : bytes or None, default=None
-        The graph, if it is not in the folder yet.
-
-    Attributes
-    ----------
-    precision : str
-        The arithmetic.
-    """
+    """A graph at work, in fp32; see `_contract.Session`."""
 
     def __init__(self, folder, precision, graph=None):
         self._graph = str(folder / _GRAPH) if graph is None else graph
@@ -117,18 +81,7 @@ class Session:
         )
 
     def run(self, batch):
-        """Run the graph; several threads may.
-
-        Parameters
-        ----------
-        batch : ndarray
-            Items along the first axis.
-
-        Returns
-        -------
-        ndarray of shape (n, d), dtype float32
-            Their vectors.
-        """
+        """Run the graph; see `_contract.Session.run`."""
         if self._process != os.getpid():  # a forked child has none of the threads
             self._open()
         return self._session.run(None, {"items": batch})[0].astype(np.float32)

@@ -1,4 +1,7 @@
-"""OpenVINO: graphs from torch modules, and what runs them on a CPU."""
+"""OpenVINO: graphs from torch modules, and what runs them on a CPU.
+
+What is asked of an engine is said in `_contract.py`.
+"""
 
 import ctypes
 import hashlib
@@ -19,26 +22,12 @@ _sessions: weakref.WeakSet = weakref.WeakSet()
 
 
 def version():
-    """Return the version of OpenVINO that is installed."""
+    """Return the version of OpenVINO; see `Engine.version`."""
     return find_version("openvino")
 
 
 def convert(module, example):
-    """Convert a module of torch.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        It takes one tensor and returns one; what its tensor's shape decides has to be
-        decided by operations on tensors.
-    example : Tensor
-        An input.
-
-    Returns
-    -------
-    openvino.Model
-        The graph, for any number of items.
-    """
+    """Convert a module of torch to an openvino.Model; see `Engine.convert`."""
     import torch
 
     openvino = import_quietly("openvino")
@@ -51,20 +40,13 @@ def convert(module, example):
 
 
 def write(graph, folder, precision):
-    """Write a graph.
-
-    Parameters
-    ----------
-    graph : openvino.Model
-        The graph.
-    folder : Path
-        Where to.
-    precision : {"int8", "bf16", "fp32"}
-        What it is for: only fp32 needs weights of 32 bits.
-    """
+    """Write an openvino.Model; see `Engine.write`."""
     openvino = import_quietly("openvino")
     file = folder / _GRAPH
-    openvino.save_model(graph, file, compress_to_fp16=precision != "fp32")
+    try:
+        openvino.save_model(graph, file, compress_to_fp16=precision != "fp32")
+    except RuntimeError as exc:  # what it has for a full disk, too
+        raise OSError(f"{str(file)!r} cannot be written: {exc}") from exc
 
 
 def digest(folder):
@@ -86,22 +68,7 @@ def digest(folder):
 
 
 class Session:
-    """A graph at work.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the graph is; what was compiled for this CPU is kept beside it.
-    precision : {"fp32", "bf16"}
-        Arithmetic of what is not in 8 bits.
-    graph : openvino.Model or None, default=None
-        The graph, if it is not in the folder yet.
-
-    Attributes
-    ----------
-    precision : str
-        The arithmetic that the CPU really does.
-    """
+    """A graph at work; see `_contract.Session`."""
 
     def __init__(self, folder, precision, graph=None):
         self._folder = folder
@@ -136,18 +103,7 @@ class Session:
         self.precision = next((k for k, v in HINTS.items() if v == hint), hint)
 
     def run(self, batch):
-        """Run the graph; several threads may.
-
-        Parameters
-        ----------
-        batch : ndarray
-            Items along the first axis.
-
-        Returns
-        -------
-        ndarray of shape (n, d), dtype float32
-            Their vectors.
-        """
+        """Run the graph; see `_contract.Session.run`."""
         with self._opening:
             if self._process != os.getpid():  # a forked child has none of the threads
                 self._open()

@@ -46,7 +46,8 @@ def quantize(
         The tower, of one input (n, ...) and one output (n, d). It is not changed.
     calibration : sequence of ndarray
         Inputs, each of one item without the axis of the batch, whose activations set
-        the ranges. 16 varied ones did as well as 128.
+        the ranges. 16 varied ones did as well as 128. Those of texts may differ in
+        length.
     trial : sequence of ndarray
         Other inputs, on which the quantised tower is judged.
     expected : ndarray of shape (n_trial, d)
@@ -101,10 +102,10 @@ class _Judge:
     def cosines(self, graph):
         """Return the cosine of each trial item."""
         compiled = self.compile(graph)
-        starts = range(0, len(self.trial), _BATCH)
-        batches = (np.stack(self.trial[i : i + _BATCH]) for i in starts)
-        vectors = [compiled(batch)[0].copy() for batch in batches]
-        return _cosines(np.concatenate(vectors), self.expected)
+        vectors = np.empty(self.expected.shape)
+        for places in _alike(self.trial):
+            vectors[places] = compiled(np.stack([self.trial[i] for i in places]))[0]
+        return _cosines(vectors, self.expected)
 
 
 class _Attempt:
@@ -115,6 +116,18 @@ class _Attempt:
         self.packed = _pack_weights(graph)
         self.cosines = judge.cosines(self.packed)
         self.cosine = float(self.cosines.min())
+
+
+def _alike(items):
+    """List batches of items of one shape, as places: texts differ in length."""
+    places = {}
+    for place, item in enumerate(items):
+        places.setdefault(np.shape(item), []).append(place)
+    return [
+        same[start : start + _BATCH]
+        for same in places.values()
+        for start in range(0, len(same), _BATCH)
+    ]
 
 
 def _cosines(vectors, expected):
@@ -263,14 +276,15 @@ def _measure_costs(attempt, judge):
     n_quantizers = len(_quantizers(attempt.graph))
     groups = np.array_split(np.arange(n_quantizers), min(n_quantizers, _GROUPS))
     worst = np.argsort(attempt.cosines)[:_WORST_ITEMS]
-    items = np.stack([judge.trial[i] for i in worst])
+    items = [np.asarray(judge.trial[i])[None] for i in worst]
     # In fp32, or the noise of bf16 would hide that of one layer.
     compiled = judge.compile(_with_switches(attempt.graph), "f32")
 
     def encode(positions):
         switches = np.zeros(n_quantizers, dtype=np.float32)
         switches[positions] = 1
-        return compiled([items, switches])[0].copy()
+        vectors = [compiled([item, switches])[0].copy() for item in items]
+        return np.concatenate(vectors)
 
     exact = judge.expected[worst]
     costs = [1 - _cosines(encode(group), exact).min() for group in groups]

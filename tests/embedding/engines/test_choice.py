@@ -31,8 +31,8 @@ def on(monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "image", "text"),
     [
-        ("bf16", [SMALL, HALF, EXACT], [HALF, EXACT]),
-        ("vnni", [SMALL, EXACT], [EXACT]),
+        ("bf16", [SMALL, HALF, EXACT], [SMALL, HALF, EXACT]),
+        ("vnni", [SMALL, EXACT], [SMALL, EXACT]),
         ("other", [], []),
     ],
 )
@@ -64,15 +64,18 @@ def test_named_engine_and_precision_are_taken(on, kind, tower):
     assert list_graphs("torch", "auto", tower) == []
 
 
-def test_8_bits_are_for_images(on):
-    on("vnni")
-    assert list_graphs("auto", "int8", "image") == [SMALL]
-    assert list_graphs("openvino", "int8", "text") == [EXACT]
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_8_bits_by_name_are_not_replaced(on, kind, tower):
+    on(kind)
+    for engine in ("auto", "openvino"):
+        assert list_graphs(engine, "int8", tower) == [SMALL]
 
 
 def test_8_bits_need_what_makes_them(on, monkeypatch):
     on("bf16", quantizer=None)
-    assert list_graphs("auto", "auto", "image") == [HALF, EXACT]
+    for tower in ("image", "text"):
+        assert list_graphs("auto", "auto", tower) == [HALF, EXACT]
     monkeypatch.setattr(_choice, "find_spec", lambda m: None if m == "nncf" else m)
     with pytest.raises(ImportError, match="precision='int8' needs nncf.*clip.openvino"):
         check_engine("auto", "int8")

@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,27 @@ def test_graph_of_something_else_is_another(home, other):
 def test_refusal_is_kept(home):
     make_graph(*WHERE, lambda folder: {"refused": "it has a loop"})
     assert find_graph(*WHERE).refused == "it has a loop"
+
+
+@pytest.mark.parametrize("lost", [RECORD, "graph.bin", None])
+def test_graph_that_vanishes_as_it_is_made_is_an_error_of_the_system(
+    home, monkeypatch, lost
+):
+    replace = os.replace
+
+    def lose(source, target):
+        replace(source, target)
+        if lost is None:
+            shutil.rmtree(home)
+        else:
+            (Path(target) / lost).unlink()
+
+    monkeypatch.setattr(os, "replace", lose)
+    with pytest.raises(FileNotFoundError, match="was removed or changed by another"):
+        make_graph(*WHERE, build)
+    monkeypatch.undo()
+    monkeypatch.setenv("SKLEARN_CLIP_ENGINES", str(home))
+    assert make_graph(*WHERE, build).refused is None
 
 
 def test_error_while_a_graph_is_made_leaves_nothing(home):

@@ -193,9 +193,9 @@ def test_warning_of_what_a_folder_leaves_open_is_given_at_each_start(home, copy)
             load(copy, "image")
 
 
-def test_tag_that_a_program_changed_is_no_matter_of_the_next_one(
-    home, copy, monkeypatch
-):
+@pytest.fixture
+def named(copy, monkeypatch):
+    """Have open_clip know the small model; give its tags and what reads its pixels."""
     own = {"mean": [0.5] * 3, "std": [0.5] * 3}
     tags = {"mine": {"url": "", **own, "interpolation": "bicubic"}}
     tags["mine"]["resize_mode"] = "shortest"
@@ -209,6 +209,33 @@ def test_tag_that_a_program_changed_is_no_matter_of_the_next_one(
         options = {"device": "cpu", "towers": ["image"]}
         return json.loads(load_backbone("small", file, **options).preprocessing)
 
+    return tags, read_pixels
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_program_that_changed_a_tag_before_there_were_notes_speaks_for_itself(
+    home, named, hashed, monkeypatch, changes
+):
+    tags, read_pixels = named
+    with monkeypatch.context() as patch:
+        if changes:
+            patch.setitem(tags["mine"], "mean", [0.1] * 3)
+        first = read_pixels()
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, "open_clip")  # as in a process that starts
+            found = read_pixels()
+            asked = "open_clip" in sys.modules
+        assert found["mean"] == [0.5] * 3
+        assert (found == first) is not changes
+    assert not asked  # who reads the notes for the third time believes them
+    assert len(hashed) == 1 + changes
+
+
+def test_tag_that_a_program_changed_is_no_matter_of_the_next_one(
+    home, named, monkeypatch
+):
+    tags, read_pixels = named
     before = read_pixels()
     assert before["mean"] == [0.5] * 3
     files = {path: path.read_bytes() for path in (home / "models").iterdir()}

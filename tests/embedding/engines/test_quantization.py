@@ -226,6 +226,81 @@ def test_tower_of_tokens_is_quantised():
     assert cosine == pytest.approx(worst_cosine(found, expected))
 
 
+def convert_texts(offset=0):
+    """Return the graph of a tower for texts of any length, and one for its vectors.
+
+    One channel within the first block lies `offset` beside the others.
+    """
+    torch.manual_seed(0)
+    module = TextTransformer(
+        context_length=16, vocab_size=500, width=64, heads=4, layers=2, output_dim=32
+    ).eval()
+    with torch.no_grad():  # the mask and the positions are those of any length
+        module.attn_mask = None
+        positions = module.positional_embedding
+        module.positional_embedding = nn.Parameter(positions.mean(0, keepdim=True))
+        mlp = module.transformer.resblocks[0].mlp
+        mlp.c_fc.bias[0] += offset
+        mlp.c_proj.weight[:, 0] /= max(offset, 1)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        example = torch.ones(2, 16, dtype=torch.int64)
+        graph = openvino.convert_model(module, example_input=example)
+    graph.reshape([-1, -1])
+
+    def encode(texts):
+        with torch.inference_mode():
+            rows = [module(torch.from_numpy(text)[None]) for text in texts]
+        return torch.cat(rows).numpy()
+
+    return graph, encode
+
+
+def write_texts(lengths, seed):
+    random = np.random.default_rng(seed)
+    texts = [random.integers(1, 499, length) for length in lengths]
+    for text in texts:
+        text[-1] = 499  # the end, which is the greatest number
+    return texts
+
+
+@pytest.mark.parametrize("lengths", [[4, 8, 16], [5]])
+def test_tower_for_texts_of_any_length_is_quantised(lengths):
+    graph, encode = convert_texts()
+    calibration = write_texts(lengths * 8, seed=0)
+    trial = write_texts(lengths * 12, seed=1)
+    expected = encode(trial)
+    quantized, cosine, _ = quantize(graph, calibration, trial, expected)
+    assert quantized is not None
+    assert cosine >= 0.999
+    compiled = compile_graph(quantized)
+    found = np.concatenate([compiled(text[None])[0].copy() for text in trial])
+    assert cosine == pytest.approx(worst_cosine(found, expected))
+
+
+def test_texts_of_several_lengths_are_judged_each_by_its_own_vector():
+    graph, encode = convert_texts()
+    trial = write_texts([4, 16, 8, 4, 12, 16, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4], seed=1)
+    judge = _quantization._Judge(trial, encode(trial), "f32")
+    np.testing.assert_allclose(judge.cosines(graph), 1, atol=1e-6)
+
+
+def test_layer_of_a_tower_of_tokens_is_spared(monkeypatch):
+    monkeypatch.setattr(_quantization, "_is_mostly_products", lambda graph: False)
+    graph, encode = convert_texts(offset=60)
+    trial = write_texts([4, 16, 8] * 8, seed=1)
+    calibration, expected = write_texts([4, 8, 16] * 5, seed=0), encode(trial)
+    judge = _quantization._Judge(trial, expected, "f32")
+    plain = _quantization._calibrate(graph, calibration, smoothing=None)
+    assert judge.cosines(plain).min() < 0.99
+    quantized, cosine, spared = quantize(
+        graph, calibration, trial, expected, least_cosine=0.998
+    )
+    assert quantized is not None
+    assert cosine >= 0.998
+    assert any("resblocks.0.mlp.c_proj" in name for name in spared)
+
+
 def test_nncf_prints_and_logs_nothing(capfd, caplog):
     try_to_quantize(make_convolutional(0))
     assert capfd.readouterr() == ("", "")

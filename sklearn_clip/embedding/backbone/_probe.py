@@ -1,0 +1,35 @@
+"""One fixed picture and one fixed text, by whose vectors a model is recognised."""
+
+import numpy as np
+from PIL import Image
+
+_TEXT = "a photo of a cat"
+
+
+def embed_probe(backbone, tower):
+    """Embed the picture or the text.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The model.
+    tower : {"image", "text"}
+        Which one.
+
+    Returns
+    -------
+    ndarray of shape (1, embedding_dim), dtype float32
+        Its vector, L2-normalised.
+    """
+    if tower == "text":
+        row = backbone.encode_texts([_TEXT])
+    else:
+        row = backbone.encode_images([backbone.prepare_image(_draw_picture())])
+    return row / np.linalg.norm(row, axis=1, keepdims=True)
+
+
+def _draw_picture():
+    """Draw smooth colour ramps, not square, so that resizing and cropping matter."""
+    y, x = np.mgrid[0:240, 0:320]
+    ramps = np.stack([x * 255 // 319, y * 255 // 239, (x + y) % 256], axis=2)
+    return Image.fromarray(ramps.astype(np.uint8))
