@@ -12,14 +12,19 @@ from sklearn_clip.export._graph_builder import GraphBuilder
 from sklearn_clip.export.heads._answers import Answer, Refusal
 from sklearn_clip.export.heads._graph_arrays import GraphArray
 from sklearn_clip.export.heads._linear import write_multi_label_logistic
+from sklearn_clip.export.heads._words import write_tuner, write_zero_shot
 from sklearn_clip.export.heads._wrappers import rules_of, write_thresholds
+from sklearn_clip.finetune import CLIPFineTuner
 from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
 )
 from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.zero_shot import ZeroShotClassifier
 
 _WRITERS = {
+    CLIPFineTuner: write_tuner,
+    ZeroShotClassifier: write_zero_shot,
     MultiLabelLogisticRegression: write_multi_label_logistic,
     MultiLabelLogisticRegressionCV: write_multi_label_logistic,
     ThresholdOptimizer: write_thresholds,
@@ -133,7 +138,7 @@ def _names_of(estimator):
 
 def _rules_of(estimator):
     for part in nested_estimators(estimator):
-        if isinstance(part, ThresholdOptimizer):
+        if isinstance(part, ThresholdOptimizer | ZeroShotClassifier):
             return rules_of(part)
     return dict(_NO_RULES)
 

@@ -26,9 +26,10 @@ def write_thresholds(estimator: Any, rows: GraphArray, write: Any) -> Answer:
 
 def rules_of(estimator: Any) -> dict[str, Any]:
     """Tell the rules that follow the cuts of a fitted ThresholdOptimizer."""
-    top_k = getattr(estimator, "top_k_", None)
+    # Chosen by a ThresholdOptimizer, or set on a ZeroShotClassifier.
+    top_k = getattr(estimator, "top_k_", getattr(estimator, "top_k", None))
     return {
         "top_k": None if top_k is None else int(top_k),
-        "max_labels": estimator.max_labels,
+        "max_labels": getattr(estimator, "max_labels", None),
         "at_least_one": bool(estimator.at_least_one),
     }
