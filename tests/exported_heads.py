@@ -13,8 +13,14 @@ from sklearn_clip.export._graph_builder import GraphBuilder  # noqa: E402
 from sklearn_clip.export.heads import write_head, write_transformer  # noqa: E402
 
 
-def _session(builder):
-    model = builder.finish({})
+def make_problem(seed=0, n=150, d=12, n_labels=6):
+    """Rows of float32 and labels that depend on them."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)).astype(np.float32)
+    return X, (X @ rng.normal(size=(d, n_labels)) > 1.5).astype(int)
+
+
+def _session(model):
     onnx.checker.check_model(model, full_check=True)
     return onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -31,7 +37,8 @@ class ExportedHead:
         shape = ["n", self.written.n_labels]
         builder.output("scores", "float32", shape, self.written.scores)
         builder.output("labels", "bool", shape, self.written.labels)
-        self._session = _session(builder)
+        self.model = builder.finish({})
+        self._session = _session(self.model)
 
     def __call__(self, X):
         """Scores and labels of rows."""
@@ -45,7 +52,7 @@ def export_step(step, n_features):
     features = builder.input("features", "float32", ["n", n_features])
     name, width = write_transformer(builder, step, features, n_features)
     builder.output("rows", "float32", ["n", width], name)
-    session = _session(builder)
+    session = _session(builder.finish({}))
     return lambda X: session.run(["rows"], {"features": X.astype(np.float32)})[0]
 
 

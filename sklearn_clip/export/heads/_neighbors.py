@@ -38,9 +38,9 @@ def write_neighbors(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     if weighted:
         weights, total = _weights(rows, memory, nearest)
         votes = votes * weights
-        probabilities = _sum_neighbors(votes) / total
+        probabilities = votes.sum_middle() / total
     else:
-        probabilities = _sum_neighbors(votes) / float(estimator.n_neighbors)
+        probabilities = votes.sum_middle() / float(estimator.n_neighbors)
     # Of equal votes, class 0 comes first.
     labels = probabilities > 1.0 - probabilities
     return Answer(probabilities, None, labels, np.full(n_labels, 0.5))
@@ -90,7 +90,7 @@ def _nearest(rows, memory, k):
     # |x - m|^2 = |x|^2 - 2 x.m + |m|^2, of which the first is the same for all m.
     squares = (memory**2).sum(axis=1)
     distances = rows @ (-2.0 * memory.T) + squares
-    number = rows.constant(np.array([k]))
+    number = rows.integers(k)
     _, found = rows.builder.add_several(
         "TopK", distances.name, number, n=2, axis=1, largest=0
     )
@@ -101,11 +101,11 @@ def _weights(rows, memory, nearest):
     """Inverse distances of the neighbours, (n_rows, k, 1), and their sums."""
     builder = rows.builder
     near = builder.add("Gather", rows.constant(memory), nearest, axis=0)
-    axis = rows.constant(np.array([1]))
+    axis = rows.integers(1)
     here = builder.add("Unsqueeze", rows.name, axis)
     # By their differences, so that a copy of a row is at distance 0.
     apart = builder.add("Sub", here, near)
-    last = rows.constant(np.array([2]))
+    last = rows.integers(2)
     distance = builder.add("ReduceL2", apart, last, keepdims=1)
     distance = GraphArray(builder, distance, np.float64, 1)
     # Where there are copies of the row, only they count.
@@ -114,10 +114,4 @@ def _weights(rows, memory, nearest):
     any_copy = GraphArray(builder, count, np.float64, 1) > 0.0
     inverse = 1.0 / distance.where(~copies, 1.0)
     weights = copies.cast(np.float64).where(any_copy, inverse)
-    return weights, _sum_neighbors(weights)
-
-
-def _sum_neighbors(array):
-    axes = array.constant(np.array([1]))
-    name = array.builder.add("ReduceSum", array.name, axes, keepdims=0)
-    return GraphArray(array.builder, name, array.dtype, array.width)
+    return weights, weights.sum_middle()

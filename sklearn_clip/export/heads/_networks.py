@@ -68,8 +68,8 @@ def write_net(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     last = rows.constant(np.zeros((1, rows.width), dtype=np.float32))
     padded = builder.add("Concat", rows.name, last, axis=0)
     (found,) = builder.include(model, {"rows": padded})
-    ends = (rows.constant(np.array([end])) for end in (0, -1))
-    found = builder.add("Slice", found, *ends, rows.constant(np.array([0])))
+    start, end, axis = (rows.integers(number) for number in (0, -1, 0))
+    found = builder.add("Slice", found, start, end, axis)
     probabilities = GraphArray(builder, found, np.float32, n_labels)
     return Answer(probabilities, None, probabilities > 0.5, np.full(n_labels, 0.5))
 

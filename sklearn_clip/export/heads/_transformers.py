@@ -121,8 +121,7 @@ def _write_imputer(step, rows):
     if not step.keep_empty_features:
         kept = np.flatnonzero(~np.isnan(statistics))
         rows, statistics = rows.columns(kept), statistics[kept]
-    missing = rows.apply("IsNaN")
-    missing.dtype = np.dtype(bool)
+    missing = rows.apply("IsNaN", dtype=bool)
     return rows.where(~missing, statistics.astype(rows.dtype))
 
 

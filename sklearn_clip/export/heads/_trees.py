@@ -92,18 +92,11 @@ def sum_of_leaves(rows: GraphArray, trees: Sequence[Tree]) -> GraphArray:
     leaves = GraphArray(rows.builder, found, np.float32, len(trees)).cast(np.int64)
     leaves = leaves + starts.astype(np.int64)
     table = np.concatenate([tree.values[tree.is_leaf] for tree in trees])
-    width = table.shape[1]
-    stored = rows.constant(_compact(table))
+    table = _compact(table)
     # (n_rows, n_trees, n_values)
-    said = rows.builder.add("Gather", stored, leaves.name, axis=0)
-    said = GraphArray(rows.builder, said, _compact(table).dtype, width)
-    return _sum_over(said.cast(np.float64), axis=1)
-
-
-def _sum_over(array, axis):
-    axes = array.constant(np.array([axis]))
-    name = array.builder.add("ReduceSum", array.name, axes, keepdims=0)
-    return GraphArray(array.builder, name, array.dtype, array.width)
+    said = rows.builder.add("Gather", rows.constant(table), leaves.name, axis=0)
+    said = GraphArray(rows.builder, said, table.dtype, table.shape[1])
+    return said.cast(np.float64).sum_middle()
 
 
 def _compact(table):
