@@ -290,10 +290,11 @@ def _refuse_other_answers(found, written, said):
     far = file.changed & (file.distances > bound)
     if file.difference <= bound and not far.any():
         return
+    rows = f"{found.n_rows} rows{': ' + said if said else ''}"
     raise ValueError(
         f"The file must give the scores of the tagger, to {bound:.1g}. Got a "
-        f"difference of {file.difference:.2g} and {int(far.sum())} other labels on {found.n_rows} "
-        f"rows{': ' + said if said else ''}. Nothing was written. A classifier whose "
-        "scores jump may do so where a row lies on an edge: try other rows as X. If it "
-        "stays, please report it, with the classifier and the versions installed."
+        f"difference of {file.difference:.2g} and {int(far.sum())} other labels on "
+        f"{rows}. Nothing was written. A classifier whose scores jump may do so where "
+        "a row lies on an edge: try other rows as X. If it stays, please report it, "
+        "with the classifier and the versions installed."
     )

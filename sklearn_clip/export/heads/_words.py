@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from sklearn_clip.export.heads._answers import Answer, Refusal
 from sklearn_clip.export.heads._cuts import decode
+from sklearn_clip.export.heads._few_shot import unit_rows
 from sklearn_clip.export.heads._graph_arrays import GraphArray
 
 # Log-odds, and cosine, of a row that shows nothing; as of `ZeroShotClassifier`.
@@ -20,23 +21,6 @@ _NEVER = np.float32(-1e9)
 # Where an activation is looked at, and how near to a sigmoid it has to come.
 _LOGITS = (-6.0, -2.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0)
 _TOLERANCE = 1e-6
-
-
-def unit_rows(rows: GraphArray) -> GraphArray:
-    """Scale rows to length 1; a row of zeros stays.
-
-    Parameters
-    ----------
-    rows : GraphArray
-        The rows.
-
-    Returns
-    -------
-    GraphArray
-        They.
-    """
-    norms = rows.reduce("ReduceL2")
-    return rows / norms.where(norms > 0.0, 1.0)
 
 
 def write_zero_shot(estimator: Any, rows: GraphArray, write: Any) -> Answer:
