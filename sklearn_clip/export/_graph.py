@@ -189,7 +189,7 @@ def _write_classifier(parts):
         features, n_features = write_transformer(
             builder, step, features, n_features, where=f"The step {name!r}"
         )
-    head = write_head(builder, parts.head, features, n_features)
+    head = write_head(builder, parts.head, features, n_features, where=parts.where)
     shape = ["n_rows", head.n_labels]
     builder.output("scores", "float32", shape, head.scores)
     builder.output("labels", "bool", shape, head.labels)

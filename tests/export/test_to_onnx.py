@@ -165,6 +165,10 @@ ZERO_SHOT = (
 )
 
 
+SHOWS_NOTHING = pytest.mark.filterwarnings("ignore:.* rows show nothing")
+
+
+@SHOWS_NOTHING
 @pytest.mark.parametrize("params", ZERO_SHOT, ids=str)
 @pytest.mark.parametrize("fusion", ["image", "mean"])
 def test_zero_shot_classifier_and_its_file_agree(params, fusion, clip_art, tmp_path):
@@ -178,6 +182,7 @@ def test_zero_shot_classifier_and_its_file_agree(params, fusion, clip_art, tmp_p
     assert_alike(tmp_path / "t.onnx", tagger, X[:30])
 
 
+@SHOWS_NOTHING
 def test_thresholds_around_cosines_without_a_threshold(clip_art, tmp_path):
     X, _ = clip_art
     classes = ["bird", "flag", "animal"]
@@ -192,12 +197,8 @@ def test_thresholds_around_cosines_without_a_threshold(clip_art, tmp_path):
         to_onnx(cosines.fit(), tmp_path / "u.onnx")
 
 
-@pytest.mark.parametrize("loss", ["tempered_bce", "soft_f1", "db"])
+@pytest.mark.parametrize("loss", ["tempered_bce", "soft_f1", "distribution_balanced"])
 def test_fine_tuner_and_its_file_agree(loss, clip_art, tmp_path):
-    from sklearn_clip.losses import LOSSES
-
-    name = next((key for key in LOSSES if key.startswith(loss)), None)
-    name = name or next(key for key in LOSSES if "balanced" in key)
     X, _ = clip_art
     rows = [{"image": image, "text": text} for image, text in X if image and text]
     Y = np.eye(2, dtype=int)[np.arange(16) % 2]
@@ -205,7 +206,7 @@ def test_fine_tuner_and_its_file_agree(loss, clip_art, tmp_path):
         ["bird", "flag"],
         "clipart-tiny",
         text="text",
-        loss=name,
+        loss=loss,
         lr=3e-4,
         max_epochs=1,
         batch_size=8,
