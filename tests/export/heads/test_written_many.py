@@ -49,7 +49,8 @@ def problem():
 
 
 def spread(X):
-    return np.vstack([X, 3 * X[::2], np.zeros((1, X.shape[1]))]).astype(np.float32)
+    """Rows of training, others far from them, and one that is nearly zero."""
+    return np.vstack([X, 3 * X[::2], 1e-3 * X[:1]]).astype(np.float32)
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
@@ -107,7 +108,7 @@ def test_many_labels_and_few_rows_say_the_same(name):
 def test_copies_of_weighted_neighbors_alone_count():
     X = np.array([[0, 0], [0, 0], [1, 0], [0, 2]], dtype=np.float32)
     Y = np.array([[1, 0], [0, 0], [0, 1], [1, 1]])
-    head = KNeighborsClassifier(3, weights="distance").fit(X, Y)
+    head = KNeighborsClassifier(4, weights="distance").fit(X, Y)
     assert_exported_alike(head, np.vstack([X, [[0.5, 0.5], [9, 9]]]))
 
 
@@ -137,8 +138,8 @@ def test_pipeline_as_a_head_says_the_same(problem):
 
 def test_thresholds_of_trees_between_floats_say_the_same():
     """A threshold of float64 lies between two float32 that it parts."""
-    low = np.float32(0.1)
-    high = np.nextafter(low, np.float32(1))
+    low = np.float32(100.1)
+    high = np.nextafter(low, np.float32(200))
     X = np.array([[low], [high]] * 4, dtype=np.float32)
     Y = np.array([[0, 1], [1, 0]] * 4)
     tree = DecisionTreeClassifier().fit(X, Y)

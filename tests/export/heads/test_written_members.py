@@ -37,7 +37,6 @@ from sklearn_clip import ConstantSafeClassifier, ThresholdOptimizer
 WITH_PROBABILITIES = {
     "logistic": LogisticRegression(C=10),
     "no intercept": LogisticRegression(fit_intercept=False),
-    "logistic cv": LogisticRegressionCV(Cs=2, cv=2),
     "sgd log loss": SGDClassifier(loss="log_loss", alpha=0.1, random_state=0),
     "sgd huber": SGDClassifier(loss="modified_huber", alpha=0.1, random_state=0),
     "discriminant": LinearDiscriminantAnalysis(),
@@ -127,7 +126,9 @@ def test_chain_says_the_same(member, problem, rows):
 @members(WITH_PROBABILITIES, SAFE | {"tree", "boosting"})
 def test_chain_of_probabilities_says_the_same(member, problem, rows):
     chain = ClassifierChain(member, order=[2, 0, 3, 1], chain_method="predict_proba")
-    assert_exported_alike(chain.fit(*problem), rows)
+    # Where flat steps of two isotonic functions have a mean of 0.5, scikit-learn's
+    # own label depends on how many rows it is given, by rounding.
+    assert_exported_alike(chain.fit(*problem), rows, ignore=1e-12)
 
 
 def test_chain_of_decisions_says_the_same(problem, rows):
@@ -216,6 +217,13 @@ def test_sparse_coefficients_say_the_same(problem, rows):
     assert_exported_alike(model, rows)
 
 
+# What will change in its parameters is no matter here.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_chosen_c_of_members_says_the_same(problem, rows):
+    model = OneVsRestClassifier(LogisticRegressionCV(Cs=2, cv=2))
+    assert_exported_alike(model.fit(*problem), rows)
+
+
 def test_linear_members_are_one_matrix_product(problem):
     X, Y = problem
     model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
@@ -224,7 +232,8 @@ def test_linear_members_are_one_matrix_product(problem):
 
 
 def test_calibration_by_temperature_says_the_same(problem, rows):
-    if "temperature" not in str(CalibratedClassifierCV._parameter_constraints):
+    methods = CalibratedClassifierCV._parameter_constraints["method"]
+    if not any(method.is_satisfied_by("temperature") for method in methods):
         pytest.skip("temperatures came with scikit-learn 1.8")
     for inner in (LogisticRegression(), GaussianNB()):
         member = CalibratedClassifierCV(inner, method="temperature", cv=2)
