@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from exported_heads import ExportedHead, assert_exported_alike, make_problem
@@ -33,6 +35,9 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_clip import ConstantSafeClassifier, ThresholdOptimizer
+
+# Five epochs are enough to be other than the start.
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
 WITH_PROBABILITIES = {
     "logistic": LogisticRegression(C=10),
@@ -165,6 +170,15 @@ def test_one_vs_rest_cuts_decisions_at_a_half_behind_a_constant_first_label(prob
     assert (labels != (model.decision_function(X) > 0)).any()
 
 
+def test_constant_labels_alone_say_the_same(problem, rows):
+    X, Y = problem
+    Y = np.zeros_like(Y)
+    Y[:, 1:] = 1
+    with pytest.warns(UserWarning, match="Label"):
+        model = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    assert_exported_alike(model, rows)
+
+
 @members(WITH_PROBABILITIES, SAFE | {"forest", "bayes", "tree"})
 @pytest.mark.parametrize("wrapper", [MultiOutputClassifier, ClassifierChain])
 def test_constant_labels_of_safe_members_say_the_same(member, wrapper, problem, rows):
@@ -238,3 +252,14 @@ def test_calibration_by_temperature_says_the_same(problem, rows):
     for inner in (LogisticRegression(), GaussianNB()):
         member = CalibratedClassifierCV(inner, method="temperature", cv=2)
         assert_exported_alike(OneVsRestClassifier(member).fit(*problem), rows)
+
+
+def test_softmax_of_two_classes_says_the_same(problem, rows):
+    if "multi_class" not in LogisticRegression().get_params():
+        pytest.skip("scikit-learn 1.8 took multi_class out")
+    # The probabilities are then the sigmoid of twice the decision value.
+    member = LogisticRegression(multi_class="multinomial")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        model = OneVsRestClassifier(member).fit(*problem)
+    assert_exported_alike(model, rows)
