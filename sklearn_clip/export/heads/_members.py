@@ -126,7 +126,7 @@ def write_multi_output(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         name = type(estimator.estimators_[0]).__name__
         raise Refusal(
             f"MultiOutputClassifier of {name} gives neither probabilities nor decision "
-            f"values. Fit OneVsRestClassifier({name}()) instead."
+            f"values. Fit it with CalibratedClassifierCV({name}()) instead."
         )
     return answer._replace(decisions=None)
 

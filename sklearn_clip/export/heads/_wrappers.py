@@ -43,6 +43,11 @@ def rules_of(estimator: Any) -> dict[str, Any]:
 
 def write_search(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write the best estimator of a search."""
+    if not hasattr(estimator, "best_estimator_"):
+        raise Refusal(
+            f"{type(estimator).__name__} with refit=False has fitted no classifier to "
+            "all rows. Fit it with refit=True instead."
+        )
     return write(estimator.best_estimator_, rows)
 
 

@@ -110,7 +110,7 @@ def problem():
             KNeighborsClassifier(metric="cosine", weights="distance"),
             "metric='euclidean' instead, behind a Normalizer",
         ),
-        (MultiOutputClassifier(LinearSVC()), "Fit OneVsRestClassifier.LinearSVC"),
+        (MultiOutputClassifier(LinearSVC()), "with CalibratedClassifierCV.LinearSVC"),
         (MultiOutputClassifier(Perceptron()), "neither probabilities nor decision v"),
         (over(SVC(kernel=linear_kernel)), "SVC has a kernel of its own"),
         (DummyClassifier(strategy="stratified"), "draws its answers by chance"),
@@ -237,3 +237,11 @@ def test_head_of_another_width_is_refused(problem):
     model = MultiLabelLogisticRegression().fit(X, Y)
     with pytest.raises(ValueError, match="fitted on rows of 12 features, and gets 5"):
         ExportedHead(model, 5)
+
+
+def test_search_without_a_best_estimator_is_refused(problem):
+    X, Y = problem
+    model = MultiLabelLogisticRegression()
+    search = GridSearchCV(model, {"C": [1, 10]}, cv=2, refit=False).fit(X, Y)
+    with pytest.raises(ValueError, match="GridSearchCV with refit=False"):
+        ExportedHead(search, X.shape[1])

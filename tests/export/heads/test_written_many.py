@@ -5,8 +5,13 @@ import pytest
 from exported_heads import ExportedHead, assert_exported_alike, make_problem
 from scipy import sparse
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -130,6 +135,7 @@ def test_trees_send_missing_values_where_scikit_learn_does(problem):
     for head in (
         DecisionTreeClassifier(max_depth=5, random_state=0),
         RandomForestClassifier(5, random_state=0),
+        MultiOutputClassifier(HistGradientBoostingClassifier(max_iter=5)),
     ):
         assert_exported_alike(head.fit(X, Y), X)
 
