@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class GraphBuilder:
         self._name = name
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._known: dict[tuple[Any, ...], str] = {}
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         self._domains = {"": OPSET}
@@ -81,14 +83,18 @@ class GraphBuilder:
         Returns
         -------
         str
-            Its name.
+            Its name; an array that is there already keeps the one it has.
         """
-        name = self._new_name("constant")
         array = np.ascontiguousarray(values, dtype=dtype)
         # A scalar comes back from `ascontiguousarray` with one dimension.
         array = array.reshape(np.shape(values))
-        self._constants.append(numpy_helper.from_array(array, name))
-        return name
+        content = hashlib.sha256(array.tobytes()).digest()
+        key = (array.dtype.str, array.shape, content)
+        if key not in self._known:
+            self._known[key] = self._new_name("constant")
+            constant = numpy_helper.from_array(array, self._known[key])
+            self._constants.append(constant)
+        return self._known[key]
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any):
         """Add a node that gives one array.
@@ -200,7 +206,7 @@ class GraphBuilder:
         self._outputs.append(helper.make_tensor_value_info(name, TYPES[kind], shape))
 
     def finish(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
-        """Close the graph.
+        """Close the graph, without what no output needs.
 
         Parameters
         ----------
@@ -212,8 +218,17 @@ class GraphBuilder:
         onnx.ModelProto
             The graph.
         """
+        wanted = {output.name for output in self._outputs}
+        nodes = []
+        for node in reversed(self._nodes):
+            if wanted.intersection(node.output):
+                nodes.append(node)
+                wanted.update(_names_read(node))
+        constants = [
+            constant for constant in self._constants if constant.name in wanted
+        ]
         graph = helper.make_graph(
-            self._nodes, self._name, self._inputs, self._outputs, self._constants
+            nodes[::-1], self._name, self._inputs, self._outputs, constants
         )
         opsets = [helper.make_opsetid(*pair) for pair in self._domains.items()]
         model = helper.make_model(
@@ -224,3 +239,13 @@ class GraphBuilder:
         )
         helper.set_model_props(model, dict(metadata))
         return model
+
+
+def _names_read(node: Any) -> Iterator[str]:
+    """Yield what a node takes, and what the graphs inside it take."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                yield from _names_read(inner)
+            yield from (output.name for output in graph.output)
