@@ -21,32 +21,21 @@ _TOKEN_CHARACTERS = 3
 
 
 class Troubles:
-    """What was wrong with pictures, and what was remarked of those that were read.
-
-    Attributes
-    ----------
-    failures : list of tuple (row, source, reason)
-        Pictures that could not be read.
-    remarks : list of tuple (row, source, list of (category, text))
-        Pictures that were read with a warning.
-    """
+    """What was wrong with pictures, and what was remarked of those that were read."""
 
     def __init__(self):
-        self.failures = []
-        self.remarks = []
+        self._failures = {}
+        self._remarks = {}
 
-    def sort(self):
-        """Bring both into the order of the rows."""
-        self.failures.sort(key=lambda failure: failure[0])
-        self.remarks.sort(key=lambda remark: remark[0])
-
-    def note(self, row: int, source: Any, reason: str | None, said: Sequence[Any]):
+    def note(
+        self, row: int, place: int, source: Any, reason: str | None, said: Sequence[Any]
+    ):
         """Note what reading a picture brought.
 
         Parameters
         ----------
-        row : int
-            Its row.
+        row, place : int
+            Its row, and its place in that.
         source : object
             The picture.
         reason : str or None
@@ -55,9 +44,26 @@ class Troubles:
             What was warned of; dropped where the reason says enough.
         """
         if reason is not None:
-            self.failures.append((row, source, reason))
+            self._failures[row, place] = source, reason
         elif said:
-            self.remarks.append((row, source, list(said)))
+            self._remarks[row, place] = source, list(said)
+
+    @property
+    def failures(self) -> list[tuple[int, Any, str]]:
+        """Pictures that could not be read, as (row, source, reason)."""
+        return _in_order(self._failures)
+
+    @property
+    def remarks(self) -> list[tuple[int, Any, list[Any]]]:
+        """Pictures that were read with a warning, as (row, source, what was said)."""
+        return _in_order(self._remarks)
+
+    def __bool__(self):
+        return bool(self._failures)
+
+
+def _in_order(noted):
+    return [(row, *noted[row, place]) for row, place in sorted(noted)]
 
 
 class Rows:
@@ -74,8 +80,10 @@ class Rows:
 
     Attributes
     ----------
-    pictures, texts : list of list
-        The items of each row, but for pictures that cannot even be opened.
+    pictures : list of list of tuple (place, source)
+        The pictures of each row that can be opened, with their places in it.
+    texts : list of list of str
+        The texts of each row.
     twins : dict of int to list of int
         The first row of each kind, and all rows that are the same, in order.
     troubles : Troubles
@@ -90,7 +98,8 @@ class Rows:
         pool: Any,
     ):
         n_rows = len(pictures if pictures is not None else texts or [])
-        self.pictures = pictures or [[] for _ in range(n_rows)]
+        cells = pictures or [[] for _ in range(n_rows)]
+        self.pictures = [list(enumerate(cell)) for cell in cells]
         self.texts = texts or [[] for _ in range(n_rows)]
         self.troubles = Troubles()
         if n_rows == 1:  # of which nothing need be hashed
@@ -100,14 +109,14 @@ class Rows:
 
     def _find_twins(self, root, pool):
         """Group rows by the content of their items, and leave out what has none."""
-        sources = [source for cell in self.pictures for source in cell]
+        sources = [source for cell in self.pictures for _, source in cell]
         done = pool.map(lambda s: attempt(lambda s: image_digest(s, root), s), sources)
         kinds, pictures = {}, []
         for row, cell in enumerate(self.pictures):
-            found = [(source, *next(done)[:2]) for source in cell]
-            for source, _, reason in found:
-                self.troubles.note(row, source, reason, ())
-            pictures.append([source for source, _, reason in found if reason is None])
+            found = [(pair, *next(done)[:2]) for pair in cell]
+            for pair, _, reason in found:
+                self.troubles.note(row, *pair, reason, ())
+            pictures.append([pair for pair, _, reason in found if reason is None])
             key = tuple(digest for _, digest, _ in found), tuple(self.texts[row])
             kinds.setdefault(key, []).append(row)
         self.pictures = pictures
@@ -222,20 +231,19 @@ def read_ahead(
 
     def finish():
         batch, found = under_way.popleft()
-        found, pixels = iter(found), []
-        for row in batch:
-            pixels.append([])
-            for place in range(len(rows.pictures[row])):
+        pixels = [[] for _ in batch]
+        for row, ready in zip(batch, pixels, strict=True):
+            for number in range(len(rows.pictures[row])):
                 result, reason, said = next(found)
-                if reason is None:
-                    pixels[-1].append(result)
                 for twin in rows.twins[row]:
-                    source = rows.pictures[twin][place]
-                    rows.troubles.note(twin, source, reason, said)
+                    pair = rows.pictures[twin][number]
+                    rows.troubles.note(twin, *pair, reason, said)
+                if reason is None:
+                    ready.append(result)
         return batch, pixels
 
     for batch in batches:
-        sources = [source for row in batch for source in rows.pictures[row]]
+        sources = [source for row in batch for _, source in rows.pictures[row]]
         under_way.append((batch, pool.map(lambda s: attempt(read, s), sources)))
         if len(under_way) > _AHEAD:
             yield finish()

@@ -178,7 +178,7 @@ class OnnxTagger:
         if said.pixels is not None:
             self._pictures = PictureReader(said.pixels, self._root)
         if said.tokenizer is not None:
-            length = said.context_length
+            length: Any = said.context_length  # a number where there are tokens
             self._texts = TextReader(said.tokenizer, length, said.padding)
         self.failed_rows_: list[tuple[int, Any, str]] = []
         if check:
@@ -313,10 +313,10 @@ class OnnxTagger:
             refuse_missing(cells, {m: np.array(list(map(bool, c))) for m, c in columns})
         scores, labels, troubles = self._tag_cells(cells)
         report_remarks(troubles.remarks, cells)
-        if troubles.failures:
+        if troubles:
             self.failed_rows_ = troubles.failures
             report_unreadable(
-                troubles.failures, cells, on_error=self._on_error, of_rows=False
+                self.failed_rows_, cells, on_error=self._on_error, of_rows=False
             )
         return scores, labels
 
@@ -327,21 +327,22 @@ class OnnxTagger:
         stops = self._on_error == "raise"
         with open_pool(self._workers) as pool:
             rows = Rows(cells.image, self._cut(cells.text), self._root, pool)
-            if rows.troubles.failures and stops:
+            if rows.troubles and stops:
                 return scores, labels, rows.troubles
             batches = self._make_batches(rows)
             for batch, pixels in read_ahead(batches, rows, self._pictures, pool):
                 # A picture that cannot be read is told at once, not after hours.
-                if rows.troubles.failures and stops:
+                if rows.troubles and stops:
                     break
                 feeds = self._make_feeds(pixels, [rows.texts[row] for row in batch])
-                found = self._file.run({**feeds, "n_rows": np.int32(len(batch))})
+                found = self._file.run(
+                    {**feeds, "n_rows": np.array(len(batch), np.int32)}
+                )
                 places, twins = rows.twins_of(batch)
                 scores[twins], labels[twins] = (values[places] for values in found)
         if self._on_error == "nan":
             left = rows.left_without(cells.image)
             scores[left], labels[left] = np.nan, False
-        rows.troubles.sort()
         return scores, labels, rows.troubles
 
     def _cut(self, texts):
@@ -375,7 +376,7 @@ class OnnxTagger:
         expected = np.array(probe.expected)
         found = scores[0] if scores.shape == (1, len(expected)) else np.nan
         off = np.abs(found - expected) / np.maximum(np.abs(expected), 1)
-        if troubles.failures or not np.all(off <= _TOLERANCE):
+        if troubles or not np.all(off <= _TOLERANCE):
             raise ModelMismatchError(
                 f"{str(self._path)!r} must give for the row in it what it gave when it "
                 f"was written, to {_TOLERANCE}. Got scores that are off by "
@@ -386,10 +387,7 @@ class OnnxTagger:
             )
 
     def __repr__(self):
-        return (
-            f"OnnxTagger({str(self._path)!r}: {self.description.tagger}, "
-            f"{len(self.label_names)} labels)"
-        )
+        return f"{type(self).__name__}({str(self._path)!r})"
 
     def __getstate__(self):
         """Keep the path alone."""
