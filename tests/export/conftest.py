@@ -65,7 +65,7 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture
-def variant(exported, tmp_path):
+def variant(exported, tmp_path, read_description, write_description):
     """Change what does not concern the graph, in a tagger and in its file alike."""
 
     def change(options, **changes):
@@ -85,17 +85,27 @@ def variant(exported, tmp_path):
     return change
 
 
-def read_description(path):
-    """Read what a file says of itself, without what the package has for it."""
+def _read(path):
     model = onnx.load(path, load_external_data=False)
     (text,) = [prop.value for prop in model.metadata_props if prop.key == KEY]
     return json.loads(text)
 
 
-def write_description(path, other, text, **options):
-    """Copy a file that then says something else of itself."""
+def _write(path, other, text, **options):
     model = onnx.load(path)
     for prop in model.metadata_props:
         if prop.key == KEY:
             prop.value = text
     onnx.save(model, other, **options)
+
+
+@pytest.fixture(scope="session")
+def read_description():
+    """Read what a file says of itself, without what the package has for it."""
+    return _read
+
+
+@pytest.fixture(scope="session")
+def write_description():
+    """Copy a file that then says something else of itself."""
+    return _write
