@@ -80,8 +80,9 @@ export function resize(picture, width, height, filter, box) {
   const down = weigh(picture.height, top, bottom, height, FILTERS[filter]);
   const done = blank(width, height, 0);
   const [row, wide] = [picture.width * 3, width * 3];
-  if (height < picture.height && width >= picture.width) {
-    // Pillow, too, makes a picture lower before it makes it wider.
+  const [lower, narrower] = [picture.height - height, picture.width - width];
+  if (lower > Math.max(2 * narrower, 0)) {
+    // Pillow begins with the rows where that saves more; what it rounds differs by that.
     const low = new Uint8Array(row * height);
     pass(picture.data, low, down, picture.width, 3, 3, row, row);
     pass(low, done.data, across, height, row, wide, 3, 3);
