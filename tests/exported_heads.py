@@ -13,8 +13,14 @@ from sklearn_clip.export._graph_builder import GraphBuilder  # noqa: E402
 from sklearn_clip.export.heads import write_head, write_transformer  # noqa: E402
 
 
-def _session(builder):
-    model = builder.finish({})
+def make_problem(seed=0, n=150, d=12, n_labels=6):
+    """Rows of float32 and labels that depend on them."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)).astype(np.float32)
+    return X, (X @ rng.normal(size=(d, n_labels)) > 1.5).astype(int)
+
+
+def _session(model):
     onnx.checker.check_model(model, full_check=True)
     return onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -31,7 +37,8 @@ class ExportedHead:
         shape = ["n", self.written.n_labels]
         builder.output("scores", "float32", shape, self.written.scores)
         builder.output("labels", "bool", shape, self.written.labels)
-        self._session = _session(builder)
+        self.model = builder.finish({})
+        self._session = _session(self.model)
 
     def __call__(self, X):
         """Scores and labels of rows."""
@@ -45,7 +52,7 @@ def export_step(step, n_features):
     features = builder.input("features", "float32", ["n", n_features])
     name, width = write_transformer(builder, step, features, n_features)
     builder.output("rows", "float32", ["n", width], name)
-    session = _session(builder)
+    session = _session(builder.finish({}))
     return lambda X: session.run(["rows"], {"features": X.astype(np.float32)})[0]
 
 
@@ -71,16 +78,18 @@ def assert_exported_alike(estimator, X, *, atol=1e-5, ignore=0.0):
     X = np.asarray(X, dtype=np.float32)
     exported = ExportedHead(estimator, X.shape[1])
     written = exported.written
+    # float32 has 7 digits, and decision values may be of any size.
+    rtol = 0 if written.response == "predict_proba" else atol
     n_labels = written.n_labels
     scores, labels = exported(X)
     expected, _ = positive_scores(estimator, X, n_labels, method=written.response)
     assert scores.shape == labels.shape == expected.shape
-    np.testing.assert_allclose(scores, expected, atol=atol, rtol=0)
+    np.testing.assert_allclose(scores, expected, atol=atol, rtol=rtol)
     predicted = np.asarray(estimator.predict(X)).reshape(labels.shape)
     clear = ~(np.abs(expected - written.thresholds) < ignore)
     np.testing.assert_array_equal(labels[clear], predicted.astype(bool)[clear])
     for count in (0, 1):
         few_scores, few_labels = exported(X[:count])
         assert few_scores.shape == few_labels.shape == (count, n_labels)
-        np.testing.assert_allclose(few_scores, expected[:count], atol=atol, rtol=0)
+        np.testing.assert_allclose(few_scores, expected[:count], atol=atol, rtol=rtol)
     return written

@@ -32,6 +32,7 @@ ALLOWED = {
         "fusion",
         "heads",
         "labels",
+        "metrics",
         "thresholds",
         "zero_shot",
     },

@@ -7,6 +7,7 @@ from sklearn_clip._lazy import lazy_names
 # What runs the file imports neither torch nor scikit-learn: names are imported when
 # they are used.
 _HOMES = {
+    "ExportReport": "_report",
     "OnnxTagger": "_tagger",
     "to_onnx": "_to_onnx",
 }
@@ -14,6 +15,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from sklearn_clip.export._report import ExportReport as ExportReport
     from sklearn_clip.export._tagger import OnnxTagger as OnnxTagger
     from sklearn_clip.export._to_onnx import to_onnx as to_onnx
 else:

@@ -55,14 +55,7 @@ class PlainAttention(nn.Module):
             projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
             parts = projected.chunk(3, dim=-1)
         else:
-            weights = self.in_proj_weight.chunk(3)
-            biases = [None] * 3
-            if self.in_proj_bias is not None:
-                biases = self.in_proj_bias.chunk(3)
-            given = query, key, value
-            parts = [
-                F.linear(*pair) for pair in zip(given, weights, biases, strict=True)
-            ]
+            parts = self._project(query, key, value)
         heads = self.n_heads, self.head_dim
         query, key, value = (
             part.reshape(*part.shape[:2], *heads).transpose(1, 2) for part in parts
@@ -75,6 +68,14 @@ class PlainAttention(nn.Module):
             scores = scores + attn_mask
         found = (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
         return self.out_proj(found), None
+
+    def _project(self, *given):
+        """Project what are three different inputs, each by its third of the weights."""
+        weights = self.in_proj_weight.chunk(3)
+        biases = (None,) * 3
+        if self.in_proj_bias is not None:
+            biases = self.in_proj_bias.chunk(3)
+        return tuple(map(F.linear, given, weights, biases))
 
 
 def with_plain_attention(module: nn.Module) -> nn.Module:

@@ -1,9 +1,8 @@
-"""A file against the tagger that it was written from, row by row."""
+"""A file at work on rows: those it is tried on, and the one that it keeps."""
 
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sklearn_clip._shared import positive_scores
 from sklearn_clip.embedding import Cells
 from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_texts
 from sklearn_clip.export._row_source import RowSource
@@ -97,35 +95,6 @@ def _blocks(cells: Cells) -> Iterator[Cells]:
         yield Cells(n_rows, parts["image"], parts["text"])
 
 
-def answer(tagger: Any, X: Any, n_labels: int, response: str) -> Answers:
-    """Ask a tagger.
-
-    Parameters
-    ----------
-    tagger : estimator instance
-        It is fitted.
-    X : DataFrame, list or ndarray of n rows
-        Rows.
-    n_labels : int
-        Number of its labels.
-    response : {"predict_proba", "decision_function"}
-        What its scores are.
-
-    Returns
-    -------
-    Answers
-        Of the tagger.
-    """
-    with warnings.catch_warnings():
-        # Of rows that show nothing, among which are those that are to.
-        warnings.simplefilter("ignore")
-        scores, _ = positive_scores(tagger, X, n_labels, method=response)
-        labels = tagger.predict(X)
-    if hasattr(labels, "toarray"):
-        labels = labels.toarray()
-    return Answers(scores, np.asarray(labels).reshape(scores.shape) != 0)
-
-
 def draw_rows(source: RowSource) -> Any:
     """Make varied rows to compare on, some without a picture or a text.
 
@@ -207,54 +176,3 @@ def run_probe(file: RunnableFile, probe: dict[str, Any]) -> tuple[float, ...]:
     row = {m: item for m, item in probe.items() if m in file.source.modalities}
     scores = file.answer(_as_rows([row], file.source)).scores[0]
     return tuple(float(score) for score in scores)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What changed from one set of answers to another.
-
-    Parameters
-    ----------
-    difference : float
-        Largest difference of scores.
-    changed : ndarray of shape (n_rows, n_labels), dtype bool
-        Labels that are others.
-    distances : ndarray of shape (n_rows, n_labels)
-        How far each score was from where its label would change.
-    """
-
-    difference: float
-    changed: NDArray[np.bool_]
-    distances: NDArray[Any]
-
-    @property
-    def share_changed(self) -> float:
-        """Share of all labels of all rows that changed."""
-        return float(self.changed.mean()) if self.changed.size else 0.0
-
-
-def compare(before: Answers, after: Answers, cuts: NDArray[Any]) -> Comparison:
-    """Compare answers.
-
-    Parameters
-    ----------
-    before, after : Answers
-        To the same rows.
-    cuts : ndarray of shape (n_labels,)
-        Scores at which labels change.
-
-    Returns
-    -------
-    Comparison
-        The differences.
-    """
-    difference = np.abs(after.scores.astype(np.float64) - before.scores)
-    changed = after.labels != before.labels
-    # A label changes at its cut, or, under the rules, where another one passes it.
-    ordered = np.sort(before.scores, axis=1)
-    places = np.argsort(np.argsort(before.scores, axis=1), axis=1)
-    gaps = np.pad(np.diff(ordered, axis=1), ((0, 0), (1, 1)), constant_values=np.inf)
-    neighbours = np.minimum(gaps[:, :-1], gaps[:, 1:])
-    distances = np.abs(before.scores - cuts)
-    distances = np.minimum(distances, np.take_along_axis(neighbours, places, axis=1))
-    return Comparison(float(difference.max(initial=0.0)), changed, distances)

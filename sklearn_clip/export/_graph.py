@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import sklearn_clip
-from sklearn_clip.embedding.engines._byte_pairs import describe_tokenizer
 from sklearn_clip.export._description import Description, Probe
 from sklearn_clip.export._fusion import (
     fuse_rows,
@@ -17,12 +16,15 @@ from sklearn_clip.export._fusion import (
 )
 from sklearn_clip.export._graph_builder import GraphBuilder
 from sklearn_clip.export._parts import Parts
+from sklearn_clip.export._tokens import describe_tokens
 from sklearn_clip.export._towers import Tower, write_image_tower, write_text_tower
+from sklearn_clip.export._weights import shrink
 from sklearn_clip.export.heads import WrittenHead, write_head, write_transformer
 
 if TYPE_CHECKING:
     import onnx
 
+_LOWEST = float(np.finfo(np.float64).min)
 _INT64 = 7  # of `onnx.TensorProto`
 
 
@@ -53,8 +55,24 @@ class WrittenTagger:
     @property
     def feeding(self) -> dict[str, Any]:
         """What `RowSource.feed` takes beside the rows."""
-        image, text = (self.towers.get(m, Tower(None)) for m in ("image", "text"))
-        return {"plan": image.plan, "padding": text.padding}
+        image, text = self.towers.get("image"), self.towers.get("text")
+        return {
+            "plan": None if image is None else image.plan,
+            "padding": None if text is None else text.padding,
+        }
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels: their numbers, where they have none."""
+        if self.head.label_names is None:
+            return tuple(map(str, range(self.head.n_labels)))
+        return tuple(self.head.label_names)
+
+    def _as_number(self, cut):
+        """Write a cut as JSON has it: None is never, below all scores is always."""
+        if np.isneginf(cut):
+            return 0.0 if self.head.response == "predict_proba" else _LOWEST
+        return None if np.isposinf(cut) else float(cut)
 
     def describe(self, tagger: Any, probe: Probe, loss: Any) -> Description:
         """Say what the file is.
@@ -77,17 +95,12 @@ class WrittenTagger:
         feeding = self.feeding
         plan = feeding["plan"]
         reads = "text" in source.modalities
-        names = head.label_names
-        if names is None:
-            names = [str(label) for label in range(head.n_labels)]
         return Description(
             version=sklearn_clip.__version__,
             tagger=" ".join(repr(tagger).split()),
-            label_names=tuple(names),
+            label_names=self.label_names,
             response=head.response,
-            thresholds=tuple(
-                float(cut) if np.isfinite(cut) else None for cut in head.thresholds
-            ),
+            thresholds=tuple(map(self._as_number, head.thresholds)),
             rules={rule: value for rule, value in head.rules.items() if value},
             model=source.model,
             modalities=source.modalities,
@@ -97,17 +110,13 @@ class WrittenTagger:
             on_error=source.on_error,
             long_text=source.long_text,
             pixels=None if plan is None else asdict(plan),
-            tokenizer=_describe_tokenizer(source.backbone) if reads else None,
+            tokenizer=describe_tokens(source.backbone) if reads else None,
             context_length=source.backbone.context_length if reads else None,
             padding=feeding["padding"],
             weights=self.weights,
             loss=loss,
             probe=probe,
         )
-
-
-def _describe_tokenizer(backbone):
-    return {"kind": "byte_pairs"} | describe_tokenizer(backbone._plain_tokenizer)
 
 
 def write_graph(parts: Parts, weights: str) -> WrittenTagger:
@@ -135,6 +144,8 @@ def write_graph(parts: Parts, weights: str) -> WrittenTagger:
     classifier, head = _write_classifier(parts)
     writers = {"image": write_image_tower, "text": write_text_tower}
     towers = {m: writers[m](source.backbone) for m in source.modalities}
+    for tower in towers.values():
+        shrink(tower.graph, weights)
     builder = GraphBuilder("tagger")
     inputs = {}
     for modality, tower in towers.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -46,13 +47,15 @@ class Parts:
     twin: Any
 
 
-def take_apart(tagger: Any) -> Parts:
+def take_apart(tagger: Any, *, within: bool = False) -> Parts:
     """Take a fitted tagger apart.
 
     Parameters
     ----------
     tagger : estimator instance
         Pipeline, ThresholdOptimizer, search or classifier of words.
+    within : bool, default=False
+        Whether another estimator chooses the labels by its scores.
 
     Returns
     -------
@@ -67,19 +70,21 @@ def take_apart(tagger: Any) -> Parts:
         If it is not fitted, or has a parameter that no file can hold.
     """
     if isinstance(tagger, FrozenEstimator):
-        return take_apart(tagger.estimator)
+        return take_apart(tagger.estimator, within=within)
     if isinstance(tagger, Pipeline):
-        return _take_pipeline_apart(tagger)
+        return _take_pipeline_apart(tagger, within)
     if type(tagger) is ThresholdOptimizer:
         check_is_fitted(tagger)
-        inner = take_apart(tagger.estimator_)
+        inner = take_apart(tagger.estimator_, within=True)
         head, twin = _shallow_copy(tagger), _shallow_copy(tagger)
         head.estimator_, twin.estimator_ = inner.head, inner.twin
         return Parts(inner.source, inner.steps, head, twin)
     if _is_search(tagger):
-        return take_apart(_best_of(tagger))
+        return take_apart(_best_of(tagger), within=within)
     if type(tagger) is ZeroShotClassifier:
         check_is_fitted(tagger)
+        if not within:
+            _refuse_without_labels(tagger)
         twin = _shallow_copy(tagger)
         clip, twin.featurizer_ = _read_clip(tagger.featurizer_, "featurizer")
         return Parts(read_featurizer(clip), [], tagger, twin)
@@ -93,6 +98,17 @@ def take_apart(tagger: Any) -> Parts:
             "classifier behind it, in a Pipeline, or give a ZeroShotClassifier."
         )
     raise TypeError(f"tagger must be {_FORMS}. Got {type(tagger).__name__}.")
+
+
+def _refuse_without_labels(classifier):
+    """Refuse what has scores and no rule by which they become labels."""
+    if np.isnan(classifier.thresholds_).any():
+        raise ValueError(
+            "A ZeroShotClassifier with scoring='cosine' must be given a threshold, for "
+            "a file to give labels. Got 'auto'. Fit it with a number, top_k or "
+            "calibrate=True, or put a ThresholdOptimizer around it."
+        )
+    classifier._check_top_k(classifier.thresholds_)
 
 
 def _shallow_copy(estimator):
@@ -116,14 +132,14 @@ def _best_of(search):
     return search.best_estimator_
 
 
-def _take_pipeline_apart(pipeline):
+def _take_pipeline_apart(pipeline, within):
     check_is_fitted(pipeline)
     steps = list(_flat(pipeline))
     if not steps:
         raise TypeError(f"tagger must be {_FORMS}. Got a Pipeline without steps.")
     (name, first), *rest = steps
     if not rest:  # of one step that takes rows
-        return take_apart(first)
+        return take_apart(first, within=within)
     clip, exact = _read_clip(first, f"step {name!r}")
     *middle, (_, head) = rest
     for step, estimator in middle:
@@ -139,7 +155,7 @@ def _take_pipeline_apart(pipeline):
 
 
 def _flat(pipeline, prefix=""):
-    """Steps of a pipeline, and of those in it, that do something."""
+    """Yield the steps of a pipeline, and of those in it, that do something."""
     for name, step in pipeline.steps:
         if step is None or isinstance(step, str):  # "passthrough"
             continue

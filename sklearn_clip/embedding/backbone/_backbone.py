@@ -430,6 +430,7 @@ def _one_at_a_time(tokenizer):
         with lock:
             return tokenizer(texts, **options)
 
+    tokenize.plain = getattr(tokenizer, "plain", tokenizer)
     tokenize.save_pretrained = getattr(tokenizer, "save_pretrained", None)
     return tokenize
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_clip._shared import shown_first
 from sklearn_clip.export.heads._graph_arrays import GraphArray, concatenate
 
 
@@ -39,6 +40,48 @@ class Answer(NamedTuple):
         """Number of labels."""
         return self.labels.width
 
+    def only(self, estimator: Any) -> Answer:
+        """Leave out the scores of methods that an estimator does not have.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            The estimator.
+
+        Returns
+        -------
+        Answer
+            The rest.
+        """
+        return self._replace(
+            probabilities=(
+                self.probabilities if hasattr(estimator, "predict_proba") else None
+            ),
+            decisions=(
+                self.decisions if hasattr(estimator, "decision_function") else None
+            ),
+        )
+
+    def columns(self, order: np.ndarray) -> Answer:
+        """Put the labels into another order.
+
+        Parameters
+        ----------
+        order : ndarray of shape (n_labels,)
+            The present column of each label.
+
+        Returns
+        -------
+        Answer
+            The same labels.
+        """
+        order = np.asarray(order)
+        if (order == np.arange(self.n_labels)).all():
+            return self
+        scores = (self.probabilities, self.decisions, self.labels)
+        parts = (None if part is None else part.columns(order) for part in scores)
+        return Answer(*parts, self.cuts[order])
+
     def scores(self, method: str) -> GraphArray:
         """Get what one of the methods gives.
 
@@ -54,7 +97,9 @@ class Answer(NamedTuple):
         """
         found = self.probabilities if method == "predict_proba" else self.decisions
         if found is None:
-            raise Refusal(f"it has no {method}.")
+            raise Refusal(
+                f"a classifier in it gives no {method}, which it is asked for."
+            )
         return found
 
 
@@ -102,3 +147,56 @@ def constant_answer(rows: GraphArray, present: np.ndarray) -> Answer:
         rows.full(present),
         np.full(len(present), 0.5),
     )
+
+
+def both_classes(estimator: Any, classes: Any = None) -> None:
+    """Check that a binary classifier knows 0 and 1.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier of one label.
+    classes : array-like or None, default=None
+        Its classes; None takes its `classes_`.
+
+    Raises
+    ------
+    Refusal
+        If its classes are others.
+    """
+    classes = np.asarray(estimator.classes_ if classes is None else classes)
+    if classes.ravel().tolist() != [0, 1]:
+        raise Refusal(
+            f"{type(estimator).__name__} was fitted on the classes "
+            f"[{shown_first(classes, 5)}]. Fit it on 0 and 1, one column per label, as "
+            "labels_to_frame makes them."
+        )
+
+
+def positive_codes(estimator: Any, classes: Any) -> int | None:
+    """Find which code of a label's classes stands for 1.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A classifier, for the error.
+    classes : ndarray of shape (n_classes,)
+        Classes of one label.
+
+    Returns
+    -------
+    int or None
+        The code; None if the label was 0 in all rows of training.
+
+    Raises
+    ------
+    Refusal
+        If there are other classes than 0 and 1.
+    """
+    found = np.asarray(classes).tolist()
+    if found == [0]:
+        return None
+    if found == [1]:
+        return 0
+    both_classes(estimator, classes)
+    return 1

@@ -79,7 +79,7 @@ def _highest(scores, k):
     """Mark the k highest scores of every row; of equal ones, the first columns."""
     builder = scores.builder
     # TopK takes of equal entries those of lower index, as the stable sort does.
-    number = builder.constant(np.array([k]))
+    number = scores.integers(k)
     _, order = builder.add_several("TopK", scores.name, number, n=2, axis=1)
     none = scores.full(np.zeros(scores.width, dtype=bool))
     marks = builder.add(

@@ -53,6 +53,10 @@ class GraphArray:
         """Put an array into the graph and name it."""
         return self.builder.constant(values, dtype)
 
+    def integers(self, *values: int) -> str:
+        """Put axes, counts or ends into the graph and name them."""
+        return self.builder.constant(np.array(values, dtype=np.int64))
+
     def cast(self, dtype: Any) -> GraphArray:
         """Convert the entries."""
         dtype = np.dtype(dtype)
@@ -131,9 +135,9 @@ class GraphArray:
         """Compare entries; ``==`` is left to Python."""
         return self._binary("Equal", other, dtype=bool)
 
-    def apply(self, operator: str, **attributes: Any) -> GraphArray:
+    def apply(self, operator: str, dtype: Any = None) -> GraphArray:
         """Apply an operator of ONNX to every entry."""
-        return self._make(operator, self.name, **attributes)
+        return self._make(operator, self.name, dtype=dtype)
 
     def maximum(self, other: Any) -> GraphArray:
         """Take the greater of two entries."""
@@ -142,6 +146,10 @@ class GraphArray:
     def minimum(self, other: Any) -> GraphArray:
         """Take the lesser of two entries."""
         return self._binary("Min", other)
+
+    def power(self, exponent: float) -> GraphArray:
+        """Raise every entry to a power."""
+        return self._binary("Pow", float(exponent))
 
     def sigmoid(self) -> GraphArray:
         """Compute 1 / (1 + exp(-z)).
@@ -153,8 +161,11 @@ class GraphArray:
 
     def reduce(self, operator: str) -> GraphArray:
         """Reduce every row to one column, by ReduceSum, ReduceMax, ReduceL2, ..."""
-        axes = self.constant(np.array([1]))
-        return self._make(operator, self.name, axes, keepdims=1, width=1)
+        return self._make(operator, self.name, self.integers(1), keepdims=1, width=1)
+
+    def sum_middle(self) -> GraphArray:
+        """Add along the second of three axes, which is gone then."""
+        return self._make("ReduceSum", self.name, self.integers(1), keepdims=0)
 
     def logsumexp(self) -> GraphArray:
         """Compute log sum exp of every row, safe from overflow."""
@@ -163,7 +174,9 @@ class GraphArray:
 
     def argmax(self) -> GraphArray:
         """Find the column of every row's greatest entry, the first of equal ones."""
-        return self._make("ArgMax", self.name, axis=1, keepdims=1, dtype=int, width=1)
+        return self._make(
+            "ArgMax", self.name, axis=1, keepdims=1, dtype=np.int64, width=1
+        )
 
     def columns(self, chosen: Sequence[int] | np.ndarray) -> GraphArray:
         """Take columns by their numbers."""
@@ -181,7 +194,7 @@ class GraphArray:
         row = np.asarray(values).reshape(1, -1)
         # Shape of the rows alone, to which the width is appended.
         count = self.builder.add("Shape", self.name, start=0, end=1)
-        width = self.constant(np.array([row.shape[1]]))
+        width = self.integers(row.shape[1])
         shape = self.builder.add("Concat", count, width, axis=0)
         return self._make(
             "Expand",
@@ -212,3 +225,35 @@ def concatenate(parts: Sequence[GraphArray]) -> GraphArray:
     first = parts[0]
     name = first.builder.add("Concat", *names, axis=1)
     return GraphArray(first.builder, name, dtype, sum(part.width for part in parts))
+
+
+def interpolate(column: GraphArray, x: np.ndarray, y: np.ndarray) -> GraphArray:
+    """Follow straight lines between knots.
+
+    Parameters
+    ----------
+    column : GraphArray
+        One column, of values between the first and the last knot.
+    x, y : ndarray of shape (n_knots,)
+        The knots, x ascending.
+
+    Returns
+    -------
+    GraphArray
+        The values there.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) == 1:
+        return column.full(y)
+    x = x.astype(column.dtype)
+    # Interval i lies between knots i and i + 1, and has its right end.
+    passed = (column > x[1:-1]).cast(np.float32).reduce("ReduceSum")
+    interval = passed.cast(np.int64).name
+    slopes = np.diff(y.astype(np.float64)) / np.diff(x.astype(np.float64))
+
+    def pick(values):
+        name = column.constant(np.asarray(values, dtype=np.float64))
+        name = column.builder.add("Gather", name, interval)
+        return GraphArray(column.builder, name, np.float64, 1)
+
+    return pick(slopes) * (column.cast(np.float64) - pick(x[:-1])) + pick(y[:-1])

@@ -9,21 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import nested_estimators
 from sklearn_clip.export._graph_builder import GraphBuilder
-from sklearn_clip.export.heads._answers import Answer, Refusal
+from sklearn_clip.export.heads._answers import Refusal
+from sklearn_clip.export.heads._classifiers import write_classifier
 from sklearn_clip.export.heads._graph_arrays import GraphArray
-from sklearn_clip.export.heads._linear import write_multi_label_logistic
-from sklearn_clip.export.heads._wrappers import rules_of, write_thresholds
-from sklearn_clip.heads import (
-    MultiLabelLogisticRegression,
-    MultiLabelLogisticRegressionCV,
-)
+from sklearn_clip.export.heads._transformers import write_step
+from sklearn_clip.export.heads._wrappers import rules_of
 from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.zero_shot import ZeroShotClassifier
 
-_WRITERS = {
-    MultiLabelLogisticRegression: write_multi_label_logistic,
-    MultiLabelLogisticRegressionCV: write_multi_label_logistic,
-    ThresholdOptimizer: write_thresholds,
-}
 # What cuts of a classifier that has none of its own are followed by.
 _NO_RULES = {"top_k": None, "max_labels": None, "at_least_one": False}
 
@@ -100,27 +93,22 @@ def write_head(
     check_is_fitted(estimator)
     rows = GraphArray(builder, features, np.float32, n_features)
     try:
-        answer = _write(estimator, rows)
+        answer = write_classifier(estimator, rows)
+        response = "predict_proba"
+        if answer.probabilities is None:
+            response = "decision_function"
+        scores = answer.scores(response)
     except Refusal as refusal:
         raise ValueError(f"{where} cannot be exported: {refusal}") from None
-    response = "decision_function"
-    if answer.probabilities is not None:
-        response = "predict_proba"
-    names = _names_of(estimator)
     return WrittenHead(
-        answer.scores(response).cast(np.float32).name,
+        scores.cast(np.float32).name,
         answer.labels.name,
         response,
-        names,
+        _names_of(estimator),
         answer.cuts,
         _rules_of(estimator),
         answer.n_labels,
     )
-
-
-def _write(estimator: Any, rows: GraphArray) -> Answer:
-    """Write a classifier by its class."""
-    return _WRITERS[type(estimator)](estimator, rows, _write)
 
 
 def _names_of(estimator):
@@ -133,7 +121,7 @@ def _names_of(estimator):
 
 def _rules_of(estimator):
     for part in nested_estimators(estimator):
-        if isinstance(part, ThresholdOptimizer):
+        if isinstance(part, ThresholdOptimizer | ZeroShotClassifier):
             return rules_of(part)
     return dict(_NO_RULES)
 
@@ -173,8 +161,9 @@ def write_transformer(
     ValueError
         If the transformer cannot be written; the message says why.
     """
-    if step is None or step == "passthrough":
-        return features, n_features
-    raise ValueError(
-        f"{where} cannot be exported: {type(step).__name__} has no form in ONNX here."
-    )
+    rows = GraphArray(builder, features, np.float32, n_features)
+    try:
+        found = write_step(step, rows)
+    except Refusal as refusal:
+        raise ValueError(f"{where} cannot be exported: {refusal}") from None
+    return found.cast(np.float32).name, found.width

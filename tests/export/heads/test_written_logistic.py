@@ -1,18 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from exported_heads import ExportedHead, assert_exported_alike
+from exported_heads import ExportedHead, assert_exported_alike, make_problem
 from sklearn.exceptions import NotFittedError
 
 from sklearn_clip import MultiLabelLogisticRegression, ThresholdOptimizer
 from sklearn_clip.heads import MultiLabelLogisticRegressionCV
-
-
-def make_problem(seed=0, n=200, d=12, n_labels=6):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d)).astype(np.float32)
-    Y = (X @ rng.normal(size=(d, n_labels)) > 1.5).astype(int)
-    return X, Y
 
 
 @pytest.mark.parametrize("n_labels", [1, 6, 60])
