@@ -57,7 +57,8 @@ def measure(side, folder, started):
 
         tagger = OnnxTagger(folder / f"{side}.onnx")
     labels = [tagger.predict(rows[:1]).tolist()]
-    found = {"start": time.time() - started, "memory at start": peak_megabytes()}
+    found = {"start": time.time() - started, "CPU at start": time.process_time()}
+    found["memory at start"] = peak_megabytes()
     begin = time.perf_counter()
     for row in rows[1 : 1 + SINGLE]:
         labels.append(tagger.predict([row])[0].tolist())
@@ -97,9 +98,8 @@ def prepare(folder, options):
     rng = np.random.default_rng(0)
     targets = pd.DataFrame(rng.integers(0, 2, (64, LABELS)))
     targets.columns = [f"label {number}" for number in targets.columns]
-    clip = CLIPFeaturizer(
-        model, fusion=options.fusion, engine="torch", precision="fp32", device="cpu"
-    )
+    how = {"engine": "torch", "precision": "fp32", "device": "cpu", "cache": None}
+    clip = CLIPFeaturizer(model, fusion=options.fusion, **how)
     head = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=2)
     rows = read_rows(folder)[:64]
     tagger = Pipeline([("clip", clip), ("head", head)]).fit(rows, targets)
@@ -127,7 +127,7 @@ def run(side, folder):
 
 def report(results):
     """Print medians, ranges and ratios to torch."""
-    names = ["start", "memory at start", "memory", "single rows/s", "rows/s"]
+    names = ["start", "CPU at start", "memory at start", "memory", "single rows/s", "rows/s"]
     base = {n: statistics.median(r[n] for r in results["torch"]) for n in names}
     first = results["torch"][0]["scores"]
     for side, found in results.items():
@@ -141,7 +141,8 @@ def report(results):
             values = [one[name] for one in found]
             middle = statistics.median(values)
             bound = BOUNDS.get(name, "") if side != "torch" else ""
-            unit = "s" if name == "start" else "MB" if "memory" in name else ""
+            unit = "s" if name in ("start", "CPU at start") else ""
+            unit = "MB" if name.startswith("memory") else unit
             print(
                 f"  {name:16} {middle:8.2f} {unit:2} ({min(values):.2f} to "
                 f"{max(values):.2f})  {middle / base[name]:5.2f} x torch"

@@ -159,6 +159,10 @@ def make_tokenizer(described: Mapping[str, Any]) -> Any:
     """
     for module in ("tokenizers", "ftfy", "regex"):
         import_needed(module)
+    if described["kind"] == "tokenizers":
+        from sklearn_clip.export._fast_tokens import FastTokenizer
+
+        return FastTokenizer(described)
     from sklearn_clip.embedding.engines._byte_pairs import BytePairTokenizer
 
-    return BytePairTokenizer({k: v for k, v in described.items() if k != "kind"})
+    return BytePairTokenizer(described)
