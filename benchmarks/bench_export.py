@@ -127,7 +127,14 @@ def run(side, folder):
 
 def report(results):
     """Print medians, ranges and ratios to torch."""
-    names = ["start", "CPU at start", "memory at start", "memory", "single rows/s", "rows/s"]
+    names = [
+        "start",
+        "CPU at start",
+        "memory at start",
+        "memory",
+        "single rows/s",
+        "rows/s",
+    ]
     base = {n: statistics.median(r[n] for r in results["torch"]) for n in names}
     first = results["torch"][0]["scores"]
     for side, found in results.items():
