@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from sklearn_clip.embedding._text_pieces import split_text, takes_whole
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
 from sklearn_clip.embedding.backbone._parts import TOWERS, TRIAL_TEXTS
 from sklearn_clip.embedding.engines._byte_pairs import (
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 _PROBE_TEXT = "a photo of a cat"
 # Part of every key in the store: raised when pictures come to be decoded otherwise.
 _DECODING = "draft-2"
-# Where a tokenizer pads: last, first, or last but one, before a class token.
-_PADDING_PLACES = (-1, 0, -2)
 
 
 class Backbone:
@@ -377,21 +376,8 @@ class Backbone:
             The text itself if it fits, else runs of whole words. A single word that
             does not fit stays alone and is cut when it is encoded.
         """
-        if self._fits(text):
-            return [text]
-        chunks, words = [], text.split()
-        while words:
-            # The first word is taken whether it fits or not; a word is a token or more.
-            low, high = 1, min(len(words), self.context_length)
-            while low < high:
-                middle = (low + high + 1) // 2
-                if self._fits(" ".join(words[:middle])):
-                    low = middle
-                else:
-                    high = middle - 1
-            chunks.append(" ".join(words[:low]))
-            words = words[low:]
-        return chunks
+        # A word is a token or more.
+        return split_text(text, self._fits, self.context_length)
 
     def probe(self, towers: Any = TOWERS):
         """Embed one fixed picture and one fixed text.
@@ -426,36 +412,14 @@ class Backbone:
         return row / np.linalg.norm(row, axis=1, keepdims=True)
 
     def _fits(self, text):
-        """Whether the tokenizer takes the whole text.
-
-        No tokenizer of open_clip says so, but one that has cut a text gives other
-        tokens, or a token in the place of the padding, when there is room for one more.
-        """
+        """Whether the tokenizer takes the whole text."""
         length = self.context_length
         if len(text.encode()) + 2 <= length:  # a token takes at least one byte
             return True
         tokenizer = None
         if not self.runs_in_torch("text"):
             tokenizer = self.light_tokenizer
-        if tokenizer is None:
-            tokenizer = self.tokenizer
-        tokens = np.asarray(tokenizer([text, "a"], context_length=length))
-        longer = np.asarray(tokenizer([text, "a"], context_length=length + 1))
-        # Behind the text as a rule, before it, or before a class token at the end: it
-        # shows on the text that is too short to be cut.
-        for place in _PADDING_PLACES:
-            without = _leave_out(longer, place)
-            if (without[1] == tokens[1]).all():
-                padding = longer[1, place]
-                return bool(
-                    (without[0] == tokens[0]).all() and longer[0, place] == padding
-                )
-        return True
-
-
-def _leave_out(tokens, place):
-    """Take one position out of tokens."""
-    return np.delete(tokens, place, axis=1)
+        return takes_whole(tokenizer or self.tokenizer, text, length)
 
 
 def _one_at_a_time(tokenizer):
