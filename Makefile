@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart build-photo rebuild-clipart
-.PHONY: rebuild-photos bench bench-embedding bench-engines bench-ray docs rooms wheel zoo
+.PHONY: rebuild-photos node bench bench-embedding bench-engines bench-ray docs rooms wheel zoo
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
@@ -26,6 +26,12 @@ test: $(INSTALLED)
 # Ten thousand mutated picture files and two thousand senseless rows.
 fuzz: $(INSTALLED)
 	SKLEARN_CLIP_FUZZ=10000 $(BIN)/python -m pytest tests/embedding/test_fuzz.py
+
+# What the tests in Node and the page in examples/browser need, where npm is there.
+NPM := npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent
+node:
+	cd tests/export/node && $(NPM)
+	cd examples/browser && $(NPM)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

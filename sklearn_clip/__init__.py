@@ -12,6 +12,7 @@ The way of the data, and the room each step lives in::
     scores, labels -> how good they are                          (metrics)
     labels, scores, pictures -> drawings of them                 (plotting)
     the same features from more than one machine                 (distributed)
+    a fitted tagger -> one file that needs no torch              (export)
 """
 
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ _ROOMS = (
     "datasets",
     "distributed",
     "embedding",
+    "export",
     "finetune",
     "fusion",
     "heads",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
         datasets as datasets,
         distributed as distributed,
         embedding as embedding,
+        export as export,
         finetune as finetune,
         fusion as fusion,
         heads as heads,

@@ -25,6 +25,17 @@ ALLOWED = {
     "datasets": {"embedding"},
     "distributed": {"fusion"},
     "embedding": set(),
+    "export": {
+        "_featurizer",
+        "embedding",
+        "finetune",
+        "fusion",
+        "heads",
+        "labels",
+        "metrics",
+        "thresholds",
+        "zero_shot",
+    },
     "finetune": {
         "_featurizer",
         "embedding",
@@ -64,7 +75,15 @@ def imported_rooms(path):
 
 
 # Rooms whose import is light; those beside them need torch for what they hold.
-LIGHT_ROOMS = ("datasets", "heads", "labels", "metrics", "model_selection", "plotting")
+LIGHT_ROOMS = (
+    "datasets",
+    "export",
+    "heads",
+    "labels",
+    "metrics",
+    "model_selection",
+    "plotting",
+)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -143,6 +162,26 @@ print(json.dumps(found))
 @pytest.mark.parametrize("module", LIGHT)
 def test_import_brings_neither_torch_nor_open_clip(module, brought_by):
     assert brought_by[module] == []
+
+
+# What an exported tagger takes of the package, where neither of these is installed.
+OF_A_TAGGER = (
+    "sklearn_clip.embedding._failures",
+    "sklearn_clip.embedding._rows",
+    "sklearn_clip.embedding.engines._byte_pairs",
+    "sklearn_clip.embedding.images._preparation",
+)
+
+
+def test_rows_pixels_and_tokens_are_made_without_scikit_learn():
+    code = f"""
+import importlib, sys
+for module in {OF_A_TAGGER}:
+    importlib.import_module(module)
+print(sorted({{"sklearn", "scipy", "joblib", "tqdm", "torch"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_public_name_is_importable_and_listed():

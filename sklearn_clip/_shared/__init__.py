@@ -1,129 +1,151 @@
 """What all rooms share: errors, checks, the private parts of scikit-learn."""
 
-from sklearn_clip._shared._accuracy import MaskedAccuracyMixin
-from sklearn_clip._shared._arrays import (
-    as_array,
-    column_names,
-    refuse_unindexable,
-)
-from sklearn_clip._shared._cache_home import cache_home
-from sklearn_clip._shared._cells import (
-    EMPTY_WORDS,
-    TEXTS_HINT,
-    is_missing,
-    shown,
-    shown_first,
-)
-from sklearn_clip._shared._entries import (
-    Entries,
-    read_entries,
-    read_stored,
-    row_blocks,
-)
-from sklearn_clip._shared._errors import (
-    ImageDecodeError,
-    ModelMismatchError,
-    WeightsUnavailableError,
-    import_optional,
-)
-from sklearn_clip._shared._estimators import (
-    check_label_order,
-    nested_estimators,
-    positive_scores,
-)
-from sklearn_clip._shared._groups import group_numbers
-from sklearn_clip._shared._names import (
-    clean_name,
-    decode_percent,
-    hint_at_name,
-    path_readings,
-    respell_keys,
-    unify_names,
-)
-from sklearn_clip._shared._sklearn import (
-    CallbackSupport,
-    HasMethods,
-    Interval,
-    Options,
-    RealNotInt,
-    StrOptions,
-    _check_method_params,
-    _check_sample_weight,
-    _fit_context,
-    _num_samples,
-    _safe_indexing,
-)
-from sklearn_clip._shared._targets import (
-    as_targets,
-    by_name,
-    check_indicator,
-    check_labelled_rows,
-    check_same_length,
-    label_array,
-    label_classes,
-    warn_of_row_order,
-)
-from sklearn_clip._shared._types import SparseMatrix, TableLike, TargetsLike
-from sklearn_clip._shared._warnings import (
-    is_part_of_a_fit,
-    warn_user,
-    warnings_given,
-)
-from sklearn_clip._shared._word_labels import WordLabelsMixin
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "EMPTY_WORDS",
-    "CallbackSupport",
-    "Entries",
-    "HasMethods",
-    "ImageDecodeError",
-    "Interval",
-    "ModelMismatchError",
-    "Options",
-    "RealNotInt",
-    "SparseMatrix",
-    "StrOptions",
-    "TEXTS_HINT",
-    "TableLike",
-    "TargetsLike",
-    "WeightsUnavailableError",
-    "MaskedAccuracyMixin",
-    "WordLabelsMixin",
-    "_check_method_params",
-    "_check_sample_weight",
-    "_fit_context",
-    "_num_samples",
-    "_safe_indexing",
-    "as_array",
-    "as_targets",
-    "by_name",
-    "cache_home",
-    "check_indicator",
-    "check_label_order",
-    "check_labelled_rows",
-    "clean_name",
-    "decode_percent",
-    "group_numbers",
-    "hint_at_name",
-    "check_same_length",
-    "column_names",
-    "import_optional",
-    "is_missing",
-    "is_part_of_a_fit",
-    "label_array",
-    "label_classes",
-    "nested_estimators",
-    "path_readings",
-    "positive_scores",
-    "respell_keys",
-    "unify_names",
-    "read_entries",
-    "read_stored",
-    "refuse_unindexable",
-    "row_blocks",
-    "shown",
-    "shown_first",
-    "warn_of_row_order",
-    "warn_user",
-    "warnings_given",
-]
+from sklearn_clip._lazy import lazy_names
+
+# Much of it needs no scikit-learn: names are imported when they are used.
+_HOMES = {
+    "as_array": "_arrays",
+    "as_targets": "_targets",
+    "by_name": "_targets",
+    "cache_home": "_cache_home",
+    "CallbackSupport": "_sklearn",
+    "check_indicator": "_targets",
+    "check_label_order": "_estimators",
+    "check_labelled_rows": "_targets",
+    "_check_method_params": "_sklearn",
+    "check_same_length": "_targets",
+    "_check_sample_weight": "_sklearn",
+    "clean_name": "_names",
+    "column_names": "_arrays",
+    "decode_percent": "_names",
+    "EMPTY_WORDS": "_cells",
+    "Entries": "_entries",
+    "_fit_context": "_sklearn",
+    "group_numbers": "_groups",
+    "HasMethods": "_sklearn",
+    "hint_at_name": "_names",
+    "ImageDecodeError": "_errors",
+    "import_optional": "_errors",
+    "Interval": "_sklearn",
+    "is_missing": "_cells",
+    "is_part_of_a_fit": "_warnings",
+    "label_array": "_targets",
+    "label_classes": "_targets",
+    "MaskedAccuracyMixin": "_accuracy",
+    "ModelMismatchError": "_errors",
+    "nested_estimators": "_estimators",
+    "_num_samples": "_sklearn",
+    "Options": "_sklearn",
+    "path_readings": "_names",
+    "positive_scores": "_estimators",
+    "read_entries": "_entries",
+    "read_stored": "_entries",
+    "RealNotInt": "_sklearn",
+    "refuse_unindexable": "_arrays",
+    "respell_keys": "_names",
+    "row_blocks": "_entries",
+    "_safe_indexing": "_sklearn",
+    "shown": "_cells",
+    "shown_first": "_cells",
+    "SparseMatrix": "_types",
+    "StrOptions": "_sklearn",
+    "TableLike": "_types",
+    "TargetsLike": "_types",
+    "TEXTS_HINT": "_cells",
+    "unify_names": "_names",
+    "warn_of_row_order": "_targets",
+    "warn_user": "_warnings",
+    "warnings_given": "_warnings",
+    "WeightsUnavailableError": "_errors",
+    "WordLabelsMixin": "_word_labels",
+}
+
+__all__ = list(_HOMES)
+
+if TYPE_CHECKING:
+    from sklearn_clip._shared._accuracy import (
+        MaskedAccuracyMixin as MaskedAccuracyMixin,
+    )
+    from sklearn_clip._shared._arrays import (
+        as_array as as_array,
+        column_names as column_names,
+        refuse_unindexable as refuse_unindexable,
+    )
+    from sklearn_clip._shared._cache_home import (
+        cache_home as cache_home,
+    )
+    from sklearn_clip._shared._cells import (
+        EMPTY_WORDS as EMPTY_WORDS,
+        TEXTS_HINT as TEXTS_HINT,
+        is_missing as is_missing,
+        shown as shown,
+        shown_first as shown_first,
+    )
+    from sklearn_clip._shared._entries import (
+        Entries as Entries,
+        read_entries as read_entries,
+        read_stored as read_stored,
+        row_blocks as row_blocks,
+    )
+    from sklearn_clip._shared._errors import (
+        ImageDecodeError as ImageDecodeError,
+        ModelMismatchError as ModelMismatchError,
+        WeightsUnavailableError as WeightsUnavailableError,
+        import_optional as import_optional,
+    )
+    from sklearn_clip._shared._estimators import (
+        check_label_order as check_label_order,
+        nested_estimators as nested_estimators,
+        positive_scores as positive_scores,
+    )
+    from sklearn_clip._shared._groups import (
+        group_numbers as group_numbers,
+    )
+    from sklearn_clip._shared._names import (
+        clean_name as clean_name,
+        decode_percent as decode_percent,
+        hint_at_name as hint_at_name,
+        path_readings as path_readings,
+        respell_keys as respell_keys,
+        unify_names as unify_names,
+    )
+    from sklearn_clip._shared._sklearn import (
+        CallbackSupport as CallbackSupport,
+        HasMethods as HasMethods,
+        Interval as Interval,
+        Options as Options,
+        RealNotInt as RealNotInt,
+        StrOptions as StrOptions,
+        _check_method_params as _check_method_params,
+        _check_sample_weight as _check_sample_weight,
+        _fit_context as _fit_context,
+        _num_samples as _num_samples,
+        _safe_indexing as _safe_indexing,
+    )
+    from sklearn_clip._shared._targets import (
+        as_targets as as_targets,
+        by_name as by_name,
+        check_indicator as check_indicator,
+        check_labelled_rows as check_labelled_rows,
+        check_same_length as check_same_length,
+        label_array as label_array,
+        label_classes as label_classes,
+        warn_of_row_order as warn_of_row_order,
+    )
+    from sklearn_clip._shared._types import (
+        SparseMatrix as SparseMatrix,
+        TableLike as TableLike,
+        TargetsLike as TargetsLike,
+    )
+    from sklearn_clip._shared._warnings import (
+        is_part_of_a_fit as is_part_of_a_fit,
+        warn_user as warn_user,
+        warnings_given as warnings_given,
+    )
+    from sklearn_clip._shared._word_labels import (
+        WordLabelsMixin as WordLabelsMixin,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Set
 import numpy as np
 
 from sklearn_clip._shared._cells import as_binary, shown
-from sklearn_clip._shared._sklearn import _safe_indexing
 
 _SEQUENCES = (list, tuple, np.ndarray)
 _WHOLE = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
@@ -132,6 +131,8 @@ def _library(value):
 
 def _takes_rows_of(table):
     """Whether scikit-learn can cut rows out of a table of pyarrow, and it stays one."""
+    from sklearn_clip._shared._sklearn import _safe_indexing
+
     if not len(table):
         return True
     try:

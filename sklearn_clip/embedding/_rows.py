@@ -7,13 +7,13 @@ where a product has several photos, none where the item is missing.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_clip._shared import (
     column_names,
@@ -133,7 +133,7 @@ def _columns(X, names, modalities):
         refuse_unindexable(X, "X", _FORMS)
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
-    if sparse.issparse(X) or getattr(X, "ndim", 1) == 0:
+    if _is_sparse(X) or getattr(X, "ndim", 1) == 0:
         raise TypeError(f"{_FORMS} Got {type(X).__name__} of shape {X.shape}.")
     index = getattr(X, "index", None)
     index = index if hasattr(index, "dtype") else None  # list.index is a method
@@ -157,6 +157,13 @@ def _columns(X, names, modalities):
             )
         rows = X[:, 0].tolist()
     return {only: rows}, index
+
+
+def _is_sparse(X):
+    """Whether it is a matrix of scipy, which nobody has without having imported it."""
+    # Looked up, not imported: an exported tagger takes its rows without scipy.
+    issparse = getattr(sys.modules.get("scipy.sparse"), "issparse", None)
+    return issparse is not None and issparse(X)
 
 
 def _holds_columns(mapping, names):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_clip.embedding._text_pieces import split_text, takes_whole
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
 from sklearn_clip.embedding.backbone._parts import TOWERS, TRIAL_TEXTS
 from sklearn_clip.embedding.backbone._probe import embed_probe
-from sklearn_clip.embedding.backbone._text_fitting import TextFitting
 from sklearn_clip.embedding.engines._byte_pairs import (
     BytePairTokenizer,
     describe_tokenizer,
@@ -378,12 +378,8 @@ class Backbone:
             The text itself if it fits, else runs of whole words. A single word that
             does not fit stays alone and is cut when it is encoded.
         """
-        return TextFitting(self._find_tokenizer, self.context_length).chunk(text)
-
-    def _find_tokenizer(self):
-        """Return the tokenizer of the engine that runs the texts."""
-        light = None if self.runs_in_torch("text") else self.light_tokenizer
-        return self.tokenizer if light is None else light
+        # A word is a token or more.
+        return split_text(text, self._fits, self.context_length)
 
     def probe(self, towers: Any = TOWERS):
         """Embed one fixed picture and one fixed text.
@@ -410,6 +406,16 @@ class Backbone:
             self._probes[towers] = found
         return self._probes[towers]
 
+    def _fits(self, text):
+        """Whether the tokenizer takes the whole text."""
+        length = self.context_length
+        if len(text.encode()) + 2 <= length:  # a token takes at least one byte
+            return True
+        tokenizer = None
+        if not self.runs_in_torch("text"):
+            tokenizer = self.light_tokenizer
+        return takes_whole(tokenizer or self.tokenizer, text, length)
+
 
 def _one_at_a_time(tokenizer):
     """Guard a tokenizer: those of Hugging Face are changed by each call's options."""
@@ -419,6 +425,7 @@ def _one_at_a_time(tokenizer):
         with lock:
             return tokenizer(texts, **options)
 
+    tokenize.plain = getattr(tokenizer, "plain", tokenizer)
     tokenize.save_pretrained = getattr(tokenizer, "save_pretrained", None)
     return tokenize
 

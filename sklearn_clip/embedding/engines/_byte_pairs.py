@@ -62,7 +62,7 @@ def describe_tokenizer(tokenizer):
 
     if type(tokenizer) is not SimpleTokenizer or tokenizer.reduction_fn is not None:
         return None
-    cleanings = {get_clean_fn(kind): kind for kind in _CLEANINGS}
+    cleanings = {get_clean_fn(kind): kind for kind in CLEANINGS}
     ranks = tokenizer.bpe_ranks
     merges = sorted(ranks, key=ranks.get)
     data = {
@@ -121,7 +121,7 @@ class BytePairTokenizer:
         merges = _Pairs(data["merges"])
         ids = _give_ids(data, merges)
         self.context_length = data["context_length"]
-        self._clean = _CLEANINGS[data["cleaning"]]
+        self._clean = CLEANINGS[data["cleaning"]]
         self._pattern = regex.compile(data["pattern"], data["flags"])
         self._letters = dict(zip(data["bytes"], data["letters"], strict=True))
         self._special = {token: ids[token] for token in data["special"]}
@@ -184,7 +184,7 @@ def _canonicalize(text):
 
 
 # By open_clip's names for them.
-_CLEANINGS = {
+CLEANINGS = {
     "lower": _clean_lower,
     "whitespace": _clean_whitespace,
     "canonicalize": _canonicalize,
