@@ -74,6 +74,20 @@ def _column_of_one(values, classes, *, absent):
     return values.reshape(len(values), -1)[:, -1]
 
 
+def _has(estimator, method):
+    """Whether an estimator has a method, and it is more than a promise.
+
+    OneVsRestClassifier goes by its first classifier, and what it puts there for a
+    label that was constant in training has every method.
+    """
+    return hasattr(estimator, method) and all(
+        hasattr(member, method)
+        for part in nested_estimators(estimator)
+        if hasattr(part, "label_binarizer_")
+        for member in part.estimators_
+    )
+
+
 def positive_scores(estimator, X, n_labels, *, method=None):
     """Score every label with a fitted classifier, whatever shape its output has.
 
@@ -107,7 +121,7 @@ def positive_scores(estimator, X, n_labels, *, method=None):
     """
     if method is None:
         methods = ("predict_proba", "decision_function")
-        method = next((name for name in methods if hasattr(estimator, name)), None)
+        method = next((name for name in methods if _has(estimator, name)), None)
     if method is None:
         raise TypeError(
             "The estimator must have predict_proba or decision_function. "

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from sklearn_clip import top_labels
 from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.thresholds import ThresholdOptimizer
 
@@ -251,3 +252,19 @@ def test_float32_scores_are_cut_as_they_were_counted():
     prefit = RecordingClassifier().fit(X, Y)
     tuned = ThresholdOptimizer(prefit, cv="prefit").fit(X, Y)
     assert tuned.score(X, Y) == tuned.best_score_
+
+
+@pytest.mark.filterwarnings("ignore:Label not 0 is present:UserWarning")
+@pytest.mark.parametrize("piped", [False, True])
+def test_first_label_without_positives_in_a_fold_is_scored_by_decisions(data, piped):
+    """OneVsRestClassifier then says that it has predict_proba, and has not."""
+    X, Y = data
+    Y = np.array(Y)
+    Y[:, 0] = 0
+    head = OneVsRestClassifier(LinearSVC())
+    model = ThresholdOptimizer(make_pipeline(head) if piped else head, cv=2)
+    model.fit(X, Y)
+    assert model.response_method_ == "decision_function"
+    assert model.predict(X).shape == Y.shape
+    names = [f"label {number}" for number in range(Y.shape[1])]
+    assert len(top_labels(head.fit(X, Y), X, k=1, label_names=names)) == len(X)

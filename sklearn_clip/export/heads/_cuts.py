@@ -78,12 +78,11 @@ def decode(
 def _highest(scores, k):
     """Mark the k highest scores of every row; of equal ones, the first columns."""
     builder = scores.builder
-    # TopK takes of equal entries those of lower index, as the stable sort does.
-    number = scores.integers(k)
-    _, order = builder.add_several("TopK", scores.name, number, n=2, axis=1)
+    # Of equal entries it takes the first, as the stable sort does.
+    order = scores.first(k, largest=True)
     none = scores.full(np.zeros(scores.width, dtype=bool))
     marks = builder.add(
-        "Expand", builder.constant(np.array([[True]])), builder.add("Shape", order)
+        "Expand", builder.constant(np.array([[True]])), builder.add("Shape", order.name)
     )
-    name = builder.add("ScatterElements", none.name, order, marks, axis=1)
+    name = builder.add("ScatterElements", none.name, order.name, marks, axis=1)
     return GraphArray(builder, name, bool, scores.width)

@@ -195,6 +195,38 @@ class GraphArray:
             "ArgMax", self.name, axis=1, keepdims=1, dtype=np.int64, width=1
         )
 
+    def padded(self) -> GraphArray:
+        """Append a row of zeros, for what fails where there are no rows at all."""
+        zeros = self.constant(np.zeros((1, self.width), dtype=self.dtype))
+        return self._make("Concat", self.name, zeros, axis=0)
+
+    def without_last(self) -> GraphArray:
+        """Take the row off again that `padded` has appended."""
+        start, end, axis = (self.integers(number) for number in (0, -1, 0))
+        return self._make("Slice", self.name, start, end, axis)
+
+    def first(self, k: int, *, largest: bool) -> GraphArray:
+        """Find the columns of the k largest or smallest entries of every row.
+
+        Parameters
+        ----------
+        k : int
+            How many.
+        largest : bool
+            Whether they are the largest ones.
+
+        Returns
+        -------
+        GraphArray
+            Numbers of columns, (n_rows, k); of equal entries, the first columns.
+        """
+        # TopK of ONNX Runtime 1.20 takes no matrix without rows.
+        rows = self.padded()
+        _, order = self.builder.add_several(
+            "TopK", rows.name, self.integers(k), n=2, axis=1, largest=int(largest)
+        )
+        return GraphArray(self.builder, order, np.int64, k).without_last()
+
     def columns(self, chosen: Sequence[int] | np.ndarray) -> GraphArray:
         """Take columns by their numbers."""
         chosen = np.asarray(chosen, dtype=np.int64)

@@ -90,11 +90,7 @@ def _nearest(rows, memory, k):
     # |x - m|^2 = |x|^2 - 2 x.m + |m|^2, of which the first is the same for all m.
     squares = (memory**2).sum(axis=1)
     distances = rows @ (-2.0 * memory.T) + squares
-    number = rows.integers(k)
-    _, found = rows.builder.add_several(
-        "TopK", distances.name, number, n=2, axis=1, largest=0
-    )
-    return found
+    return distances.first(k, largest=False).name
 
 
 def _weights(rows, memory, nearest):

@@ -63,14 +63,11 @@ def write_net(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     model = _trace(network, example[:_TRACED_ROWS], name)
     _spell_out_sigmoids(model)
     _check(model, network, example, name)
-    builder, rows = rows.builder, rows.cast(np.float32)
-    # One more row, taken off again: traces cannot reshape what has no rows at all.
-    last = rows.constant(np.zeros((1, rows.width), dtype=np.float32))
-    padded = builder.add("Concat", rows.name, last, axis=0)
-    (found,) = builder.include(model, {"rows": padded})
-    start, end, axis = (rows.integers(number) for number in (0, -1, 0))
-    found = builder.add("Slice", found, start, end, axis)
-    probabilities = GraphArray(builder, found, np.float32, n_labels)
+    # Traces cannot reshape what has no rows at all.
+    padded = rows.cast(np.float32).padded()
+    (found,) = rows.builder.include(model, {"rows": padded.name})
+    padded = GraphArray(rows.builder, found, np.float32, n_labels)
+    probabilities = padded.without_last()
     return Answer(probabilities, None, probabilities > 0.5, np.full(n_labels, 0.5))
 
 
