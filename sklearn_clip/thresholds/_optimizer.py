@@ -81,12 +81,16 @@ class ThresholdOptimizer(
     min_recall : float in (0, 1] or None, default=None
         The other way round: maximise precision under at least this recall. Without
         `confidence` the same holds as for `min_precision`.
-    confidence : float in (0, 1) or None, default=None
+    confidence : float in (0, 1), "expectation" or None, default=None
         Probability with which a label's threshold keeps `min_precision` or `min_recall`
-        on new rows of the same kind; None asks only that it be kept on the rows
-        searched. It needs a classifier that is not fitted again: a float `cv` with
-        ``refit=False``, "prefit" or a frozen one. It is for each label alone: for all
-        labels at once pass ``1 - (1 - confidence) / n_labels``.
+        on new rows of the same kind, over draws of the rows searched; None asks only
+        that it be kept on these. It is for each label alone; for all labels at once
+        there is `family_error`. With ``strategy="global"`` it is for the mean row: the
+        mean, over rows, of the share of a row's labels that are found, or of the
+        share of its predictions that are right (1 without any). "expectation" goes with
+        `min_recall` and asks less: that the recall, averaged over draws of the rows
+        searched as well, be as high. All need a classifier that is not fitted again: a
+        float `cv` with ``refit=False``, "prefit" or a frozen one.
     at_least_one : bool, default=False
         Give a row without any label the one of highest score. Labels with an infinite
         threshold are never given.
@@ -124,6 +128,10 @@ class ThresholdOptimizer(
         Seed of the shuffling for an int or float `cv`.
     store_curves : bool, default=False
         Keep the metric of every label at every threshold in `curves_`.
+    family_error : float in (0, 1) or None, default=None
+        In place of `confidence`: the probability that the threshold of any label at all
+        breaks `min_precision` or `min_recall` on new rows. The labels share it equally,
+        and those that are settled leave their share to the others.
 
     Attributes
     ----------
@@ -191,9 +199,12 @@ class ThresholdOptimizer(
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
 
-    With `confidence` each threshold is tested by an exact binomial test, in an order
-    fixed beforehand, until one fails [3]_. For a precision that holds wherever
-    precision does not fall as the threshold rises.
+    With `confidence` the thresholds of a label are tested for its precision all at
+    once: the hits among the rows of highest score, counted row by row, are compared
+    with a boundary that those of a label of too low a precision would reach anywhere
+    with no more than the error allowed, which is computed exactly. It holds wherever
+    precision does not fall as the threshold rises. Recall is tested by exact binomial
+    tests in an order fixed beforehand, until one fails [3]_.
 
     Sample weights go to the estimator and to the metric. An estimator that takes no
     `sample_weight` is fitted without, with a warning.
@@ -236,7 +247,11 @@ class ThresholdOptimizer(
         "beta": [Interval(Real, 0, None, closed="left")],
         "min_precision": [Interval(Real, 0, 1, closed="right"), None],
         "min_recall": [Interval(Real, 0, 1, closed="right"), None],
-        "confidence": [Interval(Real, 0, 1, closed="neither"), None],
+        "confidence": [
+            Interval(Real, 0, 1, closed="neither"),
+            StrOptions({"expectation"}),
+            None,
+        ],
         "at_least_one": ["boolean"],
         "max_labels": [Interval(Integral, 1, None, closed="left"), None],
         "shrinkage": [
@@ -253,6 +268,7 @@ class ThresholdOptimizer(
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "store_curves": ["boolean"],
+        "family_error": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
     def __init__(
@@ -274,6 +290,7 @@ class ThresholdOptimizer(
         n_jobs=None,
         random_state=None,
         store_curves=False,
+        family_error=None,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -291,6 +308,7 @@ class ThresholdOptimizer(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.store_curves = store_curves
+        self.family_error = family_error
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
