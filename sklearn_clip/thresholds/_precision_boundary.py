@@ -12,10 +12,6 @@ from scipy.stats import binom
 # Ranks at which a crossing is looked for grow by these factors, up to and beyond the
 # rank named: a long ranking has a few hundred.
 _STEPS, _LONG = (1.02, 1.2), 10_000
-# The nominal level of a test falls with the root of its rank, so that a short run of
-# hits at the top, all that a rare label has, is worth as much as a long one further
-# down. By simulation: benchmarks/study_guarantees.py.
-_FALL = 0.5
 # Probabilities below this are left out. They sum to less than rounding does.
 _TINY = 1e-18
 
@@ -130,13 +126,16 @@ def _boundary(last_rank, value, error):
     kernels = [kernels[step] for step in steps.tolist()]
 
     def needed(log_scale):
-        level = np.minimum(np.exp(log_scale) * ranks**-_FALL, error)
+        # The level of a test falls with its rank: a short run of hits at the top, all
+        # that a rare label has, is worth as much as a long one further down. By
+        # simulation (benchmarks/study_guarantees.py).
+        level = np.minimum(np.exp(log_scale) / ranks, error)
         return least_hits(ranks, value, level)
 
     # The largest nominal levels with (1), by bisection. At the lower end each of the
     # tests has less than its share of the error.
     low = np.log(error / len(ranks))
-    high = np.log(error) + _FALL * np.log(ranks[-1])
+    high = np.log(error * ranks[-1])
     if _crossing(needed(high), ranks, kernels) <= error:
         low = high
     for _ in range(16):
