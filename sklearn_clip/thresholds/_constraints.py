@@ -261,35 +261,61 @@ def keeps_bound(curves: ThresholdCurves, bound: Bound) -> NDArray[np.bool_]:
         # more, that of the row to come, which is one of n + 1 in random order. Then
         # (n - hits + 1) / (n + 1) <= 1 - value, solved for the hits.
         return hits >= bound.value * (trials + 1) * (1 - 1e-12)
-    hits, trials = hits.astype(np.intp), trials.astype(np.intp)
-    test = _keeps_recall if bound.quantity == "recall" else _keeps_precision
     error = 1 - bound.confidence
-    if not bound.shared:
-        return test(hits, trials, bound.value, error, curves.valid)
-    return _share_error(test, hits, trials, bound.value, error, curves.valid)
+    if bound.shared:
+        return keep_together([(curves, bound)], error)[0]
+    return _test(curves, bound, error)
 
 
-def _share_error(test, hits, trials, value, error, valid):
-    """Test all labels so that any wrong threshold passes with no more than `error`."""
-    kept = np.zeros(hits.shape, dtype=bool)
+def keep_together(
+    families: list[tuple[ThresholdCurves, Bound]], error: float
+) -> list[NDArray[np.bool_]]:
+    """Tell which thresholds keep their bounds, so that all that do keep them at once.
+
+    Parameters
+    ----------
+    families : list of tuple (ThresholdCurves, Bound)
+        Thresholds of some labels, and the bound on them.
+    error : float
+        Probability that any threshold of any label is wrong.
+
+    Returns
+    -------
+    list of ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        As of :func:`keeps_bound`, for each family.
+    """
+    kept = [np.zeros(curves.tp.shape, dtype=bool) for curves, _ in families]
     # Of what is not known there is no threshold that could be wrong.
-    settled = trials[:, -1] == 0
-    while not settled.all():
+    settled = [(curves.tp + curves.fp)[:, -1] == 0 for curves, _ in families]
+    while not np.concatenate(settled).all():
         # Each label that has thresholds left to test has an equal share (Bonferroni).
         # One of which all have passed needs its share no more, and the others get it,
         # as in Holm's method (Scandinavian Journal of Statistics 6, 1979): until an
         # error is made no label with a wrong threshold is among the settled, so that
         # the shares of those add up to no more than the error.
-        share = error / np.count_nonzero(~settled)
-        kept |= test(hits, trials, value, share, valid)
-        passed = (kept | ~valid)[:, 1:].all(axis=1)
-        if not (passed & ~settled).any():
+        share = error / np.count_nonzero(~np.concatenate(settled))
+        news = False
+        for found, done, (curves, bound) in zip(kept, settled, families, strict=True):
+            found |= _test(curves, bound, share)
+            passed = (found | ~curves.valid)[:, 1:].all(axis=1)
+            news |= bool((passed & ~done).any())
+            done |= passed
+        if not news:
             break
-        settled |= passed
     return kept
 
 
-def _keeps_recall(hits, trials, value, error, valid):
+def _test(curves, bound, error):
+    """Test the thresholds of every label, each label with an error of its own."""
+    hits = curves.tp.astype(np.intp)
+    if bound.quantity == "recall":
+        positives = np.broadcast_to(curves.positives, hits.shape).astype(np.intp)
+        return _keeps_recall(hits, positives, bound.value, error)
+    trials = hits + curves.fp.astype(np.intp)
+    return _keeps_precision(hits, trials, bound.value, error, curves.valid)
+
+
+def _keeps_recall(hits, trials, value, error):
     """Recall tests: fixed sequences upwards from the lowest threshold."""
     # Fixed-sequence testing (Maurer, Hothorn and Lehmacher 1995): hypotheses tested in
     # an order that does not depend on the data, each at the full error, until the first
