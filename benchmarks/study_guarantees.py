@@ -3,8 +3,8 @@
 Draws from ten score distributions whose precision is known at every threshold, and
 from one at the limit, where any threshold is wrong: the share of draws that are met
 (some threshold is accepted), the share whose true precision is below the bound, and the
-mean recall. Beside them the rule of 2026-11-27: binomial tests downwards from two ranks,
-each with half of the error.
+mean recall. Beside them the rule of 2026-11-27: binomial tests downwards from two
+ranks, each with half of the error. And one threshold for all labels of the clip art.
 
     python benchmarks/study_guarantees.py
     python benchmarks/study_guarantees.py --tables rows
@@ -120,7 +120,7 @@ def compare_precision(value, confidence, n_rows, n_sets):
     """One table: every distribution under both rules."""
     print(f"\nprecision >= {value}, confidence {confidence}, {n_rows} rows")
     print(f"{'':20} {'two starts':^24}   {'all cuts at once':^24}")
-    print(f"{'':20} {'met':>8}{'broken':>8}{'recall':>8}" + 3 * " " + "     met  broken")
+    print(f"{'':20} " + 2 * f"{'met':>8}{'broken':>8}{'recall':>8}   ")
     seconds = 0.0
     for name, (rates, tied) in distributions(value).items():
         rng = np.random.default_rng(0)

@@ -60,17 +60,17 @@ def find_answer_cuts(
     )
     sides = [(rows, yes), (mirrored, no)]
     families = [(_trace(each), bound) for each, bound in sides if bound is not None]
-    bounds = [bound for _, bound in families]
-    if bounds[0].shared:
-        kept = keep_together(families, 1 - bounds[0].confidence)
+    first = families[0][1]
+    if first.shared and isinstance(first.confidence, float):
+        kept = keep_together(families, 1 - first.confidence)
     else:
         kept = [keeps_bound(*family) for family in families]
     found = iter(
         (curves, passed & curves.valid & (curves.tp > 0))
         for (curves, _), passed in zip(families, kept, strict=True)
     )
-    sides = [next(found) if bound is not None else None for bound in (yes, no)]
-    cuts = [_cut(*sides, label) for label in range(rows.scores.shape[1])]
+    above, below = [None if bound is None else next(found) for bound in (yes, no)]
+    cuts = [_cut(above, below, label) for label in range(rows.scores.shape[1])]
     return AnswerCuts(*np.array(cuts, dtype=np.float64).reshape(-1, 2).T)
 
 
