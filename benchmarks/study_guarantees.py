@@ -4,13 +4,15 @@ Draws from ten score distributions whose precision is known at every threshold, 
 from one at the limit, where any threshold is wrong: the share of draws that are met
 (some threshold is accepted), the share whose true precision is below the bound, and the
 mean recall. Beside them the rule of 2026-11-27: binomial tests downwards from two
-ranks, each with half of the error. And one threshold for all labels of the clip art.
+ranks, each with half of the error. And on the clip art: one threshold for all labels,
+beside MAPIE where that is installed, and the answers yes, no and ask.
 
     python benchmarks/study_guarantees.py
-    python benchmarks/study_guarantees.py --tables rows
+    python benchmarks/study_guarantees.py --tables rows answers
 """
 
 import argparse
+import importlib.util
 import time
 import warnings
 
@@ -22,7 +24,9 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from sklearn_clip import (
     CLIPFeaturizer,
+    LabelSetClassifier,
     MultiLabelLogisticRegression,
+    RejectOptionClassifier,
     ThresholdOptimizer,
     multilabel_train_test_split,
 )
@@ -143,46 +147,142 @@ def compare_precision(value, confidence, n_rows, n_sets):
     print(f"{seconds / 11:.2f} s for {n_sets} labels")
 
 
-def compare_rows(n_splits, shuffle):
-    """Mean recall and precision of rows of the clip art, one threshold for all."""
+def split_clipart(n_splits, shuffle):
+    """Yield a head, rows to choose on and rows to test on for every split."""
     data = load_clipart(as_frame=True)
     X = CLIPFeaturizer("clipart-tiny").fit_transform(data.data)
     Y, groups = data.target.to_numpy(), data.groups
+    for seed in range(n_splits):
+        X_fit, X_rest, _, groups_rest, Y_fit, Y_rest = multilabel_train_test_split(
+            X, groups, y=Y, groups=groups, test_size=0.6, random_state=seed
+        )
+        # Rows to choose on and rows to test on must be alike, as the guarantee assumes:
+        # drawn at random, one by one or series of pictures whole.
+        halves = shuffle(1, test_size=0.5, random_state=seed)
+        cut, test = next(halves.split(X_rest, groups=groups_rest))
+        head = MultiLabelLogisticRegression(C=5).fit(X_fit, Y_fit)
+        yield head, *(part[rows] for part in (X_rest, Y_rest) for rows in (cut, test))
+
+
+def compare_rows(n_splits, shuffle):
+    """Mean recall and precision of rows of the clip art, one threshold for all."""
     bounds = [
         {"min_recall": 0.8, "confidence": 0.9},
         {"min_recall": 0.8, "confidence": "expectation"},
         {"min_precision": 0.6, "confidence": 0.9},
         {"min_precision": 0.6, "confidence": None},
     ]
-    found = {str(bound): [] for bound in bounds}
-    for seed in range(n_splits):
-        X_fit, X_rest, _, groups_rest, Y_fit, Y_rest = multilabel_train_test_split(
-            X, groups, y=Y, groups=groups, test_size=0.6, random_state=seed
-        )
-        # Rows to cut at and rows to test on must be alike, as the guarantee assumes:
-        # drawn at random, one by one or series of pictures whole.
-        halves = shuffle(1, test_size=0.5, random_state=seed)
-        cut, test = next(halves.split(X_rest, groups=groups_rest))
-        X_cut, X_test, Y_cut, Y_test = (
-            part[rows] for part in (X_rest, Y_rest) for rows in (cut, test)
-        )
-        head = FrozenEstimator(MultiLabelLogisticRegression(C=5).fit(X_fit, Y_fit))
+    found = {}
+    for head, X_cut, X_test, Y_cut, Y_test in split_clipart(n_splits, shuffle):
         for bound in bounds:
-            tuned = ThresholdOptimizer(head, strategy="global", **bound)
-            predicted = tuned.fit(X_cut, Y_cut).predict(X_test) > 0
-            hits = (predicted & (Y_test == 1)).sum(axis=1)
-            some, given = Y_test.any(axis=1), predicted.any(axis=1)
-            precision = np.ones(len(hits))
-            precision[given] = hits[given] / predicted[given].sum(axis=1)
-            recall = hits[some] / Y_test[some].sum(axis=1)
-            found[str(bound)].append([precision.mean(), recall.mean()])
+            start = time.perf_counter()
+            tuned = ThresholdOptimizer(FrozenEstimator(head), strategy="global")
+            tuned.set_params(**bound).fit(X_cut, Y_cut)
+            seconds = time.perf_counter() - start
+            found.setdefault(str(bound), []).append(
+                [*row_quality(tuned.predict(X_test) > 0, Y_test == 1), seconds]
+            )
+        for name, peer in peers(head):
+            start = time.perf_counter()
+            peer.calibrate(X_cut, Y_cut)
+            seconds = time.perf_counter() - start
+            predicted = peer.predict(X_test)[:, :, 0] > 0
+            found.setdefault(name, []).append(
+                [*row_quality(predicted, Y_test == 1), seconds]
+            )
     print(f"\nmean row of the clip art, {n_splits} of {shuffle.__name__}, test rows")
     for name, values in found.items():
         values = np.array(values)
         column = int("recall" in name)
         kept = values[:, column] >= (0.8 if column else 0.6)
-        cells = "  ".join(f"{value:.3f}" for value in values.mean(axis=0))
-        print(f"{name:55} precision, recall {cells}  kept {kept.sum()} of {len(kept)}")
+        precision, recall, seconds = values.mean(axis=0)
+        print(
+            f"{name:55} precision {precision:.3f}, recall {recall:.3f}, "
+            f"kept {kept.sum()} of {len(kept)}, {seconds:.2f} s"
+        )
+
+
+def compare_answers(n_splits):
+    """Count what yes, no and ask come to on the clip art, by label and by row."""
+    rejects = {"min_precision": 0.7, "min_npv": 0.97}
+    makers = {
+        "RejectOption, confidence 0.8": (
+            RejectOptionClassifier,
+            {**rejects, "confidence": 0.8},
+        ),
+        "RejectOption, family_error 0.2": (
+            RejectOptionClassifier,
+            {**rejects, "family_error": 0.2},
+        ),
+        "RejectOption, no confidence": (
+            RejectOptionClassifier,
+            {**rejects, "confidence": None},
+        ),
+        "LabelSet, 0.9": (LabelSetClassifier, {}),
+        "LabelSet, 0.9, surely_error 0": (LabelSetClassifier, {"surely_error": 0}),
+        "LabelSet, 0.7": (LabelSetClassifier, {"coverage": 0.7}),
+    }
+    found = {name: [] for name in makers}
+    for head, X_cut, X_test, Y_cut, Y_test in split_clipart(n_splits, ShuffleSplit):
+        for name, (maker, params) in makers.items():
+            answers = maker(FrozenEstimator(head), **params).fit(X_cut, Y_cut)
+            given = answers.predict(X_test)
+            yes, no, truth = given == 1, given == 0, Y_test == 1
+            said = [yes.sum(axis=0), no.sum(axis=0)]
+            right = [(yes & truth).sum(axis=0), (no & ~truth).sum(axis=0)]
+            kept = [  # share of the labels that get the answer
+                (good[n > 0] >= bound * n[n > 0]).sum() / max((n > 0).sum(), 1)
+                for good, n, bound in zip(right, said, (0.7, 0.97), strict=True)
+            ]
+            wrong = (yes & ~truth).any(axis=1) | (no & truth).any(axis=1)
+            counts = [(said[0] > 0).sum(), yes.sum(axis=1).mean()]
+            asked = np.isnan(given).sum(axis=1).mean()
+            found[name].append([*counts, asked, *kept, 1 - wrong.mean()])
+    print(f"\nanswers on the clip art, {n_splits} splits; a row of 43 labels")
+    print(f"{'':32}  labels    yes  asked  kept: yes     no  rows right")
+    for name, values in found.items():
+        cells = zip((7.1, 6.2, 6.1, 10.2, 6.2, 11.3), np.mean(values, 0), strict=True)
+        print(f"{name:32}" + " ".join(f"{value:{width}f}" for width, value in cells))
+
+
+def row_quality(predicted, targets):
+    """Mean precision of all rows, 1 without predictions, and recall of the labelled."""
+    hits = (predicted & targets).sum(axis=1)
+    some, given = targets.any(axis=1), predicted.any(axis=1)
+    precision = np.ones(len(hits))
+    precision[given] = hits[given] / predicted[given].sum(axis=1)
+    return precision.mean(), (hits[some] / targets[some].sum(axis=1)).mean()
+
+
+def peers(head):
+    """MAPIE's controllers for the same bounds, if it is installed."""
+    if importlib.util.find_spec("mapie") is None:
+        return
+    from mapie.risk_control import MultiLabelClassificationController
+
+    for method, bound in [("rcps", "hoeffding"), ("rcps", "wsr"), ("crc", None)]:
+        confidence = 0.9 if method == "rcps" else None
+        yield (
+            f"MAPIE recall {method} {bound}",
+            MultiLabelClassificationController(
+                head.predict_proba,
+                risk="recall",
+                method=method,
+                target_level=0.8,
+                confidence_level=confidence,
+                rcps_bound=bound,
+            ),
+        )
+    yield (
+        "MAPIE precision ltt",
+        MultiLabelClassificationController(
+            head.predict_proba,
+            risk="precision",
+            method="ltt",
+            target_level=0.6,
+            confidence_level=0.9,
+        ),
+    )
 
 
 def main():
@@ -191,7 +291,7 @@ def main():
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--rows", type=int, nargs="+", default=[500, 2000, 10_000])
     parser.add_argument("--splits", type=int, default=20)
-    tables = ("precision", "rows")
+    tables = ("precision", "rows", "answers")
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # bounds not kept
@@ -202,6 +302,8 @@ def main():
     if "rows" in options.tables:
         for shuffle in (ShuffleSplit, GroupShuffleSplit):
             compare_rows(options.splits, shuffle)
+    if "answers" in options.tables:
+        compare_answers(options.splits)
 
 
 if __name__ == "__main__":
