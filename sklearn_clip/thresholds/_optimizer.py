@@ -71,10 +71,10 @@ class ThresholdOptimizer(
     min_precision : float in (0, 1] or None, default=None
         Maximise each label's recall among thresholds with at least this precision,
         instead of `metric`. With ``strategy="global"`` both are those of all labels
-        pooled. A label that no threshold brings there is never predicted. Without
-        `confidence` the bound holds on the rows searched, and on new rows for about
-        half of the labels: `fit` warns of how many kept it on rows they were not chosen
-        on.
+        pooled, and with `confidence` those of the mean row. A label that no threshold
+        brings there is never predicted. Without `confidence` the bound holds on the
+        rows searched, and on new rows for about half of the labels: `fit` warns of how
+        many kept it on rows they were not chosen on.
     min_recall : float in (0, 1] or None, default=None
         The other way round: maximise precision under at least this recall. Without
         `confidence` the same holds as for `min_precision`.
