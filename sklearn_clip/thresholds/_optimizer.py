@@ -201,7 +201,10 @@ class ThresholdOptimizer(
     with a boundary that those of a label of too low a precision would reach anywhere
     with no more than the error allowed, which is computed exactly. It holds wherever
     precision does not fall as the threshold rises. Recall is tested by exact binomial
-    tests in an order fixed beforehand, until one fails [3]_.
+    tests in an order fixed beforehand, until one fails [3]_, and so is a mean row, by
+    p-values of Hoeffding and Bentkus [4]_: exact for its recall, and for its precision
+    where the mean does not fall as the threshold rises. "expectation" is conformal risk
+    control [5]_.
 
     Sample weights go to the estimator and to the metric. An estimator that takes no
     `sample_weight` is fitted without, with a warning.
@@ -215,6 +218,11 @@ class ThresholdOptimizer(
     .. [3] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan, L. Lei, "Learn
        then test: calibrating predictive algorithms to achieve risk control", Annals
        of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
+    .. [4] S. Bates, A. N. Angelopoulos, L. Lei, J. Malik, M. I. Jordan,
+       "Distribution-free, risk-controlling prediction sets", Journal of the ACM 68(6),
+       2021. :arxiv:`2101.02703`
+    .. [5] A. N. Angelopoulos, S. Bates, A. Fisch, L. Lei, T. Schuster, "Conformal risk
+       control", ICLR 2024. :arxiv:`2208.02814`
 
     Examples
     --------

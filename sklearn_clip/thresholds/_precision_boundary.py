@@ -81,9 +81,9 @@ def precision_boundary(n_rows: int, value: float, error: float) -> PrecisionBoun
     Let precision not fall as the threshold rises, and let the cuts from some rank K on
     be those whose precision is below `value`. The first K rows, in no particular order,
     then have hits independently with a probability of no more than `value`; so has each
-    row after them, whose rate is no higher than the precision of the cut below it. The
-    hits from rank K on are therefore no more, in distribution, than those of a walk
-    whose every step is a hit with probability `value`. Whatever K is,
+    row after them, whose rate is no higher than the precision of the cut that takes it
+    in. The hits from rank K on are therefore no more, in distribution, than those of a
+    walk whose every step is a hit with probability `value`. Whatever K is,
 
         P(walk reaches `anywhere` at some rank) <= error                        (1)
 
