@@ -134,7 +134,7 @@ plt.show()
 
 # %%
 # Without ``confidence`` many thresholds fall short, for some labels every other one.
-# With it hardly any do: fewer than the 10 % that are allowed, because thresholds are
-# tested one after the other from the highest down, and the first that fails ends it.
-# The price is recall, and with few positives the label itself: a promise about it takes
-# more rows, not another threshold.
+# With it hardly any do: fewer than the 10 % that are allowed, which a label would reach
+# only if its precision lay just below the promise at every threshold. The price is
+# recall, and with few positives the label itself: a promise about it takes more rows,
+# not another threshold.

@@ -31,11 +31,13 @@ _HOMES = {
     "EmbeddingStore": "embedding",
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
+    "LabelSetClassifier": "thresholds",
     "MultiLabelLogisticRegression": "heads",
     "MultiLabelLogisticRegressionCV": "heads",
     "MultiLabelNet": "heads",
     "MultiLabelStratifiedGroupKFold": "model_selection",
     "MultiLabelStratifiedKFold": "model_selection",
+    "RejectOptionClassifier": "thresholds",
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
@@ -109,7 +111,11 @@ if TYPE_CHECKING:
         multilabel_train_test_split as multilabel_train_test_split,
         near_duplicate_groups as near_duplicate_groups,
     )
-    from sklearn_clip.thresholds import ThresholdOptimizer as ThresholdOptimizer
+    from sklearn_clip.thresholds import (
+        LabelSetClassifier as LabelSetClassifier,
+        RejectOptionClassifier as RejectOptionClassifier,
+        ThresholdOptimizer as ThresholdOptimizer,
+    )
     from sklearn_clip.zero_shot import ZeroShotClassifier as ZeroShotClassifier
 else:
     __getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)

@@ -16,11 +16,13 @@ from sklearn_clip import (
     CLIPAdapterClassifier,
     CLIPFeaturizer,
     CLIPFineTuner,
+    LabelSetClassifier,
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
     MultiLabelNet,
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
+    RejectOptionClassifier,
     ThresholdOptimizer,
     TipAdapterClassifier,
     ZeroShotClassifier,
@@ -54,6 +56,14 @@ HEADS = [
     TipAdapterClassifier(PROMPTS),
     CLIPAdapterClassifier(PROMPTS, n_epochs=1, device="cpu", random_state=0),
     ThresholdOptimizer(MultiLabelLogisticRegression(), cv=3, random_state=0),
+    RejectOptionClassifier(
+        MultiLabelLogisticRegression(),
+        min_precision=0.5,
+        min_npv=0.5,
+        confidence=0.6,
+        random_state=0,
+    ),
+    LabelSetClassifier(MultiLabelLogisticRegression(), coverage=0.5, random_state=0),
 ]
 METRICS = [
     masked_f1_score,
@@ -159,10 +169,11 @@ def test_hard_form_changes_no_head(name, head, data):
     found = head.fit(X, FORMS[name](Y))
     np.testing.assert_array_equal(found.predict_proba(X), expected)
     assert found.score(X, FORMS[name](Y)) == found.score(X, Y)
-    if hasattr(head, "thresholds_"):
-        np.testing.assert_array_equal(
-            head.thresholds_, head.fit(X, FORMS[name](Y)).thresholds_
-        )
+    for cut in ("thresholds_", "yes_thresholds_", "no_thresholds_"):
+        if hasattr(head, cut):
+            expected = getattr(head.fit(X, Y), cut)
+            found = getattr(head.fit(X, FORMS[name](Y)), cut)
+            np.testing.assert_array_equal(found, expected)
 
 
 @each_hard_form

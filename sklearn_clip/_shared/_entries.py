@@ -184,6 +184,12 @@ def _hint(value, what):
     """Say what to do about a number that is neither 0 nor 1."""
     if what == "y" and isinstance(value, np.integer) and value == 2:
         return _NUMBERED_HINT
+    if what == "y_pred" and value != value:
+        return (
+            " No metric judges an answer that is left open (NaN, as of "
+            "RejectOptionClassifier): leave it out of y_true with "
+            "np.where(np.isnan(y_pred), np.nan, y_true), and give y_pred == 1."
+        )
     if what == "y_pred":
         return (
             " Scores are cut first, for example y_score >= 0.5; a scorer does that "

@@ -64,7 +64,9 @@ def predict_labels(
             )
         predicted = predicted.reshape(-1, 1)
     names = _names_of(estimator, label_names, predicted.shape[1])
-    return [[str(name) for name in names[row != 0]] for row in predicted]
+    # NaN, an answer that is left to people, is no label: it is not equal to itself.
+    given = (predicted != 0) & (predicted == predicted)
+    return [[str(name) for name in names[row]] for row in given]
 
 
 def top_labels(

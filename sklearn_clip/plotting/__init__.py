@@ -5,6 +5,7 @@ draws again. matplotlib is imported when the first one is made; without it all o
 raise an ImportError that names the extra ``plot``.
 """
 
+from sklearn_clip.plotting._answer_coverage import AnswerCoverageDisplay
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
 from sklearn_clip.plotting._label_grid import LabelGridDisplay
 from sklearn_clip.plotting._label_score import LabelScoreDisplay
@@ -13,6 +14,7 @@ from sklearn_clip.plotting._precision_recall import MultiLabelPrecisionRecallDis
 from sklearn_clip.plotting._threshold_curve import ThresholdCurveDisplay
 
 __all__ = [
+    "AnswerCoverageDisplay",
     "LabelCooccurrenceDisplay",
     "LabelGridDisplay",
     "LabelScoreDisplay",

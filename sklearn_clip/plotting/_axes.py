@@ -74,8 +74,8 @@ def single_axes(pyplot, ax, figsize):
     return ax.figure, ax
 
 
-def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size):
-    """Make a grid of axes that share both scales, or take the given ones.
+def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size, shared=True):
+    """Make a grid of axes, or take the given ones.
 
     Parameters
     ----------
@@ -90,6 +90,8 @@ def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size):
         Columns of the grid.
     panel_size : tuple of float
         Width and height of a panel in a new figure, in inches.
+    shared : bool, default=True
+        Whether the axes of the grid share both scales.
 
     Returns
     -------
@@ -121,11 +123,12 @@ def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size):
         grid = place_of(ax).subgridspec(n_rows, n_cols, hspace=0.5)
     axes = np.empty(n_panels, dtype=object)
     for panel in range(n_panels):
-        share = axes[0] if panel else None
+        share = axes[0] if panel and shared else None
         axes[panel] = figure.add_subplot(grid[panel], sharex=share, sharey=share)
-        axes[panel].tick_params(
-            labelbottom=panel + n_cols >= n_panels, labelleft=panel % n_cols == 0
-        )
+        if shared:
+            axes[panel].tick_params(
+                labelbottom=panel + n_cols >= n_panels, labelleft=panel % n_cols == 0
+            )
     return figure, axes
 
 

@@ -6,21 +6,17 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from sklearn_clip._shared import shown_first, warn_user
+from sklearn_clip.thresholds._precision_boundary import least_hits, precision_boundary
+from sklearn_clip.thresholds._row_risk import find_row_threshold
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
+    ThresholdCurves,
     pick_thresholds,
     take_positions,
     trace_curves,
 )
-
-# Where tests of precision begin, in multiples of the fewest rows that can pass. Several
-# starts, each with its share of the error, are the multi-start form of fixed-sequence
-# testing (Angelopoulos et al. 2025): one unlucky row among the first few would else end
-# the only sequence.
-_STARTS = (1, 4)
 
 
 class Bound(NamedTuple):
@@ -32,14 +28,17 @@ class Bound(NamedTuple):
         What is bounded.
     value : float
         Its least value, in (0, 1].
-    confidence : float or None
-        Probability with which the bound is to hold on new rows; None asks only that
-        it hold on the rows searched.
+    confidence : float, "expectation" or None
+        Probability with which the bound is to hold on new rows; "expectation" has it
+        hold on the average of such searches, None only on the rows searched.
+    shared : bool
+        Whether the confidence is that all labels keep it, and not each.
     """
 
     quantity: str
     value: float
-    confidence: float | None = None
+    confidence: float | Literal["expectation"] | None = None
+    shared: bool = False
 
 
 def read_bound(optimizer, *, held_out, weighted):
@@ -69,7 +68,12 @@ def read_bound(optimizer, *, held_out, weighted):
         "recall": optimizer.min_recall,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    confidence = optimizer.confidence
+    confidence, family_error = optimizer.confidence, optimizer.family_error
+    if confidence is not None and family_error is not None:
+        raise ValueError(
+            "confidence and family_error exclude each other: one is for each label "
+            f"alone, the other for all together. Got {confidence} and {family_error}."
+        )
     if len(given) == 2:
         raise ValueError(
             "min_precision and min_recall exclude each other: under either the other "
@@ -87,36 +91,67 @@ def read_bound(optimizer, *, held_out, weighted):
             f"not be kept. Got at_least_one={optimizer.at_least_one}, "
             f"max_labels={optimizer.max_labels}."
         )
+    if family_error is not None:
+        confidence = 1 - family_error
     if confidence is not None:
         _check_confidence(optimizer, given, held_out=held_out, weighted=weighted)
     for quantity, value in given.items():
-        return Bound(quantity, value, confidence)
+        return Bound(quantity, value, confidence, family_error is not None)
     return None
 
 
 def _check_confidence(optimizer, given, *, held_out, weighted):
     """Refuse a confidence where no guarantee can be given."""
+    name = "confidence" if optimizer.family_error is None else "family_error"
+    value = getattr(optimizer, name)
     if not given:
         raise ValueError(
-            "confidence must come with the bound it is for, min_precision or "
-            f"min_recall. Got confidence={optimizer.confidence} and neither."
+            f"{name} must come with the bound it is for, min_precision or "
+            f"min_recall. Got {name}={value} and neither."
         )
+    if value == "expectation" and "precision" in given:
+        raise ValueError(
+            "confidence='expectation' must go with min_recall: a precision does not "
+            "rise with every row predicted, as the proof needs. Give a number, 0.9, "
+            f"say. Got min_precision={given['precision']}."
+        )
+    check_held_out(optimizer, name, held_out=held_out, weighted=weighted)
+    if name == "family_error" and optimizer.strategy == "global":
+        raise ValueError(
+            "family_error must go with strategy='per_label': one threshold for all "
+            "labels has one error, for which confidence is there. Got 'global'."
+        )
+
+
+def check_held_out(optimizer, name, *, held_out, weighted):
+    """Refuse a guarantee on rows that are not new to the classifier, or weighted.
+
+    Parameters
+    ----------
+    optimizer : estimator instance
+        What was asked for the guarantee; it has `cv` and `refit`.
+    name : str
+        The parameter that asks for it.
+    held_out : bool
+        Whether `estimator_` will be the very classifier that gives the scores.
+    weighted : bool
+        Whether rows have weights.
+
+    Raises
+    ------
+    ValueError
+        If no guarantee can be given.
+    """
     if not held_out:
         raise ValueError(
-            "confidence must go with scores of the very classifier that predicts, on "
+            f"{name} must go with scores of the very classifier that predicts, on "
             "rows it was not fitted on: a float cv with refit=False, cv='prefit' or a "
             "FrozenEstimator. Fitting it again on all rows voids the guarantee. Got "
             f"cv={optimizer.cv!r} and refit={optimizer.refit}."
         )
-    if optimizer.strategy != "per_label":
-        raise ValueError(
-            "confidence must go with strategy='per_label': the labels of one row are "
-            "not independent, so they cannot be pooled. "
-            f"Got {optimizer.strategy!r}."
-        )
     if weighted:
         raise ValueError(
-            "confidence must go without sample_weight: the guarantee counts rows."
+            f"{name} must go without sample_weight: the guarantee counts rows."
         )
 
 
@@ -136,7 +171,8 @@ def find_bounded_thresholds(
     bound : Bound
         The bound.
     strategy : {"per_label", "global"}, default="per_label"
-        "global" bounds precision or recall of all labels pooled, under one threshold.
+        "global" finds one threshold. It bounds precision or recall of all labels
+        pooled, with a confidence those of a row, see :func:`find_row_threshold`.
 
     Returns
     -------
@@ -145,16 +181,14 @@ def find_bounded_thresholds(
 
     Notes
     -----
-    With a confidence, thresholds are tested in an order fixed beforehand, each with an
-    exact binomial test of "the quantity is below the bound", until one fails:
-    fixed-sequence testing, which keeps the error of all tests together [1]_. One that
-    passes has the one-sided Clopper-Pearson lower limit at or above the bound.
+    With a confidence precision is tested at all cuts of a label's ranking at once, see
+    :func:`precision_boundary`. Recall falls as the threshold rises, so its thresholds
+    are tested upwards from the lowest, each with an exact binomial test of "recall is
+    below the bound", until one fails [1]_. One that passes has the one-sided
+    Clopper-Pearson lower limit at or above the bound.
 
-    Recall falls as the threshold rises, so the order is upwards from the lowest.
-    Precision is tested downwards. The highest predict too few rows to pass, so the
-    tests start where a perfect count passes, and once more at 4 times as many predicted
-    rows, in case of an early miss, each with half of the error. The bound is exact if
-    precision does not fall as the threshold rises, as for scores that rank sensibly.
+    The bound on precision is exact if precision does not fall as the threshold rises,
+    as for scores that rank sensibly; that on recall always.
 
     References
     ----------
@@ -163,6 +197,8 @@ def find_bounded_thresholds(
        of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
     """
     n_labels = rows.scores.shape[1]
+    if strategy == "global" and bound.confidence is not None:
+        return np.full(n_labels, find_row_threshold(rows, bound))
     filled, weight = rows.without_unknown(), rows.weight
     parts = [filled.scores, filled.targets]
     if weight is not None:
@@ -177,7 +213,7 @@ def find_bounded_thresholds(
         probability=rows.probability,
         order=None if strategy == "global" else rows.order,
     )
-    kept = _keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
+    kept = keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
     thresholds = curves.ranked.place_all()
     if bound.confidence is not None and bound.quantity == "precision":
         # The lowest score predicted is the highest threshold to predict these rows.
@@ -198,70 +234,107 @@ def find_bounded_thresholds(
     return np.broadcast_to(found, n_labels).copy()
 
 
-def _keeps_bound(curves, bound):
-    """Tell which thresholds keep the bound: on these rows, or with a confidence."""
-    hits = curves.tp
-    trials = curves.tp + curves.fp
+def keeps_bound(curves: ThresholdCurves, bound: Bound) -> NDArray[np.bool_]:
+    """Tell which thresholds keep a bound: on these rows, or with a confidence.
+
+    Parameters
+    ----------
+    curves : ThresholdCurves
+        The counts of all thresholds of every label.
+    bound : Bound
+        The bound.
+
+    Returns
+    -------
+    ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        True where a threshold keeps it, and would for another label of such counts;
+        of no meaning where `curves.valid` is False.
+    """
+    hits, trials = curves.tp, curves.tp + curves.fp
     if bound.quantity == "recall":
         trials = np.broadcast_to(curves.positives, hits.shape)
     if bound.confidence is None:
         # Compared as products: no division by 0 trials, and 3 of 5 keeps 0.6 in floats.
         return hits >= bound.value * trials * (1 - 1e-12)
-    hits, trials = hits.astype(np.intp), trials.astype(np.intp)
+    if bound.confidence == "expectation":
+        # Conformal risk control (Angelopoulos et al. 2024): with one missed positive
+        # more, that of the row to come, which is one of n + 1 in random order. Then
+        # (n - hits + 1) / (n + 1) <= 1 - value, solved for the hits.
+        return hits >= bound.value * (trials + 1) * (1 - 1e-12)
     error = 1 - bound.confidence
-    # Fixed-sequence testing (Maurer, Hothorn and Lehmacher 1995): hypotheses tested in
-    # an order that does not depend on the data, each at the full error, until the first
-    # that is not rejected, have a family-wise error of no more than that. For the first
-    # true hypothesis in the order has to be rejected for any error to happen.
-    if bound.quantity == "recall":
-        # Lower thresholds have more hits of the same trials, so that those that pass
-        # are those before the first failure: no need to look for it.
-        return hits >= least_hits(trials.max(), bound.value, error)[trials]
-    return _pass_downwards(hits, trials, bound.value, error, curves.valid)
+    if bound.shared:
+        return keep_together([(curves, bound)], error)[0]
+    return _test(curves, bound, error)
 
 
-def least_hits(n_trials: int, value: float, error: float) -> NDArray[np.intp]:
-    """Least number of hits that shows a rate of at least `value`.
+def keep_together(
+    families: list[tuple[ThresholdCurves, Bound]], error: float
+) -> list[NDArray[np.bool_]]:
+    """Tell which thresholds keep their bounds, so that all that do keep them at once.
 
     Parameters
     ----------
-    n_trials : int
-        Largest number of trials.
-    value : float
-        The rate, in (0, 1].
+    families : list of tuple (ThresholdCurves, Bound)
+        Thresholds of some labels, and the bound on them.
     error : float
-        Probability of so many hits at most, were the rate lower.
+        Probability that any threshold of any label is wrong.
 
     Returns
     -------
-    hits : ndarray of shape (n_trials + 1,), dtype=int
-        For every number of trials; more than that where even all do not show it.
+    list of ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        As of :func:`keeps_bound`, for each family.
     """
-    trials = np.arange(n_trials + 1)
-    # The smallest c with P(Binomial(n, value) >= c) <= error: c or more hits would be
-    # that rare were the rate `value` or lower. It is where the one-sided lower limit of
-    # Clopper and Pearson (Biometrika 26, 1934), the error-quantile of
-    # Beta(c, n - c + 1), reaches `value`. Exact for any n: with the few rows of a rare
-    # label normal or Hoeffding limits are wrong or far too wide.
-    return binom.isf(error, trials, value).astype(np.intp) + 1
+    kept = [np.zeros(curves.tp.shape, dtype=bool) for curves, _ in families]
+    # Of what is not known there is no threshold that could be wrong.
+    settled = [(curves.tp + curves.fp)[:, -1] == 0 for curves, _ in families]
+    while not np.concatenate(settled).all():
+        # Each label that has thresholds left to test has an equal share (Bonferroni).
+        # One of which all have passed needs its share no more, and the others get it,
+        # as in Holm's method (Scandinavian Journal of Statistics 6, 1979): until an
+        # error is made no label with a wrong threshold is among the settled, so that
+        # the shares of those add up to no more than the error.
+        share = error / np.count_nonzero(~np.concatenate(settled))
+        news = False
+        for found, done, (curves, bound) in zip(kept, settled, families, strict=True):
+            found |= _test(curves, bound, share)
+            passed = (found | ~curves.valid)[:, 1:].all(axis=1)
+            news |= bool((passed & ~done).any())
+            done |= passed
+        if not news:
+            break
+    return kept
 
 
-def _pass_downwards(hits, trials, value, error, valid):
-    """Precision tests from several starts, each down to its first failure."""
-    n_trials = int(trials.max())
-    needed = least_hits(n_trials, value, error / len(_STARTS))
-    possible = np.flatnonzero(needed <= np.arange(n_trials + 1))
-    passed = np.zeros(hits.shape, dtype=bool)
-    if not len(possible):
-        return passed
-    fails = valid & (hits < needed[trials])
-    # The number of rows predicted, by which the starts are fixed, does not look at the
-    # targets. Each start has error / n_starts (Bonferroni), and all that passes from
-    # any of them is kept.
-    for start in possible[0] * np.array(_STARTS):
-        tested = trials >= start
-        passed |= tested & ~np.logical_or.accumulate(fails & tested, axis=1)
-    return passed & valid
+def _test(curves, bound, error):
+    """Test the thresholds of every label, each label with an error of its own."""
+    hits = curves.tp.astype(np.intp)
+    if bound.quantity == "recall":
+        positives = np.broadcast_to(curves.positives, hits.shape).astype(np.intp)
+        return _keeps_recall(hits, positives, bound.value, error)
+    trials = hits + curves.fp.astype(np.intp)
+    return _keeps_precision(hits, trials, bound.value, error, curves.valid)
+
+
+def _keeps_recall(hits, trials, value, error):
+    """Recall tests: fixed sequences upwards from the lowest threshold."""
+    # Fixed-sequence testing (Maurer, Hothorn and Lehmacher 1995): hypotheses tested in
+    # an order that does not depend on the data, each at the full error, until the first
+    # that is not rejected, have a family-wise error of no more than that. For the first
+    # true hypothesis in the order has to be rejected for any error to happen. Lower
+    # thresholds have more hits of the same trials, so that those that pass are those
+    # before the first failure: no need to look for it.
+    return hits >= least_hits(np.arange(trials.max() + 1), value, error)[trials]
+
+
+def _keeps_precision(hits, trials, value, error, valid):
+    """Precision tests: from the deepest crossing of the boundary on to a failure."""
+    boundary = precision_boundary(int(trials.max()), value, error)
+    position = np.arange(hits.shape[1])
+    passed = valid & (hits >= boundary.anywhere[trials])
+    depth = np.where(passed, position, 0).max(axis=1, keepdims=True)
+    fails = valid & (hits < boundary.onward[trials]) & (position > depth)
+    # All cuts before the first failure: those above the crossing are more precise.
+    return ~np.logical_or.accumulate(fails, axis=1)
 
 
 def warn_of_unmet(unmet, bound):
@@ -277,6 +350,10 @@ def warn_of_unmet(unmet, bound):
     if not unmet:
         return
     sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
+    if bound.confidence == "expectation":
+        sure = " in expectation"
+    elif bound.shared:
+        sure = f" with confidence {bound.confidence:g} for all labels together"
     warn_user(
         f"No threshold has a {bound.quantity} of at least {bound.value}{sure} for "
         f"{len(unmet)} label(s): [{shown_first(unmet, 10)}]. They are never predicted. "
@@ -320,7 +397,8 @@ def warn_of_broken(bound, tally, thresholds, *, strategy, held_out):
             f"{name} without confidence holds for the rows searched, not for new ones: "
             f"on rows that the threshold was not chosen on the {bound.quantity} of all "
             f"labels together was {reached:.3g}. A higher minimum leaves a margin; for "
-            "a bound on new rows pass confidence with strategy='per_label'."
+            "a bound on new rows pass confidence with strategy='per_label' (of each "
+            "label) or 'global' (of the mean over rows)."
         )
         return
     # However many rows kept it, the next may not: no test can show a rate of 1.

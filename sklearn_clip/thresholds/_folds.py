@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_clip._shared import (
     _check_method_params,
@@ -128,6 +129,58 @@ def route_fit_params(optimizer, params):
         else:
             params[name] = weight
     return params, split_params
+
+
+def is_prefit(optimizer):
+    """Whether an optimizer's estimator is never fitted by it.
+
+    Parameters
+    ----------
+    optimizer : estimator instance
+        It has `estimator` and `cv`.
+
+    Returns
+    -------
+    bool
+        True for ``cv="prefit"`` and a frozen estimator.
+    """
+    frozen = isinstance(optimizer.estimator, FrozenEstimator)
+    return frozen or (isinstance(optimizer.cv, str) and optimizer.cv == "prefit")
+
+
+def score_unseen(optimizer, X, Y, params, names=None):
+    """Score rows that an optimizer's estimator was not fitted on, fitting it or not.
+
+    Parameters
+    ----------
+    optimizer, X, Y, params, names
+        As of :func:`fit_and_score`.
+
+    Returns
+    -------
+    estimator : estimator instance
+        The one given if it is prefit or frozen, else as of :func:`fit_and_score`.
+    folds : list of FoldScores
+        The scores.
+
+    Raises
+    ------
+    TypeError
+        If a prefit or frozen estimator is given parameters of `fit`.
+    sklearn.exceptions.NotFittedError
+        If a prefit or frozen estimator is not fitted.
+    """
+    if not is_prefit(optimizer):
+        return fit_and_score(optimizer, X, Y, params, names)
+    check_is_fitted(optimizer.estimator)
+    unused = sorted(params.keys() - {"sample_weight"})
+    if unused:
+        raise TypeError(
+            "fit must get no parameters of the estimator's fit where it is "
+            f"prefit or frozen: nothing is fitted. Got {unused}."
+        )
+    scores, method = positive_scores(optimizer.estimator, X, Y.shape[1])
+    return optimizer.estimator, [FoldScores(np.arange(len(Y)), scores, method)]
 
 
 def fit_and_score(optimizer, X, Y, params, names=None):

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     HasMethods,
@@ -21,7 +19,6 @@ from sklearn_clip._shared import (
     check_indicator,
     check_label_order,
     check_same_length,
-    positive_scores,
     warn_of_row_order,
 )
 from sklearn_clip.thresholds._constraints import (
@@ -30,7 +27,7 @@ from sklearn_clip.thresholds._constraints import (
     warn_of_unmet,
 )
 from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
-from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
+from sklearn_clip.thresholds._folds import is_prefit, score_unseen
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
@@ -74,19 +71,23 @@ class ThresholdOptimizer(
     min_precision : float in (0, 1] or None, default=None
         Maximise each label's recall among thresholds with at least this precision,
         instead of `metric`. With ``strategy="global"`` both are those of all labels
-        pooled. A label that no threshold brings there is never predicted. Without
-        `confidence` the bound holds on the rows searched, and on new rows for about
-        half of the labels: `fit` warns of how many kept it on rows they were not chosen
-        on.
+        pooled, and with `confidence` those of the mean row. A label that no threshold
+        brings there is never predicted. Without `confidence` the bound holds on the
+        rows searched, and on new rows for about half of the labels: `fit` warns of how
+        many kept it on rows they were not chosen on.
     min_recall : float in (0, 1] or None, default=None
         The other way round: maximise precision under at least this recall. Without
         `confidence` the same holds as for `min_precision`.
-    confidence : float in (0, 1) or None, default=None
+    confidence : float in (0, 1), "expectation" or None, default=None
         Probability with which a label's threshold keeps `min_precision` or `min_recall`
-        on new rows of the same kind; None asks only that it be kept on the rows
-        searched. It needs a classifier that is not fitted again: a float `cv` with
-        ``refit=False``, "prefit" or a frozen one. It is for each label alone: for all
-        labels at once pass ``1 - (1 - confidence) / n_labels``.
+        on new rows of the same kind, over draws of the rows searched; None asks only
+        that it be kept on these. It is for each label alone; for all labels at once
+        there is `family_error`. With ``strategy="global"`` it is for the mean row: the
+        mean, over rows, of the share of a row's labels that are found, or of the
+        share of its predictions that are right (1 without any). "expectation" goes with
+        `min_recall` and asks less: that the recall, averaged over draws of the rows
+        searched as well, be as high. All need a classifier that is not fitted again: a
+        float `cv` with ``refit=False``, "prefit" or a frozen one.
     at_least_one : bool, default=False
         Give a row without any label the one of highest score. Labels with an infinite
         threshold are never given.
@@ -124,6 +125,10 @@ class ThresholdOptimizer(
         Seed of the shuffling for an int or float `cv`.
     store_curves : bool, default=False
         Keep the metric of every label at every threshold in `curves_`.
+    family_error : float in (0, 1) or None, default=None
+        In place of `confidence`: the probability that the threshold of any label at all
+        breaks `min_precision` or `min_recall` on new rows. The labels share it equally,
+        and those that are settled leave their share to the others.
 
     Attributes
     ----------
@@ -191,9 +196,15 @@ class ThresholdOptimizer(
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
 
-    With `confidence` each threshold is tested by an exact binomial test, in an order
-    fixed beforehand, until one fails [3]_. For a precision that holds wherever
-    precision does not fall as the threshold rises.
+    With `confidence` the thresholds of a label are tested for its precision all at
+    once: the hits among the rows of highest score, counted row by row, are compared
+    with a boundary that those of a label of too low a precision would reach anywhere
+    with no more than the error allowed, which is computed exactly. It holds wherever
+    precision does not fall as the threshold rises. Recall is tested by exact binomial
+    tests in an order fixed beforehand, until one fails [3]_, and so is a mean row, by
+    p-values of Hoeffding and Bentkus [4]_: exact for its recall, and for its precision
+    where the mean does not fall as the threshold rises. "expectation" is conformal risk
+    control [5]_.
 
     Sample weights go to the estimator and to the metric. An estimator that takes no
     `sample_weight` is fitted without, with a warning.
@@ -207,6 +218,11 @@ class ThresholdOptimizer(
     .. [3] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan, L. Lei, "Learn
        then test: calibrating predictive algorithms to achieve risk control", Annals
        of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
+    .. [4] S. Bates, A. N. Angelopoulos, L. Lei, J. Malik, M. I. Jordan,
+       "Distribution-free, risk-controlling prediction sets", Journal of the ACM 68(6),
+       2021. :arxiv:`2101.02703`
+    .. [5] A. N. Angelopoulos, S. Bates, A. Fisch, L. Lei, T. Schuster, "Conformal risk
+       control", ICLR 2024. :arxiv:`2208.02814`
 
     Examples
     --------
@@ -236,7 +252,11 @@ class ThresholdOptimizer(
         "beta": [Interval(Real, 0, None, closed="left")],
         "min_precision": [Interval(Real, 0, 1, closed="right"), None],
         "min_recall": [Interval(Real, 0, 1, closed="right"), None],
-        "confidence": [Interval(Real, 0, 1, closed="neither"), None],
+        "confidence": [
+            Interval(Real, 0, 1, closed="neither"),
+            StrOptions({"expectation"}),
+            None,
+        ],
         "at_least_one": ["boolean"],
         "max_labels": [Interval(Integral, 1, None, closed="left"), None],
         "shrinkage": [
@@ -253,6 +273,7 @@ class ThresholdOptimizer(
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "store_curves": ["boolean"],
+        "family_error": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
     def __init__(
@@ -274,6 +295,7 @@ class ThresholdOptimizer(
         n_jobs=None,
         random_state=None,
         store_curves=False,
+        family_error=None,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -291,6 +313,7 @@ class ThresholdOptimizer(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.store_curves = store_curves
+        self.family_error = family_error
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
@@ -348,7 +371,7 @@ class ThresholdOptimizer(
         bound = read_bound(
             self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
-        folds = self._fit_and_score(X, targets, fit_params, names)
+        self.estimator_, folds = score_unseen(self, X, targets, fit_params, names)
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
         self.__dict__.pop("label_names_", None)
@@ -361,30 +384,9 @@ class ThresholdOptimizer(
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def _is_prefit(self):
-        """Whether the estimator is never fitted here."""
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
-
     def _is_held_out(self):
         """Whether the scores are those of the very classifier that predicts."""
-        return self._is_prefit() or not self.refit
-
-    def _fit_and_score(self, X, Y, params, names):
-        """Set `estimator_` and return the scores of rows it was not fitted on."""
-        if self._is_prefit():
-            check_is_fitted(self.estimator)
-            unused = sorted(params.keys() - {"sample_weight"})
-            if unused:
-                raise TypeError(
-                    "fit must get no parameters of the estimator's fit where it is "
-                    f"prefit or frozen: nothing is fitted. Got {unused}."
-                )
-            self.estimator_ = self.estimator
-            scores, method = positive_scores(self.estimator, X, Y.shape[1])
-            return [FoldScores(np.arange(len(Y)), scores, method)]
-        self.estimator_, folds = fit_and_score(self, X, Y, params, names)
-        return folds
+        return is_prefit(self) or not self.refit
 
     def _set_fitted(self, folds, Y, sample_weight, bound):
         """Set the learned thresholds and what is known about them."""

@@ -15,6 +15,7 @@ from sklearn_clip.plotting._inputs import choose_labels, learnt
 Y = np.array([[1, 0], [0, 1], [1, 1]])
 P = np.array([[0.9, 0.2], [0.3, 0.6], [0.4, 0.7]])
 CALLS = {
+    "AnswerCoverageDisplay": ("from_predictions", (Y, P)),
     "LabelCooccurrenceDisplay": ("from_labels", (Y,)),
     "LabelGridDisplay": (
         "from_predictions",
