@@ -18,7 +18,7 @@ from sklearn_clip.export._sessions import Session
 
 # Rows that are run at once.
 _BLOCK = 32
-_N_ROWS = 24
+_N_ROWS = 16
 # Height and width of the pictures that are drawn: not square, so that the resizing
 # counts.
 _DRAWN = (96, 128)

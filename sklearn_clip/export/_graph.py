@@ -17,7 +17,7 @@ from sklearn_clip.export._fusion import (
 from sklearn_clip.export._graph_builder import GraphBuilder
 from sklearn_clip.export._parts import Parts
 from sklearn_clip.export._tokens import describe_tokens
-from sklearn_clip.export._towers import Tower, write_image_tower, write_text_tower
+from sklearn_clip.export._towers import write_image_tower, write_text_tower
 from sklearn_clip.export._weights import shrink
 from sklearn_clip.export.heads import WrittenHead, write_head, write_transformer
 
@@ -30,36 +30,24 @@ _INT64 = 7  # of `onnx.TensorProto`
 
 @dataclass(frozen=True)
 class WrittenTagger:
-    """A tagger as a graph.
+    """What is known of a tagger that has become a graph.
 
     Parameters
     ----------
-    graph : onnx.ModelProto
-        Without metadata.
     head : WrittenHead
         What is known of the head.
     parts : Parts
         The tagger.
-    towers : dict of str to Tower
-        By modality.
+    feeding : dict
+        What `RowSource.feed` takes beside the rows.
     weights : str
         How their weights are kept.
     """
 
-    graph: onnx.ModelProto
     head: WrittenHead
     parts: Parts
-    towers: dict[str, Tower]
+    feeding: dict[str, Any]
     weights: str
-
-    @property
-    def feeding(self) -> dict[str, Any]:
-        """What `RowSource.feed` takes beside the rows."""
-        image, text = self.towers.get("image"), self.towers.get("text")
-        return {
-            "plan": None if image is None else image.plan,
-            "padding": None if text is None else text.padding,
-        }
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -92,8 +80,7 @@ class WrittenTagger:
             All that is to be known beside the graph.
         """
         source, head = self.parts.source, self.head
-        feeding = self.feeding
-        plan = feeding["plan"]
+        plan = self.feeding["plan"]
         reads = "text" in source.modalities
         return Description(
             version=sklearn_clip.__version__,
@@ -112,14 +99,14 @@ class WrittenTagger:
             pixels=None if plan is None else asdict(plan),
             tokenizer=describe_tokens(source.backbone) if reads else None,
             context_length=source.backbone.context_length if reads else None,
-            padding=feeding["padding"],
+            padding=self.feeding["padding"],
             weights=self.weights,
             loss=loss,
             probe=probe,
         )
 
 
-def write_graph(parts: Parts, weights: str) -> WrittenTagger:
+def write_graph(parts: Parts, weights: str) -> tuple[onnx.ModelProto, WrittenTagger]:
     """Write a tagger as a graph.
 
     Parameters
@@ -131,8 +118,10 @@ def write_graph(parts: Parts, weights: str) -> WrittenTagger:
 
     Returns
     -------
-    WrittenTagger
-        The graph.
+    graph : onnx.ModelProto
+        Without metadata.
+    written : WrittenTagger
+        What is known of it.
 
     Raises
     ------
@@ -167,7 +156,12 @@ def write_graph(parts: Parts, weights: str) -> WrittenTagger:
     shape = ["n_rows", head.n_labels]
     builder.output(name, "float32", shape, scores)
     builder.output("labels", "bool", shape, labels)
-    return WrittenTagger(builder.finish({}), head, parts, towers, weights)
+    image, text = towers.get("image"), towers.get("text")
+    feeding = {
+        "plan": None if image is None else image.plan,
+        "padding": None if text is None else text.padding,
+    }
+    return builder.finish({}), WrittenTagger(head, parts, feeding, weights)
 
 
 def _declare(builder, modality, tower):
@@ -189,7 +183,7 @@ def _write_classifier(parts):
         features, n_features = write_transformer(
             builder, step, features, n_features, where=f"The step {name!r}"
         )
-    head = write_head(builder, parts.head, features, n_features)
+    head = write_head(builder, parts.head, features, n_features, where=parts.where)
     shape = ["n_rows", head.n_labels]
     builder.output("scores", "float32", shape, head.scores)
     builder.output("labels", "bool", shape, head.labels)

@@ -39,12 +39,15 @@ class Parts:
         unit rows that it compares with the labels.
     twin : estimator instance
         The tagger with its model in torch's fp32, as it is in the file.
+    where : str
+        What the head is called in errors.
     """
 
     source: RowSource
     steps: list[tuple[str, Any]]
     head: Any
     twin: Any
+    where: str = "The classifier"
 
 
 def take_apart(tagger: Any, *, within: bool = False) -> Parts:
@@ -78,7 +81,7 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
         inner = take_apart(tagger.estimator_, within=True)
         head, twin = _shallow_copy(tagger), _shallow_copy(tagger)
         head.estimator_, twin.estimator_ = inner.head, inner.twin
-        return Parts(inner.source, inner.steps, head, twin)
+        return Parts(inner.source, inner.steps, head, twin, inner.where)
     if _is_search(tagger):
         return take_apart(_best_of(tagger), within=within)
     if type(tagger) is ZeroShotClassifier:
@@ -141,7 +144,7 @@ def _take_pipeline_apart(pipeline, within):
     if not rest:  # of one step that takes rows
         return take_apart(first, within=within)
     clip, exact = _read_clip(first, f"step {name!r}")
-    *middle, (_, head) = rest
+    *middle, (last, head) = rest
     for step, estimator in middle:
         if isinstance(estimator, CLIPFeaturizer):
             raise TypeError(
@@ -151,7 +154,7 @@ def _take_pipeline_apart(pipeline, within):
     if _is_search(head):
         head = _best_of(head)
     twin = Pipeline([("twin", exact), *rest])
-    return Parts(read_featurizer(clip), middle, head, twin)
+    return Parts(read_featurizer(clip), middle, head, twin, f"The step {last!r}")
 
 
 def _flat(pipeline, prefix=""):

@@ -140,9 +140,10 @@ def to_onnx(
         check_same_length(X, Y)
     place = check_path(path, overwrite=overwrite)
     parts = take_apart(tagger)
-    written = write_graph(parts, weights)
+    graph, written = write_graph(parts, weights)
     rows = draw_rows(parts.source) if X is None else X
-    with UnfinishedFile(written.graph, place) as unfinished:
+    with UnfinishedFile(graph, place) as unfinished:
+        del graph  # gigabytes, perhaps
         file = RunnableFile(Session(unfinished.file), parts.source, written.feeding)
         found = compare_all(file, tagger, written, rows, Y)
         judge(found, written, max_changed=max_changed, drawn=X is None)

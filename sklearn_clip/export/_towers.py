@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # Bytes of weights from which the exporter is given a file: protobuf holds no more than
 # 2 GiB in one piece.
 _LARGEST_IN_MEMORY = 2**30
-# Pictures and texts on which a graph is tried.
-_N_PICTURES, _N_TEXTS = 4, 16
+# Pictures and texts on which a graph is tried; texts of every length are among eight.
+_N_PICTURES, _N_TEXTS = 2, 8
 # How far its vectors may be off torch's, of the longest.
 _TOLERANCE = 1e-4
 

@@ -78,9 +78,13 @@ class Answer(NamedTuple):
         order = np.asarray(order)
         if (order == np.arange(self.n_labels)).all():
             return self
-        scores = (self.probabilities, self.decisions, self.labels)
-        parts = (None if part is None else part.columns(order) for part in scores)
-        return Answer(*parts, self.cuts[order])
+        probabilities, decisions = self.probabilities, self.decisions
+        return Answer(
+            None if probabilities is None else probabilities.columns(order),
+            None if decisions is None else decisions.columns(order),
+            self.labels.columns(order),
+            self.cuts[order],
+        )
 
     def scores(self, method: str) -> GraphArray:
         """Get what one of the methods gives.

@@ -13,6 +13,7 @@ Writer = TypeVar("Writer")
 # What a subclass may have of its own without any effect on what is predicted.
 _HARMLESS = {
     "_abc_impl",
+    "_check_input_parameters",
     "_parameter_constraints",
     "_run_search",
     "_select_best_index",

@@ -10,6 +10,14 @@ from onnx import helper
 
 from sklearn_clip.export._graph_builder import GraphBuilder
 
+# Entries of a constant for which it pays to look for a shorter form.
+_LARGE = 1024
+
+
+def _tensor_type(dtype):
+    """Find the number by which ONNX calls a type."""
+    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
 
 class GraphArray:
     """A matrix that a graph computes: its name, and what follows from it.
@@ -50,8 +58,18 @@ class GraphArray:
         )
 
     def constant(self, values: Any, dtype: Any = None) -> str:
-        """Put an array into the graph and name it."""
-        return self.builder.constant(values, dtype)
+        """Put an array into the graph and name it.
+
+        What float32 holds exactly, such as vectors of towers, is stored in that.
+        """
+        array = np.asarray(values, dtype=dtype)
+        if array.dtype == np.float64 and array.size >= _LARGE:
+            with np.errstate(over="ignore"):
+                shorter = array.astype(np.float32)
+            if np.array_equal(shorter, array, equal_nan=True):
+                name = self.builder.constant(shorter)
+                return self.builder.add("Cast", name, to=_tensor_type(np.float64))
+        return self.builder.constant(array)
 
     def integers(self, *values: int) -> str:
         """Put axes, counts or ends into the graph and name them."""
@@ -62,8 +80,7 @@ class GraphArray:
         dtype = np.dtype(dtype)
         if dtype == self.dtype:
             return self
-        to = helper.np_dtype_to_tensor_dtype(dtype)
-        return self._make("Cast", self.name, to=to, dtype=dtype)
+        return self._make("Cast", self.name, to=_tensor_type(dtype), dtype=dtype)
 
     def _with(self, other):
         """Bring an operand, or a constant, and this array to their common precision."""

@@ -91,9 +91,12 @@ def linear_writer(read: Callable[[Any], Linear]) -> Callable[..., Answer]:
     """Make the writer of classifiers whose coefficients a function reads."""
 
     def write_linear(estimator, rows, write):
-        linear = read(estimator)
-        if len(linear.coef) == 1:
+        # Ours have two classes of each label, RidgeClassifier knows what y was, and
+        # others take one label.
+        binarizer = getattr(estimator, "_label_binarizer", None)
+        many = getattr(binarizer, "y_type_", "") == "multilabel-indicator"
+        if not many and np.ndim(estimator.classes_) < 2:
             both_classes(estimator)
-        return linear.write(rows)
+        return read(estimator).write(rows)
 
     return write_linear

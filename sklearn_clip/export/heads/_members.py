@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import is_classifier, is_regressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
@@ -101,12 +102,15 @@ def write_one_vs_rest(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     first = members[0]
     decides = hasattr(first, "decision_function") and is_classifier(first)
     compared = [
-        part.probabilities if part.decisions is None else part.decisions
+        part.scores("predict_proba" if part.decisions is None else "decision_function")
         for part in parts
     ]
     scores = concatenate(compared).columns(np.argsort(order))
-    labels = scores > (0.0 if decides else 0.5)
-    cut = 0.5 if answer.probabilities is not None or not decides else 0.0
+    cut = 0.0 if decides else 0.5
+    labels = scores > cut
+    if answer.probabilities is not None:
+        # Of a decision value of 0 or 0.5, and of a probability of 0.5.
+        cut = 0.5 if answer.decisions is None else float(expit(cut))
     return Answer(
         answer.probabilities,
         answer.decisions,
@@ -122,7 +126,7 @@ def write_multi_output(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         name = type(estimator.estimators_[0]).__name__
         raise Refusal(
             f"MultiOutputClassifier of {name} gives neither probabilities nor decision "
-            f"values. Fit OneVsRestClassifier({name}()) instead."
+            f"values. Fit it with CalibratedClassifierCV({name}()) instead."
         )
     return answer._replace(decisions=None)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from sklearn_clip.export.heads._answers import Answer, Refusal, both_classes
 from sklearn_clip.export.heads._cuts import decode, reach
-from sklearn_clip.export.heads._graph_arrays import (
-    GraphArray,
-    concatenate,
-    interpolate,
-)
+from sklearn_clip.export.heads._graph_arrays import GraphArray, interpolate
 
 
 def write_thresholds(estimator: Any, rows: GraphArray, write: Any) -> Answer:
@@ -49,6 +47,11 @@ def rules_of(estimator: Any) -> dict[str, Any]:
 
 def write_search(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write the best estimator of a search."""
+    if not hasattr(estimator, "best_estimator_"):
+        raise Refusal(
+            f"{type(estimator).__name__} with refit=False has fitted no classifier to "
+            "all rows. Fit it with refit=True instead."
+        )
     return write(estimator.best_estimator_, rows)
 
 
@@ -105,9 +108,11 @@ def write_calibrated(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     for part in estimator.calibrated_classifiers_:
         both_classes(part.estimator)
         parts.append(_calibrate(part, write(part.estimator, rows)))
-    mean = concatenate(parts).reduce("ReduceSum") / float(len(parts))
-    # Of equal probabilities, class 0 comes first.
-    return Answer(mean, None, mean > 1.0 - mean, np.array([0.5]))
+    # Added one by one and for either class, as there: flat steps of several isotonic
+    # functions often have a mean of 0.5, and then class 0 comes first.
+    positive = reduce(add, parts) / float(len(parts))
+    negative = reduce(add, (1.0 - part for part in parts)) / float(len(parts))
+    return Answer(positive, None, positive > negative, np.array([0.5]))
 
 
 def _calibrate(part, inner):
