@@ -214,10 +214,12 @@ def test_several_threads_may_use_one(exported):
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_pickle_holds_the_path_and_what_was_asked_for(file):
-    own = OnnxTagger(file, on_error="zero", batch_size=3)
+def test_pickle_holds_the_path_and_what_was_asked_for(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    own = OnnxTagger(file.name, on_error="zero", batch_size=3)
     data = pickle.dumps(own)
     assert len(data) < 2000
+    monkeypatch.chdir(tmp_path)
     other = pickle.loads(data)
     with pytest.warns(UserWarning, match="1 image could not be read"):
         other.predict(["gone.png"])
