@@ -14,7 +14,8 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart build-photo rebuild-clipart
-.PHONY: rebuild-photos node bench bench-embedding bench-engines bench-export bench-ray docs rooms wheel zoo
+.PHONY: rebuild-photos node bench bench-embedding bench-engines bench-export bench-ray
+.PHONY: docs rooms wheel zoo
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
