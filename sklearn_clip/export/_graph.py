@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import sklearn_clip
 from sklearn_clip.export._description import Description, Probe
 from sklearn_clip.export._fusion import (
     fuse_rows,
@@ -83,7 +83,8 @@ class WrittenTagger:
         plan = self.feeding["plan"]
         reads = "text" in source.modalities
         return Description(
-            version=sklearn_clip.__version__,
+            # Of the package that this module is in; it imports all rooms itself.
+            version=sys.modules["sklearn_clip"].__version__,
             tagger=" ".join(repr(tagger).split()),
             label_names=self.label_names,
             response=head.response,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -68,15 +69,42 @@ class Session:
         return dict(zip(self.outputs, found, strict=True))
 
 
+def count_bytes(graph: Any) -> int:
+    """Count the bytes of the tensors of a graph.
+
+    Its own `ByteSize` writes it all, and fails where protobuf cannot.
+
+    Parameters
+    ----------
+    graph : onnx.ModelProto
+        The graph.
+
+    Returns
+    -------
+    int
+        The number.
+    """
+    onnx: Any = import_optional("onnx", extra="onnx", purpose="Writing a tagger")
+    tensors = list(graph.graph.initializer)
+    for node in graph.graph.node:
+        tensors += [a.t for a in node.attribute if a.HasField("t")]
+    sizes = (
+        math.prod(tensor.dims)
+        * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        for tensor in tensors
+    )
+    return sum(sizes)
+
+
 def _as_source(graph, stack):
     """Bytes of a graph, or a file where these were too many."""
     import onnx
 
-    if graph.ByteSize() < LARGEST_FILE:
+    if count_bytes(graph) < LARGEST_FILE:
         return graph.SerializeToString()
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     path = Path(folder) / "graph.onnx"
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
-    onnx.save(copy, path, save_as_external_data=True)
+    # Saving takes the weights out of the graph, which gets them back afterwards.
+    onnx.save(graph, path, save_as_external_data=True, location="graph.data")
+    stack.callback(onnx.load_external_data_for_model, graph, folder)
     return path

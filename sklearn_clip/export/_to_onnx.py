@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Real
 from typing import Any, Literal
 
 from sklearn_clip._shared import check_same_length, import_optional
@@ -75,7 +76,7 @@ def to_onnx(
         not fitted, the parameters contradict each other, or the file comes out with
         other scores or labels than the tagger. In float32 it may be off by 1e-4, and
         only a label whose score is as near to its cut may be another one.
-    FileExistsError, FileNotFoundError, IsADirectoryError
+    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
         If `path` is there, or cannot be.
     ModelMismatchError
         If the model is not the one that the tagger was fitted with.
@@ -132,7 +133,7 @@ def to_onnx(
 
     if weights not in WEIGHTS:
         raise ValueError(f"weights must be one of {list(WEIGHTS)}. Got {weights!r}.")
-    if not 0 <= max_changed <= 1:
+    if not isinstance(max_changed, Real) or not 0 <= max_changed <= 1:
         raise ValueError(f"max_changed must be in [0, 1]. Got {max_changed!r}.")
     if Y is not None:
         if X is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sklearn_clip._shared import import_optional
-from sklearn_clip.export._sessions import LARGEST_FILE
+from sklearn_clip.export._sessions import LARGEST_FILE, count_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -38,8 +38,9 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     ------
     TypeError
         If it is no path.
-    FileNotFoundError, IsADirectoryError, FileExistsError
-        If its folder is not there, it is a folder itself, or it is there.
+    FileNotFoundError, IsADirectoryError, FileExistsError, PermissionError
+        If its folder is not there, it is a folder itself, it is there, or its folder
+        cannot be written to.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
@@ -47,6 +48,8 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"{type(path).__name__}."
         )
     found = Path(path)
+    if found.is_symlink():  # what it names is replaced, and not itself
+        found = found.resolve()
     if found.is_dir() or not found.name:
         raise IsADirectoryError(
             f"path must name a file. Got the folder {str(path)!r}: append a name, such "
@@ -56,6 +59,10 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         raise FileNotFoundError(
             f"The folder of path must be there. Got {str(path)!r}: make "
             f"{str(found.parent)!r} first."
+        )
+    if not os.access(found.parent, os.W_OK):
+        raise PermissionError(
+            f"The folder of path must be one that can be written to. Got {str(path)!r}."
         )
     if found.exists() and not overwrite:
         raise FileExistsError(
@@ -97,7 +104,7 @@ class UnfinishedFile:
             raise
 
     def _write(self, graph):
-        if graph.ByteSize() < LARGEST_FILE:
+        if count_bytes(graph) < LARGEST_FILE:
             self.file.write_bytes(graph.SerializeToString())
             return
         onnx = import_optional("onnx", extra="onnx", purpose="Writing a tagger")
@@ -111,6 +118,8 @@ class UnfinishedFile:
             location=self._second,
             size_threshold=_LEAST_EXTERNAL,
         )
+        # onnx makes it for the user alone; whoever may read the first file may read it.
+        (self._folder / self._second).chmod(self.file.stat().st_mode & 0o777)
 
     def __enter__(self) -> UnfinishedFile:
         return self

@@ -1,6 +1,7 @@
 """Which taggers become files, what is refused, and what a file says."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from sklearn_clip import (
     ThresholdOptimizer,
     ZeroShotClassifier,
 )
-from sklearn_clip.export import to_onnx
+from sklearn_clip.export import OnnxTagger, to_onnx
 from sklearn_clip.fusion import MeanFusion
 
 
@@ -192,6 +193,11 @@ def test_thresholds_around_cosines_without_a_threshold(clip_art, tmp_path):
     to_onnx(tagger, tmp_path / "t.onnx")
     opened = OpenedFile(tmp_path / "t.onnx")
     assert opened.says.response == "decision_function"
+    runs = OnnxTagger(tmp_path / "t.onnx")
+    rows = [row for row in range(12) if X[row, 0] is not None]
+    found = runs.decision_function(X[rows])
+    expected = tagger.decision_function(X[rows])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
     assert_alike(opened, tagger, X[:12])
     with pytest.raises(ValueError, match="must be given a threshold"):
         to_onnx(cosines.fit(), tmp_path / "u.onnx")
@@ -222,6 +228,10 @@ def test_fine_tuner_and_its_file_agree(loss, clip_art, tmp_path):
     np.testing.assert_allclose(scores, before, atol=1e-4)
     assert np.array_equal(labels, before > 0.5)
     assert opened.says.model["fingerprint"] != tiny().model_fingerprint_
+    runs = OnnxTagger(tmp_path / "t.onnx")
+    np.testing.assert_allclose(runs.predict_proba(rows[:8]), before, atol=1e-4)
+    again = pickle.loads(pickle.dumps(tagger))
+    assert to_onnx(again, tmp_path / "again.onnx").difference <= 1e-4
     # A row that has nothing gets no label.
     scores, labels = opened.run(2, [(1, rows[0]["image"])])
     assert (scores[0] == 0).all()
@@ -334,6 +344,8 @@ def test_parameters_are_checked_before_the_work(fitted, tmp_path):
         to_onnx(fitted, path, weights="int4")
     with pytest.raises(ValueError, match=r"max_changed must be in \[0, 1\]. Got 2"):
         to_onnx(fitted, path, max_changed=2)
+    with pytest.raises(ValueError, match="max_changed must be .* Got 'none'"):
+        to_onnx(fitted, path, max_changed="none")
     with pytest.raises(ValueError, match="give both"):
         to_onnx(fitted, path, Y=[[1, 0]])
     with pytest.raises(TypeError, match="path must be a str or a path. Got 3"):

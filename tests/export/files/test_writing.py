@@ -30,6 +30,7 @@ def test_large_model_has_its_weights_in_a_second_file(
     assert first.stat().st_size < 2**20 < second.stat().st_size
     assert report.n_bytes == first.stat().st_size + second.stat().st_size
     assert_alike(first, tagger, X[:8])
+    assert first.stat().st_mode == second.stat().st_mode
     # They may be moved, together.
     other = tmp_path / "elsewhere"
     other.mkdir()
@@ -90,3 +91,19 @@ def test_path_may_have_any_name(tagger, tmp_path):
         report = to_onnx(tagger, str(tmp_path / name))
         assert report.path.name == name
         OpenedFile(report.path)
+
+
+def test_link_stays_and_what_it_names_is_replaced(tagger, tmp_path):
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "t.onnx", tmp_path / "link.onnx"
+    file.write_text("old")
+    link.symlink_to(file)
+    to_onnx(tagger, link, overwrite=True)
+    assert link.is_symlink()
+    assert OpenedFile(file).says.weights == "float32"
+
+
+def test_folder_that_is_only_read_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(_writing.os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match="can be written to. Got .*t.onnx"):
+        to_onnx(None, tmp_path / "t.onnx")
