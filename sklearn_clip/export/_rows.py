@@ -10,6 +10,7 @@ from typing import Any
 from sklearn_clip.embedding import attempt, image_digest
 
 _MAX_WORKERS = 8
+_BLOCK = 8192  # pictures that wait for a thread at once
 # Batches whose pictures are read while another one is in the graph.
 _AHEAD = 2
 # On a CPU, pictures of a batch, and tokens where there are texts alone: as many as the
@@ -110,7 +111,7 @@ class Rows:
     def _find_twins(self, root, pool):
         """Group rows by the content of their items, and leave out what has none."""
         sources = [source for cell in self.pictures for _, source in cell]
-        done = pool.map(lambda s: attempt(lambda s: image_digest(s, root), s), sources)
+        done = _digest_all(sources, root, pool)
         kinds, pictures = {}, []
         for row, cell in enumerate(self.pictures):
             found = [(pair, *next(done)[:2]) for pair in cell]
@@ -157,6 +158,15 @@ class Rows:
         return [
             row for row, count in failed.items() if count == len((given or [])[row])
         ]
+
+
+def _digest_all(sources, root, pool):
+    """Hash pictures; not all of them wait for a thread at once."""
+    for start in range(0, len(sources), _BLOCK):
+        block = sources[start : start + _BLOCK]
+        yield from pool.map(
+            lambda source: attempt(lambda s: image_digest(s, root), source), block
+        )
 
 
 def make_batches(

@@ -153,7 +153,8 @@ class OnnxTagger:
             _check_positive("num_threads", num_threads, "None")
         if not isinstance(batch_size, str) or batch_size != "auto":
             _check_positive("batch_size", batch_size, "'auto'")
-        self._path = Path(path)
+        # Forks and pickles find it from wherever they run.
+        self._path = Path(path).absolute()
         self._options = {
             "image_root": image_root,
             "missing": missing,

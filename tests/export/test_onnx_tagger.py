@@ -8,13 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
 import sklearn_clip
-from sklearn_clip import ModelMismatchError
-from sklearn_clip.export import OnnxTagger
+from sklearn_clip import CLIPFeaturizer, ModelMismatchError
+from sklearn_clip.export import OnnxTagger, to_onnx
 
 
 @pytest.fixture
@@ -210,10 +214,12 @@ def test_several_threads_may_use_one(exported):
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_pickle_holds_the_path_and_what_was_asked_for(file):
-    own = OnnxTagger(file, on_error="zero", batch_size=3)
+def test_pickle_holds_the_path_and_what_was_asked_for(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    own = OnnxTagger(file.name, on_error="zero", batch_size=3)
     data = pickle.dumps(own)
     assert len(data) < 2000
+    monkeypatch.chdir(tmp_path)
     other = pickle.loads(data)
     with pytest.warns(UserWarning, match="1 image could not be read"):
         other.predict(["gone.png"])
@@ -236,3 +242,24 @@ def test_forked_process_may_use_that_of_its_parent(file):
     assert here.poll(60), "the child waits for threads that it has not"
     np.testing.assert_allclose(here.recv(), expected, atol=1e-6)
     child.join()
+
+
+def test_head_of_decision_values_gives_these(tmp_path):
+    tagger = Pipeline(
+        [
+            ("clip", CLIPFeaturizer("clipart-tiny", image=None)),
+            ("head", OneVsRestClassifier(LinearSVC())),
+        ]
+    )
+    texts = [f"a {word} flag" for word in ("red", "blue", "green", "white")] * 5
+    targets = pd.DataFrame({"red": [1, 0, 0, 0] * 5, "sea": [0, 1, 1, 0] * 5})
+    tagger.fit(texts, targets)
+    to_onnx(tagger, tmp_path / "t.onnx")
+    own, others = OnnxTagger(tmp_path / "t.onnx"), [*texts[:4], "the sea", ""]
+    assert not hasattr(own, "predict_proba")
+    with pytest.raises(AttributeError, match="no predict_proba: its head gives decis"):
+        own.predict_proba(others)
+    expected = tagger.decision_function(others)
+    np.testing.assert_allclose(own.decision_function(others), expected, atol=1e-4)
+    np.testing.assert_array_equal(own.predict(others), tagger.predict(others))
+    assert own.top_labels(others, 1)[0][0][0] == own.predict_labels(others)[0][0]

@@ -138,6 +138,14 @@ def test_equal_rows_go_through_the_graph_once(exported, rows, monkeypatch):
     np.testing.assert_array_equal(found[1::2], np.tile(found[1], (20, 1)))
 
 
+def test_pictures_wait_for_threads_in_blocks(exported, monkeypatch):
+    from sklearn_clip.export import _rows
+
+    monkeypatch.setattr(_rows, "_BLOCK", 3)
+    X = [Image.new("RGB", (20 + n % 5, 20), "red") for n in range(11)]
+    assert_same(*exported(text=None), X)
+
+
 def test_no_rows_get_no_labels(exported):
     own = OnnxTagger(exported()[1])
     assert own.predict([]).shape == own.predict_proba([]).shape == (0, 3)
