@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     HasMethods,
@@ -21,16 +19,15 @@ from sklearn_clip._shared import (
     check_indicator,
     check_label_order,
     check_same_length,
-    positive_scores,
     warn_of_row_order,
 )
+from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
 from sklearn_clip.thresholds._constraints import (
     read_bound,
     warn_of_broken,
     warn_of_unmet,
 )
 from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
-from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
@@ -348,7 +345,9 @@ class ThresholdOptimizer(
         bound = read_bound(
             self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
-        folds = self._fit_and_score(X, targets, fit_params, names)
+        self.estimator_, folds = fit_and_score(
+            self, X, targets, fit_params, names, learns="thresholds"
+        )
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
         self.__dict__.pop("label_names_", None)
@@ -361,30 +360,9 @@ class ThresholdOptimizer(
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def _is_prefit(self):
-        """Whether the estimator is never fitted here."""
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        return frozen or (isinstance(self.cv, str) and self.cv == "prefit")
-
     def _is_held_out(self):
         """Whether the scores are those of the very classifier that predicts."""
-        return self._is_prefit() or not self.refit
-
-    def _fit_and_score(self, X, Y, params, names):
-        """Set `estimator_` and return the scores of rows it was not fitted on."""
-        if self._is_prefit():
-            check_is_fitted(self.estimator)
-            unused = sorted(params.keys() - {"sample_weight"})
-            if unused:
-                raise TypeError(
-                    "fit must get no parameters of the estimator's fit where it is "
-                    f"prefit or frozen: nothing is fitted. Got {unused}."
-                )
-            self.estimator_ = self.estimator
-            scores, method = positive_scores(self.estimator, X, Y.shape[1])
-            return [FoldScores(np.arange(len(Y)), scores, method)]
-        self.estimator_, folds = fit_and_score(self, X, Y, params, names)
-        return folds
+        return is_prefit(self) or not self.refit
 
     def _set_fitted(self, folds, Y, sample_weight, bound):
         """Set the learned thresholds and what is known about them."""
