@@ -6,6 +6,7 @@ The way of the data, and the room each step lives in::
     features -> any multi-label classifier -> scores             (heads, losses)
     rows, labels in words -> scores without training             (zero_shot)
     rows, labels in words -> a CLIP that has learnt them         (finetune)
+    scores -> probabilities that mean what they say              (calibration)
     scores -> labels                                             (thresholds)
     tag lists -> targets, labels -> names                        (labels)
     labels -> folds with every label, near copies on one side    (model_selection)
@@ -30,6 +31,7 @@ _HOMES = {
     "EmbeddingStore": "embedding",
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
+    "MultiLabelCalibrator": "calibration",
     "MultiLabelLogisticRegression": "heads",
     "MultiLabelLogisticRegressionCV": "heads",
     "MultiLabelNet": "heads",
@@ -46,6 +48,7 @@ _HOMES = {
     "top_labels": "labels",
 }
 _ROOMS = (
+    "calibration",
     "datasets",
     "distributed",
     "embedding",
@@ -65,6 +68,7 @@ __all__ = ["__version__", *_HOMES, *_ROOMS]
 
 if TYPE_CHECKING:
     from sklearn_clip import (
+        calibration as calibration,
         datasets as datasets,
         distributed as distributed,
         embedding as embedding,
@@ -85,6 +89,7 @@ if TYPE_CHECKING:
         ModelMismatchError as ModelMismatchError,
         WeightsUnavailableError as WeightsUnavailableError,
     )
+    from sklearn_clip.calibration import MultiLabelCalibrator as MultiLabelCalibrator
     from sklearn_clip.embedding import EmbeddingStore as EmbeddingStore
     from sklearn_clip.finetune import CLIPFineTuner as CLIPFineTuner
     from sklearn_clip.heads import (
