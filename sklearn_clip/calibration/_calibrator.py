@@ -177,7 +177,7 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
     Without shrinkage, targets of maps with parameters are Platt's [2]_,
     ``(n + 1) / (n + 2)`` for n positives and ``1 / (n + 2)`` for n negatives, and no
     isotonic map goes beyond such values. Where methods or counts are compared, logits
-    are gathered in 256 nodes per label; what is kept is fitted on the rows themselves.
+    are gathered in 128 nodes per label; what is kept is fitted on the rows themselves.
 
     Calibration changes how rows of different labels compare, and hardly how rows of one
     label do. It needs rows like those to come: after a change of the base rate it is to

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logit
 
 # Scores of a label are gathered in as many nodes where maps are compared.
-N_NODES = 256
+N_NODES = 128
 # Added to both sides of a probability before its logit is taken.
 SMOOTHINGS = (1e-7, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 
@@ -80,8 +80,8 @@ def gather_nodes(evidence, parts, n_nodes=N_NODES):
     ----------
     evidence : Evidence
         Of all rows.
-    parts : list of ndarray
-        Row numbers of each part.
+    parts : list of ndarray or slice
+        Rows of each part.
     n_nodes : int, default=N_NODES
         Nodes of a label. Where there are no more rows than that, each is one.
 
@@ -95,10 +95,9 @@ def gather_nodes(evidence, parts, n_nodes=N_NODES):
     if n_rows <= n_nodes:
         found = []
         for rows in parts:
-            positive, negative = np.zeros_like(logits), np.zeros_like(logits)
-            np.add.at(positive, rows, evidence.positive[rows])
-            np.add.at(negative, rows, evidence.negative[rows])
-            found.append(Evidence(logits, positive, negative))
+            counts = np.bincount(np.arange(n_rows)[rows], minlength=n_rows)[:, None]
+            sides = counts * evidence.positive, counts * evidence.negative
+            found.append(Evidence(logits, *sides))
         return found
     low = logits.min(axis=0)
     step = (logits.max(axis=0) - low) / (n_nodes - 1)

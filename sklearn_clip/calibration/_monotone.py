@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
 
 MONOTONE = ("isotonic", "venn-abers")
 
@@ -69,7 +69,7 @@ def fit_isotonic(scores, positive, negative):
     knots, hits, total = group_scores(scores, positive, negative)
     if not len(knots):
         return Steps(knots, knots, knots)
-    values = isotonic_regression(hits / total, sample_weight=total)
+    values = isotonic_regression(hits / total, weights=total).x
     edge = 1 / (total.sum() + 2)
     values = np.clip(values, edge, 1 - edge)
     # Within a level the line is flat: its ends are enough.
@@ -179,8 +179,8 @@ def _corners(hits, total):
         return [0]
     levels = isotonic_regression(
         np.concatenate([[1.0], hits / total]),
-        sample_weight=np.concatenate([[1.0], total]),
-    )
+        weights=np.concatenate([[1.0], total]),
+    ).x
     ends = np.flatnonzero(np.diff(levels) != 0)
     # Entry k of the levels ends at point k; the last point is always a corner. Point 0
     # is a corner only where the added row is a level by itself, which it cannot be:

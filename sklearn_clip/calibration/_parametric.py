@@ -1,12 +1,12 @@
 """Maps with parameters, of all labels at once: temperature, sigmoid and beta."""
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 
-# Entries handled at a time: 1 M of them are 8 MB for each of some ten arrays.
-_BLOCK_SIZE = 1 << 20
+# Entries handled at a time: 128 K of them, 1 MB an array, stay in a cache.
+_BLOCK_SIZE = 1 << 17
 _MAX_STEPS = 50
-_MAX_HALVINGS = 30
+_MAX_HALVINGS = 60
 _TOLERANCE = 1e-8
 # Weight, in positives, of the common map where a label is to have its own alone: it
 # decides what the label's rows leave open, as its slope where they all lie at one side.
@@ -102,30 +102,46 @@ def label_losses(evidence, method, parameters):
     ndarray of shape (n_labels,)
         The losses, summed over rows.
     """
-    return _terms(evidence, method, parameters, order=0)
+    eta = combine(features_of(evidence.logits, method), parameters)
+    return _losses(evidence, eta, np.exp(-np.abs(eta)))
 
 
-def _terms(evidence, method, parameters, *, order=2):
-    """Log loss of every label, its gradient and its Hessian in the parameters."""
-    features = features_of(evidence.logits, method)
-    eta = combine(features, parameters)
+def _losses(evidence, eta, small):
+    """Log loss of every label, given ``exp(-|eta|)``."""
+    # -y ln q - (1 - y) ln(1 - q) = ln(1 + e^eta) - y eta, and the logarithm is
+    # max(eta, 0) + ln(1 + e^-|eta|).
+    softplus = np.maximum(eta, 0.0) + np.log(1.0 + small)
     total = evidence.positive + evidence.negative
-    # -y ln q - (1 - y) ln(1 - q) = -ln(1 - q) - y eta, where 1 - q = 1 / (1 + e^eta).
-    loss = (-total * log_expit(-eta) - evidence.positive * eta).sum(axis=0)
-    if order == 0:
-        return loss
-    q = expit(eta)
-    pull, curve = total * q - evidence.positive, total * q * (1 - q)
+    return np.einsum("nl,nl->l", total, softplus) - np.einsum(
+        "nl,nl->l", evidence.positive, eta
+    )
+
+
+def _terms(evidence, features, parameters):
+    """Log loss of every label, its gradient and its Hessian in the parameters."""
+    eta = combine(features, parameters)
+    small = np.exp(-np.abs(eta))
+    total = evidence.positive + evidence.negative
+    q = np.where(eta >= 0, 1.0, small) / (1.0 + small)
+    pull = total * q - evidence.positive
+    curve = total * (small / (1.0 + small) ** 2)  # q (1 - q)
     size = len(features)
-    gradient = np.empty((len(loss), size))
-    hessian = np.empty((len(loss), size, size))
+    gradient = np.empty((eta.shape[1], size))
+    hessian = np.empty((eta.shape[1], size, size))
     for row, term in enumerate(features):
-        gradient[:, row] = (pull * term).sum(axis=0)
+        gradient[:, row] = _weighted_sum(pull, term)
         weighted = curve * term
         for column in range(row + 1):
-            both = (weighted * features[column]).sum(axis=0)
+            both = _weighted_sum(weighted, features[column])
             hessian[:, row, column] = hessian[:, column, row] = both
-    return loss, gradient, hessian
+    return _losses(evidence, eta, small), gradient, hessian
+
+
+def _weighted_sum(weights, term):
+    """Sum over rows of weights times a feature, which may be the number 1."""
+    if np.ndim(term) == 0:
+        return weights.sum(axis=0)
+    return np.einsum("nl,nl->l", weights, term)
 
 
 def _blocks(evidence):
@@ -136,7 +152,7 @@ def _blocks(evidence):
         yield slice(first, first + width)
 
 
-def fit_common(evidence, method):
+def fit_common(evidence, method, *, start=None):
     """Fit one map for all labels.
 
     Parameters
@@ -145,6 +161,8 @@ def fit_common(evidence, method):
         Scores and what is known.
     method : {"temperature", "sigmoid", "beta"}
         The map.
+    start : ndarray of shape (n_parameters,) or None, default=None
+        Where to start; None leaves the scores as they are there.
 
     Returns
     -------
@@ -154,15 +172,14 @@ def fit_common(evidence, method):
         The Hessian of the log loss there, divided by the weight of the positives or of
         the negatives, of which there are fewer: what one positive tells.
     """
+    parts = [evidence.columns(block) for block in _blocks(evidence)]
+    parts = [(part, features_of(part.logits, method)) for part in parts]
 
-    def terms(parameters, order=2):
+    def terms(parameters):
         found = []
-        for block in _blocks(evidence):
-            part = evidence.columns(block)
+        for part, features in parts:
             many = np.repeat(parameters, part.logits.shape[1], axis=0)
-            found.append(_terms(part, method, many, order=order))
-        if order == 0:
-            return sum(loss.sum(keepdims=True) for loss in found)
+            found.append(_terms(part, features, many))
         return tuple(
             sum(part[at].sum(axis=0, keepdims=True) for part in found)
             for at in range(3)
@@ -171,8 +188,9 @@ def fit_common(evidence, method):
     size = len(start_of(method))
     # A trace of a prior: one label whose rows are all at one side has a finite map.
     weight = min(side.sum() for side in evidence.support())
-    start, trace = start_of(method), _TRACE * np.eye(size)
-    parameters = _minimise(terms, start[None], start, trace[None])
+    centre, trace = start_of(method), _TRACE * np.eye(size)
+    start = centre if start is None else start
+    parameters = _minimise(terms, start[None], centre, trace[None])
     information = terms(parameters)[2][0] / max(weight, 1.0)
     return parameters[0], information + trace
 
@@ -219,9 +237,10 @@ def fit_labels(evidence, method, common, information, count, *, start=None):
     found = np.empty_like(start)
     for block in _blocks(evidence):
         part = evidence.columns(block)
+        features = features_of(part.logits, method)
 
-        def terms(parameters, order=2, part=part):
-            return _terms(part, method, parameters, order=order)
+        def terms(parameters, part=part, features=features):
+            return _terms(part, features, parameters)
 
         found[block] = _minimise(terms, start[block], common, precision[block])
     return found
@@ -251,31 +270,31 @@ def _minimise(terms, start, centre, precision):
     A step is halved for the problems whose loss it does not lower.
     """
 
-    def value(parameters):
+    def penalised(parameters):
+        loss, gradient, hessian = terms(parameters)
         apart = parameters - centre
-        penalty = np.einsum("lj,ljk,lk->l", apart, precision, apart)
-        return terms(parameters, order=0) + 0.5 * penalty
+        pull = np.einsum("ljk,lk->lj", precision, apart)
+        penalty = 0.5 * (apart * pull).sum(axis=1)
+        return loss + penalty, gradient + pull, hessian + precision
 
-    parameters, now = start.copy(), value(start)
+    parameters, found = start, penalised(start)
     for _ in range(_MAX_STEPS):
-        _, gradient, hessian = terms(parameters)
-        gradient = gradient + np.einsum("ljk,lk->lj", precision, parameters - centre)
-        step = _newton_step(parameters, gradient, hessian + precision)
+        loss, gradient, hessian = found
+        step = _newton_step(parameters, gradient, hessian)
         # What the quadratic model promises is about half of it.
-        active = -(gradient * step).sum(axis=1) > _TOLERANCE * (1 + np.abs(now))
+        active = -(gradient * step).sum(axis=1) > _TOLERANCE * (1 + np.abs(loss))
         if not active.any():
             break
         length = np.where(active, 1.0, 0.0)
         for _ in range(_MAX_HALVINGS):
             trial = parameters + length[:, None] * step
-            new = value(trial)
-            worse = active & ~(new <= now)
+            found = penalised(trial)
+            worse = active & ~(found[0] <= loss)
             if not worse.any():
                 break
             length[worse] /= 2
-        better = active & (new <= now)
-        parameters = np.where(better[:, None], trial, parameters)
-        now = np.where(better, new, now)
+        # Of a step that never helps nothing is left by now.
+        parameters = trial
     return parameters
 
 

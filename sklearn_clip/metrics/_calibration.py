@@ -296,7 +296,7 @@ def expected_calibration_error(
     average: LabelAverage | None = "macro",
     sample_weight: ArrayLike | None = None,
 ) -> float | NDArray[np.float64]:
-    """Expected calibration error: how far probabilities are from how often they hold.
+    """Measure how far probabilities are from how often they hold, in bins.
 
     Parameters
     ----------
