@@ -176,8 +176,9 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
 
     Without shrinkage, targets of maps with parameters are Platt's [2]_,
     ``(n + 1) / (n + 2)`` for n positives and ``1 / (n + 2)`` for n negatives, and no
-    isotonic map goes beyond such values. Where methods or counts are compared, logits
-    are gathered in 128 nodes per label; what is kept is fitted on the rows themselves.
+    isotonic map goes beyond such values. Where methods or counts are compared, and for
+    the map that others are drawn towards, logits are gathered in 128 nodes per label;
+    what is kept is fitted on the rows themselves.
 
     Calibration changes how rows of different labels compare, and hardly how rows of one
     label do. It needs rows like those to come: after a change of the base rate it is to
@@ -336,14 +337,11 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
             _, positive, negative = evidence
             self.smoothing_ = choose_smoothing(scores, positive, negative)
             evidence = evidence._replace(logits=to_logits(scores, self.smoothing_))
-        choice = choose_map(
-            scores,
-            evidence,
-            split_rows([fold.rows for fold in folds], targets),
-            self._candidate_methods(),
-            self._candidate_counts(),
-            self.smoothing_,
-        )
+        methods, counts = self._candidate_methods(), self._candidate_counts()
+        parts = []
+        if len(methods) > 1 or len(counts) > 1:
+            parts = split_rows([fold.rows for fold in folds], targets)
+        choice = choose_map(scores, evidence, parts, methods, counts, self.smoothing_)
         self.method_, self.shrinkage_ = choice.method, choice.count
         self.log_losses_ = choice.log_losses
         maps = fit_maps(scores, evidence, choice.method, choice.count)

@@ -117,7 +117,8 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     evidence : Evidence
         Their logits and what is known of them.
     parts : list of tuple of ndarray (train, test)
-        Each is judged by the maps of the others.
+        Each is judged by the maps of the others. Empty where there is nothing to
+        choose or too little to choose by: the first method and the usual count.
     methods : tuple of str
         Those to choose from. "identity", which leaves probabilities as they are, is
         kept unless another is better by more than the standard error of their
@@ -132,7 +133,7 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     Choice
         The best.
     """
-    if not parts or (len(methods) == len(counts) == 1):
+    if not parts:
         usual = USUAL_COUNT if len(counts) > 1 else counts[0]
         return Choice(methods[0], usual, {})
     total = sum(

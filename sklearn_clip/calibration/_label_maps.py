@@ -111,8 +111,9 @@ def fit_maps(scores, evidence, method, count):
         )
     # What is found on nodes lies close by, at a fraction of the cost.
     (nodes,) = gather_nodes(evidence, [slice(None)])
-    near, _ = fit_common(nodes, method)
-    common, information = fit_common(evidence, method, start=near)
+    common, information = fit_common(nodes, method)
+    if np.isinf(count):
+        common, _ = fit_common(evidence, method, start=common)
     near = fit_labels(nodes, method, common, information, count)
     parameters = fit_labels(evidence, method, common, information, count, start=near)
     return LabelMaps(*unpack(parameters, method))

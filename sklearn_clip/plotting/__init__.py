@@ -5,6 +5,7 @@ draws again. matplotlib is imported when the first one is made; without it all o
 raise an ImportError that names the extra ``plot``.
 """
 
+from sklearn_clip.plotting._calibration import MultiLabelCalibrationDisplay
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
 from sklearn_clip.plotting._label_grid import LabelGridDisplay
 from sklearn_clip.plotting._label_score import LabelScoreDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "LabelCooccurrenceDisplay",
     "LabelGridDisplay",
     "LabelScoreDisplay",
+    "MultiLabelCalibrationDisplay",
     "MultiLabelPrecisionRecallDisplay",
     "NearDuplicateDisplay",
     "ThresholdCurveDisplay",
