@@ -105,7 +105,8 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
         get a normal prior around the common ones that tells what so many positives
         would tell; maps without parameters are mixed, as
         ``(n * own + m * common) / (n + m)`` for a label with `n` positives (or
-        negatives, if there are fewer). "auto" chooses it by the log loss out of fold;
+        negatives, if there are fewer; or as many as the common map expects, if there
+        are more of those). "auto" chooses it by the log loss out of fold;
         None and 0 leave each label alone, infinity gives all of them one map.
     n_jobs : int or None, default=None
         Folds fitted in parallel.

@@ -13,6 +13,7 @@ from sklearn_clip.calibration._evidence import (
 from sklearn_clip.calibration._label_maps import (
     apply_maps,
     apply_own,
+    evidence_counts,
     fit_maps,
     fit_steps,
     mix,
@@ -135,7 +136,7 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     """
     if not parts:
         usual = USUAL_COUNT if len(counts) > 1 else counts[0]
-        return Choice(methods[0], usual, {})
+        return Choice(methods[0], 0.0 if methods[0] == "identity" else usual, {})
     total = sum(
         evidence.positive[test].sum() + evidence.negative[test].sum()
         for _, test in parts
@@ -190,8 +191,9 @@ def _monotone_losses(scores, evidence, parts, method, counts):
         steps, common = fit_steps(scores[train], seen, method)
         own = apply_own(steps, scores[test], method)
         of_all = apply_steps(common, scores[test], "isotonic")
+        known = evidence_counts(scores[train], seen, common)
         for at, count in enumerate(counts):
-            mixed = mix(own, of_all, own_weights(seen, count))
+            mixed = mix(own, of_all, own_weights(known, count))
             losses[at] += entry_losses(mixed, judged).sum()
     return losses
 

@@ -40,17 +40,35 @@ class LabelMaps(NamedTuple):
     own_weight: np.ndarray | None = None
 
 
-def evidence_count(evidence):
-    """Weight of the positives or negatives of each label, of which there are fewer."""
-    return np.minimum(*evidence.support())
+def evidence_counts(scores, evidence, common):
+    """Count how many positives, or negatives if there are fewer, speak of each label.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_labels)
+        Scores.
+    evidence : Evidence
+        What is known of the rows.
+    common : Steps
+        The map for all labels.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        Those that there are, or that the common map expects if that is more: a label
+        without any among rows where it expects some is known not to follow it.
+    """
+    total = evidence.positive + evidence.negative
+    expected = np.einsum("nl,nl->l", total, apply_steps(common, scores, "isotonic"))
+    fewer = np.minimum(expected, total.sum(axis=0) - expected)
+    return np.maximum(np.minimum(*evidence.support()), fewer)
 
 
-def own_weights(evidence, count):
-    """Weigh the own maps beside the common one: ``n / (n + count)``."""
-    known = evidence_count(evidence)
-    if np.isinf(count):
-        return np.zeros(len(known))
-    return known / np.maximum(known + count, np.finfo(np.float64).tiny)
+def own_weights(counts, shrinkage):
+    """Weigh the own maps beside the common one: ``n / (n + m)``."""
+    if np.isinf(shrinkage):
+        return np.zeros(len(counts))
+    return counts / np.maximum(counts + shrinkage, np.finfo(np.float64).tiny)
 
 
 def fit_steps(scores, evidence, method):
@@ -106,9 +124,8 @@ def fit_maps(scores, evidence, method, count):
         return LabelMaps(np.ones((n_labels, 2)), np.zeros(n_labels))
     if method in MONOTONE:
         steps, common = fit_steps(scores, evidence, method)
-        return LabelMaps(
-            steps=steps, common_steps=common, own_weight=own_weights(evidence, count)
-        )
+        weight = own_weights(evidence_counts(scores, evidence, common), count)
+        return LabelMaps(steps=steps, common_steps=common, own_weight=weight)
     # What is found on nodes lies close by, at a fraction of the cost.
     (nodes,) = gather_nodes(evidence, [slice(None)])
     common, information = fit_common(nodes, method)
