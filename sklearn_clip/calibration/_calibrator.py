@@ -45,7 +45,8 @@ from sklearn_clip.model_selection._out_of_fold import (
 )
 
 _WRAP_OUTSIDE = (
-    "For a single binary target pass y.reshape(-1, 1), or y.to_frame() of a Series, or "
+    "A classifier that knows one label only is wrapped inside: "
+    "MultiLabelCalibrator(OneVsRestClassifier(...)). For a single binary target pass y.reshape(-1, 1), or y.to_frame() of a Series, or "
     "take sklearn.calibration.CalibratedClassifierCV."
 )
 # What `fit` learns beside `estimator_`, so that a second fit leaves nothing behind.
