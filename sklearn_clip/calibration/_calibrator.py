@@ -46,8 +46,9 @@ from sklearn_clip.model_selection._out_of_fold import (
 
 _WRAP_OUTSIDE = (
     "A classifier that knows one label only is wrapped inside: "
-    "MultiLabelCalibrator(OneVsRestClassifier(...)). For a single binary target pass y.reshape(-1, 1), or y.to_frame() of a Series, or "
-    "take sklearn.calibration.CalibratedClassifierCV."
+    "MultiLabelCalibrator(OneVsRestClassifier(...)). For a single binary target pass "
+    "y.reshape(-1, 1), or y.to_frame() of a Series, or take "
+    "sklearn.calibration.CalibratedClassifierCV."
 )
 # What `fit` learns beside `estimator_`, so that a second fit leaves nothing behind.
 _LEARNT = ("coef_", "intercept_", "knots_", "lower_", "upper_")

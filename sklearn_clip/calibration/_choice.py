@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from sklearn_clip.calibration._evidence import (
+    N_NODES,
     SMOOTHINGS,
     Evidence,
     gather_nodes,
@@ -34,8 +36,6 @@ COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
 USUAL_COUNT = 10.0
 # Probabilities of exactly 0 and 1 are judged as these, as scikit-learn's log loss does.
 _EDGE = np.finfo(np.float64).eps
-# Nodes of the scores of all labels together.
-_N_COMMON_NODES = 1 << 12
 
 
 class Choice(NamedTuple):
@@ -87,24 +87,27 @@ def choose_smoothing(scores, positive, negative):
     Returns
     -------
     float
-        The one of `SMOOTHINGS` whose logits give the least log loss to one sigmoid for
-        all labels.
+        The one of `SMOOTHINGS` whose logits give the least log loss to sigmoids of the
+        labels, drawn towards each other by the usual count.
 
     Notes
     -----
     A share of k votes is smoothed by Laplace's rule of succession where 1 / k is added
     to both sides; a small number leaves the logit of a probability as it is, a large
-    one makes it a straight line, which is the sigmoid of the probability itself.
+    one makes it a straight line, which is the sigmoid of the probability itself. One
+    sigmoid for all labels cannot tell: where they differ, it is flattered by a map that
+    is flat at its ends.
     """
     finest = to_logits(scores, SMOOTHINGS[0])
-    pooled = Evidence(finest, positive, negative).pool()
-    (nodes,) = gather_nodes(pooled, [slice(None)], _N_COMMON_NODES)
-    chances = 1 / (1 + np.exp(-nodes.logits))
-    losses = []
+    every = Evidence(finest, positive, negative)
+    (nodes,) = gather_nodes(every, [slice(None)], N_NODES // 2)
+    chances = expit(nodes.logits)
+    losses, common = [], None
     for smoothing in SMOOTHINGS:
         smoothed = nodes._replace(logits=to_logits(chances, smoothing))
-        common, _ = fit_common(smoothed, "sigmoid")
-        losses.append(label_losses(smoothed, "sigmoid", common[None]).sum())
+        common, information = fit_common(smoothed, "sigmoid", start=common)
+        maps = fit_labels(smoothed, "sigmoid", common, information, USUAL_COUNT)
+        losses.append(label_losses(smoothed, "sigmoid", maps).sum())
     return SMOOTHINGS[int(np.argmin(losses))]
 
 

@@ -39,10 +39,6 @@ class Evidence(NamedTuple):
         """Weight of the known positives and negatives of every label."""
         return self.positive.sum(axis=0), self.negative.sum(axis=0)
 
-    def pool(self):
-        """Take all labels for one."""
-        return Evidence(*(part.reshape(-1, 1) for part in self))
-
 
 def gather_evidence(logits, targets, sample_weight=None):
     """Put logits beside targets.
