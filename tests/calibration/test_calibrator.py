@@ -94,6 +94,21 @@ def test_auto_leaves_calibrated_probabilities_alone_and_says_so(probabilities, d
     assert chosen.count("identity") >= 7
 
 
+def test_venn_abers_is_not_tried_where_it_is_isotonic(probabilities, draw):
+    z, Y = draw(20_001, 2)
+    P = expit(2 * z)
+    model = MultiLabelCalibrator(probabilities(2)).fit(P, Y)
+    assert "venn-abers" not in model.log_losses_
+    assert "isotonic" in model.log_losses_
+    pair = [
+        MultiLabelCalibrator(probabilities(2), method=method, shrinkage=None)
+        .fit(P, Y)
+        .predict_proba(P[::20])
+        for method in ("venn-abers", "isotonic")
+    ]
+    assert np.abs(pair[0] - pair[1]).mean() < 2e-3
+
+
 @each_method
 def test_rare_labels_gain_by_what_all_have_in_common(method, probabilities, draw):
     """A label of a handful of positives: its own map against the shared one."""

@@ -177,6 +177,14 @@ def test_probabilities_of_shares_are_smoothed(probabilities):
     assert fine.smoothing_ <= 1e-3
 
 
+def test_labels_that_differ_do_not_ask_for_smoothing(probabilities, draw):
+    """One sigmoid for all of them would: its flat ends flatter it."""
+    z, Y = draw(2000, 40)
+    spoilt = expit(np.linspace(1, 4, 40) * z + np.linspace(3, -3, 40))
+    model = MultiLabelCalibrator(probabilities(40), method="sigmoid").fit(spoilt, Y)
+    assert model.smoothing_ <= 1e-4
+
+
 @pytest.mark.parametrize("method", ["temperature", "sigmoid", "beta"])
 def test_attributes_are_the_map(method, probabilities, draw):
     z, Y = draw()
