@@ -348,9 +348,9 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
         if len(methods) > 1 or len(counts) > 1:
             parts = split_rows([fold.rows for fold in folds], targets)
         choice = choose_map(scores, evidence, parts, methods, counts, self.smoothing_)
-        self.method_, self.shrinkage_ = choice.method, choice.count
+        self.method_, self.shrinkage_ = choice.method, choice.shrinkage
         self.log_losses_ = choice.log_losses
-        maps = fit_maps(scores, evidence, choice.method, choice.count)
+        maps = fit_maps(scores, evidence, choice.method, choice.shrinkage)
         if self.method_ in MONOTONE:
             self.knots_, self.lower_, self.upper_ = (
                 list(part) for part in zip(*maps.steps, strict=True)

@@ -45,7 +45,7 @@ class Choice(NamedTuple):
     ----------
     method : str
         A map, or "identity".
-    count : float
+    shrinkage : float
         Positives that the common map weighs as much as.
     log_losses : dict
         Of every method that was tried, its mean log loss of an entry on parts of the
@@ -53,7 +53,7 @@ class Choice(NamedTuple):
     """
 
     method: str
-    count: float
+    shrinkage: float
     log_losses: dict
 
 
@@ -206,7 +206,7 @@ def _row_gains(scores, evidence, parts, chosen, smoothing):
     gains = []
     for train, test in parts:
         seen, judged = evidence.rows(train), evidence.rows(test)
-        maps = fit_maps(scores[train], seen, chosen.method, chosen.count)
+        maps = fit_maps(scores[train], seen, chosen.method, chosen.shrinkage)
         found = apply_maps(maps, scores[test], chosen.method, smoothing)
         before, after = entry_losses(scores[test], judged), entry_losses(found, judged)
         gains.append((before - after).sum(axis=1))

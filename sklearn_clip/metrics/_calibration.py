@@ -26,7 +26,7 @@ LabelAverage: TypeAlias = Literal["macro", "micro", "weighted"]
 class BrierParts(NamedTuple):
     """Parts of a Brier score: ``reliability - resolution + uncertainty``.
 
-    Attributes
+    Parameters
     ----------
     reliability : float or ndarray of shape (n_labels,)
         What the probabilities lose because they do not mean what they say, the

@@ -239,10 +239,10 @@ class MultiLabelCalibrationDisplay:
         ax=None,
         *,
         labels: Any = None,
-        max_labels=11,
-        n_cols=4,
-        confidence=0.95,
-        scale="sqrt",
+        max_labels: int | None = 11,
+        n_cols: int = 4,
+        confidence: float = 0.95,
+        scale: str = "sqrt",
     ):
         """Draw the curves.
 
