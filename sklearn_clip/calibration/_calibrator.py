@@ -53,9 +53,19 @@ _WRAP_OUTSIDE = (
 # Of so many rows one more moves no level: Venn-Abers is isotonic, at more cost.
 _MANY_ROWS = 20_000
 # What `fit` learns beside `estimator_`, so that a second fit leaves nothing behind.
-_LEARNT = ("coef_", "intercept_", "knots_", "lower_", "upper_")
-_LEARNT += ("common_knots_", "common_values_", "own_weight_", "label_names_")
-_LEARNT += ("n_features_in_", "feature_names_in_")
+_LEARNT = (
+    "coef_",
+    "intercept_",
+    "knots_",
+    "lower_",
+    "upper_",
+    "common_knots_",
+    "common_values_",
+    "own_weight_",
+    "label_names_",
+    "n_features_in_",
+    "feature_names_in_",
+)
 
 
 class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimator):

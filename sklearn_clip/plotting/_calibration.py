@@ -289,7 +289,8 @@ class MultiLabelCalibrationDisplay:
         if scale == "sqrt":
             self._set_square_roots(ax is None or hasattr(ax, "get_subplotspec"))
         z = ndtri(0.5 + confidence / 2)
-        self.lines_, self.bands_ = [], []
+        self.lines_: list[Any] = []
+        self.bands_: list[Any] = []
         alpha = float(np.clip(6 / len(self.curves), 0.08, 0.4))
         for curve in self.curves:
             self.axes_[0].plot(
