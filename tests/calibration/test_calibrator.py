@@ -237,6 +237,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
 @pytest.mark.parametrize("head", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("n_labels", [1, 4])
 def test_any_shape_of_scores_is_taken(head, n_labels, data):
