@@ -28,6 +28,7 @@ from sklearn_clip.plotting._inputs import (
 )
 
 _SCALES = ("sqrt", "linear")
+_X_LABEL, _Y_LABEL = "Probability", "Share that has the label"
 
 
 class CalibrationCurve(NamedTuple):
@@ -301,8 +302,11 @@ class MultiLabelCalibrationDisplay:
         for panel, label in zip(self.axes_[1:], self.labels_, strict=True):
             title = f"{short_name(names[label], 20)}  {_show(errors[label])}"
             self._draw(panel, self.curves[label], z, title, BLUE)
-        self.figure_.supxlabel("Probability", fontsize="medium")
-        self.figure_.supylabel("Share that has the label", fontsize="medium")
+        if ax is None:
+            self.figure_.supxlabel(_X_LABEL, fontsize="medium")
+            self.figure_.supylabel(_Y_LABEL, fontsize="medium")
+        else:  # the figure may hold more than this
+            self.axes_[0].set(xlabel=_X_LABEL, ylabel=_Y_LABEL)
         return self
 
     @staticmethod

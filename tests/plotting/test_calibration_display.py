@@ -106,6 +106,8 @@ def test_given_axes_are_used(make_problem, pyplot):
     display = Display.from_predictions(data.Y, data.P, ax=axes)
     assert display.figure_ is axes[0, 0].figure
     assert list(display.axes_) == list(axes.ravel())
+    assert display.figure_.get_supxlabel() == ""
+    assert axes[0, 0].get_xlabel() == "Probability"
     assert [ax.get_xscale() for ax in display.axes_] == ["function"] * 4
     _, ax = pyplot.subplots()
     assert len(Display.from_predictions(data.Y, data.P, ax=ax).axes_) == 4
