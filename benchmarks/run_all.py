@@ -26,6 +26,7 @@ RUNS = [
     ("bench_embedding.py", "Images and texts", "--images 96 --texts 256", None),
     ("bench_logistic.py", "Linear head", "--sizes 8000,1024,80 8000,512,500", None),
     ("bench_thresholds.py", "Thresholds", "--grid-labels 2", None),
+    ("bench_calibration.py", "Calibration", "--peer-labels 25", None),
     ("bench_metrics.py", "Metrics", "", None),
     ("bench_finetune.py", "Fine-tuning", "--rows 200", None),
     ("bench_ray.py", "Ray", "--rows 4096 --rounds 1", "ray"),

@@ -6,6 +6,7 @@ The way of the data, and the room each step lives in::
     features -> any multi-label classifier -> scores             (heads, losses)
     rows, labels in words -> scores without training             (zero_shot)
     rows, labels in words -> a CLIP that has learnt them         (finetune)
+    scores -> probabilities that mean what they say              (calibration)
     scores -> labels                                             (thresholds)
     tag lists -> targets, labels -> names                        (labels)
     labels -> folds with every label, near copies on one side    (model_selection)
@@ -32,6 +33,7 @@ _HOMES = {
     "ImageDecodeError": "_shared",
     "ModelMismatchError": "_shared",
     "LabelSetClassifier": "thresholds",
+    "MultiLabelCalibrator": "calibration",
     "MultiLabelLogisticRegression": "heads",
     "MultiLabelLogisticRegressionCV": "heads",
     "MultiLabelNet": "heads",
@@ -49,6 +51,7 @@ _HOMES = {
     "top_labels": "labels",
 }
 _ROOMS = (
+    "calibration",
     "datasets",
     "distributed",
     "embedding",
@@ -69,6 +72,7 @@ __all__ = ["__version__", *_HOMES, *_ROOMS]
 
 if TYPE_CHECKING:
     from sklearn_clip import (
+        calibration as calibration,
         datasets as datasets,
         distributed as distributed,
         embedding as embedding,
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
         ModelMismatchError as ModelMismatchError,
         WeightsUnavailableError as WeightsUnavailableError,
     )
+    from sklearn_clip.calibration import MultiLabelCalibrator as MultiLabelCalibrator
     from sklearn_clip.embedding import EmbeddingStore as EmbeddingStore
     from sklearn_clip.finetune import CLIPFineTuner as CLIPFineTuner
     from sklearn_clip.heads import (

@@ -11,6 +11,7 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from sklearn_clip import (
     CLIPFeaturizer,
+    MultiLabelCalibrator,
     MultiLabelLogisticRegression,
     MultiLabelNet,
     ThresholdOptimizer,
@@ -28,6 +29,7 @@ ESTIMATORS = {
     "net": lambda n: MultiLabelNet(max_epochs=2, device="cpu", random_state=0),
     "prompts": lambda n: TipAdapterClassifier(PROMPTS[:n]),
     "thresholds": lambda n: ThresholdOptimizer(LOGISTIC, cv=2, random_state=0),
+    "calibrated": lambda n: MultiLabelCalibrator(LOGISTIC, cv=2, random_state=0),
     "thresholds of another": lambda n: ThresholdOptimizer(
         MultiOutputClassifier(LogisticRegression()), cv=2, random_state=0
     ),

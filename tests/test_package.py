@@ -22,6 +22,7 @@ ALLOWED = {
     "_featurizer": {"embedding", "fusion"},
     "_lazy": set(),
     "_shared": set(),
+    "calibration": {"model_selection"},
     "datasets": {"embedding"},
     "distributed": {"fusion"},
     "embedding": set(),
@@ -76,6 +77,7 @@ def imported_rooms(path):
 
 # Rooms whose import is light; those beside them need torch for what they hold.
 LIGHT_ROOMS = (
+    "calibration",
     "datasets",
     "export",
     "heads",

@@ -17,6 +17,7 @@ from sklearn_clip import (
     CLIPFeaturizer,
     CLIPFineTuner,
     LabelSetClassifier,
+    MultiLabelCalibrator,
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
     MultiLabelNet,
@@ -30,12 +31,14 @@ from sklearn_clip import (
 from sklearn_clip._shared import read_entries
 from sklearn_clip.metrics import (
     average_precision_per_label,
+    expected_calibration_error,
     gap_scorer,
     global_average_precision_score,
     map_scorer,
     masked_f1_macro_scorer,
     masked_f1_score,
     masked_jaccard_score,
+    masked_log_loss,
     masked_subset_accuracy_score,
     multilabel_report,
 )
@@ -64,6 +67,7 @@ HEADS = [
         random_state=0,
     ),
     LabelSetClassifier(MultiLabelLogisticRegression(), coverage=0.5, random_state=0),
+    MultiLabelCalibrator(MultiLabelLogisticRegression(), cv=3, random_state=0),
 ]
 METRICS = [
     masked_f1_score,
@@ -71,6 +75,8 @@ METRICS = [
     masked_subset_accuracy_score,
     global_average_precision_score,
     average_precision_per_label,
+    expected_calibration_error,
+    masked_log_loss,
 ]
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 # Of these an empty cell is not NaN by itself, or what is stored is not all there is.
@@ -218,6 +224,7 @@ TAKERS = {
     "head": lambda y: MultiLabelLogisticRegression().fit(np.eye(3), y),
     "net": lambda y: MultiLabelNet("linear", max_epochs=1).fit(np.eye(3), y),
     "thresholds": lambda y: ThresholdOptimizer(HEADS[0], cv=2).fit(np.eye(3), y),
+    "calibrated": lambda y: MultiLabelCalibrator(HEADS[0], cv=2).fit(np.eye(3), y),
     "splits": lambda y: next(MultiLabelStratifiedKFold(2).split(np.eye(3), y)),
     "metric": lambda y: masked_f1_score(y, np.eye(3)[:, :2]),
     "report": lambda y: multilabel_report(y, np.eye(3)[:, :2]),

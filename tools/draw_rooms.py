@@ -27,6 +27,7 @@ WAY = (
     "model_selection",
     "labels",
     "heads",
+    "calibration",
     "thresholds",
     "zero_shot",
     "finetune",

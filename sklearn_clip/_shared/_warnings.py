@@ -23,8 +23,8 @@ _PARTS_OF_A_FIT = frozenset(
     {
         ("sklearn.model_selection._validation", "_fit_and_predict"),
         ("sklearn.model_selection._validation", "_fit_and_score"),
-        ("sklearn_clip.thresholds._folds", "fit_all"),
-        ("sklearn_clip.thresholds._folds", "score_fold"),
+        ("sklearn_clip.model_selection._out_of_fold", "fit_all"),
+        ("sklearn_clip.model_selection._out_of_fold", "score_fold"),
     }
 )
 

@@ -11,6 +11,11 @@ import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
 from sklearn_clip._shared import check_label_order, positive_scores
+from sklearn_clip.metrics._calibration import (
+    expected_calibration_error,
+    masked_brier_score,
+    masked_log_loss,
+)
 from sklearn_clip.metrics._entries import check_targets
 from sklearn_clip.metrics._masked import (
     masked_f1_score,
@@ -262,4 +267,13 @@ masked_jaccard_samples_scorer = _of_labels(masked_jaccard_score, average="sample
 masked_subset_accuracy_scorer = _of_labels(masked_subset_accuracy_score)
 masked_neg_hamming_loss_scorer = _of_labels(
     masked_hamming_loss, greater_is_better=False
+)
+masked_neg_log_loss_scorer = make_multilabel_scorer(
+    masked_log_loss, greater_is_better=False
+)
+masked_neg_brier_scorer = make_multilabel_scorer(
+    masked_brier_score, greater_is_better=False
+)
+neg_expected_calibration_error_scorer = make_multilabel_scorer(
+    expected_calibration_error, greater_is_better=False
 )

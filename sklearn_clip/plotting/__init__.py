@@ -6,6 +6,7 @@ raise an ImportError that names the extra ``plot``.
 """
 
 from sklearn_clip.plotting._answer_coverage import AnswerCoverageDisplay
+from sklearn_clip.plotting._calibration import MultiLabelCalibrationDisplay
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
 from sklearn_clip.plotting._label_grid import LabelGridDisplay
 from sklearn_clip.plotting._label_score import LabelScoreDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "LabelCooccurrenceDisplay",
     "LabelGridDisplay",
     "LabelScoreDisplay",
+    "MultiLabelCalibrationDisplay",
     "MultiLabelPrecisionRecallDisplay",
     "NearDuplicateDisplay",
     "ThresholdCurveDisplay",

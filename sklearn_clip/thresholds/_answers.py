@@ -24,7 +24,7 @@ from sklearn_clip._shared import (
     positive_scores,
     warn_of_row_order,
 )
-from sklearn_clip.thresholds._folds import is_prefit, score_unseen
+from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, _inner_has
 from sklearn_clip.thresholds._scored_rows import scored_rows
 
@@ -210,7 +210,9 @@ class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             held_out=is_prefit(self) or not self.refit,
             weighted=sample_weight is not None,
         )
-        self.estimator_, folds = score_unseen(self, X, targets, fit_params, names)
+        self.estimator_, folds = fit_and_score(
+            self, X, targets, fit_params, names, learns="thresholds"
+        )
         check_label_order(self.estimator_, y)
         self.response_method_ = folds[0].method
         self.n_labels_ = targets.shape[1]

@@ -1,21 +1,11 @@
 """Thresholds judged on rows they were not chosen on."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import KFold
 
-from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 from sklearn_clip.thresholds._objective import Objective
-from sklearn_clip.thresholds._scored_rows import take_rows
-from sklearn_clip.thresholds._shrinkage import (
-    ENOUGH_POSITIVES,
-    choose_count,
-    shrink_thresholds,
-)
-
-_N_PARTS = 5
+from sklearn_clip.thresholds._shrinkage import choose_count, shrink_thresholds
 
 
 class CrossFit(NamedTuple):
@@ -107,55 +97,3 @@ def cross_fit(tuner, rows, parts, counts):
                 judged, predictions[0]
             )
     return CrossFit(tuner.objective, counts, np.array(tallies), label_tally)
-
-
-def split_rows(row_numbers, targets):
-    """Parts of the scored rows, each to be judged with the thresholds of the others.
-
-    Parameters
-    ----------
-    row_numbers : list of ndarray
-        Rows that were held out in each fold, in the order of their scores.
-    targets : ndarray of shape (n_rows, n_labels)
-        Targets of all scored rows of all folds, 0, 1 and NaN.
-
-    Returns
-    -------
-    parts : list of tuple of ndarray (train, test)
-        Positions among the scored rows: the folds. With one fold, or where a fold holds
-        every row there is, five parts of the distinct rows, stratified by the labels
-        with fewer positives than `ENOUGH_POSITIVES`, or halves if there is none of
-        them. Empty if there are fewer than two rows.
-    """
-    rows = np.concatenate(row_numbers)
-    if len(row_numbers) > 1:
-        ends = np.cumsum([len(part) for part in row_numbers])
-        # A row may be held out in several folds: it is never on both sides.
-        parts = [
-            (np.flatnonzero(~np.isin(rows, part)), np.arange(end - len(part), end))
-            for part, end in zip(row_numbers, ends, strict=True)
-            if len(part)
-        ]
-        if all(len(train) for train, _ in parts):
-            return parts
-    distinct, first = np.unique(rows, return_index=True)
-    if len(distinct) < 2:
-        return []
-    targets = take_rows(targets, first)
-    folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
-    # Chance spreads as many evenly, and of a label without any there is nothing to
-    # spread: both would only make the dealing long.
-    positives = (targets == 1).sum(axis=0)
-    rare = (positives > 0) & (positives < ENOUGH_POSITIVES)
-    if positives.any() and not rare.any():
-        # The thresholds of one half are good enough to judge the other with: a quarter
-        # of the work of five parts.
-        folds = KFold(2, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        # Labels with fewer positives than parts are what shrinkage is for.
-        warnings.simplefilter("ignore", UserWarning)
-        splits = list(folds.split(targets, targets[:, rare] if rare.any() else targets))
-    return [
-        tuple(np.flatnonzero(np.isin(rows, distinct[side])) for side in split)
-        for split in splits
-    ]

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
-from sklearn_clip.thresholds._scored_rows import scored_rows, take_rows
+from sklearn_clip.model_selection._out_of_fold import split_rows, take_rows
+from sklearn_clip.thresholds._cross_fitting import cross_fit
+from sklearn_clip.thresholds._scored_rows import scored_rows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import candidate_counts
 

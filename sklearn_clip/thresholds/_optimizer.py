@@ -21,13 +21,13 @@ from sklearn_clip._shared import (
     check_same_length,
     warn_of_row_order,
 )
+from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
 from sklearn_clip.thresholds._constraints import (
     read_bound,
     warn_of_broken,
     warn_of_unmet,
 )
 from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
-from sklearn_clip.thresholds._folds import is_prefit, score_unseen
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
@@ -371,7 +371,9 @@ class ThresholdOptimizer(
         bound = read_bound(
             self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
-        self.estimator_, folds = score_unseen(self, X, targets, fit_params, names)
+        self.estimator_, folds = fit_and_score(
+            self, X, targets, fit_params, names, learns="thresholds"
+        )
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
         self.__dict__.pop("label_names_", None)

@@ -154,12 +154,6 @@ class ScoredRows(NamedTuple):
         return self._replace(scores=np.where(self.known, self.scores, lowest))
 
 
-def take_rows(values, rows):
-    """Take rows of an array; no copy is made where they are all of it, in order."""
-    whole = len(rows) == len(values) and np.array_equal(rows, np.arange(len(rows)))
-    return values if whole else values[rows]
-
-
 def scored_rows(scores, Y, sample_weight, *, probability=True):
     """Put scores beside targets of 0, 1 and NaN.
 

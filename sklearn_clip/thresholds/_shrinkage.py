@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_clip.model_selection._out_of_fold import ENOUGH_POSITIVES
 from sklearn_clip.thresholds._objective import Objective
 
 # Candidates, in positives: a label with as many is drawn half of the way.
@@ -15,9 +16,6 @@ PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
 # Taken unless another candidate is better by more than its standard error.
 # benchmarks/study_thresholds.py shows how it does on splits of clip art.
 USUAL_COUNT = 10.0
-# Against the thresholds of labels with as many no evidence need be sought: the
-# usual count would move them by a thirtieth of the way.
-ENOUGH_POSITIVES = 30 * USUAL_COUNT
 
 
 def shrink_thresholds(
@@ -85,6 +83,7 @@ def candidate_counts(
         return (0.0,)
     if shrinkage != "auto":
         return (float(shrinkage),)
+    # The usual count would move such thresholds by a thirtieth of the way.
     if positives[positives > 0].min() >= ENOUGH_POSITIVES:
         return (0.0,)
     return PSEUDO_COUNTS

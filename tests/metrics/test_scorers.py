@@ -87,10 +87,22 @@ def with_unknown(y):
     return np.where(rng.random(y.shape) < 0.3, np.nan, y)
 
 
+# Those that judge probabilities, which decision values are not.
+OF_PROBABILITIES = (
+    "masked_neg_brier_scorer",
+    "masked_neg_log_loss_scorer",
+    "neg_expected_calibration_error_scorer",
+)
+
+
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("name", SCORERS)
 def test_scorer_judges_every_shape_of_output(name, head):
     estimator = HEADS[head].fit(X, Y)
+    if name in OF_PROBABILITIES and not hasattr(estimator, "predict_proba"):
+        with pytest.raises(ValueError, match="MultiLabelCalibrator makes"):
+            SCORERS[name](estimator, X, Y)
+        return
     value = SCORERS[name](estimator, X, Y)
     assert isinstance(value, float)
     assert (-1 if "neg" in name else 0) <= value <= 1

@@ -22,6 +22,7 @@ CALLS = {
         ([Image.new("RGB", (8, 8), "red")] * 3, Y, P > 0.5),
     ),
     "LabelScoreDisplay": ("from_predictions", (Y, P > 0.5)),
+    "MultiLabelCalibrationDisplay": ("from_predictions", (Y, P)),
     "MultiLabelPrecisionRecallDisplay": ("from_predictions", (Y, P)),
     "NearDuplicateDisplay": (
         "from_embeddings",

@@ -9,8 +9,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+from sklearn_clip.model_selection._out_of_fold import split_rows
 from sklearn_clip.thresholds import ThresholdOptimizer
-from sklearn_clip.thresholds._cross_fitting import CrossFit, cross_fit, split_rows
+from sklearn_clip.thresholds._cross_fitting import CrossFit, cross_fit
 from sklearn_clip.thresholds._objective import Objective, metric_score
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import search_thresholds

@@ -29,8 +29,8 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
 from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+from sklearn_clip.model_selection._out_of_fold import make_splits
 from sklearn_clip.thresholds import ThresholdOptimizer
-from sklearn_clip.thresholds._folds import make_splits
 from sklearn_clip.thresholds._objective import metric_score
 
 HEADS = {

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_clip.heads import MultiLabelLogisticRegression
+from sklearn_clip.model_selection._out_of_fold import make_splits
 from sklearn_clip.thresholds import ThresholdOptimizer
-from sklearn_clip.thresholds._folds import make_splits
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import pytest
 from odd_classifiers import Identity
 from sklearn.metrics import f1_score
 
+from sklearn_clip.model_selection._out_of_fold import split_rows
 from sklearn_clip.thresholds import ThresholdOptimizer
-from sklearn_clip.thresholds._cross_fitting import cross_fit, split_rows
+from sklearn_clip.thresholds._cross_fitting import cross_fit
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._shrinkage import (

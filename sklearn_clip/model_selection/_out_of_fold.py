@@ -1,5 +1,6 @@
 """Scores of rows that the classifier has not seen: splits, fits and fit parameters."""
 
+import warnings
 from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -8,7 +9,12 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    check_cv,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
@@ -22,11 +28,15 @@ from sklearn_clip._shared import (
     shown_first,
     warn_user,
 )
-from sklearn_clip.model_selection import (
+from sklearn_clip.model_selection._splitters import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
-    multilabel_train_test_split,
 )
+from sklearn_clip.model_selection._train_test import multilabel_train_test_split
+
+# With as many positives a label needs no help, from stratification or from others.
+ENOUGH_POSITIVES = 300
+_N_PARTS = 5
 
 
 class FoldScores(NamedTuple):
@@ -96,15 +106,17 @@ def weight_parameter(estimator):
     return None
 
 
-def route_fit_params(optimizer, params):
+def route_fit_params(meta, params, *, learns):
     """Sort what `fit` was given into parameters of the estimator and of the splitter.
 
     Parameters
     ----------
-    optimizer : ThresholdOptimizer
+    meta : estimator instance
         The router, with an `estimator` that is to be fitted.
     params : dict
         Everything given to `fit` beside `X` and `Y`.
+    learns : str
+        What it learns itself, for the warning of weights that nobody else takes.
 
     Returns
     -------
@@ -114,16 +126,16 @@ def route_fit_params(optimizer, params):
     """
     params = {name: value for name, value in params.items() if value is not None}
     if get_config()["enable_metadata_routing"]:
-        routed = process_routing(optimizer, "fit", **params)
+        routed = process_routing(meta, "fit", **params)
         return dict(routed.estimator.fit), dict(routed.splitter.split)
     split_params = {"groups": params.pop("groups")} if "groups" in params else {}
     weight = params.pop("sample_weight", None)
     if weight is not None:
-        name = weight_parameter(optimizer.estimator)
+        name = weight_parameter(meta.estimator)
         if name is None:
             warn_user(
-                f"{type(optimizer.estimator).__name__} takes no sample_weight in fit: "
-                "the weights are used for the thresholds only. With metadata routing "
+                f"{type(meta.estimator).__name__} takes no sample_weight in fit: "
+                f"the weights are used for the {learns} only. With metadata routing "
                 "enabled they reach estimators that request them further in.",
             )
         else:
@@ -131,65 +143,20 @@ def route_fit_params(optimizer, params):
     return params, split_params
 
 
-def is_prefit(optimizer):
-    """Whether an optimizer's estimator is never fitted by it.
+def is_prefit(meta):
+    """Whether the estimator of a meta-estimator is never fitted by it."""
+    frozen = isinstance(meta.estimator, FrozenEstimator)
+    return frozen or (isinstance(meta.cv, str) and meta.cv == "prefit")
+
+
+def fit_and_score(meta, X, Y, params, names=None, *, learns):
+    """Fit the estimator of a meta-estimator and score rows it was not fitted on.
 
     Parameters
     ----------
-    optimizer : estimator instance
-        It has `estimator` and `cv`.
-
-    Returns
-    -------
-    bool
-        True for ``cv="prefit"`` and a frozen estimator.
-    """
-    frozen = isinstance(optimizer.estimator, FrozenEstimator)
-    return frozen or (isinstance(optimizer.cv, str) and optimizer.cv == "prefit")
-
-
-def score_unseen(optimizer, X, Y, params, names=None):
-    """Score rows that an optimizer's estimator was not fitted on, fitting it or not.
-
-    Parameters
-    ----------
-    optimizer, X, Y, params, names
-        As of :func:`fit_and_score`.
-
-    Returns
-    -------
-    estimator : estimator instance
-        The one given if it is prefit or frozen, else as of :func:`fit_and_score`.
-    folds : list of FoldScores
-        The scores.
-
-    Raises
-    ------
-    TypeError
-        If a prefit or frozen estimator is given parameters of `fit`.
-    sklearn.exceptions.NotFittedError
-        If a prefit or frozen estimator is not fitted.
-    """
-    if not is_prefit(optimizer):
-        return fit_and_score(optimizer, X, Y, params, names)
-    check_is_fitted(optimizer.estimator)
-    unused = sorted(params.keys() - {"sample_weight"})
-    if unused:
-        raise TypeError(
-            "fit must get no parameters of the estimator's fit where it is "
-            f"prefit or frozen: nothing is fitted. Got {unused}."
-        )
-    scores, method = positive_scores(optimizer.estimator, X, Y.shape[1])
-    return optimizer.estimator, [FoldScores(np.arange(len(Y)), scores, method)]
-
-
-def fit_and_score(optimizer, X, Y, params, names=None):
-    """Fit an optimizer's estimator and score rows that it was not fitted on.
-
-    Parameters
-    ----------
-    optimizer : ThresholdOptimizer
-        Its `cv`, `refit`, `n_jobs` and `random_state` say how.
+    meta : estimator instance
+        Its `estimator`, `cv`, `n_jobs` and `random_state`, and its `refit` if it has
+        one, say how.
     X : array-like of length n_samples
         Rows.
     Y : ndarray of shape (n_samples, n_labels)
@@ -198,11 +165,14 @@ def fit_and_score(optimizer, X, Y, params, names=None):
         Everything else that `fit` was given.
     names : ndarray of shape (n_labels,) or None, default=None
         Names of the labels, for warnings.
+    learns : str
+        What the meta-estimator learns from the scores, in the plural, for warnings.
 
     Returns
     -------
     estimator : estimator instance
-        A clone, fitted on all rows, or on the training part with ``refit=False``.
+        A clone, fitted on all rows, or on the training part with ``refit=False``; the
+        estimator itself where it is prefit or frozen.
     folds : list of FoldScores
         The held-out scores.
 
@@ -210,35 +180,50 @@ def fit_and_score(optimizer, X, Y, params, names=None):
     ------
     ValueError
         If `refit` is False and `cv` has several splits.
+    TypeError
+        If a prefit or frozen estimator is given parameters of its `fit`.
+    sklearn.exceptions.NotFittedError
+        If a prefit or frozen estimator is not fitted.
     """
-    fit_params, split_params = route_fit_params(optimizer, params)
+    if is_prefit(meta):
+        check_is_fitted(meta.estimator)
+        unused = sorted(params.keys() - {"sample_weight"})
+        if unused:
+            raise TypeError(
+                "fit must get no parameters of the estimator's fit where it is "
+                f"prefit or frozen: nothing is fitted. Got {unused}."
+            )
+        scores, method = positive_scores(meta.estimator, X, Y.shape[1])
+        return meta.estimator, [FoldScores(np.arange(len(Y)), scores, method)]
+    fit_params, split_params = route_fit_params(meta, params, learns=learns)
     splits = make_splits(
-        optimizer.cv,
+        meta.cv,
         X,
         Y,
-        random_state=optimizer.random_state,
+        random_state=meta.random_state,
         split_params=split_params,
         names=names,
     )
-    if not optimizer.refit and len(splits) > 1:
+    refit = getattr(meta, "refit", True)
+    if not refit and len(splits) > 1:
         raise ValueError(
             "refit=False keeps the estimator of the one training part, so cv must "
             f"give a single split, for example cv=0.2. Got {len(splits)} splits."
         )
-    folds = Parallel(n_jobs=optimizer.n_jobs)(
+    folds = Parallel(n_jobs=meta.n_jobs)(
         delayed(score_fold)(
-            optimizer.estimator,
+            meta.estimator,
             X,
             Y,
             train,
             test,
             fit_params=fit_params,
-            keep=not optimizer.refit,
+            keep=not refit,
         )
         for train, test in splits
     )
-    if optimizer.refit:
-        return fit_all(optimizer.estimator, X, Y, fit_params), folds
+    if refit:
+        return fit_all(meta.estimator, X, Y, fit_params), folds
     return folds[0].estimator, folds
 
 
@@ -293,3 +278,61 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
     held_out = _safe_indexing(X, test)
     scores, method = positive_scores(fitted, held_out, Y.shape[1])
     return FoldScores(test, scores, method, fitted if keep else None)
+
+
+def take_rows(values, rows):
+    """Take rows of an array; no copy is made where they are all of it, in order."""
+    whole = len(rows) == len(values) and np.array_equal(rows, np.arange(len(rows)))
+    return values if whole else values[rows]
+
+
+def split_rows(row_numbers, targets):
+    """Parts of the scored rows, each to be judged by what the others teach.
+
+    Parameters
+    ----------
+    row_numbers : list of ndarray
+        Rows that were held out in each fold, in the order of their scores.
+    targets : ndarray of shape (n_rows, n_labels)
+        Targets of all scored rows of all folds, 0, 1 and NaN.
+
+    Returns
+    -------
+    parts : list of tuple of ndarray (train, test)
+        Positions among the scored rows: the folds. With one fold, or where a fold holds
+        every row there is, five parts of the distinct rows, stratified by the labels
+        with fewer positives than `ENOUGH_POSITIVES`, or halves if there is none of
+        them. Empty if there are fewer than two rows.
+    """
+    rows = np.concatenate(row_numbers)
+    if len(row_numbers) > 1:
+        ends = np.cumsum([len(part) for part in row_numbers])
+        # A row may be held out in several folds: it is never on both sides.
+        parts = [
+            (np.flatnonzero(~np.isin(rows, part)), np.arange(end - len(part), end))
+            for part, end in zip(row_numbers, ends, strict=True)
+            if len(part)
+        ]
+        if all(len(train) for train, _ in parts):
+            return parts
+    distinct, first = np.unique(rows, return_index=True)
+    if len(distinct) < 2:
+        return []
+    targets = take_rows(targets, first)
+    folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
+    # Chance spreads as many evenly, and of a label without any there is nothing to
+    # spread: both would only make the dealing long.
+    positives = (targets == 1).sum(axis=0)
+    rare = (positives > 0) & (positives < ENOUGH_POSITIVES)
+    if positives.any() and not rare.any():
+        # What one half teaches is good enough to judge the other with: a quarter
+        # of the work of five parts.
+        folds = KFold(2, shuffle=True, random_state=0)
+    with warnings.catch_warnings():
+        # Labels with fewer positives than parts are what shrinkage is for.
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(folds.split(targets, targets[:, rare] if rare.any() else targets))
+    return [
+        tuple(np.flatnonzero(np.isin(rows, distinct[side])) for side in split)
+        for split in splits
+    ]
