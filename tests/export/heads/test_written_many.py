@@ -102,7 +102,7 @@ def test_constant_labels_say_the_same(name, problem):
     assert_exported_alike(HEADS[name].fit(X, Y), spread(X))
 
 
-@pytest.mark.parametrize("name", HEADS.keys() - {"constant"})
+@pytest.mark.parametrize("name", [name for name in HEADS if name != "constant"])
 def test_single_label_says_the_same(name, problem):
     X, Y = problem
     assert_exported_alike(HEADS[name].fit(X, Y[:, 0]), spread(X))
