@@ -92,9 +92,8 @@ def test_vectors_are_those_of_torch(by, rows, engine, long_text):
         atol = 1e-5 * np.abs(expected).max()
         np.testing.assert_allclose(found, expected, atol=atol, rtol=1e-4)
     arithmetic = by(engine)._backbone().arithmetic
-    assert arithmetic["image"].startswith(f"{engine}-")
-    if engine == "openvino":
-        assert arithmetic["text"].startswith("openvino-")
+    for tower in ("image", "text"):
+        assert arithmetic[tower].startswith(f"{engine}-")
 
 
 @pytest.mark.parametrize("name", ["clipart-tiny", "photo-tiny"])
@@ -118,13 +117,16 @@ def test_bf16_is_near_and_another_arithmetic(by, rows):
     )
 
 
-def test_vector_is_the_same_alone_and_among_others(by, rows):
-    clip = by("openvino")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_vector_is_the_same_alone_and_among_others(by, rows, engine):
+    if engine != "openvino":
+        require("onnxruntime", "onnx")
+    clip = by(engine)
     together = clip.transform(rows)
     alone = np.concatenate([clip.transform([row]) for row in rows])
     np.testing.assert_allclose(alone, together, atol=1e-6)
     for size in (1, 3):
-        other = by("openvino", batch_size=size).transform(rows[::-1])[::-1]
+        other = by(engine, batch_size=size).transform(rows[::-1])[::-1]
         np.testing.assert_allclose(other, together, atol=1e-6)
 
 
@@ -419,12 +421,11 @@ def test_texts_in_8_bits_are_near_alone_and_among_others(small):
             )
 
 
-@pytest.mark.parametrize("kind", ["vnni", "bf16"])
 def test_auto_takes_8_bits_for_texts_where_they_are_true(
-    model_folder, own_cache, monkeypatch, kind
+    model_folder, own_cache, monkeypatch
 ):
     require("nncf")
-    monkeypatch.setattr(_choice, "processor_kind", lambda: kind)
+    monkeypatch.setattr(_choice, "processor_kind", lambda: "vnni")
     said = []
     model = load_backbone(model_folder, device="cpu", engine="openvino", towers=[])
     model.load(["text"], say=said.append)

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sklearn_clip.embedding.backbone._attention import with_plain_attention
 from sklearn_clip.embedding.backbone._export import TextGraph
 from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_texts
 from sklearn_clip.embedding.images._preparation import PixelPlan
-from sklearn_clip.export._attention import with_plain_attention
 from sklearn_clip.export._graph_builder import OPSET
 from sklearn_clip.export._sessions import Session
 

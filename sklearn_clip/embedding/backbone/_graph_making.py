@@ -183,7 +183,7 @@ class _Making:
         if key not in made:
             exact = self._backbone.torch_towers.make(self._tower, "fp32")
             expected = encode_trial(exact, self._tower, self._size)
-            module, example = exact.as_module()
+            module, example = exact.as_module(self._runs.PLAIN_ATTENTION)
             made[key] = self._runs.convert(module, example), exact, expected
         return made[key]
 

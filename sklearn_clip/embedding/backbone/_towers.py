@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from sklearn_clip.embedding.backbone._attention import with_plain_attention
 from sklearn_clip.embedding.backbone._export import (
     ImageGraph,
     TextGraph,
@@ -117,8 +118,13 @@ class ImageTower:
         vectors = self.model.encode_image(batch.to(self._dtype), normalize=False)
         return _to_numpy(vectors)
 
-    def as_module(self):
+    def as_module(self, plain_attention=False):
         """Return the tower as one module, and an input for it.
+
+        Parameters
+        ----------
+        plain_attention : bool, default=False
+            Of texts alone; see `TextTower.as_module`.
 
         Returns
         -------
@@ -184,8 +190,14 @@ class TextTower:
             self._trims = self._can_trim()
         return int(self._padding) if self._trims else None
 
-    def as_module(self):
+    def as_module(self, plain_attention=False):
         """Return the tower as one module, and an input for it.
+
+        Parameters
+        ----------
+        plain_attention : bool, default=False
+            Spell out torch's attention, of which some tracers keep the example's
+            number of tokens.
 
         Returns
         -------
@@ -195,9 +207,10 @@ class TextTower:
             A batch of tokens.
         """
         example = self._tokenizer(list(TRIAL_TEXTS))
+        model = with_plain_attention(self.model) if plain_attention else self.model
         if self.padding is None:
-            return TextGraph(self.model), example
-        return TextGraph(self.model), example[:, : self._length(example)]
+            return TextGraph(model), example
+        return TextGraph(model), example[:, : self._length(example)]
 
     def _encode(self, tokens):
         view, tokens = self._view(tokens.shape[1]), tokens.to(self._device)

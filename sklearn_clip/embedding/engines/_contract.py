@@ -46,9 +46,19 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """A module that brings an engine; it imports its library when it is used."""
+    """A module that brings an engine; it imports its library when it is used.
+
+    Attributes
+    ----------
+    Session : type
+        What runs a graph.
+    PLAIN_ATTENTION : bool
+        Whether torch's attention has to be spelled out, lest `convert` fix the length
+        of texts.
+    """
 
     Session: type[Session]
+    PLAIN_ATTENTION: bool
 
     def version(self) -> str | None:
         """Return the version of the engine, None if it is not installed."""

@@ -15,7 +15,7 @@ from sklearn_clip._shared import warn_user
 from sklearn_clip.embedding.engines._notes import engines_home, sample_file
 
 # Raised when graphs come to be made otherwise.
-GRAPH_FORMAT = 2
+GRAPH_FORMAT = 3
 RECORD = "graph.json"
 # Graphs that nobody used for so long are removed when another one is made.
 _STALE_SECONDS = 90 * 24 * 3600

@@ -12,6 +12,7 @@ import numpy as np
 
 from sklearn_clip.embedding.engines._notes import find_version
 
+PLAIN_ATTENTION = True
 _GRAPH = "graph.onnx"
 
 

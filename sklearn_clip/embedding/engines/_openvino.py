@@ -15,6 +15,7 @@ import numpy as np
 from sklearn_clip.embedding.engines._notes import find_version
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
+PLAIN_ATTENTION = False
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
 HINTS = {"fp32": "f32", "bf16": "bf16"}
