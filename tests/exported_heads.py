@@ -11,6 +11,7 @@ import onnxruntime  # noqa: E402
 from sklearn_clip._shared import positive_scores  # noqa: E402
 from sklearn_clip.export._graph_builder import GraphBuilder  # noqa: E402
 from sklearn_clip.export.heads import write_head, write_transformer  # noqa: E402
+from sklearn_clip.export.heads._graph_arrays import GraphArray  # noqa: E402
 
 
 def make_problem(seed=0, n=150, d=12, n_labels=6):
@@ -54,6 +55,16 @@ def export_step(step, n_features):
     builder.output("rows", "float32", ["n", width], name)
     session = _session(builder.finish({}))
     return lambda X: session.run(["rows"], {"features": X.astype(np.float32)})[0]
+
+
+def run_columns(scores, make):
+    """Run what `make` puts into a graph on scores of float32; as float32."""
+    width = scores.shape[1]
+    builder = GraphBuilder("columns")
+    name = builder.input("scores", "float32", ["n", width])
+    found = make(GraphArray(builder, name, np.float32, width)).cast(np.float32)
+    builder.output("found", "float32", ["n", width], found.name)
+    return _session(builder.finish({})).run(None, {"scores": scores})[0]
 
 
 def assert_exported_alike(estimator, X, *, atol=1e-5, ignore=0.0):

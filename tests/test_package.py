@@ -28,6 +28,7 @@ ALLOWED = {
     "embedding": set(),
     "export": {
         "_featurizer",
+        "calibration",
         "embedding",
         "finetune",
         "fusion",

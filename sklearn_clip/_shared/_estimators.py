@@ -1,5 +1,7 @@
 """Fitted classifiers of any kind: their scores, their parts, their labels."""
 
+from inspect import getattr_static, isfunction
+
 import numpy as np
 
 from sklearn_clip._shared._arrays import column_names
@@ -80,12 +82,14 @@ def _has(estimator, method):
     OneVsRestClassifier goes by its first classifier, and what it puts there for a
     label that was constant in training has every method.
     """
-    return hasattr(estimator, method) and all(
-        hasattr(member, method)
-        for part in nested_estimators(estimator)
-        if hasattr(part, "label_binarizer_")
-        for member in part.estimators_
-    )
+    if not hasattr(estimator, method):
+        return False
+    for part in nested_estimators(estimator):
+        if isfunction(getattr_static(type(part), method, None)):
+            break  # under no condition: it is not that of what is inside
+        if hasattr(part, "label_binarizer_"):
+            return all(hasattr(member, method) for member in part.estimators_)
+    return True
 
 
 def positive_scores(estimator, X, n_labels, *, method=None):

@@ -12,14 +12,27 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._featurizer import CLIPFeaturizer
+from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export._row_source import RowSource, read_featurizer, read_tuner
 from sklearn_clip.finetune import CLIPFineTuner
-from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds import (
+    LabelSetClassifier,
+    RejectOptionClassifier,
+    ThresholdOptimizer,
+)
 from sklearn_clip.zero_shot import ZeroShotClassifier
 
 _FORMS = (
-    "a fitted Pipeline of a CLIPFeaturizer and a classifier, a ThresholdOptimizer or "
-    "search of one, a ZeroShotClassifier or a CLIPFineTuner"
+    "a fitted Pipeline of a CLIPFeaturizer and a classifier, a ThresholdOptimizer, "
+    "MultiLabelCalibrator or search of one, a ZeroShotClassifier or a CLIPFineTuner"
+)
+# What judges the scores of `estimator_`. Those whose answers may be open are refused
+# where the head is written.
+_JUDGES = (
+    LabelSetClassifier,
+    MultiLabelCalibrator,
+    RejectOptionClassifier,
+    ThresholdOptimizer,
 )
 
 
@@ -56,7 +69,8 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
     Parameters
     ----------
     tagger : estimator instance
-        Pipeline, ThresholdOptimizer, search or classifier of words.
+        Pipeline, ThresholdOptimizer, MultiLabelCalibrator, search or classifier of
+        words.
     within : bool, default=False
         Whether another estimator chooses the labels by its scores.
 
@@ -76,7 +90,7 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
         return take_apart(tagger.estimator, within=within)
     if isinstance(tagger, Pipeline):
         return _take_pipeline_apart(tagger, within)
-    if type(tagger) is ThresholdOptimizer:
+    if type(tagger) in _JUDGES:
         check_is_fitted(tagger)
         inner = take_apart(tagger.estimator_, within=True)
         head, twin = _shallow_copy(tagger), _shallow_copy(tagger)

@@ -31,7 +31,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export.heads import (
+    _calibration,
     _few_shot,
     _linear,
     _members,
@@ -55,7 +57,11 @@ from sklearn_clip.heads import (
     MultiLabelNet,
     TipAdapterClassifier,
 )
-from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds import (
+    LabelSetClassifier,
+    RejectOptionClassifier,
+    ThresholdOptimizer,
+)
 from sklearn_clip.zero_shot import ZeroShotClassifier
 
 
@@ -76,7 +82,7 @@ CLASSIFIERS: dict[type, _Writer] = {
     GridSearchCV.__bases__[0]: _wrappers.write_search,
     CLIPFineTuner: _words.write_tuner,
     CLIPAdapterClassifier: _few_shot.write_clip_adapter,
-    CalibratedClassifierCV: _wrappers.write_calibrated,
+    CalibratedClassifierCV: _calibration.write_calibrated,
     ClassifierChain: _members.write_chain,
     ConstantSafeClassifier: _members.write_constant_safe,
     DecisionTreeClassifier: _trees.write_tree,
@@ -90,8 +96,10 @@ CLASSIFIERS: dict[type, _Writer] = {
     HistGradientBoostingClassifier: _trees.write_histogram_boosting,
     KNeighborsClassifier: write_neighbors,
     LinearDiscriminantAnalysis: _logistic,
+    LabelSetClassifier: _wrappers.refuse_open_answers,
     LinearSVC: _decisions,
     MLPClassifier: _others.write_perceptron,
+    MultiLabelCalibrator: _calibration.write_calibrator,
     MultiLabelLogisticRegression: _logistic,
     MultiLabelLogisticRegressionCV: _logistic,
     MultiLabelNet: _networks.write_net,
@@ -100,6 +108,7 @@ CLASSIFIERS: dict[type, _Writer] = {
     OneVsRestClassifier: _members.write_one_vs_rest,
     Pipeline: _write_pipeline,
     RandomForestClassifier: _trees.write_forest,
+    RejectOptionClassifier: _wrappers.refuse_open_answers,
     SVC: _others.write_support_vectors,
     ThresholdOptimizer: _wrappers.write_thresholds,
     TipAdapterClassifier: _few_shot.write_tip_adapter,

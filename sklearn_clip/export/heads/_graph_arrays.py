@@ -274,35 +274,3 @@ def concatenate(parts: Sequence[GraphArray]) -> GraphArray:
     first = parts[0]
     name = first.builder.add("Concat", *names, axis=1)
     return GraphArray(first.builder, name, dtype, sum(part.width for part in parts))
-
-
-def interpolate(column: GraphArray, x: np.ndarray, y: np.ndarray) -> GraphArray:
-    """Follow straight lines between knots.
-
-    Parameters
-    ----------
-    column : GraphArray
-        One column, of values between the first and the last knot.
-    x, y : ndarray of shape (n_knots,)
-        The knots, x ascending.
-
-    Returns
-    -------
-    GraphArray
-        The values there.
-    """
-    x, y = np.asarray(x), np.asarray(y)
-    if len(x) == 1:
-        return column.full(y)
-    x = x.astype(column.dtype)
-    # Interval i lies between knots i and i + 1, and has its right end.
-    passed = (column > x[1:-1]).cast(np.float32).reduce("ReduceSum")
-    interval = passed.cast(np.int64).name
-    slopes = np.diff(y.astype(np.float64)) / np.diff(x.astype(np.float64))
-
-    def pick(values):
-        name = column.constant(np.asarray(values, dtype=np.float64))
-        name = column.builder.add("Gather", name, interval)
-        return GraphArray(column.builder, name, np.float64, 1)
-
-    return pick(slopes) * (column.cast(np.float64) - pick(x[:-1])) + pick(y[:-1])

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import nested_estimators
+from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export._graph_builder import GraphBuilder
 from sklearn_clip.export.heads._answers import Refusal
 from sklearn_clip.export.heads._classifiers import write_classifier
@@ -69,8 +70,8 @@ def write_head(
     builder : GraphBuilder
         The graph.
     estimator : estimator instance
-        A fitted multi-label classifier, or a ThresholdOptimizer, search or Pipeline of
-        one.
+        A fitted multi-label classifier, or a ThresholdOptimizer, MultiLabelCalibrator,
+        search or Pipeline of one.
     features : str
         Name of the rows in the graph: float32, (n_rows, n_features).
     n_features : int
@@ -123,6 +124,8 @@ def _rules_of(estimator):
     for part in nested_estimators(estimator):
         if isinstance(part, ThresholdOptimizer | ZeroShotClassifier):
             return rules_of(part)
+        if isinstance(part, MultiLabelCalibrator):
+            break  # cuts anew: rules of what it has inside change no label
     return dict(_NO_RULES)
 
 

@@ -1,16 +1,14 @@
-"""Classifiers around one other: thresholds, searches, calibration, what is frozen."""
+"""Classifiers around one other: thresholds, searches, what is frozen."""
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 
 from sklearn_clip.export.heads._answers import Answer, Refusal, both_classes
 from sklearn_clip.export.heads._cuts import decode, reach
-from sklearn_clip.export.heads._graph_arrays import GraphArray, interpolate
+from sklearn_clip.export.heads._graph_arrays import GraphArray
 
 
 def write_thresholds(estimator: Any, rows: GraphArray, write: Any) -> Answer:
@@ -101,53 +99,10 @@ def _cut_one(inner, estimator, method, cut, positive):
     return inner._replace(labels=labels, cuts=cuts)
 
 
-def write_calibrated(estimator: Any, rows: GraphArray, write: Any) -> Answer:
-    """Write a CalibratedClassifierCV: the mean over the classifiers of its folds."""
-    both_classes(estimator)
-    parts = []
-    for part in estimator.calibrated_classifiers_:
-        both_classes(part.estimator)
-        parts.append(_calibrate(part, write(part.estimator, rows)))
-    # Added one by one and for either class, as there: flat steps of several isotonic
-    # functions often have a mean of 0.5, and then class 0 comes first.
-    positive = reduce(add, parts) / float(len(parts))
-    negative = reduce(add, (1.0 - part for part in parts)) / float(len(parts))
-    return Answer(positive, None, positive > negative, np.array([0.5]))
-
-
-def _calibrate(part, inner):
-    """Probabilities of one fold's classifier."""
-    decides = inner.decisions is not None
-    scores = inner.decisions if decides else inner.scores("predict_proba")
-    calibrator = part.calibrators[0]
-    if part.method == "sigmoid":
-        a, b = np.float64(calibrator.a_), np.float64(calibrator.b_)
-        found = (-(scores * np.array([a]) + np.array([b]))).sigmoid()
-    elif part.method == "isotonic":
-        found = _isotonic(calibrator, scores)
-    elif part.method == "temperature" and decides:
-        # The softmax of beta (-z, z).
-        found = (scores * np.array([2.0 * float(calibrator.beta_)])).sigmoid()
-    elif part.method == "temperature":
-        # The softmax of beta log(p + eps), for p and 1 - p.
-        odds = (scores + 1e-12).apply("Log") - (1.0 - scores + 1e-12).apply("Log")
-        found = (odds * np.array([float(calibrator.beta_)])).sigmoid()
-    else:
-        raise Refusal(
-            f"CalibratedClassifierCV has an unknown method, {part.method!r}. Fit it "
-            "with method='sigmoid' instead."
-        )
-    return found.cast(np.float64)
-
-
-def _isotonic(calibrator, scores):
-    if calibrator.out_of_bounds != "clip":
-        raise Refusal(
-            "IsotonicRegression must have out_of_bounds='clip', as "
-            f"CalibratedClassifierCV sets it. Got {calibrator.out_of_bounds!r}."
-        )
-    knots = calibrator.X_thresholds_
-    scores = scores.cast(knots.dtype)
-    scores = scores.maximum(knots.dtype.type(calibrator.X_min_))
-    scores = scores.minimum(knots.dtype.type(calibrator.X_max_))
-    return interpolate(scores, knots, calibrator.y_thresholds_)
+def refuse_open_answers(estimator: Any, rows: GraphArray, write: Any) -> Answer:
+    """Refuse a classifier that may leave an answer open."""
+    raise Refusal(
+        f"{type(estimator).__name__} may leave an answer open, as NaN, which has no "
+        "place in labels of 0 and 1. Export its estimator_ instead, and cut the scores "
+        "where they are read, or fit a ThresholdOptimizer, which answers every row."
+    )

@@ -32,7 +32,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_clip import MultiLabelLogisticRegression, ThresholdOptimizer
+from sklearn_clip import (
+    LabelSetClassifier,
+    MultiLabelCalibrator,
+    MultiLabelLogisticRegression,
+    RejectOptionClassifier,
+    ThresholdOptimizer,
+)
 
 
 class Halved(MultiLabelLogisticRegression):
@@ -246,3 +252,46 @@ def test_search_without_a_best_estimator_is_refused(problem):
     search = GridSearchCV(model, {"C": [1, 10]}, cv=2, refit=False).fit(X, Y)
     with pytest.raises(ValueError, match="GridSearchCV with refit=False"):
         ExportedHead(search, X.shape[1])
+
+
+@pytest.mark.parametrize("answers", [RejectOptionClassifier, LabelSetClassifier])
+@pytest.mark.parametrize("within", ["alone", "pipeline", "thresholds", "calibrator"])
+@pytest.mark.filterwarnings("ignore:No cut", "ignore:Rows to choose")
+def test_answers_that_may_be_open_are_refused(answers, within, problem):
+    X, Y = problem
+    model = answers(MultiLabelLogisticRegression(), random_state=0).fit(X, Y)
+    around = {
+        "alone": model,
+        "pipeline": Pipeline([("same", "passthrough"), ("answers", model)]),
+        "thresholds": ThresholdOptimizer(model, cv="prefit"),
+        "calibrator": MultiLabelCalibrator(model, cv="prefit", method="sigmoid"),
+    }[within]
+    if within in ("thresholds", "calibrator"):
+        around.fit(X, Y)
+    reason = f"cannot be exported: {answers.__name__} may leave an answer open, as NaN"
+    with pytest.raises(ValueError, match=f"{reason}.*estimator_.*ThresholdOptimizer"):
+        ExportedHead(around, X.shape[1])
+    # Both ways out are ways out.
+    assert_exported_alike(model.estimator_, X)
+    assert_exported_alike(
+        ThresholdOptimizer(model.estimator_, cv="prefit").fit(X, Y), X
+    )
+
+
+def test_calibrator_that_predicts_its_own_way_is_refused(problem):
+    class Bold(MultiLabelCalibrator):
+        def predict(self, X):
+            return (self.predict_proba(X) > 0.3).astype(int)
+
+    X, Y = problem
+    model = Bold(MultiLabelLogisticRegression(), cv=2, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="Bold has predict of its own in place of"):
+        ExportedHead(model, X.shape[1])
+
+
+def test_calibrator_of_what_has_no_form_is_refused(problem):
+    X, Y = problem
+    head = over(VotingClassifier(MEMBERS, voting="soft"))
+    model = MultiLabelCalibrator(head, cv=2, method="sigmoid", random_state=0)
+    with pytest.raises(ValueError, match="VotingClassifier has no form in ONNX here"):
+        ExportedHead(model.fit(X, Y), X.shape[1])
