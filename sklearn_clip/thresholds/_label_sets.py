@@ -112,7 +112,7 @@ class LabelSetClassifier(AnswersMixin):
         self,
         estimator,
         *,
-        coverage=0.9,
+        coverage: Any = 0.9,
         surely_error=None,
         cv: Any = 0.5,
         random_state=None,
