@@ -68,6 +68,19 @@ _LEARNT = (
 )
 
 
+def _refuse_decisions(scores, rows):
+    """Refuse what is called a probability and is none; its order would be cut off."""
+    # What rounds in float32 is a probability all the same.
+    wrong = (scores < -1e-6) | (scores > 1 + 1e-6)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            "predict_proba of the estimator must give probabilities in [0, 1]. Got "
+            f"{scores[row, column]:.4g} (row {rows[row]}, column {column}). Decision "
+            "values are calibrated as well, if it gives them as decision_function."
+        )
+
+
 class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimator):
     """Make the probabilities of a multi-label classifier mean what they say.
 
@@ -296,8 +309,8 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
         ------
         ValueError
             If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if its
-            columns are not in the order of the labels that the estimator knows, or if
-            no row has a weight above 0.
+            columns are not in the order of the labels that the estimator knows, if no
+            row has a weight above 0, or if `predict_proba` gives no probabilities.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
             `decision_function`, or if a prefit or frozen one is given `fit_params`.
@@ -350,6 +363,7 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
         evidence = gather_evidence(scores, targets, weight)
         self.smoothing_ = None
         if self.response_method_ == "predict_proba":
+            _refuse_decisions(scores, rows)
             _, positive, negative = evidence
             self.smoothing_ = choose_smoothing(scores, positive, negative)
             evidence = evidence._replace(logits=to_logits(scores, self.smoothing_))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_clip._shared import ModelMismatchError
 from sklearn_clip.export._description import KEY, Description
 
 _CPU = "CPUExecutionProvider"
@@ -74,7 +75,8 @@ class OpenedFile:
         self._providers = _check_providers(providers)
         self._num_threads = num_threads
         self._open()
-        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        self._process = os.getpid()
+        text = self._said = self._session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
             raise ValueError(
                 f"path must name a file that to_onnx wrote. Got {str(path)!r}, a graph "
@@ -100,6 +102,17 @@ class OpenedFile:
         """Whether nothing but the CPU runs it."""
         return self.providers == [_CPU]
 
+    def _reopen(self):
+        """Open the file in a forked process, if it is still the one of its parent."""
+        self._open()
+        if self._session.get_modelmeta().custom_metadata_map.get(KEY) != self._said:
+            raise ModelMismatchError(
+                f"{str(self._path)!r} must be the file that was opened, since a forked "
+                "process opens it again. Got another one: it was replaced since. Open "
+                "it with OnnxTagger in the process that uses it."
+            )
+        self._process = os.getpid()
+
     def _open(self):
         runtime = import_needed("onnxruntime")
         options = runtime.SessionOptions()
@@ -113,7 +126,6 @@ class OpenedFile:
         # memory of each would be kept.
         options.enable_mem_pattern = False
         _check_there(self._path)
-        self._process = os.getpid()
         try:
             self._session = runtime.InferenceSession(
                 str(self._path), options, providers=self._providers
@@ -137,9 +149,16 @@ class OpenedFile:
             Probabilities, or decision values.
         labels : ndarray of shape (n_rows, n_labels), dtype bool
             What is given.
+
+        Raises
+        ------
+        OSError
+            If this is a forked process, and the file is no longer there.
+        ModelMismatchError
+            If it is one, and there is another file in its place.
         """
         if self._process != os.getpid():  # a forked child has none of the threads
-            self._open()
+            self._reopen()
         scores, labels = self._session.run([self._score, "labels"], dict(feeds))
         return scores, labels
 
@@ -148,7 +167,8 @@ def _check_providers(providers):
     if providers is None:
         return [_CPU]
     there = import_needed("onnxruntime").get_available_providers()
-    given = [] if isinstance(providers, str) else list(providers)
+    listed = isinstance(providers, list | tuple)
+    given = list(providers) if listed else []
     names = [name[0] if isinstance(name, tuple) else name for name in given]
     # ONNX Runtime itself goes on without one that is not there.
     if not names or not all(name in there for name in names):

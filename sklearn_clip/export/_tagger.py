@@ -116,7 +116,7 @@ class OnnxTagger:
     Rows come in every form that `CLIPFeaturizer` takes, in the columns that the
     exported one had, and bring the same errors and warnings. Equal rows of a call go
     through the graph once. Several threads may use one object, forked processes may
-    use that of their parent, and a pickle holds the path alone.
+    use that of their parent while its file is there, and a pickle holds the path alone.
 
     Examples
     --------
@@ -149,6 +149,11 @@ class OnnxTagger:
     ):
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"path must be a str or os.PathLike. Got {path!r:.80}.")
+        if not isinstance(image_root, str | os.PathLike | None):
+            raise TypeError(
+                "image_root must be a str, an os.PathLike or None. Got "
+                f"{image_root!r:.80}."
+            )
         if num_threads is not None:
             _check_positive("num_threads", num_threads, "None")
         if not isinstance(batch_size, str) or batch_size != "auto":
@@ -288,7 +293,8 @@ class OnnxTagger:
         Returns
         -------
         list of list of tuple (str, float)
-            Names by row with their probabilities (or decision values), highest first.
+            Names by row with their probabilities (or decision values), highest first;
+            none for a row whose scores are NaN.
 
         Raises
         ------
@@ -300,7 +306,7 @@ class OnnxTagger:
         scores, _ = self._tag(X)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return [
-            [(self.label_names[label], float(row[label])) for label in best]
+            [(self.label_names[i], float(row[i])) for i in best if not np.isnan(row[i])]
             for row, best in zip(scores, order, strict=True)
         ]
 

@@ -6,7 +6,12 @@ import os
 from numbers import Real
 from typing import Any, Literal
 
-from sklearn_clip._shared import check_same_length, import_optional
+from sklearn_clip._shared import (
+    check_label_order,
+    check_same_length,
+    import_optional,
+    read_entries,
+)
 from sklearn_clip.export._description import KEY, Probe
 from sklearn_clip.export._report import ExportReport
 
@@ -74,7 +79,8 @@ def to_onnx(
     ValueError
         If a step cannot be written (the message says which, and why), the tagger is
         not fitted, the parameters contradict each other, or the file comes out with
-        other scores or labels than the tagger. In float32 it may be off by 1e-4, and
+        other scores or labels than the tagger, or `Y` has other labels than it, or its
+        own in another order. In float32 it may be off by 1e-4, and
         only a label whose score is as near to its cut may be another one.
     FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
         If `path` is there, or cannot be.
@@ -141,7 +147,16 @@ def to_onnx(
         check_same_length(X, Y)
     place = check_path(path, overwrite=overwrite)
     parts = take_apart(tagger)
+    if Y is not None:
+        check_label_order(tagger, Y)
+        n_columns = read_entries(Y, "Y").positive.shape[1]
     graph, written = write_graph(parts, weights)
+    n_labels = len(written.label_names)
+    if Y is not None and n_columns != n_labels:
+        raise ValueError(
+            f"Y must have one column for each of the {n_labels} labels of the tagger. "
+            f"Got {n_columns}."
+        )
     rows = draw_rows(parts.source) if X is None else X
     with UnfinishedFile(graph, place) as unfinished:
         del graph  # gigabytes, perhaps

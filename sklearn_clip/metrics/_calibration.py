@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_clip._shared import TableLike, TargetsLike
+from sklearn_clip._shared import TableLike, TargetsLike, as_array
 from sklearn_clip.metrics._calibration_bins import bin_labels, calibration_error
 from sklearn_clip.metrics._counts import (
     Average,
@@ -74,7 +74,8 @@ def masked_log_loss(
         0 and 1 or False and True; NaN where a label is unknown.
     y_prob : {array-like, DataFrame} of shape (n_samples, n_labels)
         Probabilities in [0, 1] of each label. Those of exactly 0 and 1 are taken for
-        the machine epsilon of their type and its opposite, as scikit-learn does.
+        the machine epsilon of their type and its opposite, as scikit-learn does; bool
+        and integers count as float64.
     average : {"macro", "micro", "weighted", "samples"} or None, default="macro"
         - "macro": mean over labels; those without a known entry are left out;
         - "weighted": the same, weighted by the number of known positives;
@@ -112,8 +113,7 @@ def masked_log_loss(
     """
 
     def losses(positive, scores):
-        # The type they came in decides, as a float32 of 1 is less sure than a float64.
-        edge = np.finfo(scores.dtype).eps
+        edge = _edge(y_prob, scores)
         right = np.where(positive, scores, 1 - scores).astype(np.float64)
         return -np.log(np.clip(right, edge, 1 - edge))
 
@@ -426,6 +426,20 @@ def check_probabilities(y_prob, y_true, entries):
             "MultiLabelCalibrator makes probabilities of decision values."
         )
     return scores
+
+
+def _edge(y_prob, scores):
+    """Machine epsilon of probabilities, in the type they came in.
+
+    A float32 of 1 is less sure than a float64, and a float16 less than that; a label
+    in the place of a probability is wholly sure, whatever holds it.
+    """
+    given = getattr(y_prob, "dtype", None)
+    if not isinstance(given, np.dtype):  # a table, a list, a tensor
+        given = as_array(y_prob, "y_prob").dtype
+    if given.kind != "f":
+        return np.finfo(np.float64 if given.kind in "biu" else scores.dtype).eps
+    return np.finfo(np.float16 if given.itemsize == 2 else scores.dtype).eps
 
 
 def _average(values, bins, average):

@@ -26,14 +26,15 @@ class BootstrapInterval:
     estimate : float or ndarray of shape (n_labels,)
         The metric on the rows given; one for each label where the metric gives that.
     low, high : float or ndarray of shape (n_labels,)
-        Ends of the interval; NaN where fewer than half of the resamples define it.
+        Ends of the interval; NaN where fewer than half of the resamples define it, or
+        where these are all but on one side of the estimate.
     standard_error : float or ndarray of shape (n_labels,)
         Standard deviation over the resamples.
     confidence_level : float
         Probability with which such intervals hold what the metric is on all rows of
         this kind.
     label_names : list or None
-        Of the estimates, where there is one for each label.
+        Of the estimates, where there is one for each label of `y_true`.
     distribution : ndarray of shape (n_resamples,) or (n_resamples, n_labels)
         The metric on each resample; NaN where it is not defined.
     """

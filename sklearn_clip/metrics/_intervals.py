@@ -16,8 +16,10 @@ from sklearn_clip.metrics._resampling import (
     Drawing,
     Method,
     check_count,
+    check_metric,
     check_resampling,
     find_limits,
+    warn_of_bias,
     warn_of_undefined,
 )
 
@@ -62,7 +64,8 @@ def bootstrap_interval(
     n_resamples : int, default=1000
         At least 10.
     method : {"bca", "percentile"}, default="bca"
-        ``"bca"`` corrects the quantiles of the resamples for bias and skewness.
+        ``"bca"`` corrects the quantiles of the resamples for bias and skewness, and
+        gives no interval where the bias is beyond that.
     random_state : int, RandomState instance or None, default=None
         What is drawn.
     **kwargs : dict
@@ -78,7 +81,10 @@ def bootstrap_interval(
     ------
     ValueError
         If there are fewer than two rows (groups), a parameter is out of its range, or
-        the metric refuses what it is given.
+        the metric refuses what it is given, gives no number, or takes no
+        `sample_weight` where there is one.
+    TypeError
+        If `metric` is no function, or a scorer.
 
     See Also
     --------
@@ -90,6 +96,11 @@ def bootstrap_interval(
     as the metric itself does; the labels that `min_support` keeps are those of the rows
     given. The acceleration of BCa [1]_ is found by leaving out each row (group), or
     each of 200 parts of them.
+
+    Rows that occur twice make some metrics worse, or better, than they are, such as
+    `expected_calibration_error` of few rows in a bin. Where nearly all resamples are on
+    one side of the estimate, BCa would put both ends beyond it: they are NaN, with a
+    warning.
 
     An interval speaks of the rows alone: not of another training set or seed.
 
@@ -111,6 +122,7 @@ def bootstrap_interval(
     True
     """
     check_resampling(n_resamples, confidence_level, method)
+    check_metric(metric, weighted=sample_weight is not None)
     drawing = Drawing(y_true, groups, sample_weight, check_random_state(random_state))
     estimate = _call(metric, y_true, y_score, sample_weight, kwargs)
     counted = drawing.prepare(metric, y_score, kwargs=kwargs)
@@ -118,7 +130,7 @@ def bootstrap_interval(
     left_out = None
     if method == "bca":
         left_out = np.concatenate([counted(block) for block in drawing.leave_out()])
-    names = drawing.names_of(estimate)
+    names = drawing.names_of(estimate, kwargs)
     low, high = _limits(estimate, drawn, left_out, confidence_level, names)
     return BootstrapInterval(
         estimate,
@@ -178,7 +190,7 @@ def compare(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As in :func:`bootstrap_interval`.
 
     Notes
@@ -210,6 +222,7 @@ def compare(
     """
     check_resampling(n_resamples, confidence_level, method)
     check_count("n_permutations", n_permutations)
+    check_metric(metric, weighted=sample_weight is not None)
     drawing = Drawing(y_true, groups, sample_weight, check_random_state(random_state))
     a, b = (
         _call(metric, y_true, score, sample_weight, kwargs)
@@ -224,7 +237,7 @@ def compare(
     difference = a - b
     drawn = differ(drawing.draw(n_resamples))
     left_out = differ(drawing.leave_out()) if method == "bca" else None
-    names = drawing.names_of(difference)
+    names = drawing.names_of(difference, kwargs)
     low, high = _limits(difference, drawn, left_out, confidence_level, names)
     both = drawing.prepare(metric, score_a, score_b, kwargs=kwargs)
     swapped = np.concatenate(
@@ -250,11 +263,15 @@ def _call(metric, y_true, y_score, sample_weight, kwargs):
     """Compute the metric on the rows given, with its own checks and warnings."""
     if sample_weight is not None:
         kwargs = kwargs | {"sample_weight": sample_weight}
-    value = np.asarray(metric(y_true, y_score, **kwargs), dtype=np.float64)
-    if value.ndim > 1:
+    found = metric(y_true, y_score, **kwargs)
+    try:
+        value = None if found is None else np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        value = None
+    if value is None or value.ndim > 1:
+        got = f"{found!r:.80}" if value is None else f"an array of shape {value.shape}"
         raise ValueError(
-            "metric must give a number, or one for each label. "
-            f"Got an array of shape {value.shape}."
+            f"metric must give a number, or one for each label. Got {got}."
         )
     return value if value.ndim else float(value)
 
@@ -262,9 +279,12 @@ def _call(metric, y_true, y_score, sample_weight, kwargs):
 def _limits(estimate, drawn, left_out, confidence_level, names):
     """Find the ends of the interval, in the shape of the estimate."""
     values = np.atleast_1d(estimate)
-    warn_of_undefined(_table(drawn), values, names or ["the metric"])
+    names = names or list(range(len(values)))
+    warn_of_undefined(_table(drawn), values, names)
     left_out = None if left_out is None else _table(left_out)
     ends = find_limits(values, _table(drawn), left_out, confidence_level)
+    if left_out is not None:
+        warn_of_bias(_table(drawn), values, ends, names)
     return [_plain(end, estimate) for end in ends]
 
 

@@ -177,6 +177,25 @@ def counted_metric(metric, rows, kwargs):
     return functools.partial(_copy_rows, metric, rows, kwargs)
 
 
+def takes_weights(metric):
+    """Tell whether a metric takes `sample_weight`.
+
+    Parameters
+    ----------
+    metric : callable
+        The metric.
+
+    Returns
+    -------
+    bool
+        Whether it has such a parameter; False also for one that does not say.
+    """
+    try:
+        return "sample_weight" in inspect.signature(metric).parameters
+    except (TypeError, ValueError):  # of some that are written in C
+        return False
+
+
 def _bind(metric, kwargs):
     """Keyword arguments with the defaults of those not given."""
     known = inspect.signature(metric).parameters
@@ -416,16 +435,11 @@ def _ratio_by_row(metric, entries, predicted, **kwargs):
 def _copy_rows(metric, rows, kwargs, counts):
     """Compute any metric of each resample, by weights or by copies of the rows."""
     y, response = as_numbers(rows.entries), np.asarray(rows.response)
-    takes_weights = "sample_weight" in inspect.signature(metric).parameters
-    if rows.weights is not None and not takes_weights:
-        raise ValueError(
-            "sample_weight must go with a metric that takes it. Got "
-            f"{getattr(metric, '__name__', metric)!r}, which has no such parameter."
-        )
+    weighted = takes_weights(metric)
     values = []
     for column in counts.T:
         times = column[rows.unit]
-        if takes_weights:
+        if weighted:
             chosen = np.flatnonzero(times)
             weights = times[chosen].astype(np.float64)
             if rows.weights is not None:

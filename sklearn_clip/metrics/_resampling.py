@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Literal, TypeAlias
 
 import numpy as np
+from scipy import sparse
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
@@ -16,7 +17,9 @@ from sklearn_clip.metrics._occurrences import (
     counted_metric,
     is_by_rank,
     ranks_all_together,
+    takes_weights,
 )
+from sklearn_clip.metrics._scorers import MultiLabelScorer
 
 Method: TypeAlias = Literal["bca", "percentile"]
 # Resamples counted at a time: of 10,000 rows in 16 bits they fit into a cache.
@@ -88,12 +91,11 @@ class Drawing:
             entries = entries._replace(
                 positive=np.tile(entries.positive, (n, 1)), known=known
             )
-        response = responses[0]
-        if n > 1:
-            tables = [as_array(response, "y_score") for response in responses]
-            if is_by_rank(metric):
-                tables = [_rank(table, metric) for table in tables]
-            response = np.vstack(tables)
+        # Sparse ones, tables and lists alike: rows are taken, and lie below each other.
+        tables = [_dense(response) for response in responses]
+        if n > 1 and is_by_rank(metric):
+            tables = [_rank(table, metric) for table in tables]
+        response = np.vstack(tables)
         unit = np.concatenate([self._unit + i * self.n_units for i in range(n)])
         weights = self._weights
         if weights is not None:
@@ -103,27 +105,32 @@ class Drawing:
                 positive=entries.positive[counts],
                 known=None if entries.known is None else entries.known[counts],
             )
-            response, unit = np.asarray(response)[counts], unit[counts]
+            response, unit = response[counts], unit[counts]
             weights = weights[counts]
         rows = Rows(entries, response, unit, n * self.n_units, weights)
         return counted_metric(metric, rows, kwargs)
 
-    def names_of(self, estimate):
+    def names_of(self, estimate, kwargs):
         """Names of estimates.
 
         Parameters
         ----------
-        estimate : float or ndarray of shape (n_labels,)
+        estimate : float or ndarray of shape (n_values,)
             What a metric gives.
+        kwargs : dict
+            Keyword arguments of the metric.
 
         Returns
         -------
         list or None
-            Names of the labels, by number where they have none; None for one number.
+            Names of the labels, by number where they have none; None for one number,
+            and for numbers that are not one for each label in their order.
         """
-        if not np.ndim(estimate):
+        n_labels = self._given.positive.shape[1]
+        # scikit-learn's `labels` chooses some of them, in an order of its own.
+        if np.shape(estimate) != (n_labels,) or kwargs.get("labels") is not None:
             return None
-        return list(self._given.names or range(len(estimate)))
+        return list(self._given.names or range(n_labels))
 
     def draw(self, n_resamples):
         """Draw with replacement.
@@ -180,6 +187,13 @@ class Drawing:
             yield (part[:, None] != several).astype(np.int64)
 
 
+def _dense(response):
+    """Make an array of scores or labels."""
+    if sparse.issparse(response):
+        return response.toarray()
+    return as_array(response, "y_score")
+
+
 def _rank(scores, metric):
     """Give scores their ranks, among all of them or those of the same label."""
     axis = None if ranks_all_together(metric) else 0
@@ -207,6 +221,38 @@ def check_resampling(n_resamples, confidence_level, method):
         )
     if method not in ("bca", "percentile"):
         raise ValueError(f"method must be 'bca' or 'percentile'. Got {method!r}.")
+
+
+def check_metric(metric, *, weighted):
+    """Check that a metric can be called with rows, and with their weights.
+
+    Parameters
+    ----------
+    metric : object
+        What was given.
+    weighted : bool
+        Whether there are row weights.
+
+    Raises
+    ------
+    TypeError
+        If it is no function, or a scorer.
+    ValueError
+        If there are weights, and it takes none.
+    """
+    # Those of scikit-learn have no public class; all keep what they call.
+    scorer = isinstance(metric, MultiLabelScorer) or hasattr(metric, "_score_func")
+    if not callable(metric) or scorer:
+        hint = " A scorer calls a classifier: give the metric it is made of."
+        raise TypeError(
+            "metric must be a function of y_true and y_score, such as "
+            f"masked_f1_score. Got {metric!r:.80}.{hint if scorer else ''}"
+        )
+    if weighted and not takes_weights(metric):
+        raise ValueError(
+            "sample_weight must go with a metric that takes it. Got "
+            f"{getattr(metric, '__name__', metric)!r}, which has no such parameter."
+        )
 
 
 def check_count(name, value):
@@ -246,7 +292,8 @@ def find_limits(estimate, drawn, left_out, confidence_level):
     Returns
     -------
     low, high : ndarray of shape (n_values,)
-        The ends; NaN where fewer than half of the resamples define the value.
+        The ends; NaN where fewer than half of the resamples define the value, and where
+        BCa would leave it outside.
     """
     low, high = np.full((2, len(estimate)), np.nan)
     tail = (1 - confidence_level) / 2
@@ -258,7 +305,13 @@ def find_limits(estimate, drawn, left_out, confidence_level):
         own = levels
         if left_out is not None:
             own = _shift_levels(value, values, left_out[:, i], levels)
-        low[i], high[i] = np.quantile(values, own)
+        ends = np.quantile(values, own)
+        # With z0 beyond z of the tail, Phi(2 z0 + z) is on the same side of Phi(z0),
+        # where the value is, for both tails: quantiles of the last few resamples, next
+        # to each other. What rounds otherwise is no other value.
+        reach = 1e-9 * max(abs(value), 1.0)
+        if left_out is None or ends[0] - reach <= value <= ends[1] + reach:
+            low[i], high[i] = ends
     return low, high
 
 
@@ -293,11 +346,36 @@ def warn_of_undefined(drawn, estimate, names):
         What each value is of.
     """
     rare = 2 * np.isnan(drawn).sum(axis=0) > len(drawn)
-    lost = [name for name, r, e in zip(names, rare, estimate, strict=True) if r]
-    lost = [n for n in lost if not np.isnan(estimate[names.index(n)])]
-    if lost:
+    lost = np.flatnonzero(rare & ~np.isnan(estimate))
+    if len(lost):
         warn_user(
             f"The metric is not defined on more than half of the resamples for "
-            f"{len(lost)} of {len(names)} labels ({lost[0]!r} ...), which get no "
-            "interval: they have too few positives."
+            f"{len(lost)} of {len(names)} labels ({names[lost[0]]!r} ...), which get "
+            "no interval: they have too few positives."
+        )
+
+
+def warn_of_bias(drawn, estimate, ends, names):
+    """Warn of values that nearly all resamples are on one side of.
+
+    Parameters
+    ----------
+    drawn : ndarray of shape (n_resamples, n_values)
+        On the resamples.
+    estimate : ndarray of shape (n_values,)
+        On the rows given.
+    ends : list of two ndarray of shape (n_values,)
+        What `find_limits` gives.
+    names : list
+        What each value is of.
+    """
+    defined = 2 * np.isnan(drawn).sum(axis=0) <= len(drawn)
+    lost = np.flatnonzero(defined & ~np.isnan(estimate) & np.isnan(ends[0]))
+    if len(lost):
+        which = f" ({names[lost[0]]!r} ...)" if len(names) > 1 else ""
+        warn_user(
+            "Nearly all resamples are on one side of the metric for "
+            f"{len(lost)} of {len(names)} values{which}, which get no interval: rows "
+            "that occur twice change it more than other rows would. Take more rows, or "
+            "a metric that counts each row alone, such as masked_log_loss."
         )

@@ -206,8 +206,11 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
     )
     refit = getattr(meta, "refit", True)
     if not refit and len(splits) > 1:
+        # Not all that keep the one estimator have the choice.
+        chosen = "refit" in meta.get_params(deep=False)
+        what = "refit=False" if chosen else type(meta).__name__
         raise ValueError(
-            "refit=False keeps the estimator of the one training part, so cv must "
+            f"{what} keeps the estimator of the one training part, so cv must "
             f"give a single split, for example cv=0.2. Got {len(splits)} splits."
         )
     folds = Parallel(n_jobs=meta.n_jobs)(

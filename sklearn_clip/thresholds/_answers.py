@@ -25,8 +25,18 @@ from sklearn_clip._shared import (
     warn_of_row_order,
 )
 from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
-from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, _inner_has
+from sklearn_clip.thresholds._predictions import _inner_has
 from sklearn_clip.thresholds._scored_rows import scored_rows
+
+
+def _wrap_outside(meta):
+    """Say what to do with a classifier that knows one label only."""
+    name = type(meta).__name__
+    return (
+        "A classifier that knows one label only is wrapped inside, and the answers "
+        f"outside: {name}(OneVsRestClassifier(...)). For a single binary target pass "
+        "y.reshape(-1, 1), or y.to_frame() of a Series."
+    )
 
 
 class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -168,7 +178,7 @@ class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             label, or a DataFrame of other labels.
         """
         answers = self.predict(X)
-        targets, _ = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
+        targets, _ = check_indicator(y, one_dimensional_hint=_wrap_outside(self))
         check_label_order(self, y)
         if targets.shape != answers.shape:
             raise ValueError(
@@ -197,7 +207,7 @@ class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         `check` is called with the keywords `held_out` and `weighted` before anything is
         fitted, and raises if the guarantee cannot be given.
         """
-        targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
+        targets, names = check_indicator(y, one_dimensional_hint=_wrap_outside(self))
         (X,) = indexable(X)
         check_same_length(X, targets)
         warn_of_row_order(X, y)

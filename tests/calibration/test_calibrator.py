@@ -439,3 +439,27 @@ def test_bad_input_gets_a_sentence(data):
         fitted.score(X, pd.DataFrame(Y, columns=list("bacd")))
     with pytest.raises(NotFittedError):
         clone(model).predict_proba(X)
+
+
+class Overshooting(MultiLabelLogisticRegression):
+    """Its probabilities are none, by what it is told."""
+
+    def __init__(self, by=0.0):
+        super().__init__()
+        self.by = by
+
+    def predict_proba(self, X):
+        return (1 + self.by) * super().predict_proba(X)
+
+
+@each_method
+def test_probabilities_that_are_none_are_refused(method):
+    X, Y = make_multilabel_classification(200, n_classes=3, random_state=0)
+    model = MultiLabelCalibrator(Overshooting(0.5), method=method, cv=2, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"probabilities in \[0, 1\]. Got 1\.\d+ \(row"
+    ):
+        model.fit(X, Y)
+    # What float32 rounds is one.
+    found = model.set_params(estimator__by=1e-8).fit(X, Y).predict_proba(X)
+    assert ((found >= 0) & (found <= 1)).all()

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +18,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
 import sklearn_clip
-from sklearn_clip import CLIPFeaturizer, ModelMismatchError
+from sklearn_clip import (
+    CLIPFeaturizer,
+    ModelMismatchError,
+    MultiLabelLogisticRegression,
+)
 from sklearn_clip.export import OnnxTagger, to_onnx
 
 
@@ -186,6 +191,7 @@ def test_damaged_weights_are_found_by_the_row_in_the_file(file, tmp_path):
         ({"providers": ["NoProvider"]}, "providers must be a list .*CPUExecutionProv"),
         ({"providers": "CPUExecutionProvider"}, "providers must be a list"),
         ({"providers": []}, "providers must be a list"),
+        ({"providers": 3}, "providers must be a list .* Got 3"),
         ({"num_threads": 0}, "num_threads must be a positive integer or None. Got 0"),
         ({"num_threads": True}, "num_threads must be a positive integer"),
         ({"batch_size": 0}, "batch_size must be a positive integer or 'auto'. Got 0"),
@@ -197,6 +203,21 @@ def test_damaged_weights_are_found_by_the_row_in_the_file(file, tmp_path):
 def test_parameter_that_is_wrong_is_said(file, options, message):
     with pytest.raises(ValueError, match=message):
         OnnxTagger(file, **options)
+
+
+@pytest.mark.parametrize("image_root", [3, b"pictures", ["pictures"]])
+def test_folder_of_pictures_that_is_none_is_said_at_once(file, image_root):
+    # Of on_error="zero" it would make a tagger that sees no picture.
+    with pytest.raises(TypeError, match="image_root must be a str, an os.PathLike or"):
+        OnnxTagger(file, image_root=image_root, on_error="zero")
+
+
+def test_row_without_scores_has_no_best_labels(file):
+    own = OnnxTagger(file, on_error="nan")
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        unread, read = own.top_labels([b"no picture", PICTURES[0]], k=2)
+    assert unread == []
+    assert len(read) == 2
 
 
 def test_providers_and_threads_can_be_named(file):
@@ -227,7 +248,10 @@ def test_pickle_holds_the_path_and_what_was_asked_for(file, tmp_path, monkeypatc
 
 
 def _tag_in_child(connection, own):
-    connection.send(own.predict_proba(PICTURES))
+    try:
+        connection.send(own.predict_proba(PICTURES))
+    except Exception as exc:
+        connection.send((type(exc), str(exc)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")
@@ -242,6 +266,35 @@ def test_forked_process_may_use_that_of_its_parent(file):
     assert here.poll(60), "the child waits for threads that it has not"
     np.testing.assert_allclose(here.recv(), expected, atol=1e-6)
     child.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_forked_process_mixes_no_two_files(exported, tmp_path, n_labels):
+    """Of another tagger of as many labels it would give the scores, under wrong names.
+
+    The parent goes on with the file that it has opened.
+    """
+    tagger, file = exported(text=None)
+    shutil.copy(file, tmp_path / "t.onnx")
+    own = OnnxTagger(tmp_path / "t.onnx", num_threads=1)
+    expected = own.predict_proba(PICTURES)
+    names = ["sea", "sun", "sky"][:n_labels]
+    Y = pd.DataFrame(np.eye(4, n_labels, dtype=int), columns=names)
+    head = MultiLabelLogisticRegression().fit(tagger[0].transform(PICTURES), Y)
+    other = Pipeline([("clip", tagger[0]), ("head", head)])
+    to_onnx(other, tmp_path / "t.onnx", overwrite=True)
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    child = fork.Process(target=_tag_in_child, args=(there, own))
+    child.start()
+    assert here.poll(60), "the child waits for threads that it has not"
+    kind, message = here.recv()
+    child.join()
+    assert kind is ModelMismatchError
+    assert "it was replaced since" in message
+    np.testing.assert_allclose(own.predict_proba(PICTURES), expected, atol=1e-6)
 
 
 def test_head_of_decision_values_gives_these(tmp_path):

@@ -4,19 +4,25 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_problems import problems
+from scipy import sparse
+from scipy.special import expit
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import average_precision_score, f1_score
+from sklearn.metrics import average_precision_score, f1_score, make_scorer
 
 from sklearn_clip.metrics import (
     average_precision_per_label,
     bootstrap_interval,
+    brier_score_parts,
     compare,
+    expected_calibration_error,
     global_average_precision_score,
     macro_average_precision_score,
+    map_scorer,
     masked_f1_score,
     masked_fbeta_score,
     masked_hamming_loss,
@@ -144,9 +150,7 @@ def test_metric_without_weights_is_given_copies(scored):
     own = bootstrap_interval(share_of_equal_rows, Y, P, n_resamples=50, random_state=3)
     np.testing.assert_allclose(own.distribution, ours.distribution)
     with pytest.raises(ValueError, match="'share_of_equal_rows'"):
-        Drawing(Y, None, np.ones(400), np.random.RandomState(0)).prepare(
-            share_of_equal_rows, P, kwargs={}
-        )(np.ones((400, 1), dtype=int))
+        bootstrap_interval(share_of_equal_rows, Y, P, sample_weight=np.ones(400))
 
 
 def test_copies_of_rows_give_no_certainty(scored):
@@ -295,6 +299,103 @@ def test_metric_of_another_shape_is_refused(scored):
     Y, P, _ = scored
     with pytest.raises(ValueError, match=r"one for each label. Got .* \(400, 4\)"):
         bootstrap_interval(lambda y, p: p, Y, P)
+
+
+@pytest.mark.parametrize("found", [None, "good", [[1], [1, 2]]])
+def test_metric_that_gives_no_number_is_refused(found, scored):
+    Y, P, _ = scored
+    with pytest.raises(ValueError, match="metric must give a number, or one for each"):
+        bootstrap_interval(lambda y, p: found, Y, P, n_resamples=10)
+
+
+@pytest.mark.parametrize(
+    ("metric", "error"),
+    [
+        ("f1", "such as masked_f1_score. Got 'f1'.$"),
+        (None, "Got None"),
+        (map_scorer, "A scorer calls a classifier: give the metric"),
+        (make_scorer(f1_score, average="macro"), "A scorer calls a classifier"),
+    ],
+)
+def test_metric_that_is_no_function_of_rows_is_refused(metric, error, scored):
+    Y, P, Q = scored
+    with pytest.raises(TypeError, match=f"metric must be a function .*{error}"):
+        bootstrap_interval(metric, Y, P)
+    with pytest.raises(TypeError, match=f"metric must be a function .*{error}"):
+        compare(metric, Y, P, Q)
+
+
+def test_metric_without_weights_is_refused_where_there_are_some(scored):
+    Y, P, Q = scored
+    weight = np.ones(len(Y))
+
+    def distance(y_true, y_score):
+        return np.abs(y_true - y_score).mean()
+
+    with pytest.raises(ValueError, match="must go with a metric that takes it. Got 'd"):
+        bootstrap_interval(distance, Y, P, sample_weight=weight)
+    with pytest.raises(ValueError, match="must go with a metric that takes it. Got 'd"):
+        compare(distance, Y, P, Q, sample_weight=weight)
+
+
+@pytest.mark.parametrize("metric", [masked_f1_score, f1_score])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sparse_predictions_are_those_of_the_array(metric, weighted, scored):
+    Y, P, Q = scored
+    A, B = P > 0.5, Q > 0.6
+    options = {"average": "macro", "n_resamples": 20, "random_state": 0}
+    if weighted:
+        options["sample_weight"] = np.arange(len(Y)) % 3
+    for kind in (sparse.csr_matrix, sparse.csc_array):
+        expected = bootstrap_interval(metric, Y, A, **options)
+        found = bootstrap_interval(metric, kind(Y), kind(A), **options)
+        np.testing.assert_allclose(found.distribution, expected.distribution)
+        expected = compare(metric, Y, A, B, n_permutations=20, **options)
+        found = compare(metric, kind(Y), kind(A), kind(B), n_permutations=20, **options)
+        assert found.p_value == expected.p_value
+        np.testing.assert_allclose(found.distribution, expected.distribution)
+        found = compare(metric, Y, kind(A), B, n_permutations=20, **options)
+        assert found.p_value == expected.p_value
+
+
+def test_numbers_that_are_not_one_for_each_label_have_no_names(scored):
+    Y, P, Q = scored
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    parts = bootstrap_interval(brier_score_parts, Y, expit(P), n_resamples=20)
+    assert parts.label_names is None
+    assert len(parts.to_frame()) == 3
+    # Four numbers for four labels, in another order than that of Y.
+    for labels in ([2, 1], [3, 1, 0, 2]):
+        options = {"average": None, "labels": labels, "n_resamples": 20}
+        found = bootstrap_interval(f1_score, Y, P > 0.5, **options)
+        assert found.label_names is None
+        found = compare(f1_score, Y, P > 0.5, Q > 0.5, n_permutations=20, **options)
+        assert found.label_names is None
+
+
+def test_metric_that_copies_of_rows_bias_has_no_interval_beside_it():
+    """BCa of such resamples is a point, beyond the estimate."""
+    rng = np.random.default_rng(4)
+    P = rng.random((200, 4)) ** 2
+    Y = rng.random((200, 4)) < P
+    call = partial(bootstrap_interval, expected_calibration_error, Y, P, norm="max")
+    options = {"n_resamples": 200, "random_state": 0}
+    with pytest.warns(UserWarning, match="Nearly all resamples are on one side of the"):
+        found = call(average=None, **options)
+    lost = np.isnan(found.low)
+    assert lost.any()
+    inside = (found.low <= found.estimate) & (found.estimate <= found.high)
+    np.testing.assert_array_equal(inside, ~lost)
+    np.testing.assert_array_equal(np.isnan(found.high), lost)
+    percentiles = call(average=None, method="percentile", **options)
+    assert not np.isnan(percentiles.low).any()
+
+
+def test_estimate_that_all_resamples_have_is_its_own_interval(scored):
+    Y, _, _ = scored
+    for metric in (masked_f1_score, masked_subset_accuracy_score):
+        found = bootstrap_interval(metric, Y, Y, n_resamples=50)
+        assert found.low == found.estimate == found.high == 1
 
 
 def test_labels_of_scikit_learn_are_compared(scored):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
@@ -95,6 +96,24 @@ def test_probabilities_of_one_for_everything_are_not_perfect():
     half = np.full(Y.shape, 0.5)
     assert masked_log_loss(Y, half) == pytest.approx(np.log(2))
     assert expected_calibration_error(Y, ones, debiased=False) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, sparse.csr_array, list])
+@pytest.mark.parametrize("kind", [bool, np.int8, np.int64, float, np.float32])
+def test_sure_mistake_costs_what_its_type_says(kind, make):
+    """As of scikit-learn; of labels in the place of probabilities all the same."""
+    Y, P = np.array([[1, 0], [1, 1]]), np.array([[0, 0], [1, 1]], dtype=kind)
+    if make is list:  # of Python's own numbers
+        P, kind = P.tolist(), float
+    eps = np.finfo(kind if np.dtype(kind).kind == "f" else float).eps
+    expected = (-np.log(eps) - 3 * np.log1p(-eps)) / 4
+    assert masked_log_loss(Y, make(P)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_half_precision_is_as_unsure_as_of_scikit_learn():
+    y, p = [1, 0, 1], np.array([0, 0, 1], dtype=np.float16)
+    found = masked_log_loss(np.reshape(y, (3, 1)), p[:, None])
+    assert found == pytest.approx(log_loss(y, p), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, bool, int])

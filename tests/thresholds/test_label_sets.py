@@ -113,7 +113,7 @@ def test_rows_without_labels_and_with_all_are_rows_like_others():
     "params, message",
     [
         ({"surely_error": 0.2}, "surely_error must be at most 1 - coverage, here 0.1"),
-        ({"cv": 3}, "refit=False keeps the estimator"),
+        ({"cv": 3}, "LabelSetClassifier keeps the estimator"),
         ({"coverage": 1}, "'coverage' parameter .* must be"),
     ],
 )

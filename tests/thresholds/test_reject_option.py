@@ -330,7 +330,9 @@ def test_unknown_targets_are_left_out(classifier, many):
 @each
 def test_one_dimensional_targets_and_other_labels_are_refused(classifier, many):
     X, Y = many
-    with pytest.raises(ValueError, match="OneVsRestClassifier"):
+    # Its own name, not that of another class which cuts scores.
+    name = type(classifier).__name__
+    with pytest.raises(ValueError, match=rf"outside: {name}\(OneVsRestClassifier"):
         clone(classifier).fit(X, Y[:, 0])
     named = clone(classifier).fit(X, pd.DataFrame(Y, columns=list("abc")))
     with pytest.raises(ValueError, match=r"instead of \['a'\]"):

@@ -4,6 +4,8 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from exported_taggers import OpenedFile, assert_alike
 from sklearn.compose import ColumnTransformer
@@ -26,6 +28,7 @@ from sklearn_clip import (
 )
 from sklearn_clip.export import OnnxTagger, to_onnx
 from sklearn_clip.fusion import MeanFusion
+from sklearn_clip.metrics import macro_average_precision_score
 
 
 def tiny(**params):
@@ -336,6 +339,39 @@ def test_other_weights_under_the_same_name_are_told(
     with pytest.raises(ModelMismatchError, match="fingerprint"):
         to_onnx(tagger, tmp_path / "t.onnx")
     assert not (tmp_path / "t.onnx").exists()
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])
+def test_labels_in_another_order_are_not_scored(table, clip_art, tmp_path):
+    """The precision of one label would be computed from the scores of another."""
+    X, Y = clip_art
+    names = [f"label {n}" for n in range(Y.shape[1])]
+    targets = pd.DataFrame(np.asarray(Y), columns=names)
+    head = MultiLabelLogisticRegression(C=10)
+    tagger = make_pipeline(pictures_only(), head).fit(X, targets)
+    rows, known = X[:20], targets[:20]
+    others = known[names[::-1]].to_dict("list")
+    with pytest.raises(ValueError, match="must have the labels of the fitted classif"):
+        to_onnx(tagger, tmp_path / "t.onnx", X=rows, Y=table(others))
+    assert not list(tmp_path.iterdir())
+    report = to_onnx(
+        tagger, tmp_path / "t.onnx", X=rows, Y=table(known.to_dict("list"))
+    )
+    assert report.average_precision[0] == pytest.approx(
+        macro_average_precision_score(known, tagger.predict_proba(rows)), abs=1e-3
+    )
+
+
+def test_targets_that_are_none_are_named_as_they_were_given(fitted, clip_art, tmp_path):
+    X, Y = np.asarray(clip_art[0], dtype=object)[:6], np.asarray(clip_art[1])[:6]
+    for targets, message in (
+        (Y[:, :1], r"Y must have one column for each of the \d+ labels .* Got 1"),
+        (Y[:, 0], "Y must have 2 dimensions"),
+        (Y + 5, "Y must hold only 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            to_onnx(fitted, tmp_path / "t.onnx", X=X, Y=targets)
+    assert not list(tmp_path.iterdir())
 
 
 def test_parameters_are_checked_before_the_work(fitted, tmp_path):
