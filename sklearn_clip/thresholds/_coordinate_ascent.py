@@ -154,8 +154,8 @@ class _Ascent:
         hits = self.rows.targets[rows, labels]
         return (
             self._groups(rows, labels),
-            np.where(hits, weights, 0),
-            np.where(hits, 0, weights),
+            weights * hits,
+            weights * (1.0 - hits),
         )
 
     def _sum(self, groups, *parts):

@@ -194,6 +194,37 @@ def fit_all(estimator, X, Y, fit_params):
     return clone(estimator).fit(X, Y, **fit_params)
 
 
+def fit_sizes(optimizer, X, Y, rows, indicators, params):
+    """Fit an optimizer's estimator twice: to labels, and to labels with set sizes.
+
+    Parameters
+    ----------
+    optimizer : ThresholdOptimizer
+        Its `estimator` is cloned.
+    X : array-like of length n_samples
+        Rows.
+    Y : ndarray of shape (n_samples, n_labels)
+        Targets.
+    rows : ndarray of int
+        Rows whose set size is known.
+    indicators : ndarray of shape (len(rows), n_pairs)
+        Targets of the second fit, see :func:`joint_targets`.
+    params : dict
+        Everything else that `fit` was given.
+
+    Returns
+    -------
+    estimator, size_estimator : estimator instances
+        Both, fitted.
+    """
+    fit_params, _ = route_fit_params(optimizer, params)
+    estimator = fit_all(optimizer.estimator, X, Y, fit_params)
+    if len(rows) < len(Y):
+        fit_params = _check_method_params(X, fit_params, indices=rows)
+        X = _safe_indexing(X, rows)
+    return estimator, fit_all(optimizer.estimator, X, indicators, fit_params)
+
+
 def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
     """Fit a clone on the rows `train` and score the rows `test`.
 

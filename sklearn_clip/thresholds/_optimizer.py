@@ -29,8 +29,13 @@ from sklearn_clip.thresholds._constraints import (
     warn_of_broken,
     warn_of_unmet,
 )
-from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
-from sklearn_clip.thresholds._folds import FoldScores, fit_and_score
+from sklearn_clip.thresholds._decisions import (
+    joint_targets,
+    resolve_decision,
+    warn_of_constant,
+)
+from sklearn_clip.thresholds._fitted_thresholds import FittedThresholds, fit_thresholds
+from sklearn_clip.thresholds._folds import FoldScores, fit_and_score, fit_sizes
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
@@ -253,6 +258,9 @@ class ThresholdOptimizer(
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "store_curves": ["boolean"],
+        "decision": [StrOptions({"auto", "cut", "expected"})],
+        "set_sizes": [StrOptions({"independent", "learnt"})],
+        "transductive": ["boolean"],
     }
 
     def __init__(
@@ -274,6 +282,9 @@ class ThresholdOptimizer(
         n_jobs=None,
         random_state=None,
         store_curves=False,
+        decision="auto",
+        set_sizes="independent",
+        transductive=False,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -291,6 +302,9 @@ class ThresholdOptimizer(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.store_curves = store_curves
+        self.decision = decision
+        self.set_sizes = set_sizes
+        self.transductive = transductive
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
@@ -348,13 +362,20 @@ class ThresholdOptimizer(
         bound = read_bound(
             self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
-        folds = self._fit_and_score(X, targets, fit_params, names)
+        decision = resolve_decision(self)
+        for name in ("size_estimator_", "size_pairs_", "label_names_"):
+            self.__dict__.pop(name, None)
+        learns_sizes = self.set_sizes == "learnt"
+        if learns_sizes:
+            self._fit_sizes(X, targets, fit_params)
+            folds = []
+        else:
+            folds = self._fit_and_score(X, targets, fit_params, names)
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
-        self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        self._set_fitted(folds, targets, sample_weight, bound)
+        self._set_fitted(folds, targets, sample_weight, bound, decision)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -386,25 +407,47 @@ class ThresholdOptimizer(
         self.estimator_, folds = fit_and_score(self, X, Y, params, names)
         return folds
 
-    def _set_fitted(self, folds, Y, sample_weight, bound):
+    def _fit_sizes(self, X, Y, params):
+        """Set `estimator_` and the one that tells labels and set sizes together."""
+        if self._is_prefit():
+            raise ValueError(
+                "set_sizes='learnt' fits the estimator to other targets, so it must be "
+                "neither prefit nor frozen. Pass set_sizes='independent'."
+            )
+        rows, self.size_pairs_, indicators = joint_targets(Y)
+        self.estimator_, self.size_estimator_ = fit_sizes(
+            self, X, Y, rows, indicators, params
+        )
+
+    def _set_fitted(self, folds, Y, sample_weight, bound, decision):
         """Set the learned thresholds and what is known about them."""
+        for name in FittedThresholds._fields:
+            self.__dict__.pop(f"{name}_", None)
+        self.unmet_labels_ = []
+        if not folds:
+            self.response_method_ = "predict_proba"
+            return
         self.response_method_ = folds[0].method
+        tuner = self._tuner(bound)._replace(decision=decision)
         fitted, crossed = fit_thresholds(
-            self._tuner(bound),
+            tuner,
             folds,
             Y,
             sample_weight,
             shrinkage=self.shrinkage,
             store_curves=self.store_curves,
         )
+        if tuner.by_sets:
+            fitted = fitted._replace(thresholds=None, threshold_std=None)
         for name, value in fitted._asdict().items():
-            self.__dict__.pop(f"{name}_", None)
             if value is not None:
                 setattr(self, f"{name}_", value)
-        unmet = np.flatnonzero((self.thresholds_ == np.inf) & (bound is not None))
         names = self._names()
-        self.unmet_labels_ = [names[label] for label in unmet]
+        scores = np.concatenate([fold.scores for fold in folds])
+        warn_of_constant(scores, (Y == 0).any(axis=0) & (Y == 1).any(axis=0), names)
         if bound is not None:
+            unmet = np.flatnonzero(self.thresholds_ == np.inf)
+            self.unmet_labels_ = [names[label] for label in unmet]
             warn_of_unmet(self.unmet_labels_, bound)
             warn_of_broken(
                 bound,

@@ -1,0 +1,185 @@
+"""What labels are decided from: cuts of counts, expected counts, or sets of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_clip._shared import positive_scores, shown_first, warn_user
+from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._row_sets import best_learnt_sets
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE
+
+
+def resolve_decision(optimizer: Any) -> str:
+    """Read `decision` of an optimizer, and check what goes with it.
+
+    Parameters
+    ----------
+    optimizer : ThresholdOptimizer
+        Its parameters say what is decided.
+
+    Returns
+    -------
+    decision : {"cut", "expected"}
+        What "auto" stands for, else as given.
+
+    Raises
+    ------
+    ValueError
+        If parameters do not go together.
+    """
+    bounded = optimizer.min_precision is not None or optimizer.min_recall is not None
+    by_row = optimizer.average == "samples"
+    one_for_all = optimizer.strategy != "per_label"
+    reason = None
+    if bounded:
+        reason = "there must be no min_precision or min_recall, which are kept by cuts"
+    elif by_row and one_for_all:
+        reason = (
+            "strategy must be 'per_label' under a samples average, where a set is "
+            "chosen for each row"
+        )
+    elif by_row and callable(optimizer.metric):
+        reason = (
+            "metric must be a named one under a samples average, whose expectation is "
+            "known"
+        )
+    decision = optimizer.decision
+    if decision == "auto":
+        decision = "expected" if by_row and reason is None else "cut"
+    elif decision == "expected" and reason is not None:
+        raise ValueError(f"With decision='expected' {reason}. Pass decision='cut'.")
+    if optimizer.transductive and (decision == "cut" or by_row):
+        raise ValueError(
+            "transductive=True must come with decision='expected' and an average over "
+            "labels or entries: counts need targets, and sets of rows do not depend on "
+            f"other rows. Got decision={optimizer.decision!r} and "
+            f"average={optimizer.average!r}."
+        )
+    if optimizer.set_sizes == "learnt":
+        if decision == "cut" or not by_row:
+            raise ValueError(
+                "set_sizes='learnt' must come with average='samples' and "
+                f"decision='expected'. Got average={optimizer.average!r} and "
+                f"decision={optimizer.decision!r}."
+            )
+        if optimizer.metric == "jaccard":
+            raise ValueError(
+                "metric must not be 'jaccard' with set_sizes='learnt', which does not "
+                "give its expectation. Pass set_sizes='independent'."
+            )
+    return decision
+
+
+def decides_sets(decision: str, objective: Objective) -> bool:
+    """Whether labels are chosen as a set for each row rather than by cuts."""
+    return decision == "expected" and objective.average == "samples"
+
+
+def joint_targets(
+    targets: NDArray[Any],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Targets of the problems that tell labels and set sizes together.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_rows, n_labels)
+        0, 1 and NaN.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_known,)
+        Rows all of whose labels are known: of others the size is not.
+    pairs : ndarray of shape (n_pairs, 2)
+        Label and size of every problem; those that occur.
+    indicators : ndarray of shape (n_known, n_pairs)
+        1 where the row has the label and that many labels.
+
+    Raises
+    ------
+    ValueError
+        If no row is known that has a label.
+    """
+    rows = np.flatnonzero(~np.isnan(targets).any(axis=1))
+    known = targets[rows] == 1
+    size = known.sum(axis=1)
+    if not size.any():
+        raise ValueError(
+            "y must have rows all of whose labels are known, some of them 1, for "
+            "set_sizes='learnt'. Got none. Pass set_sizes='independent'."
+        )
+    at, label = np.nonzero(known)
+    pairs, column = np.unique(
+        np.stack([label, size[at]], axis=1), axis=0, return_inverse=True
+    )
+    indicators = np.zeros((len(rows), len(pairs)), dtype=np.int64)
+    indicators[at, column.reshape(-1)] = 1
+    return rows, pairs, indicators
+
+
+def predict_learnt_sets(
+    estimator: Any,
+    pairs: NDArray[np.intp],
+    X: Any,
+    n_labels: int,
+    objective: Objective,
+    **rules: Any,
+) -> NDArray[np.bool_]:
+    """Choose the set of every row from a classifier of labels and set sizes.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The classifier, fitted to the indicators of :func:`joint_targets`.
+    pairs : ndarray of shape (n_pairs, 2)
+        What they tell.
+    X : array-like of length n_rows
+        Rows.
+    n_labels : int
+        Number of labels.
+    objective : Objective
+        The metric.
+    **rules : dict
+        `at_least_one` and `limit`, as of :func:`best_learnt_sets`.
+
+    Returns
+    -------
+    sets : ndarray of shape (n_rows, n_labels), dtype=bool
+        The sets.
+    """
+    scores, _ = positive_scores(estimator, X, len(pairs), method="predict_proba")
+    sizes, column = np.unique(pairs[:, 1], return_inverse=True)
+    sets = np.empty((len(scores), n_labels), dtype=bool)
+    width = max(1, BLOCK_SIZE // (n_labels * len(sizes)))
+    for start in range(0, len(scores), width):
+        block = slice(start, start + width)
+        joint = np.zeros((len(scores[block]), n_labels, len(sizes)))
+        joint[:, pairs[:, 0], column] = scores[block]
+        sets[block] = best_learnt_sets(joint, sizes, objective, **rules)
+    return sets
+
+
+def warn_of_constant(scores: NDArray[Any], known: Any, names: list[Any]) -> None:
+    """Warn of labels whose scores are all the same, which no cut can tell apart.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_labels)
+        Scores of rows that the classifier has not seen, of all folds.
+    known : ndarray of shape (n_rows, n_labels), dtype=bool
+        Labels that have known rows with and without them are warned of: others give a
+        classifier nothing to tell.
+    names : list
+        Names of the labels.
+    """
+    constant = np.flatnonzero(known & (scores.max(axis=0) == scores.min(axis=0)))
+    if len(constant) and len(scores) > 1:
+        shown = shown_first([names[label] for label in constant], 10)
+        warn_user(
+            f"The scores of {len(constant)} label(s) are the same in every row "
+            f"([{shown}]): no threshold can tell their rows apart. The classifier may "
+            "be regularised too much, or may know nothing of them."
+        )
