@@ -47,6 +47,8 @@ def resolve_decision(optimizer: Any) -> str:
             "metric must be a named one under a samples average, whose expectation is "
             "known"
         )
+    if optimizer.exactly_k is not None:
+        _check_exactly(optimizer, bounded)
     decision = optimizer.decision
     if decision == "auto":
         decision = "expected" if by_row and reason is None else "cut"
@@ -60,6 +62,11 @@ def resolve_decision(optimizer: Any) -> str:
             f"average={optimizer.average!r}."
         )
     if optimizer.set_sizes == "learnt":
+        if optimizer.exactly_k is not None:
+            raise ValueError(
+                "set_sizes='learnt' must come without exactly_k, which gives every row "
+                f"a set of one size. Got exactly_k={optimizer.exactly_k}."
+            )
         if decision == "cut" or not by_row:
             raise ValueError(
                 "set_sizes='learnt' must come with average='samples' and "
@@ -74,9 +81,19 @@ def resolve_decision(optimizer: Any) -> str:
     return decision
 
 
-def decides_sets(decision: str, objective: Objective) -> bool:
-    """Whether labels are chosen as a set for each row rather than by cuts."""
-    return decision == "expected" and objective.average == "samples"
+def _check_exactly(optimizer, bounded):
+    """Refuse what does not go with a fixed number of labels."""
+    others = {
+        "min_precision or min_recall": bounded,
+        "max_labels": optimizer.max_labels is not None,
+        f"strategy={optimizer.strategy!r}": optimizer.strategy != "per_label",
+    }
+    for name, given in others.items():
+        if given:
+            raise ValueError(
+                "exactly_k gives every row that many labels, whatever their scores, so "
+                f"it must come without {name}. Pass exactly_k=None, or leave that out."
+            )
 
 
 def joint_targets(
@@ -162,21 +179,25 @@ def predict_learnt_sets(
     return sets
 
 
-def warn_of_constant(scores: NDArray[Any], known: Any, names: list[Any]) -> None:
+def warn_of_constant(
+    scores: list[NDArray[Any]], known: NDArray[np.bool_], names: list[Any]
+) -> None:
     """Warn of labels whose scores are all the same, which no cut can tell apart.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_rows, n_labels)
-        Scores of rows that the classifier has not seen, of all folds.
-    known : ndarray of shape (n_rows, n_labels), dtype=bool
-        Labels that have known rows with and without them are warned of: others give a
-        classifier nothing to tell.
+    scores : list of ndarray of shape (n_rows, n_labels)
+        Scores of rows that the classifier has not seen, of every fold.
+    known : ndarray of shape (n_labels,), dtype=bool
+        Whether the label has known rows with and without it: others give a classifier
+        nothing to tell, and are not warned of.
     names : list
         Names of the labels.
     """
-    constant = np.flatnonzero(known & (scores.max(axis=0) == scores.min(axis=0)))
-    if len(constant) and len(scores) > 1:
+    # A prior differs from fold to fold, and tells no row of a fold from another.
+    same = [each.max(axis=0) == each.min(axis=0) for each in scores if len(each) > 1]
+    constant = np.flatnonzero(known & np.all(same, axis=0)) if same else ()
+    if len(constant):
         shown = shown_first([names[label] for label in constant], 10)
         warn_user(
             f"The scores of {len(constant)} label(s) are the same in every row "

@@ -261,6 +261,7 @@ class ThresholdOptimizer(
         "decision": [StrOptions({"auto", "cut", "expected"})],
         "set_sizes": [StrOptions({"independent", "learnt"})],
         "transductive": ["boolean"],
+        "exactly_k": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
@@ -285,6 +286,7 @@ class ThresholdOptimizer(
         decision="auto",
         set_sizes="independent",
         transductive=False,
+        exactly_k=None,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -305,6 +307,7 @@ class ThresholdOptimizer(
         self.decision = decision
         self.set_sizes = set_sizes
         self.transductive = transductive
+        self.exactly_k = exactly_k
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
@@ -428,7 +431,7 @@ class ThresholdOptimizer(
             self.response_method_ = "predict_proba"
             return
         self.response_method_ = folds[0].method
-        tuner = self._tuner(bound)._replace(decision=decision)
+        tuner = self._tuner(bound)._replace(decision=decision, exactly=self.exactly_k)
         fitted, crossed = fit_thresholds(
             tuner,
             folds,
@@ -443,8 +446,8 @@ class ThresholdOptimizer(
             if value is not None:
                 setattr(self, f"{name}_", value)
         names = self._names()
-        scores = np.concatenate([fold.scores for fold in folds])
-        warn_of_constant(scores, (Y == 0).any(axis=0) & (Y == 1).any(axis=0), names)
+        both = (Y == 0).any(axis=0) & (Y == 1).any(axis=0)
+        warn_of_constant([fold.scores for fold in folds], both, names)
         if bound is not None:
             unmet = np.flatnonzero(self.thresholds_ == np.inf)
             self.unmet_labels_ = [names[label] for label in unmet]

@@ -107,7 +107,12 @@ class ThresholdedPredictions:
 
     def __setstate__(self, state):
         # One that was written before a parameter was there goes on as it was.
-        former = {"decision": "cut", "set_sizes": "independent", "transductive": False}
+        former = {
+            "decision": "cut",
+            "set_sizes": "independent",
+            "transductive": False,
+            "exactly_k": None,
+        }
         super().__setstate__({**former, **state})
 
     def predict(self, X):
@@ -270,7 +275,7 @@ class ThresholdedPredictions:
             label_names=self._names(),
             probability=self.response_method_ == "predict_proba",
         )
-        for name in ("score_map_", "size_estimator_", "size_pairs_"):
+        for name in ("score_map_", "worth_", "size_estimator_", "size_pairs_"):
             self.__dict__.pop(name, None)
         return self
 
@@ -297,11 +302,14 @@ class ThresholdedPredictions:
             tuner = tuner._replace(
                 decision="expected",
                 score_map=score_map,
+                exactly=self.exactly_k,
+                worth=getattr(self, "worth_", None),
                 probability=self.response_method_ == "predict_proba",
             )
         thresholds = getattr(self, "thresholds_", None)
         if score_map is not None and self.transductive and len(scores):
-            thresholds = tuner.fit_batch(scores)
+            found, thresholds = tuner.fit_batch(scores)
+            tuner = tuner._replace(worth=found.worth)
         return tuner.predict(scores, thresholds)
 
     def _names(self):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
-from sklearn_clip.thresholds._decisions import decides_sets
 from sklearn_clip.thresholds._decoding import decode
+from sklearn_clip.thresholds._exact_labels import find_worth, take_exactly
 from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._row_sets import best_sets
@@ -39,6 +39,10 @@ class ThresholdTuner(NamedTuple):
         fitted.
     probability : bool
         Whether scores lie in [0, 1], noted with `score_map`.
+    exactly : int or None
+        Number of labels that every row is given.
+    worth : ndarray of shape (n_labels, 2) or None
+        By which these are chosen, see :func:`find_worth`.
     """
 
     objective: Objective
@@ -49,11 +53,14 @@ class ThresholdTuner(NamedTuple):
     decision: str = "cut"
     score_map: np.ndarray | None = None
     probability: bool = True
+    exactly: int | None = None
+    worth: np.ndarray | None = None
 
     @property
     def by_sets(self):
         """Whether a set is chosen for each row, and there are no thresholds."""
-        return decides_sets(self.decision, self.objective)
+        by_row = self.decision == "expected" and self.objective.average == "samples"
+        return by_row or self.exactly is not None
 
     @property
     def shrinks(self):
@@ -103,11 +110,14 @@ class ThresholdTuner(NamedTuple):
             The thresholds, not shrunk; NaN where sets are chosen.
         """
         n_labels = rows.scores.shape[1]
-        if self.decision == "expected" and self.score_map is None:
+        learns_map = self.decision == "expected" or self.exactly is not None
+        if learns_map and self.score_map is None:
             fitted = self._replace(
                 score_map=fit_score_map(rows), probability=rows.probability
             )
             return fitted.fit(rows)
+        if self.exactly is not None:
+            return self._fit_exactly(rows), np.full(n_labels, np.nan)
         if self.by_sets:
             return self, np.full(n_labels, np.nan)
         rows = self._expected(rows)
@@ -151,6 +161,10 @@ class ThresholdTuner(NamedTuple):
 
     def predict(self, scores, thresholds):
         """Labels of scores, as booleans, the rules applied."""
+        if self.exactly is not None:
+            if self.worth is not None:
+                scores = self._map(scores)
+            return take_exactly(scores, self.worth, self._at_most(scores))
         if self.by_sets:
             return best_sets(self._map(scores), self.objective, **self._rules())
         return decode(scores, thresholds, **self._rules())
@@ -169,10 +183,36 @@ class ThresholdTuner(NamedTuple):
         return self.objective.score(self.tally(rows, predictions))
 
     def fit_batch(self, scores):
-        """Find the thresholds that are expected to be best on rows without targets."""
+        """Find what is expected to be best on rows without targets.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_rows, n_labels)
+            Their scores.
+
+        Returns
+        -------
+        applied, thresholds
+            As of :meth:`fit`.
+        """
         # As for rows with targets: those that are expected stand in for them.
         rows = ScoredRows(scores, self._map(scores), probability=self.probability)
-        return self._replace(decision="cut").fit(rows)[1]
+        return self._replace(decision="cut").fit(rows)
+
+    def _fit_exactly(self, rows):
+        """Find what labels are worth where every row gets as many."""
+        worth = find_worth(
+            rows,
+            self._map(rows.scores),
+            self._expected(rows),
+            self.objective,
+            self._at_most(rows.scores),
+        )
+        return self._replace(worth=worth)
+
+    def _at_most(self, scores):
+        """Number of labels to give, where there are that many."""
+        return min(self.exactly, scores.shape[1])
 
     def _map(self, scores):
         return map_scores(scores, self.score_map, probability=self.probability)
