@@ -131,7 +131,9 @@ def main():
             for average in options.averages:
                 results[average].append(compare(scores, average))
         X, Y, _ = data
-        print(f"\n{name}: {len(X)} rows, {Y.shape[1]} labels, {Y.sum(1).mean():.1f} a row")
+        print(
+            f"\n{name}: {len(X)} rows, {Y.shape[1]} labels, {Y.sum(1).mean():.1f} a row"
+        )
         for average, found in results.items():
             found = np.array(found)
             ahead = found - found[:, :1]

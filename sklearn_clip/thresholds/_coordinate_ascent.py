@@ -61,9 +61,7 @@ def climb(
     )
 
     ends = [_Ascent(rows, objective, start, **rules).run() for start in starts]
-    return max(
-        [*ends, *starts], key=lambda end: _value(rows, objective, end, **rules)
-    )
+    return max([*ends, *starts], key=lambda end: _value(rows, objective, end, **rules))
 
 
 def _value(rows, objective, thresholds, **rules):

@@ -119,7 +119,7 @@ def find_worth(
 
 
 def _derivatives(objective, tally):
-    """Change of the metric with true and with false positives, of shape (n_labels, 2)."""
+    """Differentiate the metric by each label's true and by its false positives."""
     tp, fp, positives, negatives = tally
     n_labels = len(tp)
     shares = objective.shares(positives, negatives)

@@ -268,11 +268,19 @@ class ThresholdedPredictions:
             NaN or out of range.
         """
         check_is_fitted(self, "n_labels_")
-        present = getattr(self, "thresholds_", np.full(self.n_labels_, np.nan))
+        names = self._names()
+        present = getattr(self, "thresholds_", None)
+        given = by_name(thresholds)
+        if present is None and isinstance(given, dict) and len(given) < len(names):
+            raise ValueError(
+                "thresholds must be one for every label, as there are none to keep: "
+                "the labels of each row were chosen together. "
+                f"Got {len(given)} for {len(names)} labels."
+            )
         self.thresholds_ = override_thresholds(
-            present,
+            np.full(len(names), np.nan) if present is None else present,
             thresholds,
-            label_names=self._names(),
+            label_names=names,
             probability=self.response_method_ == "predict_proba",
         )
         for name in ("score_map_", "worth_", "size_estimator_", "size_pairs_"):

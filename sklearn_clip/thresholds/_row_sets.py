@@ -92,7 +92,7 @@ def _largest_size(mean, n_labels):
 
 
 def _best_size(falling, objective, limit, n_sizes):
-    """Number of the likeliest labels to predict, of every row.
+    """Find how many of the likeliest labels to predict, of every row.
 
     `falling` holds the probabilities of every row, highest first, of shape
     (n_labels, n_rows).
@@ -128,9 +128,9 @@ def _add(sizes, p):
 
 def _joint(sizes, p):
     """P(the label, s labels), for s from 0 on, of a label of probability `p`."""
-    # P(s) = (1 - p) R(s) + p R(s - 1), with R the distribution without the label. It is
-    # undone from below where p <= 1/2 and from above elsewhere, so that errors shrink by
-    # p / (1 - p) <= 1, or its inverse, at each step.
+    # P(s) = (1 - p) R(s) + p R(s - 1), with R the distribution without the label. It
+    # is undone from below where p <= 1/2 and from above elsewhere, so that errors
+    # shrink by p / (1 - p) <= 1, or its inverse, at each step.
     without = np.zeros_like(sizes)
     low = p <= 0.5
     rising, q = np.where(low, p, 0.0), np.where(low, 1 - p, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 
 # A probability closer to 0 or 1 than this says no more: forests and neighbours give 0
 # itself, whose log-odds are infinite.
@@ -16,6 +16,8 @@ _LEAST = 1e-5
 # Positives that the map for all labels weighs as much as, see `_shrinkage`.
 _COUNT = 10.0
 _MAX_STEPS = 30
+# Scores of a block of labels, so that what is computed of them stays in the cache.
+_FEW_SCORES = 2**16
 
 
 def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
@@ -41,11 +43,14 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
     it as it is but for the intercept.
     """
     values = _log_odds(rows.scores, rows.probability)
+    # In units of their spread, whatever they were: steps have a length there.
+    middle, spread = values.mean(), values.std()
+    values -= middle
+    values /= spread if spread > 0 else 1.0
     n_labels = values.shape[1]
     weight = rows.weight
-    weight = np.ones((1, 1)) if weight is None else weight
     common, hessian = _climb(values, rows.targets, weight, pooled=True)
-    positives = max((weight * rows.targets).sum(), 1e-12)
+    positives = max(rows.support()[0].sum(), 1e-12)
     # The curvature of the log-likelihood adds up over entries. Its share of ten
     # positives is the precision of the prior, in whatever units the scores are.
     precision = hessian[0] * (_COUNT / positives)
@@ -57,6 +62,8 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
         centre=common[0],
         precision=precision,
     )
+    fitted[:, 0] /= spread if spread > 0 else 1.0
+    fitted[:, 1] -= fitted[:, 0] * middle
     return fitted
 
 
@@ -86,13 +93,13 @@ def _log_odds(scores, probability):
     """Log-odds of probabilities; decision values as they are, but bounded."""
     if probability:
         return logit(np.clip(scores, _LEAST, 1 - _LEAST))
-    return np.clip(scores, -1e6, 1e6)
+    return np.clip(scores, -1e100, 1e100)
 
 
 def _climb(
     values, targets, weight, *, pooled=False, start=None, centre=None, precision=None
 ):
-    """Newton's method on the penalised log-likelihood of all maps at once.
+    """Newton's method on the penalised log-likelihood of the maps.
 
     Returns the maps of shape (n_maps, 2) and the Hessians of the likelihood alone.
     """
@@ -100,54 +107,57 @@ def _climb(
     maps = np.array([[1.0, 0.0]]) if start is None else start.copy()
     centre = np.zeros(2) if centre is None else centre
     # Against separable data, whose slope would grow without end.
-    ridge = 1e-6 * np.eye(2)
-    precision = ridge if precision is None else precision + ridge
-    width = max(1, BLOCK_SIZE // n_rows)
+    precision = 1e-6 * np.eye(2) + (0.0 if precision is None else precision)
+    hessian = np.empty((len(maps), 2, 2))
+    width = max(1, _FEW_SCORES // n_rows)
     blocks = [slice(first, first + width) for first in range(0, n_labels, width)]
-
-    def derivatives(maps):
-        """Log-likelihood, its gradient and its negative Hessian, of every map."""
-        parts = []
-        for block in blocks:
-            s, hit = values[:, block], targets[:, block]
-            w = np.broadcast_to(weight, values.shape)[:, block]
-            own = maps if pooled else maps[block]
-            eta = own[:, 0] * s + own[:, 1]
-            p = expit(eta)
-            # log L = sum w (y eta - log(1 + e^eta)); its derivative in eta is y - p,
-            # the second one -p (1 - p).
-            gain = w * (hit * eta - np.logaddexp(0, eta))
-            slope, curve = w * (hit - p), w * p * (1 - p)
-            terms = [gain, slope * s, slope, curve * s * s, curve * s, curve]
-            parts.append([term.sum(axis=0) for term in terms])
-        sums = np.concatenate(parts, axis=1)
-        if pooled:
-            sums = sums.sum(axis=1, keepdims=True)
-        hessian = sums[[3, 4, 4, 5]].T.reshape(-1, 2, 2)
-        off = maps - centre
-        objective = sums[0] - 0.5 * np.einsum("li,ij,lj->l", off, precision, off)
-        return objective, sums[1:3].T - off @ precision, hessian
-
-    objective, gradient, hessian = derivatives(maps)
-    for _ in range(_MAX_STEPS):
-        curvature = hessian + precision
-        step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
-        # A score that says the opposite of what it should says nothing: slopes do not
-        # go below 0, and there the intercept moves alone.
-        low = maps[:, 0] + step[:, 0] < 0
-        alone = (gradient[:, 1] + curvature[:, 0, 1] * maps[:, 0]) / curvature[:, 1, 1]
-        step[low] = np.stack([-maps[low, 0], alone[low]], axis=1)
-        if np.abs(step * gradient).sum(axis=1).max() < 1e-8 * max(n_rows, 1):
-            break
-        tried = derivatives(maps + step)
-        # Far from the maximum Newton's step may overshoot: it is halved until it does
-        # not lose.
-        for _ in range(10):
-            worse = tried[0] < objective - 1e-9 * np.abs(objective)
-            if not worse.any():
+    for part in [slice(None)] if pooled else blocks:
+        own = maps[part]
+        for _ in range(_MAX_STEPS):
+            gradient, hessian[part] = 0.0, 0.0
+            for block in blocks if pooled else [part]:
+                terms = _derivatives(values, targets, weight, block, own)
+                if pooled:
+                    terms = [term.sum(axis=0, keepdims=True) for term in terms]
+                gradient, hessian[part] = gradient + terms[0], hessian[part] + terms[1]
+            step = _step(
+                own, gradient - (own - centre) @ precision, hessian[part] + precision
+            )
+            # A step of Newton's may overshoot where the curve is flat: none is longer
+            # than two in log-odds.
+            step *= np.minimum(1, 2 / np.maximum(np.abs(step).sum(axis=1), 1e-300))[
+                :, None
+            ]
+            own += step
+            if np.abs(step).max() < 1e-4:
                 break
-            step[worse] *= 0.5
-            tried = derivatives(maps + step)
-        maps = maps + step
-        objective, gradient, hessian = tried
     return maps, hessian
+
+
+def _derivatives(values, targets, weight, block, maps):
+    """Gradient and negative Hessian of the log-likelihood of a block of labels."""
+    s, hit = values[:, block], targets[:, block]
+    p = maps[:, 0] * s + maps[:, 1]
+    expit(p, out=p)
+    # log L = sum w (y eta - log(1 + e^eta)): its derivative in the log-odds eta, which
+    # are slope s + intercept, is y - p, the second one -p (1 - p).
+    slope, curve = hit - p, p * (1 - p)
+    if weight is not None:
+        w = weight if weight.shape[1] == 1 else weight[:, block]
+        slope, curve = slope * w, curve * w
+    moment = curve * s
+    gradient = np.stack([np.einsum("ij,ij->j", slope, s), slope.sum(axis=0)], axis=1)
+    mixed = moment.sum(axis=0)
+    hessian = [np.einsum("ij,ij->j", moment, s), mixed, mixed, curve.sum(axis=0)]
+    return gradient, np.stack(hessian, axis=1).reshape(-1, 2, 2)
+
+
+def _step(maps, gradient, curvature):
+    """Newton's step of every map, whose slope does not go below 0."""
+    step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
+    # A score that says the opposite of what it should says nothing: there the slope
+    # goes to 0, and the intercept where it is best then.
+    low = maps[:, 0] + step[:, 0] < 0
+    alone = (gradient[:, 1] + curvature[:, 0, 1] * maps[:, 0]) / curvature[:, 1, 1]
+    step[low] = np.stack([-maps[low, 0], alone[low]], axis=1)
+    return step

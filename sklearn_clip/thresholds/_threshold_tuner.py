@@ -134,7 +134,9 @@ class ThresholdTuner(NamedTuple):
 
     def fit_global(self, rows):
         """Find the best threshold for all labels, once :meth:`fit` was called."""
-        return find_global_threshold(self._expected(rows), self.objective, **self._rules())
+        return find_global_threshold(
+            self._expected(rows), self.objective, **self._rules()
+        )
 
     def fit_shrunk(self, rows, count):
         """Find thresholds and draw them towards the global one.
@@ -211,7 +213,7 @@ class ThresholdTuner(NamedTuple):
         return self._replace(worth=worth)
 
     def _at_most(self, scores):
-        """Number of labels to give, where there are that many."""
+        """Give `exactly`, or as many labels as there are."""
         return min(self.exactly, scores.shape[1])
 
     def _map(self, scores):
@@ -221,8 +223,8 @@ class ThresholdTuner(NamedTuple):
         """Rows whose targets are expected ones, if that is what is decided from."""
         if self.decision == "cut":
             return rows
-        # The plug-in rule: the counts that are expected of calibrated probabilities, put
-        # into the metric. Unlike counts of few positives they are not lucky.
+        # The plug-in rule: the counts that are expected of calibrated probabilities,
+        # put into the metric. Unlike counts of few positives they are not lucky.
         expected = self._map(rows.scores)
         if rows.known is not None:
             expected = np.where(rows.known, expected, 0.0)
