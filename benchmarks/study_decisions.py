@@ -1,6 +1,6 @@
 """Thresholds from counts or from expected counts, and sets chosen for each row.
 
-Fits `MultiLabelLogisticRegression` on parts of clip art and of drawn data of several
+Fits a head, `MultiLabelLogisticRegression` unless told otherwise, on parts of clip art and of drawn data of several
 shapes (film posters: few rows, genres that go together; rare, dense and many labels;
 positives that were forgotten), scores the training rows out of fold, and gives the same
 scores to every way to decide. Printed are the F1 of the test rows under the average
@@ -15,6 +15,8 @@ import warnings
 
 import numpy as np
 from bench_thresholds import GivenScores
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -23,6 +25,7 @@ from sklearn_clip import (
     ThresholdOptimizer,
     multilabel_train_test_split,
 )
+from sklearn_clip._shared import positive_scores
 from sklearn_clip.datasets import load_clipart
 from sklearn_clip.metrics import masked_f1_score
 
@@ -82,20 +85,29 @@ def load(name, seed):
     return X, part.target.values, np.asarray(part.groups)
 
 
-def scores_of(X, Y, groups, C, seed):
+def make_head(name, C):
+    """One of the classifiers whose scores are decided from."""
+    if name == "neighbors":
+        return KNeighborsClassifier(15, weights="distance")
+    if name == "forest":
+        return RandomForestClassifier(100, min_samples_leaf=3, random_state=0)
+    return MultiLabelLogisticRegression(C=C)
+
+
+def scores_of(X, Y, groups, head, seed):
     """Out-of-fold scores of training rows, and scores of test rows."""
     rows = np.arange(len(X))
     train, test, _, _ = multilabel_train_test_split(
         rows, y=Y, test_size=0.33, random_state=seed, groups=groups
     )
-    head = MultiLabelLogisticRegression(C=C)
     inner = np.empty(Y[train].shape)
     folds = MultiLabelStratifiedGroupKFold(5, random_state=seed)
     for fit, held in folds.split(X[train], Y[train], groups[train]):
         head.fit(X[train[fit]], Y[train[fit]])
-        inner[held] = head.predict_proba(X[train[held]])
+        inner[held] = positive_scores(head, X[train[held]], Y.shape[1])[0]
     head.fit(X[train], Y[train])
-    return inner, Y[train], head.predict_proba(X[test]), Y[test]
+    outer = positive_scores(head, X[test], Y.shape[1])[0]
+    return inner, Y[train], outer, Y[test]
 
 
 def compare(scores, average):
@@ -116,6 +128,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--C", type=float, default=5.0)
+    heads = ("logistic", "neighbors", "forest")
+    parser.add_argument("--head", choices=heads, default="logistic")
     parser.add_argument("--data", nargs="+", default=["image", "concat", *SHAPES])
     parser.add_argument(
         "--averages", nargs="+", default=["macro", "micro", "weighted", "samples"]
@@ -127,7 +141,7 @@ def main():
         for seed in range(options.splits):
             if seed == 0 or name in SHAPES:
                 data = load(name, seed)
-            scores = scores_of(*data, options.C, seed)
+            scores = scores_of(*data, make_head(options.head, options.C), seed)
             for average in options.averages:
                 results[average].append(compare(scores, average))
         X, Y, _ = data

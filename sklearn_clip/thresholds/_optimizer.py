@@ -129,13 +129,45 @@ class ThresholdOptimizer(
         Seed of the shuffling for an int or float `cv`.
     store_curves : bool, default=False
         Keep the metric of every label at every threshold in `curves_`.
+    decision : {"auto", "cut", "expected"}, default="auto"
+        What labels are decided from:
+
+        - "cut": thresholds that are best by the counts of the targets;
+        - "expected": thresholds that are best by the counts that probabilities let
+          expect. These come from the scores by a sigmoid per label (`score_map_`),
+          fitted to the same scores, and need not be probabilities before. Under a
+          samples average there are no thresholds: each row is given the set of labels
+          whose expected metric is highest, which is exact for every named metric if the
+          labels of a row are independent given the row;
+        - "auto": "expected" under a samples average where that goes (a named metric,
+          ``strategy="per_label"``, no bound), else "cut".
+
+        "expected" varies less with the rows searched, which pays where positives are
+        few; "cut" is best on the rows searched, and takes less time.
+    set_sizes : {"independent", "learnt"}, default="independent"
+        How likely sets of labels are, where they are chosen for each row. "learnt" fits
+        a clone of the estimator to one more target for each label and number of labels
+        of a row that occur together, and needs no independence. It takes
+        `predict_proba`, rows whose labels are all known, and any named metric but
+        Jaccard's. Then `cv` is not used, and no score is known.
+    transductive : bool, default=False
+        With ``decision="expected"`` choose the thresholds anew for the rows given to
+        `predict`, as those whose expected metric is highest on these. They need no
+        targets, but what is predicted for a row then depends on the others: it pays
+        for many rows at once, judged as a whole, and is wrong for rows that come one by
+        one.
+    exactly_k : int or None, default=None
+        Give every row this many labels (all, where there are fewer): those of highest
+        worth to the metric rather than of highest score, which under a macro average
+        lets rare labels through. It takes the place of thresholds and other rules.
 
     Attributes
     ----------
     estimator_ : estimator instance
         The fitted classifier.
     thresholds_ : ndarray of shape (n_labels,)
-        A label is predicted where its score is at least this. Infinite: never.
+        A label is predicted where its score is at least this. Infinite: never. Not
+        defined where sets of labels are chosen for each row.
     threshold_std_ : ndarray of shape (n_labels,)
         Standard deviation of the thresholds found on each fold alone. Folds without a
         positive of the label are left out; NaN where fewer than two remain.
@@ -161,6 +193,18 @@ class ThresholdOptimizer(
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         thresholds in ascending order, and ``"scores"``, the `metric` of that label
         alone at each of them. Defined if `store_curves` is True.
+    score_map_ : ndarray of shape (n_labels, 2)
+        Slope and intercept of the sigmoid that makes a probability of each label's
+        score, or rather of its log-odds if scores are probabilities. Defined if labels
+        are decided from expected counts, or with `exactly_k`.
+    worth_ : ndarray of shape (n_labels, 2)
+        What each label adds to the metric in a row that has it, and in one that has
+        not. Defined with `exactly_k`, unless the highest scores do as well.
+    size_estimator_ : estimator instance
+        Fitted to the labels together with set sizes. Defined if
+        ``set_sizes="learnt"``, as `best_score_` and `cv_score_` are not.
+    size_pairs_ : ndarray of shape (n_pairs, 2)
+        Label and set size of each of its targets.
     response_method_ : {"predict_proba", "decision_function"}
         Where the scores come from.
     n_labels_ : int
@@ -183,11 +227,12 @@ class ThresholdOptimizer(
 
     Notes
     -----
-    Macro and weighted averages, and micro averages of the named metrics, which are
-    found by Dinkelbach's iteration [1]_, are maximised exactly where no shrinkage,
-    bound or rule is active; "global" and "top_k" are exact always. The best threshold
-    for F1 is half the best F1, and not 0.5 [2]_. The page on thresholds in the user
-    guide says how each search works, and where among equals a threshold is put.
+    With ``decision="cut"`` macro and weighted averages, and micro averages of the named
+    metrics, which are found by Dinkelbach's iteration [1]_, are maximised exactly where
+    no shrinkage, bound or rule is active; "global" and "top_k" are exact always. The
+    best threshold for F1 is half the best F1, and not 0.5 [2]_. The page on thresholds
+    in the user guide says how each search works, and where among equals a threshold is
+    put.
 
     What bias `cv_score_` has is rather pessimistic: the classifiers of the folds have
     seen fewer rows than the refitted one. Rows that belong together must not be torn
@@ -195,6 +240,9 @@ class ThresholdOptimizer(
 
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
+
+    Sets of independent labels are found in O(n_labels * n_sizes) for a row [4]_, those
+    of learnt sizes by the general maximisation of F-measures [5]_.
 
     With `confidence` each threshold is tested by an exact binomial test, in an order
     fixed beforehand, until one fails [3]_. For a precision that holds wherever
@@ -212,6 +260,10 @@ class ThresholdOptimizer(
     .. [3] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan, L. Lei, "Learn
        then test: calibrating predictive algorithms to achieve risk control", Annals
        of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
+    .. [4] N. Ye, K. M. A. Chai, W. S. Lee, H. L. Chieu, "Optimizing F-measures: a tale
+       of two approaches", ICML 2012. :arxiv:`1206.4625`
+    .. [5] K. Dembczynski, W. Waegeman, W. Cheng, E. Huellermeier, "An exact algorithm
+       for F-measure maximization", NIPS 2011.
 
     Examples
     --------
@@ -338,8 +390,9 @@ class ThresholdOptimizer(
         ValueError
             If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if its
             columns are not in the order of the labels that the estimator knows, if
-            `refit` is False and `cv` has several splits, or if a bound is given twice
-            or cannot be kept.
+            `refit` is False and `cv` has several splits, if a bound is given twice or
+            cannot be kept, or if `decision`, `set_sizes`, `transductive` and
+            `exactly_k` do not go with each other or with the rest.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
             `decision_function`, or if a prefit or frozen one is given `fit_params`.
@@ -350,8 +403,9 @@ class ThresholdOptimizer(
         -----
         UserWarning
             If labels that have positives have fewer of them than there are folds, if no
-            threshold keeps a bound for a label, or if a bound without `confidence` does
-            not hold on rows that the thresholds were not chosen on.
+            threshold keeps a bound for a label, if a bound without `confidence` does
+            not hold on rows that the thresholds were not chosen on, or if the scores of
+            a label are the same in every row.
         """
         targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
         (X,) = indexable(X)
