@@ -27,7 +27,7 @@ class FittedThresholds(NamedTuple):
         Labels kept in a row, under that strategy.
     curves : list of dict or None
         The metric of every label at all of its thresholds, if wanted.
-    score_map : ndarray of shape (n_labels, 2) or None
+    score_map : ndarray of shape (n_labels, 3) or None
         What makes probabilities of scores, if they are decided from.
     worth : ndarray of shape (n_labels, 2) or None
         What labels are worth, if every row gets as many, see :func:`find_worth`.

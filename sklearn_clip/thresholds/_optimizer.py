@@ -193,10 +193,11 @@ class ThresholdOptimizer(
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         thresholds in ascending order, and ``"scores"``, the `metric` of that label
         alone at each of them. Defined if `store_curves` is True.
-    score_map_ : ndarray of shape (n_labels, 2)
+    score_map_ : ndarray of shape (n_labels, 3)
         Slope and intercept of the sigmoid that makes a probability of each label's
-        score, or rather of its log-odds if scores are probabilities. Defined if labels
-        are decided from expected counts, or with `exactly_k`.
+        score, and how far scores that are probabilities are drawn from 0 and 1 before
+        their log-odds go into it. Defined if labels are decided from expected counts,
+        or with `exactly_k`.
     worth_ : ndarray of shape (n_labels, 2)
         What each label adds to the metric in a row that has it, and in one that has
         not. Defined with `exactly_k`, unless the highest scores do as well.

@@ -10,9 +10,11 @@ from scipy.special import expit, logit
 
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 
-# A probability closer to 0 or 1 than this says no more: forests and neighbours give 0
-# itself, whose log-odds are infinite.
-_LEAST = 1e-5
+# How far probabilities may be drawn from 0 and 1 before their log-odds are taken:
+# neighbours and forests give 0 itself where a few positives in a hundred are left.
+_SOFTENINGS = (1e-5, 1e-3, 1e-2, 0.05, 0.2)
+# Entries that tell which of them.
+_ENOUGH = 2**19
 # Positives that the map for all labels weighs as much as, see `_shrinkage`.
 _COUNT = 10.0
 _MAX_STEPS = 30
@@ -30,19 +32,45 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
 
     Returns
     -------
-    score_map : ndarray of shape (n_labels, 2)
-        Slope >= 0 and intercept of every label: P(label = 1) is the sigmoid of
-        ``slope * s + intercept``, where s are the log-odds of a probability, or the
-        decision value.
+    score_map : ndarray of shape (n_labels, 3)
+        Slope >= 0, intercept and softening e of every label: P(label = 1) is the
+        sigmoid of ``slope * s + intercept``, where s is the decision value, or the
+        log-odds of ``(1 - 2 e) p + e`` for a probability p. The softening is that of
+        all labels, and 0 for decision values. The intercept is infinite for labels
+        that every row has, or none.
 
     Notes
     -----
     The map of Platt (1999), by maximum a posteriori: a Gaussian prior around the map
     that fits all labels together weighs as much as the evidence of ten positives, so
-    that a label with few of them takes nearly the common map and one with none takes
-    it as it is but for the intercept.
+    that a label with few of them takes nearly the common map. Of five softenings the
+    one under which the common map is likeliest is taken.
     """
-    values = _log_odds(rows.scores, rows.probability)
+    softening = _choose_softening(rows) if rows.probability else 0.0
+    values = _log_odds(rows.scores, softening)
+    fitted = _fit(rows, values)
+    positives, negatives = rows.support()
+    fitted[positives <= 0] = 0.0, -np.inf
+    fitted[(positives > 0) & (negatives <= 0)] = 0.0, np.inf
+    return np.column_stack([fitted, np.full(len(fitted), softening)])
+
+
+def _choose_softening(rows):
+    """Find under which softening one map for all labels is likeliest."""
+    every = max(1, rows.scores.size // _ENOUGH)
+    some = rows._replace(order=None, pooled_order=None).take(slice(None, None, every))
+    weight = 1.0 if some.weight is None else some.weight
+    losses = []
+    for softening in _SOFTENINGS:
+        values = _log_odds(some.scores, softening)
+        [[slope, intercept]], _ = _climb(values, some.targets, some.weight, pooled=True)
+        eta = slope * values + intercept
+        losses.append((weight * (np.logaddexp(0, eta) - some.targets * eta)).sum())
+    return _SOFTENINGS[int(np.argmin(losses))]
+
+
+def _fit(rows, values):
+    """Fit slopes and intercepts."""
     # In units of their spread, whatever they were: steps have a length there.
     middle, spread = values.mean(), values.std()
     values -= middle
@@ -76,7 +104,7 @@ def map_scores(
     ----------
     scores : ndarray of shape (n_rows, n_labels)
         Probabilities or decision values, those that the map was fitted to.
-    score_map : ndarray of shape (n_labels, 2)
+    score_map : ndarray of shape (n_labels, 3)
         As :func:`fit_score_map` gives it.
     probability : bool
         Whether scores lie in [0, 1].
@@ -86,13 +114,14 @@ def map_scores(
     probabilities : ndarray of shape (n_rows, n_labels)
         P(label = 1), not falling in the score.
     """
-    return expit(score_map[:, 0] * _log_odds(scores, probability) + score_map[:, 1])
+    values = _log_odds(scores, score_map[0, 2] if probability else 0.0)
+    return expit(score_map[:, 0] * values + score_map[:, 1])
 
 
-def _log_odds(scores, probability):
-    """Log-odds of probabilities; decision values as they are, but bounded."""
-    if probability:
-        return logit(np.clip(scores, _LEAST, 1 - _LEAST))
+def _log_odds(scores, softening):
+    """Log-odds of softened probabilities; decision values as they are, but bounded."""
+    if softening:
+        return logit((1 - 2 * softening) * scores + softening)
     return np.clip(scores, -1e100, 1e100)
 
 

@@ -34,7 +34,7 @@ class ThresholdTuner(NamedTuple):
     decision : {"cut", "expected"}
         Whether thresholds are chosen by counts of targets, or by those expected of
         probabilities; under a samples average the latter chooses a set for each row.
-    score_map : ndarray of shape (n_labels, 2) or None
+    score_map : ndarray of shape (n_labels, 3) or None
         What makes probabilities of scores, see :func:`fit_score_map`; None until it is
         fitted.
     probability : bool

@@ -23,13 +23,13 @@ def make_rows(n_rows=4000, seed=0, probability=False):
 def test_maps_of_many_rows_are_those_of_logistic_regression(probability):
     rows = make_rows(probability=probability)
     found = fit_score_map(rows)
+    mapped = map_scores(rows.scores, found, probability=probability)
     values = logit(rows.scores) if probability else rows.scores
     for label in range(3):
         plain = LogisticRegression(C=1e8, tol=1e-8)
         plain.fit(values[:, [label]], rows.targets[:, label])
-        expected = plain.coef_[0, 0], plain.intercept_[0]
-        np.testing.assert_allclose(found[label], expected, atol=0.05)
-    mapped = map_scores(rows.scores, found, probability=probability)
+        expected = plain.predict_proba(values[:, [label]])[:, 1]
+        np.testing.assert_allclose(mapped[:, label], expected, atol=0.03)
     np.testing.assert_allclose(
         mapped.mean(axis=0), rows.targets.mean(axis=0), atol=0.01
     )
@@ -53,7 +53,7 @@ def test_a_label_of_few_positives_takes_nearly_the_map_of_all():
     assert 0.1 < slope[1] < 3
     rows.targets[:, 1] = False
     without = map_scores(rows.scores, fit_score_map(rows), probability=False)
-    assert without[:, 1].mean() < 0.01
+    assert (without[:, 1] == 0).all()
 
 
 def test_scores_that_say_the_opposite_are_not_turned_round():
@@ -84,11 +84,25 @@ def test_weights_are_repetitions_and_unknown_entries_do_not_count():
 
 
 @pytest.mark.parametrize("value", [False, True])
-def test_separable_and_constant_targets_give_finite_maps(value):
+def test_separable_targets_give_finite_maps_and_constant_ones_are_sure(value):
     scores = np.array([[0.0, 1.0], [1.0, 0.0], [0.25, 1.0]])
     rows = ScoredRows(scores, np.full((3, 2), value))
-    for targets in (rows.targets, scores > 0.5):
-        found = fit_score_map(rows._replace(targets=targets))
-        assert np.isfinite(found).all()
-        mapped = map_scores(scores, found, probability=True)
-        assert ((mapped >= 0) & (mapped <= 1)).all()
+    found = fit_score_map(rows)
+    assert (map_scores(scores, found, probability=True) == value).all()
+    found = fit_score_map(rows._replace(targets=scores > 0.5))
+    assert np.isfinite(found).all()
+    mapped = map_scores(scores, found, probability=True)
+    assert ((mapped > 0.5) == (scores > 0.5)).all()
+
+
+def test_scores_of_0_that_hold_positives_are_no_proof():
+    rng = np.random.default_rng(0)
+    votes = rng.binomial(15, rng.beta(0.4, 2, size=(2000, 4)))
+    # What is 0 of 15 neighbours is 0.04 of all rows.
+    targets = rng.random(votes.shape) < (votes + 1) / 25
+    scores = votes / 15
+    rows = ScoredRows(scores, targets)
+    mapped = map_scores(scores, fit_score_map(rows), probability=True)
+    for number in (0, 1, 2, 4):
+        held = votes == number
+        assert mapped[held].mean() == pytest.approx(targets[held].mean(), abs=0.02)
