@@ -3,9 +3,9 @@
 Fits a head, `MultiLabelLogisticRegression` unless told otherwise, on parts of clip art
 and of drawn data of several shapes (film posters: few rows, genres that go together;
 rare, dense and many labels; positives that were forgotten), scores the training rows
-out of fold, and gives the same scores to every way to decide. Printed are the F1 of the test rows under the average
-that was asked for, and its paired difference to `decision="cut"` with its standard
-error over splits.
+out of fold, and gives the same scores to every way to decide. Printed are the F1 of the
+test rows under the average that was asked for, and its paired difference to
+`decision="cut"` with its standard error over splits.
 
     python benchmarks/study_decisions.py --splits 20
 """

@@ -21,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
 from sklearn_clip import MultiLabelLogisticRegression, ThresholdOptimizer
+from sklearn_clip.plotting import ThresholdCurveDisplay
 from sklearn_clip.thresholds._coordinate_ascent import _Ascent
 from sklearn_clip.thresholds._objective import METRICS, Objective, metric_score
 from sklearn_clip.thresholds._row_ascent import RowAscent
@@ -394,3 +395,15 @@ def test_the_climb_by_lookups_ends_where_the_other_does(metric, weighted):
         assert value == pytest.approx(metric_score(targets, scores >= found, **how))
         assert value == pytest.approx(expected, abs=1e-9)
         assert value >= metric_score(targets, scores >= start, **how) - 1e-12
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"store_curves": True}, {"set_sizes": "learnt"}], ids=str
+)
+def test_thresholds_that_are_not_there_are_not_drawn(data, how):
+    X, Y = data
+    head = MultiLabelLogisticRegression()
+    tuned = ThresholdOptimizer(head, average="samples", cv=2, **how).fit(X, Y)
+    for given in ({"X": X, "y": Y}, {}):
+        with pytest.raises(ValueError, match="estimator must cut scores at thresholds"):
+            ThresholdCurveDisplay.from_estimator(tuned, **given)
