@@ -13,6 +13,8 @@ from sklearn_clip.thresholds._scored_rows import ScoredRows
 # How far probabilities may be drawn from 0 and 1 before their log-odds are taken:
 # neighbours and forests give 0 itself where a few positives in a hundred are left.
 _SOFTENINGS = (1e-5, 1e-3, 1e-2, 0.05, 0.2)
+# How much lower the loss must be for more than the least of them.
+_LIKELIER = 0.99
 # Entries that tell which of them.
 _ENOUGH = 2**19
 # Positives that the map for all labels weighs as much as, see `_shrinkage`.
@@ -44,7 +46,7 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
     The map of Platt (1999), by maximum a posteriori: a Gaussian prior around the map
     that fits all labels together weighs as much as the evidence of ten positives, so
     that a label with few of them takes nearly the common map. Of five softenings the
-    one under which the common map is likeliest is taken.
+    one under which the common map is likeliest is taken, if clearly so.
     """
     softening = _choose_softening(rows) if rows.probability else 0.0
     values = _log_odds(rows.scores, softening)
@@ -66,7 +68,9 @@ def _choose_softening(rows):
         [[slope, intercept]], _ = _climb(values, some.targets, some.weight, pooled=True)
         eta = slope * values + intercept
         losses.append((weight * (np.logaddexp(0, eta) - some.targets * eta)).sum())
-    return _SOFTENINGS[int(np.argmin(losses))]
+    # A little likelier may only be that labels differ, which their own maps take up.
+    best = int(np.argmin(losses))
+    return _SOFTENINGS[best if losses[best] < _LIKELIER * losses[0] else 0]
 
 
 def _fit(rows, values):
