@@ -143,6 +143,13 @@ class ThresholdCurveDisplay:
         require_pyplot(cls)
         if X is not None and y is None:
             raise ValueError("y must be given with X, whose F1 curves need it.")
+        decides = holder(estimator, "score_map_") or holder(estimator, "size_pairs_")
+        if decides is not None and not hasattr(decides, "thresholds_"):
+            raise ValueError(
+                "estimator must cut scores at thresholds. Got one that chooses the "
+                "labels of each row together: fit it with decision='cut' and without "
+                "exactly_k, or draw its scores with from_predictions."
+            )
         entries = None
         if y is not None:
             entries, label_names = read_targets(y, label_names, estimator=estimator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_clip.thresholds._decoding import decode, rank_labels
 from sklearn_clip.thresholds._objective import Objective, metric_score
+from sklearn_clip.thresholds._row_ascent import RowAscent
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import RankedScores, pick_thresholds
 
@@ -50,22 +52,27 @@ def climb(
     if not at_least_one and limit is None:
         # Unknown entries cannot matter: no threshold need separate them.
         rows = rows.without_unknown()
+        if objective.average == "samples" and RowAscent.fits(rows):
+            ascent = RowAscent(rows, objective)
+            return max((ascent.run(start) for start in starts), key=itemgetter(1))[0]
     # One label is read at a time.
     rows = rows._replace(
         scores=np.asfortranarray(rows.scores), targets=np.asfortranarray(rows.targets)
     )
 
-    def value_of(thresholds):
-        return metric_score(
-            rows.targets,
-            decode(rows.scores, thresholds, **rules),
-            known=rows.known,
-            sample_weight=rows.sample_weight,
-            **objective._asdict(),
-        )
-
     ends = [_Ascent(rows, objective, start, **rules).run() for start in starts]
-    return max([*ends, *starts], key=value_of)
+    return max([*ends, *starts], key=lambda end: _value(rows, objective, end, **rules))
+
+
+def _value(rows, objective, thresholds, **rules):
+    """Objective of the predictions at some thresholds."""
+    return metric_score(
+        rows.targets,
+        decode(rows.scores, thresholds, **rules),
+        known=rows.known,
+        sample_weight=rows.sample_weight,
+        **objective._asdict(),
+    )
 
 
 class _Events(NamedTuple):
@@ -154,8 +161,8 @@ class _Ascent:
         hits = self.rows.targets[rows, labels]
         return (
             self._groups(rows, labels),
-            np.where(hits, weights, 0),
-            np.where(hits, 0, weights),
+            weights * hits,
+            weights * (1.0 - hits),
         )
 
     def _sum(self, groups, *parts):

@@ -85,7 +85,7 @@ def cross_fit(tuner, rows, parts, counts):
         applied, thresholds = tuner.fit(seen)
         drawn = [thresholds] * len(counts)
         if tuner.shrinks and any(counts) and seen.targets.any():
-            near, positives = tuner.fit_global(seen), seen.support()[0]
+            near, positives = applied.fit_global(seen), seen.support()[0]
             drawn = [
                 shrink_thresholds(thresholds, near, positives, count)
                 for count in counts

@@ -28,6 +28,10 @@ class FittedThresholds(NamedTuple):
         Labels kept in a row, under that strategy.
     curves : list of dict or None
         The metric of every label at all of its thresholds, if wanted.
+    score_map : ndarray of shape (n_labels, 3) or None
+        What makes probabilities of scores, if they are decided from.
+    worth : ndarray of shape (n_labels, 2) or None
+        What labels are worth, if every row gets as many, see :func:`find_worth`.
     """
 
     thresholds: np.ndarray
@@ -37,6 +41,8 @@ class FittedThresholds(NamedTuple):
     cv_score: float
     top_k: int | None = None
     curves: list | None = None
+    score_map: np.ndarray | None = None
+    worth: np.ndarray | None = None
 
 
 def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
@@ -91,6 +97,8 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         crossed.score(),
         applied.limit if tuner.strategy == "top_k" else None,
         label_curves(rows, tuner.objective) if store_curves else None,
+        applied.score_map,
+        applied.worth,
     )
     return fitted, crossed
 

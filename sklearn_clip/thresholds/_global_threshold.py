@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_clip.thresholds._decoding import rank_labels
 from sklearn_clip.thresholds._objective import Objective
-from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows, absent
 from sklearn_clip.thresholds._threshold_curves import (
     RankedScores,
     count_above,
@@ -58,7 +58,7 @@ class GlobalThresholdSearch:
         else:
             self.weight = self._lay_out(self.weight)
             positives = (self.weight * self.targets).sum(axis=1)
-            negatives = (self.weight * ~self.targets).sum(axis=1)
+            negatives = (self.weight * absent(self.targets)).sum(axis=1)
         self.sizes = positives[:, None], negatives[:, None]
         self.shares = objective.shares(positives, negatives, self.row_weight)
 
@@ -121,9 +121,10 @@ class GlobalThresholdSearch:
             counts = count_above(targets, order, _weigh(weight, free, block))
             if forced is not None:
                 given = _weigh(weight, forced, block)
+                parts = targets, absent(targets)
                 counts = [
                     passed + (given * part).sum(axis=1, keepdims=True)
-                    for passed, part in zip(counts, (targets, ~targets), strict=True)
+                    for passed, part in zip(counts, parts, strict=True)
                 ]
             sizes = [size[block] for size in self.sizes]
             values = self.objective.values(*counts, *sizes)

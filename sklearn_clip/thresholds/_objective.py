@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_clip.thresholds._scored_rows import absent
+
 MetricName: TypeAlias = Literal[
     "f1", "fbeta", "jaccard", "balanced_accuracy", "accuracy"
 ]
@@ -100,7 +102,8 @@ class Objective(NamedTuple):
         Parameters
         ----------
         targets, predictions : ndarray of shape (n_rows, n_labels), dtype=bool
-            True and predicted labels; targets are False where they are unknown.
+            True and predicted labels; targets are False where they are unknown. Or
+            probabilities of the labels, whose expected counts are added up.
         known : ndarray of shape (n_rows, n_labels), dtype=bool, or None, default=None
             False where the target is unknown: such entries are left out.
         sample_weight : ndarray of shape (n_rows,) or None, default=None
@@ -112,8 +115,8 @@ class Objective(NamedTuple):
             Weighted tp, fp, positives and negatives of each label; or the weighted sum
             of the metrics of the rows, and the sum of their weights.
         """
-        negatives = ~targets if known is None else known & ~targets
-        entries = targets & predictions, negatives & predictions, targets, negatives
+        negatives = absent(targets, known)
+        entries = targets * predictions, negatives * predictions, targets, negatives
         if self.average != "samples":
             weight = np.ones(len(targets)) if sample_weight is None else sample_weight
             return np.stack([weight @ part for part in entries])

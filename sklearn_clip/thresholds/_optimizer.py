@@ -27,7 +27,13 @@ from sklearn_clip.thresholds._constraints import (
     warn_of_broken,
     warn_of_unmet,
 )
-from sklearn_clip.thresholds._fitted_thresholds import fit_thresholds
+from sklearn_clip.thresholds._decisions import (
+    fit_sizes,
+    joint_targets,
+    resolve_decision,
+    warn_of_constant,
+)
+from sklearn_clip.thresholds._fitted_thresholds import FittedThresholds, fit_thresholds
 from sklearn_clip.thresholds._objective import AVERAGES, METRICS
 from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredictions
 
@@ -129,13 +135,45 @@ class ThresholdOptimizer(
         In place of `confidence`: the probability that the threshold of any label at all
         breaks `min_precision` or `min_recall` on new rows. The labels share it equally,
         and those that are settled leave their share to the others.
+    decision : {"auto", "cut", "expected"}, default="auto"
+        What labels are decided from:
+
+        - "cut": thresholds that are best by the counts of the targets;
+        - "expected": thresholds that are best by the counts that probabilities let
+          expect. These come from the scores by a sigmoid per label (`score_map_`),
+          fitted to the same scores, and need not be probabilities before. Under a
+          samples average there are no thresholds: each row is given the set of labels
+          whose expected metric is highest, which is exact for every named metric if the
+          labels of a row are independent given the row;
+        - "auto": "expected" under a samples average where that goes (a named metric,
+          ``strategy="per_label"``, no bound), else "cut".
+
+        "expected" varies less with the rows searched, which pays where positives are
+        few; "cut" is best on the rows searched, and takes less time.
+    set_sizes : {"independent", "learnt"}, default="independent"
+        How likely sets of labels are, where they are chosen for each row. "learnt" fits
+        a clone of the estimator to one more target for each label and number of labels
+        of a row that occur together, and needs no independence. It takes
+        `predict_proba`, rows whose labels are all known, and any named metric but
+        Jaccard's. Then `cv` is not used, and no score is known.
+    transductive : bool, default=False
+        With ``decision="expected"`` choose the thresholds anew for the rows given to
+        `predict`, as those whose expected metric is highest on these. They need no
+        targets, but what is predicted for a row then depends on the others: it pays
+        for many rows at once, judged as a whole, and is wrong for rows that come one by
+        one.
+    exactly_k : int or None, default=None
+        Give every row this many labels (all, where there are fewer): those of highest
+        worth to the metric rather than of highest score, which under a macro average
+        lets rare labels through. It takes the place of thresholds and other rules.
 
     Attributes
     ----------
     estimator_ : estimator instance
         The fitted classifier.
     thresholds_ : ndarray of shape (n_labels,)
-        A label is predicted where its score is at least this. Infinite: never.
+        A label is predicted where its score is at least this. Infinite: never. Not
+        defined where sets of labels are chosen for each row.
     threshold_std_ : ndarray of shape (n_labels,)
         Standard deviation of the thresholds found on each fold alone. Folds without a
         positive of the label are left out; NaN where fewer than two remain.
@@ -161,6 +199,19 @@ class ThresholdOptimizer(
         Of every label, on the scores used in the search: ``"thresholds"``, its finite
         thresholds in ascending order, and ``"scores"``, the `metric` of that label
         alone at each of them. Defined if `store_curves` is True.
+    score_map_ : ndarray of shape (n_labels, 3)
+        Slope and intercept of the sigmoid that makes a probability of each label's
+        score, and how far scores that are probabilities are drawn from 0 and 1 before
+        their log-odds go into it. Defined if labels are decided from expected counts,
+        or with `exactly_k`.
+    worth_ : ndarray of shape (n_labels, 2)
+        What each label adds to the metric in a row that has it, and in one that has
+        not. Defined with `exactly_k`, unless the highest scores do as well.
+    size_estimator_ : estimator instance
+        Fitted to the labels together with set sizes. Defined if
+        ``set_sizes="learnt"``, as `best_score_` and `cv_score_` are not.
+    size_pairs_ : ndarray of shape (n_pairs, 2)
+        Label and set size of each of its targets.
     response_method_ : {"predict_proba", "decision_function"}
         Where the scores come from.
     n_labels_ : int
@@ -183,11 +234,12 @@ class ThresholdOptimizer(
 
     Notes
     -----
-    Macro and weighted averages, and micro averages of the named metrics, which are
-    found by Dinkelbach's iteration [1]_, are maximised exactly where no shrinkage,
-    bound or rule is active; "global" and "top_k" are exact always. The best threshold
-    for F1 is half the best F1, and not 0.5 [2]_. The page on thresholds in the user
-    guide says how each search works, and where among equals a threshold is put.
+    With ``decision="cut"`` macro and weighted averages, and micro averages of the named
+    metrics, which are found by Dinkelbach's iteration [1]_, are maximised exactly where
+    no shrinkage, bound or rule is active; "global" and "top_k" are exact always. The
+    best threshold for F1 is half the best F1, and not 0.5 [2]_. The page on thresholds
+    in the user guide says how each search works, and where among equals a threshold is
+    put.
 
     What bias `cv_score_` has is rather pessimistic: the classifiers of the folds have
     seen fewer rows than the refitted one. Rows that belong together must not be torn
@@ -195,6 +247,9 @@ class ThresholdOptimizer(
 
     Unknown targets (NaN) are left out entry by entry: of the search, of every metric
     and of `threshold_std_`. The estimator has to take them itself.
+
+    Sets of independent labels are found in O(n_labels * n_sizes) for a row [6]_, those
+    of learnt sizes by the general maximisation of F-measures [7]_.
 
     With `confidence` the thresholds of a label are tested for its precision all at
     once: the hits among the rows of highest score, counted row by row, are compared
@@ -223,6 +278,10 @@ class ThresholdOptimizer(
        2021. :arxiv:`2101.02703`
     .. [5] A. N. Angelopoulos, S. Bates, A. Fisch, L. Lei, T. Schuster, "Conformal risk
        control", ICLR 2024. :arxiv:`2208.02814`
+    .. [6] N. Ye, K. M. A. Chai, W. S. Lee, H. L. Chieu, "Optimizing F-measures: a tale
+       of two approaches", ICML 2012. :arxiv:`1206.4625`
+    .. [7] K. Dembczynski, W. Waegeman, W. Cheng, E. Huellermeier, "An exact algorithm
+       for F-measure maximization", NIPS 2011.
 
     Examples
     --------
@@ -274,6 +333,10 @@ class ThresholdOptimizer(
         "random_state": ["random_state"],
         "store_curves": ["boolean"],
         "family_error": [Interval(Real, 0, 1, closed="neither"), None],
+        "decision": [StrOptions({"auto", "cut", "expected"})],
+        "set_sizes": [StrOptions({"independent", "learnt"})],
+        "transductive": ["boolean"],
+        "exactly_k": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
@@ -296,6 +359,10 @@ class ThresholdOptimizer(
         random_state=None,
         store_curves=False,
         family_error=None,
+        decision="auto",
+        set_sizes="independent",
+        transductive=False,
+        exactly_k=None,
     ):
         self.estimator = estimator
         self.metric = metric
@@ -314,6 +381,10 @@ class ThresholdOptimizer(
         self.random_state = random_state
         self.store_curves = store_curves
         self.family_error = family_error
+        self.decision = decision
+        self.set_sizes = set_sizes
+        self.transductive = transductive
+        self.exactly_k = exactly_k
 
     # The inner estimator is checked by its own `fit`.
     @_fit_context(prefer_skip_nested_validation=False)
@@ -344,8 +415,9 @@ class ThresholdOptimizer(
         ValueError
             If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if its
             columns are not in the order of the labels that the estimator knows, if
-            `refit` is False and `cv` has several splits, or if a bound is given twice
-            or cannot be kept.
+            `refit` is False and `cv` has several splits, if a bound is given twice or
+            cannot be kept, or if `decision`, `set_sizes`, `transductive` and
+            `exactly_k` do not go with each other or with the rest.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
             `decision_function`, or if a prefit or frozen one is given `fit_params`.
@@ -356,8 +428,9 @@ class ThresholdOptimizer(
         -----
         UserWarning
             If labels that have positives have fewer of them than there are folds, if no
-            threshold keeps a bound for a label, or if a bound without `confidence` does
-            not hold on rows that the thresholds were not chosen on.
+            threshold keeps a bound for a label, if a bound without `confidence` does
+            not hold on rows that the thresholds were not chosen on, or if the scores of
+            a label are the same in every row.
         """
         targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
         (X,) = indexable(X)
@@ -371,15 +444,21 @@ class ThresholdOptimizer(
         bound = read_bound(
             self, held_out=self._is_held_out(), weighted=sample_weight is not None
         )
-        self.estimator_, folds = fit_and_score(
-            self, X, targets, fit_params, names, learns="thresholds"
-        )
+        decision = resolve_decision(self)
+        for name in ("size_estimator_", "size_pairs_", "label_names_"):
+            self.__dict__.pop(name, None)
+        if self.set_sizes == "learnt":
+            self._fit_sizes(X, targets, fit_params)
+            folds = []
+        else:
+            self.estimator_, folds = fit_and_score(
+                self, X, targets, fit_params, names, learns="thresholds"
+            )
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]
-        self.__dict__.pop("label_names_", None)
         if names is not None:
             self.label_names_ = names
-        self._set_fitted(folds, targets, sample_weight, bound)
+        self._set_fitted(folds, targets, sample_weight, bound, decision)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -390,25 +469,47 @@ class ThresholdOptimizer(
         """Whether the scores are those of the very classifier that predicts."""
         return is_prefit(self) or not self.refit
 
-    def _set_fitted(self, folds, Y, sample_weight, bound):
+    def _fit_sizes(self, X, Y, params):
+        """Set `estimator_` and the one that tells labels and set sizes together."""
+        if is_prefit(self):
+            raise ValueError(
+                "set_sizes='learnt' fits the estimator to other targets, so it must be "
+                "neither prefit nor frozen. Pass set_sizes='independent'."
+            )
+        rows, self.size_pairs_, indicators = joint_targets(Y)
+        self.estimator_, self.size_estimator_ = fit_sizes(
+            self, X, Y, rows, indicators, params
+        )
+
+    def _set_fitted(self, folds, Y, sample_weight, bound, decision):
         """Set the learned thresholds and what is known about them."""
+        for name in FittedThresholds._fields:
+            self.__dict__.pop(f"{name}_", None)
+        self.unmet_labels_ = []
+        if not folds:
+            self.response_method_ = "predict_proba"
+            return
         self.response_method_ = folds[0].method
+        tuner = self._tuner(bound)._replace(decision=decision, exactly=self.exactly_k)
         fitted, crossed = fit_thresholds(
-            self._tuner(bound),
+            tuner,
             folds,
             Y,
             sample_weight,
             shrinkage=self.shrinkage,
             store_curves=self.store_curves,
         )
+        if tuner.by_sets:
+            fitted = fitted._replace(thresholds=None, threshold_std=None)
         for name, value in fitted._asdict().items():
-            self.__dict__.pop(f"{name}_", None)
             if value is not None:
                 setattr(self, f"{name}_", value)
-        unmet = np.flatnonzero((self.thresholds_ == np.inf) & (bound is not None))
         names = self._names()
-        self.unmet_labels_ = [names[label] for label in unmet]
+        both = (Y == 0).any(axis=0) & (Y == 1).any(axis=0)
+        warn_of_constant([fold.scores for fold in folds], both, names)
         if bound is not None:
+            unmet = np.flatnonzero(self.thresholds_ == np.inf)
+            self.unmet_labels_ = [names[label] for label in unmet]
             warn_of_unmet(self.unmet_labels_, bound)
             warn_of_broken(
                 bound,

@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     respell_keys,
     shown_first,
 )
+from sklearn_clip.thresholds._decisions import predict_learnt_sets
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._scored_rows import scored_rows
 from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
@@ -104,10 +105,24 @@ class ThresholdedPredictions:
     that say what is maximised and which rules follow.
     """
 
+    def __setstate__(self, state):
+        # One that was written before a parameter was there goes on as it was.
+        former = {
+            "decision": "cut",
+            "set_sizes": "independent",
+            "transductive": False,
+            "exactly_k": None,
+            "family_error": None,
+        }
+        super().__setstate__({**former, **state})
+
     def predict(self, X):
         """Predict labels: 1 where the score is at least the label's threshold.
 
-        `top_k_`, `max_labels` and `at_least_one` are applied after the thresholds.
+        `top_k_`, `max_labels` and `at_least_one` are applied after the thresholds. With
+        ``decision="expected"`` under a samples average, every row is given the set of
+        labels whose expected metric is highest. With `transductive` the thresholds are
+        those of these very rows, and depend on which they are.
 
         Parameters
         ----------
@@ -119,7 +134,18 @@ class ThresholdedPredictions:
         y : ndarray of shape (n_samples, n_labels), dtype=int64
             Labels of 0 and 1.
         """
-        check_is_fitted(self, "thresholds_")
+        check_is_fitted(self, "n_labels_")
+        if hasattr(self, "size_estimator_"):
+            sets = predict_learnt_sets(
+                self.size_estimator_,
+                self.size_pairs_,
+                X,
+                self.n_labels_,
+                self._tuner().objective,
+                at_least_one=self.at_least_one,
+                limit=self.max_labels,
+            )
+            return sets.astype(np.int64)
         scores, _ = positive_scores(
             self.estimator_, X, self.n_labels_, method=self.response_method_
         )
@@ -140,10 +166,27 @@ class ThresholdedPredictions:
             P(label = 1), in one array whatever the estimator returns. The thresholds do
             not change it.
         """
-        check_is_fitted(self, "thresholds_")
+        check_is_fitted(self, "n_labels_")
         return positive_scores(
             self.estimator_, X, self.n_labels_, method="predict_proba"
         )[0]
+
+    @available_if(_inner_has("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the probabilities, as the fitted estimator does.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_labels) or list of ndarray
+            What the estimator returns, in its own shape.
+        """
+        check_is_fitted(self, "n_labels_")
+        return self.estimator_.predict_log_proba(X)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X):
@@ -159,7 +202,7 @@ class ThresholdedPredictions:
         decisions : ndarray of shape (n_samples, n_labels)
             Decision value of every label. The thresholds do not change it.
         """
-        check_is_fitted(self, "thresholds_")
+        check_is_fitted(self, "n_labels_")
         return positive_scores(
             self.estimator_, X, self.n_labels_, method="decision_function"
         )[0]
@@ -211,6 +254,8 @@ class ThresholdedPredictions:
             One for all labels, one for each, or a dict or Series from label name
             (column number where `y` had no names) to threshold, which leaves the others
             alone. Infinity means never. Thresholds of probabilities lie in [0, 1].
+            Where the labels of a row were chosen as a set, they are cut by these
+            thresholds from now on, and there must be one for each.
 
         Returns
         -------
@@ -223,13 +268,24 @@ class ThresholdedPredictions:
             If a name is unknown, the number of thresholds is wrong, or a threshold is
             NaN or out of range.
         """
-        check_is_fitted(self, "thresholds_")
+        check_is_fitted(self, "n_labels_")
+        names = self._names()
+        present = getattr(self, "thresholds_", None)
+        given = by_name(thresholds)
+        if present is None and isinstance(given, dict) and len(given) < len(names):
+            raise ValueError(
+                "thresholds must be one for every label, as there are none to keep: "
+                "the labels of each row were chosen together. "
+                f"Got {len(given)} for {len(names)} labels."
+            )
         self.thresholds_ = override_thresholds(
-            self.thresholds_,
+            np.full(len(names), np.nan) if present is None else present,
             thresholds,
-            label_names=self._names(),
+            label_names=names,
             probability=self.response_method_ == "predict_proba",
         )
+        for name in ("score_map_", "worth_", "size_estimator_", "size_pairs_"):
+            self.__dict__.pop(name, None)
         return self
 
     @property
@@ -248,7 +304,22 @@ class ThresholdedPredictions:
     def _decide(self, scores):
         """Labels of scores, as booleans."""
         limit = getattr(self, "top_k_", self.max_labels)
-        return self._tuner()._replace(limit=limit).predict(scores, self.thresholds_)
+        tuner = self._tuner()._replace(limit=limit)
+        score_map = getattr(self, "score_map_", None)
+        if score_map is not None:
+            # Without one thresholds are cuts, however they were found.
+            tuner = tuner._replace(
+                decision="expected",
+                score_map=score_map,
+                exactly=self.exactly_k,
+                worth=getattr(self, "worth_", None),
+                probability=self.response_method_ == "predict_proba",
+            )
+        thresholds = getattr(self, "thresholds_", None)
+        if score_map is not None and self.transductive and len(scores):
+            found, thresholds = tuner.fit_batch(scores)
+            tuner = tuner._replace(worth=found.worth)
+        return tuner.predict(scores, thresholds)
 
     def _names(self):
         """Names of the labels, column numbers where they have none."""

@@ -16,8 +16,9 @@ class ScoredRows(NamedTuple):
     ----------
     scores : ndarray of shape (n_rows, n_labels), dtype=float64
         Finite scores.
-    targets : ndarray of shape (n_rows, n_labels), dtype=bool
-        True where the row is known to have the label.
+    targets : ndarray of shape (n_rows, n_labels), dtype=bool or float
+        True where the row is known to have the label; or the probability that it has,
+        0 where unknown.
     known : ndarray of shape (n_rows, n_labels), dtype=bool, or None
         False where the target is unknown; None where all are known.
     sample_weight : ndarray of shape (n_rows,) or None
@@ -137,7 +138,7 @@ class ScoredRows(NamedTuple):
         """Weighted number of known entries with and without each label."""
         weight = self.sample_weight
         weight = np.ones(len(self.scores)) if weight is None else weight
-        negatives = ~self.targets if self.known is None else self.known & ~self.targets
+        negatives = absent(self.targets, self.known)
         return weight @ self.targets, weight @ negatives
 
     def without_unknown(self):
@@ -152,6 +153,12 @@ class ScoredRows(NamedTuple):
         lowest = np.where(self.known, self.scores, np.inf).min(axis=0)
         lowest = np.where(np.isinf(lowest), lowest.min(), lowest)
         return self._replace(scores=np.where(self.known, self.scores, lowest))
+
+
+def absent(targets, known=None):
+    """Where labels are known to be absent, or the probability that they are."""
+    negatives = ~targets if targets.dtype == bool else 1.0 - targets
+    return negatives if known is None else known * negatives
 
 
 def scored_rows(scores, Y, sample_weight, *, probability=True):

@@ -148,8 +148,8 @@ def count_above(
 
     Parameters
     ----------
-    targets : ndarray of shape (n_labels, n_rows), dtype=bool
-        True where the row has the label.
+    targets : ndarray of shape (n_labels, n_rows), dtype=bool or float
+        True where the row has the label; or the probability that it has.
     order : ndarray of shape (n_labels, n_rows)
         The rows in the order in which they are predicted.
     weight : ndarray broadcastable to (n_labels, n_rows) or None, default=None
@@ -170,7 +170,7 @@ def count_above(
         weight = np.broadcast_to(weight, targets.shape)
         weight = np.take_along_axis(weight, order, axis=1)
         np.cumsum(weight * hits, axis=1, out=tp[:, 1:])
-        np.cumsum(weight * ~hits, axis=1, out=fp[:, 1:])
+        np.cumsum(weight * (1.0 - hits), axis=1, out=fp[:, 1:])
     return tp, fp
 
 

@@ -6,8 +6,12 @@ import numpy as np
 
 from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
 from sklearn_clip.thresholds._decoding import decode
+from sklearn_clip.thresholds._exact_labels import find_worth, take_exactly
 from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
 from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._row_sets import best_sets
+from sklearn_clip.thresholds._score_maps import fit_score_map, map_scores
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import search_thresholds
 from sklearn_clip.thresholds._shrinkage import shrink_thresholds
 
@@ -27,6 +31,18 @@ class ThresholdTuner(NamedTuple):
         The same.
     bound : Bound or None
         What the thresholds have to keep.
+    decision : {"cut", "expected"}
+        Whether thresholds are chosen by counts of targets, or by those expected of
+        probabilities; under a samples average the latter chooses a set for each row.
+    score_map : ndarray of shape (n_labels, 3) or None
+        What makes probabilities of scores, see :func:`fit_score_map`; None until it is
+        fitted.
+    probability : bool
+        Whether scores lie in [0, 1], noted with `score_map`.
+    exactly : int or None
+        Number of labels that every row is given.
+    worth : ndarray of shape (n_labels, 2) or None
+        By which these are chosen, see :func:`find_worth`.
     """
 
     objective: Objective
@@ -34,11 +50,23 @@ class ThresholdTuner(NamedTuple):
     at_least_one: bool = False
     limit: int | None = None
     bound: Bound | None = None
+    decision: str = "cut"
+    score_map: np.ndarray | None = None
+    probability: bool = True
+    exactly: int | None = None
+    worth: np.ndarray | None = None
+
+    @property
+    def by_sets(self):
+        """Whether a set is chosen for each row, and there are no thresholds."""
+        by_row = self.decision == "expected" and self.objective.average == "samples"
+        return by_row or self.exactly is not None
 
     @property
     def shrinks(self):
         """Whether the labels have thresholds of their own that are free to move."""
-        return self.strategy == "per_label" and self.bound is None
+        by_label = self.strategy == "per_label" and not self.by_sets
+        return by_label and self.bound is None
 
     def presort(self, rows, *, shrinks):
         """Sort what searches on several parts of the rows have in common.
@@ -57,6 +85,8 @@ class ThresholdTuner(NamedTuple):
         """
         by_label = self.strategy == "per_label"
         by_row = self.objective.average == "samples"
+        if self.by_sets:
+            return rows
         if not by_label and (by_row or self.bound is not None):
             return rows
         ruled = self.at_least_one or self.limit is not None
@@ -74,11 +104,23 @@ class ThresholdTuner(NamedTuple):
         Returns
         -------
         applied : ThresholdTuner
-            Itself; under "top_k" with the number of labels found as its `limit`.
+            Itself, with the `score_map` found if there is one to find; under "top_k"
+            with the number of labels found as its `limit`.
         thresholds : ndarray of shape (n_labels,)
-            The thresholds, not shrunk.
+            The thresholds, not shrunk; NaN where sets are chosen.
         """
         n_labels = rows.scores.shape[1]
+        learns_map = self.decision == "expected" or self.exactly is not None
+        if learns_map and self.score_map is None:
+            fitted = self._replace(
+                score_map=fit_score_map(rows), probability=rows.probability
+            )
+            return fitted.fit(rows)
+        if self.exactly is not None:
+            return self._fit_exactly(rows), np.full(n_labels, np.nan)
+        if self.by_sets:
+            return self, np.full(n_labels, np.nan)
+        rows = self._expected(rows)
         if self.bound is not None:
             return self, find_bounded_thresholds(
                 rows, self.bound, strategy=self.strategy
@@ -91,8 +133,10 @@ class ThresholdTuner(NamedTuple):
         )
 
     def fit_global(self, rows):
-        """Find the best threshold for all labels."""
-        return find_global_threshold(rows, self.objective, **self._rules())
+        """Find the best threshold for all labels, once :meth:`fit` was called."""
+        return find_global_threshold(
+            self._expected(rows), self.objective, **self._rules()
+        )
 
     def fit_shrunk(self, rows, count):
         """Find thresholds and draw them towards the global one.
@@ -113,12 +157,18 @@ class ThresholdTuner(NamedTuple):
         if self.shrinks and count > 0 and rows.targets.any():
             positives = rows.support()[0]
             thresholds = shrink_thresholds(
-                thresholds, self.fit_global(rows), positives, count
+                thresholds, applied.fit_global(rows), positives, count
             )
         return applied, thresholds
 
     def predict(self, scores, thresholds):
         """Labels of scores, as booleans, the rules applied."""
+        if self.exactly is not None:
+            if self.worth is not None:
+                scores = self._map(scores)
+            return take_exactly(scores, self.worth, self._at_most(scores))
+        if self.by_sets:
+            return best_sets(self._map(scores), self.objective, **self._rules())
         return decode(scores, thresholds, **self._rules())
 
     def tally(self, rows, predictions):
@@ -133,6 +183,52 @@ class ThresholdTuner(NamedTuple):
     def score(self, rows, predictions):
         """Metric of predictions."""
         return self.objective.score(self.tally(rows, predictions))
+
+    def fit_batch(self, scores):
+        """Find what is expected to be best on rows without targets.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_rows, n_labels)
+            Their scores.
+
+        Returns
+        -------
+        applied, thresholds
+            As of :meth:`fit`.
+        """
+        # As for rows with targets: those that are expected stand in for them.
+        rows = ScoredRows(scores, self._map(scores), probability=self.probability)
+        return self._replace(decision="cut").fit(rows)
+
+    def _fit_exactly(self, rows):
+        """Find what labels are worth where every row gets as many."""
+        worth = find_worth(
+            rows,
+            self._map(rows.scores),
+            self._expected(rows),
+            self.objective,
+            self._at_most(rows.scores),
+        )
+        return self._replace(worth=worth)
+
+    def _at_most(self, scores):
+        """Give `exactly`, or as many labels as there are."""
+        return min(self.exactly, scores.shape[1])
+
+    def _map(self, scores):
+        return map_scores(scores, self.score_map, probability=self.probability)
+
+    def _expected(self, rows):
+        """Rows whose targets are expected ones, if that is what is decided from."""
+        if self.decision == "cut":
+            return rows
+        # The plug-in rule: the counts that are expected of calibrated probabilities,
+        # put into the metric. Unlike counts of few positives they are not lucky.
+        expected = self._map(rows.scores)
+        if rows.known is not None:
+            expected = np.where(rows.known, expected, 0.0)
+        return rows._replace(targets=expected)
 
     def _rules(self):
         return {"at_least_one": self.at_least_one, "limit": self.limit}

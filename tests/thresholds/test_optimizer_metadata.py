@@ -148,7 +148,12 @@ def test_whole_weights_are_as_good_as_repeated_rows(average):
     weight = rng.integers(1, 4, 80)
     prefit = RecordingClassifier().fit(X, Y)
     tuned = ThresholdOptimizer(
-        prefit, cv="prefit", average=average, shrinkage=3, at_least_one=True
+        prefit,
+        cv="prefit",
+        average=average,
+        shrinkage=3,
+        at_least_one=True,
+        decision="cut",
     )
     weighted = tuned.fit(X, Y, sample_weight=weight).thresholds_
     repeated = tuned.fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))

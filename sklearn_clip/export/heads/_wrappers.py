@@ -13,6 +13,16 @@ from sklearn_clip.export.heads._graph_arrays import GraphArray
 
 def write_thresholds(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write a ThresholdOptimizer: its cuts, and the rules after them."""
+    if not hasattr(estimator, "thresholds_"):
+        raise Refusal(
+            "ThresholdOptimizer has no thresholds where it chooses the labels of a row "
+            "together. Fit it with decision='cut' and exactly_k=None instead."
+        )
+    if estimator.transductive:
+        raise Refusal(
+            "ThresholdOptimizer(transductive=True) chooses its thresholds anew for the "
+            "rows it is given. Fit it with transductive=False instead."
+        )
     inner = write(estimator.estimator_, rows)
     rules = rules_of(estimator)
     labels = decode(

@@ -295,3 +295,37 @@ def test_calibrator_of_what_has_no_form_is_refused(problem):
     model = MultiLabelCalibrator(head, cv=2, method="sigmoid", random_state=0)
     with pytest.raises(ValueError, match="VotingClassifier has no form in ONNX here"):
         ExportedHead(model.fit(X, Y), X.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"average": "samples"}, "no thresholds .* decision='cut' and exactly_k=None"),
+        ({"average": "samples", "set_sizes": "learnt"}, "no thresholds where"),
+        ({"exactly_k": 1}, "no thresholds where"),
+        ({"decision": "expected", "transductive": True}, "transductive=False instead"),
+    ],
+    ids=["sets", "learnt sets", "exactly k", "transductive"],
+)
+def test_decisions_without_thresholds_of_their_own_are_refused(params, reason, problem):
+    X, Y = problem
+    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=2, **params)
+    with pytest.raises(ValueError, match=reason):
+        ExportedHead(tuned.fit(X, Y), X.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("average", "decision"),
+    [
+        ("macro", "expected"),
+        ("micro", "cut"),
+        ("micro", "expected"),
+        ("samples", "cut"),
+    ],
+)
+def test_thresholds_are_written_however_they_were_found(average, decision, problem):
+    X, Y = problem
+    tuned = ThresholdOptimizer(
+        MultiLabelLogisticRegression(), cv=2, average=average, decision=decision
+    )
+    assert_exported_alike(tuned.fit(X, Y), X)
