@@ -54,8 +54,8 @@ class RowAscent:
         # What cannot be counts neither: it must only not be an error.
         tp, fp = np.minimum(tp, number), np.minimum(fp, n_labels - number)
         counts = [part.astype(np.float64) for part in (tp, fp, number)]
-        counts = np.broadcast_arrays(*counts, n_labels - counts[2])
-        values = objective.values(*counts)
+        every = np.broadcast_arrays(*counts, n_labels - counts[2])
+        values = objective.values(*every)
         self.values = values.reshape(-1)
         # Change of the metric with one more false positive, and with one more true one.
         changes = np.zeros((2, *shape))

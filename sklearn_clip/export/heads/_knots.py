@@ -8,6 +8,8 @@ import numpy as np
 
 from sklearn_clip.export.heads._graph_arrays import GraphArray
 
+_ZERO, _ONE = np.zeros(1, np.int64), np.ones(1, np.int64)
+
 
 class Knots:
     """Ascending numbers of every column, in a graph, among which scores are found.
@@ -44,8 +46,8 @@ class Knots:
         step = 1 << int(self._sizes.max()).bit_length() >> 1
         while step:
             # The knots below are at least `further` if the last of so many is below.
-            further = found + np.int64([step])
-            knot = self.pick(further.minimum(self._sizes) - np.int64([1]), self._lists)
+            further = found + np.array([step], np.int64)
+            knot = self.pick(further.minimum(self._sizes) - _ONE, self._lists)
             below = ~(knot > scores) if equal else knot < scores
             below = below & ~(further > self._sizes)
             found = further.where(below, found)
@@ -97,7 +99,7 @@ class Knots:
         noise = self._noise(single=scores.dtype == np.float32)
         scores = scores.cast(np.float64)
         passed = self.count(scores, equal=True)
-        lower = self.pick((passed - np.int64([1])).maximum(np.int64([0])), self._lists)
+        lower = self.pick((passed - _ONE).maximum(_ZERO), self._lists)
         upper = self.pick(passed.minimum(self._sizes - 1), self._lists)
         above, below = (upper - scores).apply("Abs"), (scores - lower).apply("Abs")
         nearest = upper.where(above < below, lower)
@@ -138,7 +140,7 @@ class Knots:
         last = np.array([knots[-1] for knots in self._lists])
         scores = scores.cast(np.float64).maximum(first).minimum(last)
         # Lines begin at their knot, as NumPy's do: there they have its very value.
-        place = self.count(scores, equal=True) - np.int64([1])
+        place = self.count(scores, equal=True) - _ONE
         slopes = [
             np.append(np.diff(y.astype(np.float64)) / np.diff(x), 0.0)
             for x, y in zip(self._lists, values, strict=True)
