@@ -35,6 +35,7 @@ _HOMES = {
     "label_classes": "_targets",
     "MaskedAccuracyMixin": "_accuracy",
     "ModelMismatchError": "_errors",
+    "MultiLabelMetaMixin": "_meta_estimators",
     "nested_estimators": "_estimators",
     "_num_samples": "_sklearn",
     "Options": "_sklearn",
@@ -102,6 +103,9 @@ if TYPE_CHECKING:
     )
     from sklearn_clip._shared._groups import (
         group_numbers as group_numbers,
+    )
+    from sklearn_clip._shared._meta_estimators import (
+        MultiLabelMetaMixin as MultiLabelMetaMixin,
     )
     from sklearn_clip._shared._names import (
         clean_name as clean_name,

@@ -1,19 +1,18 @@
 """The meta-estimator that makes probabilities of the scores of a classifier."""
 
-from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     HasMethods,
     Interval,
     MaskedAccuracyMixin,
+    MultiLabelMetaMixin,
     RealNotInt,
     StrOptions,
     _check_sample_weight,
@@ -21,7 +20,6 @@ from sklearn_clip._shared import (
     check_indicator,
     check_label_order,
     check_same_length,
-    label_classes,
     positive_scores,
     warn_of_row_order,
 )
@@ -81,7 +79,9 @@ def _refuse_decisions(scores, rows):
         )
 
 
-class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelCalibrator(
+    MultiLabelMetaMixin, MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Make the probabilities of a multi-label classifier mean what they say.
 
     Of the rows that get a probability of 0.7 for a label, seven in ten should have it.
@@ -447,36 +447,3 @@ class MultiLabelCalibrator(MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimato
             common_steps=common,
             own_weight=self.own_weight_,
         )
-
-    @property
-    def classes_(self):
-        """0 and 1 for every label."""
-        check_is_fitted(self, "n_labels_")
-        return label_classes(self.n_labels_)
-
-    def get_metadata_routing(self):
-        """Say who takes which metadata.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            This object's own requests (`sample_weight` of `fit` and `score`), those of
-            `estimator` for `fit`, and those of a `cv` splitter for its `split`.
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        fit_to_split = MethodMapping().add(caller="fit", callee="split")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=fit_to_fit)
-            .add(splitter=self.cv, method_mapping=fit_to_split)
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = deepcopy(get_tags(self.estimator).input_tags)
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

@@ -1,26 +1,24 @@
 """What classifiers that answer yes, no or neither have in common."""
 
-from copy import deepcopy
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils import indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     HasMethods,
     Interval,
+    MultiLabelMetaMixin,
     RealNotInt,
     StrOptions,
     _check_sample_weight,
     check_indicator,
     check_label_order,
     check_same_length,
-    label_classes,
     positive_scores,
     warn_of_row_order,
 )
@@ -39,7 +37,9 @@ def _wrap_outside(meta):
     )
 
 
-class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AnswersMixin(
+    MultiLabelMetaMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Answers of a fitted classifier: yes at a high score, no at a low one, or ask.
 
     The part of :class:`RejectOptionClassifier` and :class:`LabelSetClassifier` that
@@ -195,12 +195,6 @@ class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # NaN is equal to nothing, so that asks are not right.
         return float((weight @ (answers == targets)).sum() / total) if total else np.nan
 
-    @property
-    def classes_(self):
-        """0 and 1 for every label."""
-        check_is_fitted(self, "n_labels_")
-        return label_classes(self.n_labels_)
-
     def _score_unseen(self, X, y, sample_weight, fit_params, check) -> Any:
         """Check the data, fit the estimator, and score rows that it has not seen.
 
@@ -251,34 +245,3 @@ class AnswersMixin(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         )
         self.ask_rate_ = np.average(asked, axis=0, weights=rows.sample_weight)
         self.coverage_ = 1 - self.ask_rate_
-
-    def _names(self):
-        """Names of the labels, column numbers where they have none."""
-        return list(getattr(self, "label_names_", range(self.n_labels_)))
-
-    def get_metadata_routing(self):
-        """Say who takes which metadata.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            This object's own requests (`sample_weight` of `fit` and `score`), those of
-            `estimator` for `fit`, and those of a `cv` splitter for its `split`.
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        fit_to_split = MethodMapping().add(caller="fit", callee="split")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=fit_to_fit)
-            .add(splitter=self.cv, method_mapping=fit_to_split)
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = deepcopy(get_tags(self.estimator).input_tags)
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

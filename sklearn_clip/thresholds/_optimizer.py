@@ -1,17 +1,16 @@
 """The meta-estimator that turns the scores of a multi-label classifier into labels."""
 
-from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils import indexable
 
 from sklearn_clip._shared import (
     HasMethods,
     Interval,
+    MultiLabelMetaMixin,
     RealNotInt,
     StrOptions,
     _check_sample_weight,
@@ -39,7 +38,11 @@ from sklearn_clip.thresholds._predictions import WRAP_OUTSIDE, ThresholdedPredic
 
 
 class ThresholdOptimizer(
-    ThresholdedPredictions, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    ThresholdedPredictions,
+    MultiLabelMetaMixin,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """Choose the threshold of every label so that a multi-label metric is maximal.
 
@@ -518,30 +521,3 @@ class ThresholdOptimizer(
                 strategy=self.strategy,
                 held_out=self._is_held_out(),
             )
-
-    def get_metadata_routing(self):
-        """Say who takes which metadata.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            This object's own requests (`sample_weight` of `fit` and `score`), those of
-            `estimator` for `fit`, and those of a `cv` splitter for its `split`.
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        fit_to_split = MethodMapping().add(caller="fit", callee="split")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=fit_to_fit)
-            .add(splitter=self.cv, method_mapping=fit_to_split)
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = deepcopy(get_tags(self.estimator).input_tags)
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

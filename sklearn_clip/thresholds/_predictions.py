@@ -10,7 +10,6 @@ from sklearn_clip._shared import (
     check_indicator,
     check_label_order,
     hint_at_name,
-    label_classes,
     positive_scores,
     respell_keys,
     shown_first,
@@ -288,12 +287,6 @@ class ThresholdedPredictions:
             self.__dict__.pop(name, None)
         return self
 
-    @property
-    def classes_(self):
-        """0 and 1 for every label."""
-        check_is_fitted(self, "n_labels_")
-        return label_classes(self.n_labels_)
-
     def _tuner(self, bound=None):
         """Gather the settings of the search and the rules."""
         objective = Objective(self.metric, self.average, self.beta)
@@ -320,7 +313,3 @@ class ThresholdedPredictions:
             found, thresholds = tuner.fit_batch(scores)
             tuner = tuner._replace(worth=found.worth)
         return tuner.predict(scores, thresholds)
-
-    def _names(self):
-        """Names of the labels, column numbers where they have none."""
-        return list(getattr(self, "label_names_", range(self.n_labels_)))
