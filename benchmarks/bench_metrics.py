@@ -47,6 +47,11 @@ def main():
     for k in (None, 20, 5):
         value, seconds = timed(global_average_precision_score, targets, scores, k=k)
         print(f"  GAP{'' if k is None else f'@{k}':4} {value:.6f} {seconds:7.2f} s")
+    weights = np.random.default_rng(options.seed).random(options.rows) + 0.5
+    value, seconds = timed(
+        global_average_precision_score, targets, scores, sample_weight=weights
+    )
+    print(f"  GAP     {value:.6f} {seconds:7.2f} s, with row weights")
     value, seconds = timed(macro_average_precision_score, targets, scores)
     print(f"  mAP     {value:.6f} {seconds:7.2f} s")
 
