@@ -66,8 +66,9 @@ def browser(address, tmp_path):
 
 def open_page(browser, address):
     browser.ask("Page.navigate", url=f"{address}/index.html")
-    browser.wait_for("document.getElementById('status')?.textContent !== null")
-    browser.wait_for("!document.getElementById('status').textContent.endsWith('...')")
+    # Undefined until the page is there; `...` at its end until the tagger is.
+    said = "document.getElementById('status')?.textContent"
+    browser.wait_for(f"{said} && !{said}.endsWith('...')")
     assert browser.evaluate("document.getElementById('status').textContent") == "Ready."
 
 
