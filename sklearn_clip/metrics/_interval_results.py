@@ -26,8 +26,7 @@ class BootstrapInterval:
     estimate : float or ndarray of shape (n_labels,)
         The metric on the rows given; one for each label where the metric gives that.
     low, high : float or ndarray of shape (n_labels,)
-        Ends of the interval; NaN where fewer than half of the resamples define it, or
-        where these are all but on one side of the estimate.
+        Ends of the interval; NaN where fewer than half of the resamples define it.
     standard_error : float or ndarray of shape (n_labels,)
         Standard deviation over the resamples.
     confidence_level : float

@@ -19,7 +19,6 @@ from sklearn_clip.metrics._resampling import (
     check_metric,
     check_resampling,
     find_limits,
-    warn_of_bias,
     warn_of_undefined,
 )
 
@@ -98,9 +97,10 @@ def bootstrap_interval(
     each of 200 parts of them.
 
     Rows that occur twice make some metrics worse, or better, than they are, such as
-    `expected_calibration_error` of few rows in a bin. Where nearly all resamples are on
-    one side of the estimate, BCa would put both ends beyond it: they are NaN, with a
-    warning.
+    `expected_calibration_error` of few rows in a bin, or the mean average precision of
+    many labels. Where five of six resamples are on one side of the estimate, BCa would
+    put both ends beside it: there the ends are quantiles of the resamples moved to the
+    estimate as a whole, which tell its spread and say nothing of its bias.
 
     An interval speaks of the rows alone: not of another training set or seed.
 
@@ -283,8 +283,6 @@ def _limits(estimate, drawn, left_out, confidence_level, names):
     warn_of_undefined(_table(drawn), values, names)
     left_out = None if left_out is None else _table(left_out)
     ends = find_limits(values, _table(drawn), left_out, confidence_level)
-    if left_out is not None:
-        warn_of_bias(_table(drawn), values, ends, names)
     return [_plain(end, estimate) for end in ends]
 
 

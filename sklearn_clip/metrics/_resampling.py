@@ -26,6 +26,9 @@ Method: TypeAlias = Literal["bca", "percentile"]
 _BLOCK = 64
 # The acceleration of BCa is found from this many parts of the rows, at most.
 _MOST_PARTS = 200
+# Beyond this z0 five of six resamples are on one side of the estimate, and the ends of
+# BCa close in on the few others.
+_MOST_BIAS = 1.0
 
 
 class Drawing:
@@ -292,8 +295,8 @@ def find_limits(estimate, drawn, left_out, confidence_level):
     Returns
     -------
     low, high : ndarray of shape (n_values,)
-        The ends; NaN where fewer than half of the resamples define the value, and where
-        BCa would leave it outside.
+        The ends; NaN where fewer than half of the resamples define the value. Where
+        most of them are on one side of it they are moved to it, in place of BCa.
     """
     low, high = np.full((2, len(estimate)), np.nan)
     tail = (1 - confidence_level) / 2
@@ -302,29 +305,34 @@ def find_limits(estimate, drawn, left_out, confidence_level):
         values = drawn[:, i][~np.isnan(drawn[:, i])]
         if np.isnan(value) or 2 * len(values) < len(drawn):
             continue
-        own = levels
-        if left_out is not None:
-            own = _shift_levels(value, values, left_out[:, i], levels)
-        ends = np.quantile(values, own)
-        # With z0 beyond z of the tail, Phi(2 z0 + z) is on the same side of Phi(z0),
-        # where the value is, for both tails: quantiles of the last few resamples, next
-        # to each other. What rounds otherwise is no other value.
-        reach = 1e-9 * max(abs(value), 1.0)
-        if left_out is None or ends[0] - reach <= value <= ends[1] + reach:
+        z0 = _bias(value, values)
+        if left_out is None:
+            low[i], high[i] = np.quantile(values, levels)
+        elif abs(z0) <= _MOST_BIAS:
+            own = _shift_levels(z0, left_out[:, i], levels)
+            low[i], high[i] = np.quantile(values, own)
+        else:
+            ends = value + np.quantile(values, levels) - values.mean()
+            if values.min() >= 0 and values.max() <= 1:
+                ends = np.clip(ends, 0, 1)
             low[i], high[i] = ends
     return low, high
 
 
-def _shift_levels(value, values, left_out, levels):
+def _bias(value, values):
+    """Find z0 of BCa: the normal quantile of the share of resamples below."""
+    n = len(values)
+    below = (np.count_nonzero(values < value) + np.count_nonzero(values <= value)) / 2
+    return ndtri(np.clip(below / n, 0.5 / n, 1 - 0.5 / n))
+
+
+def _shift_levels(z0, left_out, levels):
     """Quantiles of BCa: corrected for bias and for a spread that follows the value.
 
     Efron (1987): Phi(z0 + (z0 + z) / (1 - a (z0 + z))) in the place of Phi(z), with z0
     from the share of resamples below the estimate, and a, the acceleration, a sixth of
     the skewness of the jackknife values, sum d^3 / (6 (sum d^2)^(3/2)).
     """
-    n = len(values)
-    below = (np.count_nonzero(values < value) + np.count_nonzero(values <= value)) / 2
-    z0 = ndtri(np.clip(below / n, 0.5 / n, 1 - 0.5 / n))
     left_out = left_out[~np.isnan(left_out)]
     d = left_out.mean() - left_out if left_out.size else np.zeros(1)
     spread = np.sum(d**2)
@@ -352,30 +360,4 @@ def warn_of_undefined(drawn, estimate, names):
             f"The metric is not defined on more than half of the resamples for "
             f"{len(lost)} of {len(names)} labels ({names[lost[0]]!r} ...), which get "
             "no interval: they have too few positives."
-        )
-
-
-def warn_of_bias(drawn, estimate, ends, names):
-    """Warn of values that nearly all resamples are on one side of.
-
-    Parameters
-    ----------
-    drawn : ndarray of shape (n_resamples, n_values)
-        On the resamples.
-    estimate : ndarray of shape (n_values,)
-        On the rows given.
-    ends : list of two ndarray of shape (n_values,)
-        What `find_limits` gives.
-    names : list
-        What each value is of.
-    """
-    defined = 2 * np.isnan(drawn).sum(axis=0) <= len(drawn)
-    lost = np.flatnonzero(defined & ~np.isnan(estimate) & np.isnan(ends[0]))
-    if len(lost):
-        which = f" ({names[lost[0]]!r} ...)" if len(names) > 1 else ""
-        warn_user(
-            "Nearly all resamples are on one side of the metric for "
-            f"{len(lost)} of {len(names)} values{which}, which get no interval: rows "
-            "that occur twice change it more than other rows would. Take more rows, or "
-            "a metric that counts each row alone, such as masked_log_loss."
         )

@@ -373,22 +373,34 @@ def test_numbers_that_are_not_one_for_each_label_have_no_names(scored):
         assert found.label_names is None
 
 
-def test_metric_that_copies_of_rows_bias_has_no_interval_beside_it():
+def test_metric_that_copies_of_rows_bias_has_an_interval_around_it():
     """BCa of such resamples is a point, beyond the estimate."""
     rng = np.random.default_rng(4)
     P = rng.random((200, 4)) ** 2
     Y = rng.random((200, 4)) < P
     call = partial(bootstrap_interval, expected_calibration_error, Y, P, norm="max")
-    options = {"n_resamples": 200, "random_state": 0}
-    with pytest.warns(UserWarning, match="Nearly all resamples are on one side of the"):
-        found = call(average=None, **options)
-    lost = np.isnan(found.low)
-    assert lost.any()
-    inside = (found.low <= found.estimate) & (found.estimate <= found.high)
-    np.testing.assert_array_equal(inside, ~lost)
-    np.testing.assert_array_equal(np.isnan(found.high), lost)
-    percentiles = call(average=None, method="percentile", **options)
-    assert not np.isnan(percentiles.low).any()
+    options = {"n_resamples": 200, "random_state": 0, "average": None}
+    found, percentiles = (call(method=m, **options) for m in ("bca", "percentile"))
+    # On the rows given, some are below nearly all of their resamples.
+    assert (percentiles.low > found.estimate).any()
+    assert (found.low < found.estimate).all()
+    assert (found.estimate < found.high).all()
+    widths = percentiles.high - percentiles.low
+    assert (found.high - found.low > 0.5 * widths).all()
+
+
+def test_mean_over_many_labels_is_in_its_interval():
+    """The bias of each label stays where the spread of their mean gets small."""
+    rng = np.random.default_rng(0)
+    P = rng.random((600, 60))
+    Y = rng.random(P.shape) < 0.06 * P
+    found = bootstrap_interval(
+        macro_average_precision_score, Y, P, n_resamples=200, random_state=0
+    )
+    assert (found.distribution > found.estimate).mean() > 0.99
+    assert found.low < found.estimate < found.high
+    width = 2 * 1.96 * found.standard_error
+    assert found.high - found.low == pytest.approx(width, rel=0.3)
 
 
 def test_estimate_that_all_resamples_have_is_its_own_interval(scored):
