@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -38,7 +39,8 @@ def test_grid_search_encodes_every_distinct_item_once(
 ):
     X, Y = rows
     clip = CLIPFeaturizer(model_folder, cache=tmp_path)
-    clip.encode_texts(["warm up"])  # the probe of the model is encoded here
+    # The probes of both towers are encoded here.
+    clip.transform([(Image.new("RGB", (8, 8)), "warm up")])
     count_encoded.update(image=0, text=0)
     grid = {"clip__fusion": ["image", "concat", "mean"], "head__estimator__C": [1, 9]}
     search = GridSearchCV(
