@@ -23,8 +23,9 @@ plain open_clip. {summary}
   {tolerance:g} of the largest component (photos that are resized: cosine of at least
   {fp32}), and with `precision="auto"` a cosine of at least {auto}.
 - **OpenVINO**, **ONNX**: the same with these engines in fp32. "torch: text" means that
-  this tower could not be converted when it was tried, and stayed with torch; ONNX
-  Runtime takes most texts since attention is spelled out for it.
+  this tower could not be converted when it was tried, and stayed with torch. Since
+  then attention is spelled out for ONNX Runtime, which takes the texts of the models
+  asked anew (`ViT-B-32`, `clipart-tiny`, `photo-tiny`).
 - **rest**: each fusion alone and both, in any order; long texts in pieces; a dump that
   is loaded; one step of fine-tuning, saved and loaded.
 - **[hf]**: the texts need `pip install 'sklearn-clip[hf]'`; pictures alone do not.
