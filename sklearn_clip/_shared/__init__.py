@@ -6,6 +6,7 @@ from sklearn_clip._lazy import lazy_names
 
 # Much of it needs no scikit-learn: names are imported when they are used.
 _HOMES = {
+    "abandon_in_forks": "_forks",
     "as_array": "_arrays",
     "as_targets": "_targets",
     "by_name": "_targets",
@@ -31,6 +32,7 @@ _HOMES = {
     "Interval": "_sklearn",
     "is_missing": "_cells",
     "is_part_of_a_fit": "_warnings",
+    "keep_forever": "_forks",
     "label_array": "_targets",
     "label_classes": "_targets",
     "MaskedAccuracyMixin": "_accuracy",
@@ -100,6 +102,10 @@ if TYPE_CHECKING:
         check_label_order as check_label_order,
         nested_estimators as nested_estimators,
         positive_scores as positive_scores,
+    )
+    from sklearn_clip._shared._forks import (
+        abandon_in_forks as abandon_in_forks,
+        keep_forever as keep_forever,
     )
     from sklearn_clip._shared._groups import (
         group_numbers as group_numbers,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip._shared import ModelMismatchError
+from sklearn_clip._shared import ModelMismatchError, abandon_in_forks, keep_forever
 from sklearn_clip.export._description import KEY, Description
 
 _CPU = "CPUExecutionProvider"
@@ -76,6 +76,7 @@ class OpenedFile:
         self._num_threads = num_threads
         self._open()
         self._process = os.getpid()
+        abandon_in_forks(self)
         text = self._said = self._session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
             raise ValueError(
@@ -101,6 +102,10 @@ class OpenedFile:
     def on_cpu(self) -> bool:
         """Whether nothing but the CPU runs it."""
         return self.providers == [_CPU]
+
+    def abandon(self) -> None:
+        """Never let go of what a forked child has of its parent."""
+        keep_forever(self._session)
 
     def _reopen(self):
         """Open the file in a forked process, if it is still the one of its parent."""

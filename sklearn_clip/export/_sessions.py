@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import abandon_in_forks, import_optional, keep_forever
 
 # Bytes of a graph that protobuf takes in one piece are 2 GiB; some are left for what
 # the file says of itself.
@@ -50,7 +50,12 @@ class Session:
             self._session = runtime.InferenceSession(
                 source, options, providers=["CPUExecutionProvider"]
             )
+        abandon_in_forks(self)
         self.outputs = [output.name for output in self._session.get_outputs()]
+
+    def abandon(self) -> None:
+        """Never let go of what a forked child has of its parent."""
+        keep_forever(self._session)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the graph.

@@ -1,10 +1,12 @@
 """What opens the file of a tagger: errors, the probe, threads, forks, pickles."""
 
+import gc
 import json
 import multiprocessing
 import os
 import pickle
 import shutil
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -266,6 +268,29 @@ def test_forked_process_may_use_that_of_its_parent(file):
     assert here.poll(60), "the child waits for threads that it has not"
     np.testing.assert_allclose(here.recv(), expected, atol=1e-6)
     child.join()
+
+
+def _let_go_in_child(connection, taggers):
+    session = weakref.ref(taggers.pop()._file._session)
+    gc.collect()
+    connection.send(session() is not None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_forked_process_never_frees_the_session_of_its_parent(file):
+    """It would join threads that it has not: now and then, without end."""
+    taggers = [OnnxTagger(file, num_threads=2)]
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    child = fork.Process(target=_let_go_in_child, args=(there, taggers))
+    child.start()
+    assert here.poll(60), "the child waits for threads that it has not"
+    assert here.recv()
+    child.join()
+    session = weakref.ref(taggers.pop()._file._session)
+    gc.collect()
+    assert session() is None  # in the process that opened it, it goes
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 
+from sklearn_clip._shared import abandon_in_forks, keep_forever
 from sklearn_clip.embedding.engines._notes import find_version
 
 PLAIN_ATTENTION = True
@@ -67,6 +68,7 @@ class Session:
         self._graph = str(folder / _GRAPH) if graph is None else graph
         self.precision = precision
         self._open()
+        abandon_in_forks(self)
 
     def _open(self):
         import onnxruntime
@@ -86,3 +88,7 @@ class Session:
         if self._process != os.getpid():  # a forked child has none of the threads
             self._open()
         return self._session.run(None, {"items": batch})[0].astype(np.float32)
+
+    def abandon(self):
+        """Never let go of what a forked child has of its parent."""
+        keep_forever(self._session)

@@ -3,15 +3,14 @@
 What is asked of an engine is said in `_contract.py`.
 """
 
-import ctypes
 import hashlib
 import os
 import threading
 import warnings
-import weakref
 
 import numpy as np
 
+from sklearn_clip._shared import abandon_in_forks, keep_forever
 from sklearn_clip.embedding.engines._notes import find_version
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
@@ -19,7 +18,6 @@ PLAIN_ATTENTION = False
 _GRAPH = "graph.xml"
 _COMPILED = "compiled"
 HINTS = {"fp32": "f32", "bf16": "bf16"}
-_sessions: weakref.WeakSet = weakref.WeakSet()
 
 
 def version():
@@ -77,7 +75,7 @@ class Session:
         self._graph = graph
         self._opening = threading.Lock()
         self._open()
-        _sessions.add(self)
+        abandon_in_forks(self)
 
     def _open(self):
         openvino = import_quietly("openvino")
@@ -120,15 +118,5 @@ class Session:
         OpenVINO would wait for the parent's threads, which are not there, for ever.
         """
         request = getattr(self._requests, "request", None)
-        for theirs in (self._compiled, self._requests, request):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(theirs))
+        keep_forever(self._compiled, self._requests, request)
         self._opening = threading.Lock()  # perhaps held by another thread
-
-
-def _abandon_all():
-    for session in list(_sessions):
-        session.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
