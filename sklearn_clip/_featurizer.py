@@ -14,7 +14,7 @@ from sklearn_clip._shared import (
     _fit_context,
     warn_of_row_order,
 )
-from sklearn_clip.fusion import Fusion, make_fusion
+from sklearn_clip.fusion import ConcatFusion, Fusion, ImageFusion, make_fusion
 from sklearn_clip.fusion._fusions import check_fused
 
 
@@ -69,6 +69,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     long_text : {"truncate", "mean"}, default="truncate"
         What happens to a text beyond the model's context length: it is cut (the end
         token is kept), or encoded in pieces whose vectors are averaged.
+    regions : {"2x2", "3x3", "pyramid"} or None, default=None
+        Parts of each picture that get vectors of their own behind that of the whole:
+        four or nine overlapping tiles, or these four and then these nine, each encoded
+        as a picture of its own. A row is then [image, region 1, ..., region r] and, of
+        ``"concat"``, the text; other fusions are refused. It costs as many forward
+        passes more as there are tiles.
     device : str or torch.device, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     engine : {"auto", "torch", "onnxruntime", "openvino"}, default="auto"
@@ -149,6 +155,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         "add_missing_indicator": ["boolean"],
         "on_error": [StrOptions({"raise", "zero", "nan"})],
         "long_text": [StrOptions({"truncate", "mean"})],
+        "regions": [StrOptions(set(embedding.REGIONS)), None],
         "device": "no_validation",  # torch knows its devices, and is loaded at use
         "engine": [StrOptions({"auto", "torch", "onnxruntime", "openvino"})],
         "precision": [StrOptions({"auto", "fp32", "bf16", "fp16", "int8"})],
@@ -179,6 +186,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         add_missing_indicator=False,
         on_error="raise",
         long_text="truncate",
+        regions=None,
         device: Any = "auto",
         engine="auto",
         precision="auto",
@@ -199,6 +207,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         self.add_missing_indicator = add_missing_indicator
         self.on_error = on_error
         self.long_text = long_text
+        self.regions = regions
         self.device = device
         self.engine = engine
         self.precision = precision
@@ -259,10 +268,16 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ValueError
             If an item is missing and ``missing="raise"``, or if `fusion` returns
             anything but one row of numbers for each row.
+        MemoryError
+            If the vectors of `regions` would not fit into memory.
         """
         self._validate_params()
         fusion, cells = self._split(X)
-        vectors, present, absent = self._embed_cells(cells, fusion.modalities)
+        vectors, present, absent = self._embed_cells(
+            cells, fusion.modalities, self.regions
+        )
+        if self.regions is not None:  # side by side
+            vectors["image"] = vectors["image"].reshape(cells.n_rows, -1)
         for modality in {"image", "text"} - set(vectors):
             vectors[modality] = present[modality] = None
         fused = fusion.fuse(
@@ -296,6 +311,40 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             If an image is missing and ``missing="raise"``.
         """
         return self._encode(images, "image")
+
+    def encode_regions(self, images, regions=None):
+        """Embed regions of images, without the images as a whole.
+
+        Parameters
+        ----------
+        images : list, Series or ndarray of n images
+            Images in any accepted form; `missing` and `on_error` say what becomes of
+            one that is missing or cannot be read.
+        regions : {"2x2", "3x3", "pyramid"} or None, default=None
+            Which regions; None takes those of this transformer.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n, n_regions, embedding_dim_), dtype float32
+            Embeddings, L2-normalised.
+        boxes : ndarray of shape (n_regions, 4), dtype float64
+            Left, top, right and bottom of each region in [0, 1], as shares of the width
+            and the height of the whole picture, upright. They are the same for all
+            pictures.
+
+        Raises
+        ------
+        ImageDecodeError
+            If an image cannot be read and ``on_error="raise"``.
+        ValueError
+            If an image is missing and ``missing="raise"``, or if neither this call nor
+            the transformer names regions.
+        MemoryError
+            If the vectors would not fit into memory.
+        """
+        regions = embedding.check_regions(regions, self.regions)
+        boxes = embedding.image_parts(regions, whole=False)
+        return self._encode(images, "image", regions), np.array(boxes)
 
     def encode_texts(self, texts):
         """Embed texts alone.
@@ -342,7 +391,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         if self.cache is None:
             raise ValueError("precompute needs a store. Got cache=None.")
         fusion, cells = self._split(X)
-        self._embed_cells(cells, fusion.modalities)
+        self._embed_cells(cells, fusion.modalities, self.regions)
         return self
 
     def check_images(self, X):
@@ -418,14 +467,26 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             For example ``"clip_image_0"``.
         """
         fusion = self._make_fusion()
-        names = fusion.feature_names(self.embedding_dim_)
+        width = self.embedding_dim_
+        names = fusion.feature_names(width)
+        if self.regions is not None:
+            n_regions = len(embedding.image_parts(self.regions)) - 1
+            names = embedding.name_regions(names, width, n_regions)
         if self.add_missing_indicator:
             names = [*names, *(f"{m}_missing" for m in fusion.modalities)]
         return np.array([f"clip_{name}" for name in names], dtype=object)
 
     def _make_fusion(self):
         available = tuple(m for m in ("image", "text") if getattr(self, m) is not None)
-        return make_fusion(self.fusion, available)
+        fusion = make_fusion(self.fusion, available)
+        if self.regions is not None and type(fusion) not in (ImageFusion, ConcatFusion):
+            raise ValueError(
+                f"regions={self.regions!r} needs images and fusion='image' or "
+                f"'concat', beside whose columns the regions stand. Got "
+                f"fusion={self.fusion!r}, image={self.image!r}. Take one of these, or "
+                "regions=None."
+            )
+        return fusion
 
     def _cells(self, X, modalities):
         return embedding.split_rows(
@@ -436,61 +497,42 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         fusion = self._make_fusion()
         return fusion, self._cells(X, fusion.modalities)
 
-    def _encode(self, items, kind):
+    def _encode(self, items, kind, regions=None):
         self._validate_params()
         own = getattr(self, kind)
         names = {"image": None, "text": None, kind: kind if own is None else own}
         cells = embedding.split_rows(items, modalities=(kind,), **names)
-        vectors, _, _ = self._embed_cells(cells, (kind,), of_rows=False)
+        vectors, _, _ = self._embed_cells(cells, (kind,), regions, of_rows=False)
         return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
 
-    def _embed_cells(self, cells, modalities, of_rows=True):
-        """Embed the needed columns.
-
-        Returns, by modality, the vectors, what the fusion is to take for present (an
-        unreadable image too where its NaN has to show), and what is absent.
-        """
-        self.failed_rows_ = []
-        present = {
-            m: np.array([len(cell) > 0 for cell in getattr(cells, m)], dtype=bool)
-            for m in modalities
-        }
-        if self.missing == "raise":
-            embedding.refuse_missing(cells, present)
+    def _embed_cells(self, cells, modalities, regions=None, *, of_rows=True):
+        """Embed the needed columns; see `embedding.embed_cells`."""
+        self.failed_rows_, failed = [], []
+        present = embedding.find_present(cells, modalities, self.missing)
         backbone = self._backbone(modalities)
-        vectors, absent = {}, {}
-        for modality in modalities:
-            column = getattr(cells, modality)
-            if modality == "text" and self.long_text == "mean":
-                column = [
-                    [c for t in cell for c in backbone.chunk_text(t)] for cell in column
-                ]
-            remarks = []
-            vectors[modality], unread, failures = embedding.embed_column(
-                column,
-                modality,
+        # Of rows the whole picture is a part.
+        parts = embedding.image_parts(regions, whole=of_rows)
+        if parts is not None:
+            embedding.check_room(cells, regions, len(parts), backbone.embedding_dim)
+        try:
+            return embedding.embed_cells(
+                cells,
+                present,
                 backbone,
-                remarks=remarks,
+                on_error=self.on_error,
+                long_text=self.long_text,
+                parts=parts,
+                of_rows=of_rows,
+                failed=failed,
                 normalize=self.normalize,
                 store=embedding.open_store(self.cache),
                 root=self.image_root,
                 batch_size=self.batch_size,
                 num_workers=self.num_workers,
-                stop_on_failure=self.on_error == "raise",
                 verbose=self.verbose,
             )
-            embedding.report_remarks(remarks, cells)
-            if failures:
-                self.failed_rows_ = failures
-                embedding.report_unreadable(
-                    failures, cells, on_error=self.on_error, of_rows=of_rows
-                )
-            absent[modality] = ~present[modality] | unread
-            if self.on_error == "nan":
-                vectors[modality][unread] = np.nan
-            else:
-                present[modality] = ~absent[modality]
-        return vectors, present, absent
+        finally:
+            self.failed_rows_ = failed
 
     def _backbone(self, towers=("image", "text")):
         """Load towers, and check that the model is the one this object knows."""
@@ -544,8 +586,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state):
-        """Give what was saved before there were engines the one that it had."""
-        super().__setstate__({"engine": "torch", **state})
+        """Give what was saved before there were engines or regions what it had."""
+        super().__setstate__({"engine": "torch", "regions": None, **state})
 
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""

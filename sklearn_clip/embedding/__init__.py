@@ -9,22 +9,29 @@ _HOMES = {
     "Backbone": "backbone._backbone",
     "Background": "_background",
     "Cells": "_rows",
+    "REGIONS": "_regions",
     "EmbeddingStore": "store._store",
     "ModelInMemory": "backbone._model_files",
     "TEMPLATES": "_prompts",
     "attempt": "_failures",
+    "check_regions": "_regions",
+    "check_room": "_regions",
     "check_same_model": "backbone._identity",
     "check_text": "_prompts",
     "covers": "backbone._identity",
     "decode_image": "images._decoding",
     "describe_image": "images._decoding",
+    "embed_cells": "_cells",
     "embed_column": "_columns",
     "embed_prompts": "_prompts",
     "fill_template": "_prompts",
+    "find_present": "_cells",
     "find_unreadable": "_columns",
     "image_digest": "images._decoding",
+    "image_parts": "_regions",
     "listen": "images._decoder_warnings",
     "load_backbone": "backbone._loading",
+    "name_regions": "_regions",
     "open_image": "images._opening",
     "open_store": "store._session",
     "plain_settings": "backbone._preprocess_settings",
@@ -47,6 +54,10 @@ __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from sklearn_clip.embedding._background import Background as Background
+    from sklearn_clip.embedding._cells import (
+        embed_cells as embed_cells,
+        find_present as find_present,
+    )
     from sklearn_clip.embedding._columns import (
         embed_column as embed_column,
         find_unreadable as find_unreadable,
@@ -66,6 +77,13 @@ if TYPE_CHECKING:
         plain_text as plain_text,
         read_classes as read_classes,
         read_templates as read_templates,
+    )
+    from sklearn_clip.embedding._regions import (
+        REGIONS as REGIONS,
+        check_regions as check_regions,
+        check_room as check_room,
+        image_parts as image_parts,
+        name_regions as name_regions,
     )
     from sklearn_clip.embedding._rows import Cells as Cells, split_rows as split_rows
     from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone

@@ -45,12 +45,13 @@ def embed_column(
         Gets a tuple (row, source, list of (category, text)) for every image that was
         read with a warning. None drops the warnings.
     **options
-        Handed on to `embed`.
+        Handed on to `embed`, `parts` among them.
 
     Returns
     -------
     rows : ndarray of shape (n, embedding_dim), dtype float32
-        One vector per row; zeros where it has no readable item.
+        One vector per row; zeros where it has no readable item. With `parts`, of shape
+        (n, n_parts, embedding_dim).
     unread : ndarray of shape (n,), dtype bool
         Rows that have items but none that could be read.
     failures : list of tuple (row, source, reason)
@@ -118,15 +119,15 @@ def unit_rows(vectors: NDArray[Any]) -> NDArray[Any]:
 
     Parameters
     ----------
-    vectors : ndarray of shape (n, d)
+    vectors : ndarray of shape (..., d)
         The rows.
 
     Returns
     -------
-    ndarray of shape (n, d)
+    ndarray of shape (..., d)
         Rows of length 1; a row of zeros stays.
     """
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.where(norms == 0, 1, norms)
 
 
@@ -137,8 +138,8 @@ def pool_cells(lengths, vectors, failures, *, normalize):
     ----------
     lengths : list of int
         Number of items of each cell.
-    vectors : ndarray of shape (sum(lengths), d)
-        Their vectors, in order.
+    vectors : ndarray of shape (sum(lengths), d) or (sum(lengths), n_parts, d)
+        Their vectors, in order; parts are averaged each by itself.
     failures : collection of int
         Positions among the items of those that could not be read.
     normalize : bool
@@ -147,7 +148,7 @@ def pool_cells(lengths, vectors, failures, *, normalize):
 
     Returns
     -------
-    rows : ndarray of shape (len(lengths), d)
+    rows : ndarray of shape (len(lengths), d) or (len(lengths), n_parts, d)
         One vector per cell; zeros where a cell has no readable item.
     unread : ndarray of shape (len(lengths),), dtype bool
         Cells that have items but none that could be read.
@@ -159,10 +160,10 @@ def pool_cells(lengths, vectors, failures, *, normalize):
     counts = np.bincount(owner, minlength=len(lengths))
     if normalize:
         vectors = unit_rows(vectors)
-    rows = np.zeros((len(lengths), vectors.shape[1]), dtype=vectors.dtype)
+    rows = np.zeros((len(lengths), *vectors.shape[1:]), dtype=vectors.dtype)
     np.add.at(rows, owner, vectors)
     several = counts > 1
-    rows[several] /= counts[several, None]
+    rows[several] /= counts[several].reshape(-1, *[1] * (vectors.ndim - 1))
     if normalize:
         rows[several] = unit_rows(rows[several])
     return rows, (np.asarray(lengths) > 0) & (counts == 0)

@@ -18,11 +18,14 @@ class DistinctItems:
         Positions without a digest.
     space : bytes
         What the keys begin with.
+    parts : int, default=1
+        Positions that one image or text of the call has, one after the other.
     """
 
-    def __init__(self, digests, failures, space):
+    def __init__(self, digests, failures, space, parts=1):
         self._digests = digests
         self._space = space
+        self.parts = parts
         good = np.ones(len(digests), dtype=bool)
         good[list(failures)] = False
         self._good = np.flatnonzero(good)
@@ -40,6 +43,10 @@ class DistinctItems:
 
     def __len__(self):
         return len(self.first)
+
+    def source(self, number):
+        """Return the image or text that an item is of, and which part it is of it."""
+        return divmod(int(self.first[number]), self.parts)
 
     def digest(self, number):
         """Return the digest of an item."""

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from tqdm import tqdm
@@ -34,6 +35,7 @@ def embed(
     *,
     store=None,
     root=None,
+    parts=None,
     batch_size="auto",
     num_workers="auto",
     stop_on_failure=False,
@@ -54,6 +56,9 @@ def embed(
         Where vectors are looked up and kept.
     root : str, os.PathLike or None
         Folder of relative image paths.
+    parts : sequence of (tuple of float, or None), or None
+        Boxes of the tiles of each picture that are embedded, None among them for the
+        whole; without it the whole alone.
     batch_size : int or "auto"
         Items of one forward pass.
     num_workers : int or "auto"
@@ -70,7 +75,8 @@ def embed(
     Returns
     -------
     vectors : ndarray of shape (n, embedding_dim), dtype float32
-        Embeddings, not normalised; NaN where an item failed.
+        Embeddings, not normalised; NaN where an item failed. With `parts`, of shape
+        (n, n_parts, embedding_dim).
     failures : dict of int to str
         Position of every item that could not be read, and why.
 
@@ -82,24 +88,33 @@ def embed(
     if num_workers == "auto":
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
     if kind == "image":
-        modality = ImageModality(backbone, batch_size, root)
+        modality = ImageModality(backbone, batch_size, root, parts or (None,))
     else:
         modality = TextModality(backbone, batch_size)
+    n_parts = len(parts) if parts else 1
+    shape = (len(items), n_parts) if parts else (len(items),)
     with (
         tqdm(
-            total=len(items), desc=f"{kind}s", unit=kind, disable=verbose < 1
+            total=len(items) * n_parts,
+            desc="regions" if parts else f"{kind}s",
+            unit="region" if parts else kind,
+            disable=verbose < 1,
         ) as progress,
         ThreadPoolExecutor(max(num_workers, 1)) as pool,
     ):
         # All digests first: only then is it known which items are distinct, and an
         # unreadable file is reported before hours of encoding.
         digests, failures, heard = _digest_all(modality, items, pool)
-        vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
+        width = backbone.embedding_dim
+        vectors = np.full((len(items) * n_parts, width), np.nan, np.float32)
         if failures and stop_on_failure:
-            return vectors, failures
-        distinct = DistinctItems(digests, failures, _space(kind, backbone))
+            return vectors.reshape(*shape, width), failures
+        lost = [i * n_parts + part for i in failures for part in range(n_parts)]
+        space = _space(kind, backbone)
+        distinct = DistinctItems(modality.spread(digests), lost, space, n_parts)
         device = backbone.device if backbone.runs_in_torch(kind) else None
-        run = _Run(modality, GuardedStore(store), items, distinct, device, pool)
+        most = sys.maxsize if batch_size == "auto" else batch_size
+        run = _Run(modality, GuardedStore(store), items, distinct, device, pool, most)
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
@@ -111,13 +126,15 @@ def embed(
                 progress.set_postfix(cached=cached, refresh=False)
                 progress.update(len(positions))
         for number, reason in run.broken.items():
-            failures.update(dict.fromkeys(distinct.of([number])[0].tolist(), reason))
+            places = distinct.of([number])[0] // n_parts
+            failures.update(dict.fromkeys(places.tolist(), reason))
         for number, said in run.heard.items():
-            heard.update(dict.fromkeys(distinct.of([number])[0].tolist(), said))
+            places = distinct.of([number])[0] // n_parts
+            heard.update(dict.fromkeys(places.tolist(), said))
     if remarks is not None:
         # Of what could not be read the reason says enough.
         remarks |= {place: heard[place] for place in sorted(heard.keys() - failures)}
-    return vectors, dict(sorted(failures.items()))
+    return vectors.reshape(*shape, width), dict(sorted(failures.items()))
 
 
 @dataclass
@@ -162,6 +179,8 @@ class _Run:
         Where torch runs the model; None if another engine does.
     pool : Executor
         Threads that decode.
+    most : int
+        Items of one forward pass, at the most.
 
     Attributes
     ----------
@@ -171,13 +190,13 @@ class _Run:
         Items that were decoded with a warning, and what was said.
     """
 
-    def __init__(self, modality, store, items, distinct, device, pool):
+    def __init__(self, modality, store, items, distinct, device, pool, most):
         self._modality = modality
         self._store = store
         self._items = items
         self._distinct = distinct
         self._device = device
-        self._fitting = sys.maxsize
+        self._fitting = most
         self._pool = pool
         self._waiting = []
         self.broken = {}
@@ -211,11 +230,27 @@ class _Run:
             self._store.release_all()
 
     def _item(self, number):
-        return self._items[self._distinct.first[number]]
+        return self._items[self._distinct.source(number)[0]]
+
+    def _by_source(self, numbers):
+        """Part items into runs of those that are parts of one image."""
+        groups = groupby(numbers, lambda number: self._distinct.source(number)[0])
+        return [list(group) for _, group in groups]
+
+    def _prepare(self, numbers):
+        """Prepare the parts of one image at once: it is decoded once for them."""
+        parts = [self._distinct.source(number)[1] for number in numbers]
+        digests = map(self._distinct.digest, numbers)
+        prepared = self._modality.prepare(
+            self._item(numbers[0]), dict(zip(parts, digests, strict=True))
+        )
+        return [prepared[part] for part in parts]
 
     def _encode_all(self, todo):
         """Encode what nobody else does; some batches are prepared ahead."""
-        batches = self._modality.batches(todo, self._item)
+        batches = _whole_sources(
+            self._modality.batches(todo, self._item), self._distinct
+        )
         under_way = deque()
         with (
             open_streams(self._device, len(batches)) as streams,
@@ -251,22 +286,17 @@ class _Run:
         # at this moment, which is put off to the end and not waited for.
         taken = keys.keys() - written.keys() - set(claimed)
         self._waiting += [keys[key] for key in taken]
-        mine = [keys[key] for key in claimed]
-        prepared = _attempt_all(
-            lambda number: self._modality.prepare(
-                self._item(number), self._distinct.digest(number)
-            ),
-            mine,
-            self._pool if self._modality.in_threads else None,
-        )
+        mine = self._by_source(keys[key] for key in claimed)
+        pool = self._pool if self._modality.in_threads else None
+        prepared = _attempt_all(self._prepare, mine, pool)
         ready, broken, heard = {}, {}, {}
-        for number, (item, reason, remarks) in zip(mine, prepared, strict=True):
+        for numbers, (items, reason, remarks) in zip(mine, prepared, strict=True):
             if remarks:
-                heard[number] = remarks
+                heard |= dict.fromkeys(numbers, remarks)
             if reason is None:
-                ready[number] = item
+                ready |= zip(numbers, items, strict=True)
             else:
-                broken[number] = reason
+                broken |= dict.fromkeys(numbers, reason)
         # At once, not after the batch is encoded: nobody need wait for these.
         self._store.release([self._distinct.key(number) for number in broken])
         content = list(ready.values())
@@ -304,6 +334,24 @@ class _Run:
             rows.append(encoded)
             content = content[step:]
         return np.concatenate(rows[1:]) if len(rows) > 1 else rows[0]
+
+
+def _whole_sources(batches, distinct):
+    """Move the ends of batches so that none parts what is of one image."""
+    if distinct.parts == 1:
+        return batches
+    whole = deque()
+    for batch in batches:
+        numbers = deque(batch)
+        while (
+            whole
+            and numbers
+            and distinct.source(numbers[0])[0] == distinct.source(whole[-1][-1])[0]
+        ):
+            whole[-1].append(numbers.popleft())
+        if numbers:
+            whole.append(list(numbers))
+    return whole
 
 
 def _digest_all(modality, items, pool):

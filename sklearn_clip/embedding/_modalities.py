@@ -5,8 +5,10 @@ import math
 import os
 from collections import deque
 
+import numpy as np
+
 from sklearn_clip.embedding._streams import most_streams
-from sklearn_clip.embedding.images import _decoding
+from sklearn_clip.embedding.images import _decoding, _tiles
 
 DIGEST_BYTES = 16
 # On a CPU: pictures of one forward pass, so few that what passes between two layers
@@ -22,27 +24,60 @@ _BATCH_RANGE = (16, 512)
 
 
 class ImageModality:
-    """How an image is hashed, prepared and encoded."""
+    """How an image is hashed, prepared and encoded.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The model.
+    batch_size : int or "auto"
+        Images of one forward pass.
+    root : str, os.PathLike or None
+        Folder of relative paths.
+    parts : sequence of (tuple of float, or None), default=(None,)
+        The parts of each picture that are encoded: boxes of tiles, and None for the
+        whole.
+    """
 
     in_threads = True
 
-    def __init__(self, backbone, batch_size, root):
+    def __init__(self, backbone, batch_size, root, parts=(None,)):
         self._backbone = backbone
         self._batch_size = batch_size
         self._root = root
+        self._parts = parts
         self.collate = backbone.collate_images
         self.encode = backbone.encode_images
 
     def digest(self, item):
         return _decoding.image_digest(item, self._root)
 
-    def prepare(self, item, digest):
+    def spread(self, digests):
+        """Digest the parts of items, those of one item after those of the other."""
+        return _tiles.part_digests(digests, self._parts).reshape(-1, DIGEST_BYTES)
+
+    def prepare(self, item, digests):
+        """Prepare parts of an item, by part."""
         side = self._backbone.draft_side
-        picture = _decoding.decode_image(item, self._root, draft_side=side)
+        boxes = {part: self._parts[part] for part in digests}
+        decoded = {}
+        for is_tile in {box is not None for box in boxes.values()}:
+            # A tile is brought to as many pixels as the whole.
+            least = _tiles.tile_draft_side(side) if is_tile else side
+            picture = _decoding.decode_image(item, self._root, draft_side=least)
+            decoded[is_tile] = picture
         # Between the look at a file's content and its decoding lie hours, maybe.
-        if isinstance(item, str | os.PathLike) and self.digest(item) != digest:
-            raise OSError("the file was changed while it was read")
-        return self._backbone.prepare_image(picture)
+        if isinstance(item, str | os.PathLike):
+            now = np.frombuffer(self.digest(item), dtype=np.uint8)
+            now = self.spread(now[None])
+            if any(now[part].tobytes() != digest for part, digest in digests.items()):
+                raise OSError("the file was changed while it was read")
+        return {
+            part: self._backbone.prepare_image(
+                _tiles.cut_tile(decoded[box is not None], box)
+            )
+            for part, box in boxes.items()
+        }
 
     def batches(self, numbers, item):
         """Cut into batches of one size."""
@@ -73,8 +108,11 @@ class TextModality:
     def digest(self, item):
         return hashlib.blake2b(item.encode(), digest_size=DIGEST_BYTES).digest()
 
-    def prepare(self, item, digest):
-        return item
+    def spread(self, digests):
+        return digests
+
+    def prepare(self, item, digests):
+        return dict.fromkeys(digests, item)
 
     def collate(self, prepared):
         return prepared

@@ -1,0 +1,145 @@
+"""Regions of pictures: which there are, how columns are called, what they take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn_clip.embedding._rows import Cells
+from sklearn_clip.embedding.images._tiles import tile_boxes
+
+REGIONS = ("2x2", "3x3", "pyramid")
+# What is held at once of the vectors of a call: as they come and L2-normalised.
+_COPIES = 2
+_FREE = "/proc/meminfo"
+_LIMIT, _USED = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
+
+
+def check_regions(regions: Any, default: str | None) -> str:
+    """Check the regions that a call asks for.
+
+    Parameters
+    ----------
+    regions : str or None
+        What the call names.
+    default : str or None
+        What the transformer names.
+
+    Returns
+    -------
+    str
+        The regions.
+
+    Raises
+    ------
+    ValueError
+        If neither names any, or there are none of that name.
+    """
+    chosen = default if regions is None else regions
+    if chosen not in REGIONS:
+        raise ValueError(
+            f"encode_regions needs one of {list(REGIONS)}, as its own argument or as "
+            f"CLIPFeaturizer(regions=...). Got {chosen!r}."
+        )
+    return chosen
+
+
+def image_parts(
+    regions: str | None, *, whole: bool = True
+) -> tuple[tuple[float, ...] | None, ...] | None:
+    """Return the parts of a picture that are embedded one by one.
+
+    Parameters
+    ----------
+    regions : {"2x2", "3x3", "pyramid"} or None
+        The tiles.
+    whole : bool, default=True
+        Whether the whole picture stands before them.
+
+    Returns
+    -------
+    tuple of (tuple of float, or None), or None
+        Boxes of the tiles, None for the whole; None where there are no regions.
+    """
+    if regions is None:
+        return None
+    return (None,) * whole + tile_boxes(regions)
+
+
+def name_regions(names: Sequence[str], embedding_dim: int, n_regions: int) -> list[str]:
+    """Name the columns of rows that have regions.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the columns without them, those of the image first.
+    embedding_dim : int
+        Length of a vector.
+    n_regions : int
+        Number of regions.
+
+    Returns
+    -------
+    list of str
+        The names, those of the regions behind those of the image:
+        ``"region1_image_0"``, ...
+    """
+    image, others = names[:embedding_dim], names[embedding_dim:]
+    local = [f"region{r}_{name}" for r in range(1, n_regions + 1) for name in image]
+    return [*image, *local, *others]
+
+
+def check_room(cells: Cells, regions: str, n_parts: int, embedding_dim: int) -> None:
+    """Refuse a call whose vectors would not fit into memory.
+
+    Parameters
+    ----------
+    cells : Cells
+        The rows.
+    regions : str
+        What the parts are called.
+    n_parts : int
+        Parts of each image that are embedded.
+    embedding_dim : int
+        Length of a vector.
+
+    Raises
+    ------
+    MemoryError
+        If they need more than is free.
+    """
+    n_rows, n_images = cells.n_rows, sum(map(len, cells.image or []))
+    row = 4 * n_parts * embedding_dim  # bytes, of float32
+    needed = row * max(n_images, n_rows) * _COPIES
+    free = _free_memory()
+    if free is None or needed <= free:
+        return
+    fitting = max(n_rows * free // (2 * needed), 1)
+    smaller = "" if regions == "2x2" else ", or take regions='2x2'"
+    raise MemoryError(
+        f"The vectors of {n_rows} rows with regions={regions!r} take "
+        f"{row * n_rows / 2**30:.3g} GiB ({n_parts} of {embedding_dim} numbers a row), "
+        f"and {needed / 2**30:.3g} GiB while they are made. Got {free / 2**30:.3g} GiB "
+        f"of free memory. Embed fewer rows at once, {fitting} for example{smaller}."
+    )
+
+
+def _free_memory():
+    """Bytes that this process may still take; None where the system does not say."""
+    found = []
+    try:
+        lines = Path(_FREE).read_text().splitlines()
+        found += [
+            2**10 * int(line.split()[1]) for line in lines if "MemAvailable" in line
+        ]
+    except (OSError, ValueError):
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:  # of a container; "max" where it has no limit
+        limit, used = (int(Path(path).read_text()) for path in (_LIMIT, _USED))
+        found.append(max(limit - used, 0))
+    except (OSError, ValueError):
+        pass
+    return min(found, default=None)
