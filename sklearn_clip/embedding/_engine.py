@@ -69,8 +69,8 @@ def embed(
 
     Returns
     -------
-    vectors : ndarray of shape (n, embedding_dim), dtype float32
-        Embeddings, not normalised; NaN where an item failed.
+    vectors : ndarray of shape (n, width), dtype float32
+        What the tower gives, not normalised; NaN where an item failed.
     failures : dict of int to str
         Position of every item that could not be read, and why.
 
@@ -94,7 +94,7 @@ def embed(
         # All digests first: only then is it known which items are distinct, and an
         # unreadable file is reported before hours of encoding.
         digests, failures, heard = _digest_all(modality, items, pool)
-        vectors = np.full((len(items), backbone.embedding_dim), np.nan, np.float32)
+        vectors = np.full((len(items), backbone.width(kind)), np.nan, np.float32)
         if failures and stop_on_failure:
             return vectors, failures
         distinct = DistinctItems(digests, failures, _space(kind, backbone))
@@ -345,4 +345,6 @@ def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
     parts = [kind, backbone.fingerprint, backbone.arithmetic[kind]]
     parts.append(backbone.preprocessing if kind == "image" else backbone.tokenization)
+    if backbone.output != "embedding":
+        parts.append(backbone.output)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
