@@ -74,9 +74,9 @@ def embed(
 
     Returns
     -------
-    vectors : ndarray of shape (n, embedding_dim), dtype float32
-        Embeddings, not normalised; NaN where an item failed. With `parts`, of shape
-        (n, n_parts, embedding_dim).
+    vectors : ndarray of shape (n, width), dtype float32
+        What the tower gives, not normalised; NaN where an item failed. With `parts`, of
+        shape (n, n_parts, width).
     failures : dict of int to str
         Position of every item that could not be read, and why.
 
@@ -105,7 +105,7 @@ def embed(
         # All digests first: only then is it known which items are distinct, and an
         # unreadable file is reported before hours of encoding.
         digests, failures, heard = _digest_all(modality, items, pool)
-        width = backbone.embedding_dim
+        width = backbone.width(kind)
         vectors = np.full((len(items) * n_parts, width), np.nan, np.float32)
         if failures and stop_on_failure:
             return vectors.reshape(*shape, width), failures
@@ -393,4 +393,6 @@ def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
     parts = [kind, backbone.fingerprint, backbone.arithmetic[kind]]
     parts.append(backbone.preprocessing if kind == "image" else backbone.tokenization)
+    if backbone.output != "embedding":
+        parts.append(backbone.output)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

@@ -50,6 +50,9 @@ class Backbone:
         What runs the towers on a CPU; a GPU is torch's.
     notes : ModelNotes or None, default=None
         What is known of the model.
+    output : {"embedding", "penultimate"}, default="embedding"
+        What the towers give: the embedding that images and texts share, or the vector
+        before its projection, see `_outputs`.
 
     Attributes
     ----------
@@ -66,7 +69,9 @@ class Backbone:
     preprocessing, tokenization : str
         Everything a prepared image, and a tokenized text, depends on.
     embedding_dim : int
-        Length of an embedding.
+        Length of an embedding; what the towers give may have another, see `width`.
+    output : str
+        What the towers give.
     context_length : int
         Tokens that a text is cut to.
     draft_side : int or None
@@ -83,12 +88,14 @@ class Backbone:
         precision: str,
         engine: str = "torch",
         notes: ModelNotes | None = None,
+        output: str = "embedding",
     ):
         self._open_source = open_source
         self._device = device
         self._precision = precision
         self._engine = engine
         self._notes = ModelNotes() if notes is None else notes
+        self.output = output
         self._towers: dict[str, Any] = {}
         self._probes: dict[tuple[str, ...], Any] = {}
         self.converted: dict[tuple[str, str], Any] = {}  # while a tower is opened
@@ -135,6 +142,7 @@ class Backbone:
             for engine, precision in graphs:
                 found = open_graph_tower(self, tower, engine, precision, say)
                 if not isinstance(found, str):
+                    self.width(tower)  # noted before the tower of torch is let go
                     if "torch_towers" in vars(self):  # it was made just now
                         self.torch_towers.drop(tower)
                     return found
@@ -187,7 +195,11 @@ class Backbone:
 
         with self._loading:
             return TorchTowers(
-                self._source, lambda: self.tokenizer, self.device, self._notes
+                self._source,
+                lambda: self.tokenizer,
+                self.device,
+                self._notes,
+                self.output,
             )
 
     @cached_property
@@ -219,6 +231,25 @@ class Backbone:
     @property
     def embedding_dim(self) -> int:
         return self._notes.recall("embedding_dim", lambda: self.config["embed_dim"])
+
+    def width(self, tower: str) -> int:
+        """Say how many numbers a tower gives.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+
+        Returns
+        -------
+        int
+            Length of its vectors.
+        """
+        if self.output == "embedding":
+            return self.embedding_dim
+        return self._notes.recall(
+            f"width of {tower}, {self.output}", lambda: self.torch_towers.width(tower)
+        )
 
     @property
     def _logits(self):
@@ -342,8 +373,8 @@ class Backbone:
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim), dtype float32
-            Embeddings, not normalised.
+        ndarray of shape (n, width), dtype float32
+            What the tower gives, not normalised.
         """
         if isinstance(batch, list):
             batch = self.collate_images(batch)
@@ -359,8 +390,8 @@ class Backbone:
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim), dtype float32
-            Embeddings, not normalised.
+        ndarray of shape (n, width), dtype float32
+            What the tower gives, not normalised.
         """
         return self.load(["text"])._towers["text"].encode(texts)
 
@@ -387,12 +418,13 @@ class Backbone:
         Parameters
         ----------
         towers : sequence of {"image", "text"}, default=("image", "text")
-            The towers that embed theirs.
+            The towers that embed theirs; one of them where they give vectors of
+            different lengths.
 
         Returns
         -------
-        ndarray of shape (n_towers, embedding_dim), dtype float32
-            The embeddings, L2-normalised: they show whether this model, with its
+        ndarray of shape (n_towers, width), dtype float32
+            The vectors, L2-normalised: they show whether this model, with its
             preprocessing, on this device, is the one that was there before.
         """
         towers = tuple(towers)
@@ -401,8 +433,8 @@ class Backbone:
                 found = embed_probe(self, *towers)
             else:
                 nothing = np.empty((0, self.embedding_dim), dtype=np.float32)
-                found = [nothing, *(self.probe([tower]) for tower in towers)]
-                found = np.concatenate(found)
+                rows = [self.probe([tower]) for tower in towers]
+                found = np.concatenate(rows or [nothing])
             self._probes[towers] = found
         return self._probes[towers]
 

@@ -38,19 +38,24 @@ def record_model(
     Returns
     -------
     dict
-        ``named``, ``fingerprint``, ``embedding_dim``, the ``probe`` embeddings and the
-        ``towers`` whose they are.
+        ``named``, ``fingerprint``, ``embedding_dim``, the ``probe`` embeddings, one row
+        each or a list of them where their lengths differ, and the ``towers`` whose they
+        are.
     """
     before = {} if known is None else _probes(known)
     rows = {t: before[t] if t in before else backbone.probe([t])[0] for t in towers}
     rows = before | rows
     towers = [tower for tower in TOWERS if tower in rows]
-    nothing = np.empty((0, backbone.embedding_dim), dtype=np.float32)
+    probe: Any = np.empty((0, backbone.embedding_dim), dtype=np.float32)
+    if towers:
+        probe = [rows[tower] for tower in towers]
+        if len({len(row) for row in probe}) == 1:
+            probe = np.stack(probe)
     return {
         "named": named,
         "fingerprint": backbone.fingerprint,
         "embedding_dim": backbone.embedding_dim,
-        "probe": np.stack([rows[tower] for tower in towers]) if towers else nothing,
+        "probe": probe,
         "towers": towers,
     }
 

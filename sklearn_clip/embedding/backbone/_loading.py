@@ -43,6 +43,7 @@ def load_backbone(
     device: str | torch.device = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto",
     engine: Literal["auto", "torch", "onnxruntime", "openvino"] = "torch",
+    output: Literal["embedding", "penultimate"] = "embedding",
     towers: Collection[str] = TOWERS,
     verbose: int = 0,
 ) -> Backbone:
@@ -64,6 +65,9 @@ def load_backbone(
         Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
     engine : {"auto", "torch", "onnxruntime", "openvino"}, default="torch"
         What runs the towers on a CPU; ``"auto"`` is the fastest that is installed.
+    output : {"embedding", "penultimate"}, default="embedding"
+        What the towers give: the embedding that images and texts share, or the vector
+        before its projection.
     towers : collection of {"image", "text"}, default=("image", "text")
         What is loaded now; the other tower is when it is used.
     verbose : int, default=0
@@ -93,7 +97,7 @@ def load_backbone(
         engine, precision = _settle(engine, precision, device)
     user = model_name, pretrained, preprocess
     named = name_model(*user)
-    key = (*named[:2], repr(named[2]), str(device), precision, engine)
+    key = (*named[:2], repr(named[2]), str(device), precision, engine, output)
     with _load_lock:
         # Where open_clip is loaded, its tags and architectures may have been changed.
         meant = _ask_open_clip(*user) if "open_clip" in sys.modules else None
@@ -109,7 +113,7 @@ def load_backbone(
                 # name means to open_clip: neither is to speak for the other.
                 _, start = _begin(named, user, alone)
                 notes = ModelNotes()
-            backbone = Backbone(_later(start), device, precision, engine, notes)
+            backbone = Backbone(_later(start), device, precision, engine, notes, output)
             loaded = _Loaded(state, start["meant"], backbone)
         loaded.backbone.load(towers, say=_say if verbose else lambda _: None)
         _loaded[key] = loaded

@@ -6,6 +6,7 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
+from sklearn_clip.embedding.backbone._outputs import output_width, view_output
 from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._precision import (
     DTYPES,
@@ -33,13 +34,16 @@ class TorchTowers:
         Where they run.
     notes : ModelNotes
         What is known of the model.
+    output : {"embedding", "penultimate"}, default="embedding"
+        What they give.
     """
 
-    def __init__(self, source, tokenizer, device, notes):
+    def __init__(self, source, tokenizer, device, notes, output="embedding"):
         self._source = source
         self._tokenizer = tokenizer
         self._device = device
         self._notes = notes
+        self._output = output
         self._models = {}
 
     def model(self, tower):
@@ -95,6 +99,22 @@ class TorchTowers:
         """Read what pictures are prepared with, as open_clip says it."""
         return open_clip.get_model_preprocess_cfg(self.model("image"))
 
+    def width(self, tower):
+        """Read how many numbers a tower gives.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+
+        Returns
+        -------
+        int
+            Length of its vectors.
+        """
+        width = self._source.config["embed_dim"]
+        return output_width(self.model(tower), tower, self._output, width)
+
     def sees_by_convolutions(self):
         """Whether most layers of the image tower are convolutions."""
         dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
@@ -123,6 +143,8 @@ class TorchTowers:
             return self._cast(tower, wanted)
         known = f"{tower} {wanted}, torch {torch.__version__}"
         known += f", {device_name(self._device)}"
+        if self._output != "embedding":
+            known += f", {self._output}"
         if self._notes.recall(known, lambda: self._try(tower, wanted)) >= LEAST_COSINE:
             return self._cast(tower, wanted)
         return self._cast(tower, "fp32")
@@ -131,7 +153,8 @@ class TorchTowers:
         model, dtype = self.model(tower), DTYPES[precision]
         if tower == "image":
             model.visual.to(dtype)
-            return ImageTower(model, self.transform(), self._device, precision)
+            view = view_output(model, tower, self._output)
+            return ImageTower(view, self.transform(), self._device, precision)
         for name, part in model.named_children():
             if name != "visual":
                 part.to(dtype)
@@ -139,7 +162,8 @@ class TorchTowers:
             for tensor in own.values():
                 if tensor is not None and tensor.is_floating_point():
                     tensor.data = tensor.data.to(dtype)
-        return TextTower(model, self._tokenizer(), self._device, precision)
+        view = view_output(model, tower, self._output)
+        return TextTower(view, self._tokenizer(), self._device, precision)
 
     def _try(self, tower, precision):
         """Find out how true a tower stays in lower precision, and leave it exact."""
