@@ -1,0 +1,343 @@
+"""CLIPFeaturizer where parts of pictures get vectors of their own."""
+
+import pickle
+
+import numpy as np
+import pytest
+from featurizer_rows import DIM, TEXTS, to_png
+from PIL import Image
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+
+from sklearn_clip import CLIPFeaturizer, EmbeddingStore, ImageDecodeError
+from sklearn_clip.embedding import _regions, decode_image
+from sklearn_clip.embedding.images import _decoding
+from sklearn_clip.embedding.images._tiles import cut_tile, tile_boxes
+from sklearn_clip.fusion import ConcatFusion, ImageFusion, MeanFusion
+
+N_REGIONS = {"2x2": 4, "3x3": 9, "pyramid": 13}
+
+
+@pytest.mark.parametrize("regions", N_REGIONS)
+def test_region_is_what_its_crop_is_as_a_picture(make_featurizer, pictures, regions):
+    clip = make_featurizer()
+    vectors, boxes = clip.encode_regions(pictures, regions)
+    assert vectors.shape == (4, N_REGIONS[regions], DIM)
+    assert vectors.dtype == np.float32 and boxes.shape == (N_REGIONS[regions], 4)
+    np.testing.assert_array_equal(boxes, tile_boxes(regions))
+    for picture, rows in zip(pictures, vectors, strict=True):
+        crops = [cut_tile(picture, box) for box in boxes]
+        np.testing.assert_allclose(rows, clip.encode_images(crops), atol=1e-6)
+
+
+def test_regions_of_a_turned_picture_are_of_the_upright_one(make_featurizer, tmp_path):
+    rng = np.random.default_rng(3)
+    noise = Image.fromarray(rng.integers(0, 256, (30, 50, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise.save(tmp_path / "turned.png", exif=exif)
+    clip = make_featurizer(regions="2x2")
+    upright = Image.fromarray(np.asarray(decode_image(tmp_path / "turned.png")))
+    assert upright.size == (30, 50)
+    found, _ = clip.encode_regions([tmp_path / "turned.png"])
+    expected, _ = clip.encode_regions([upright])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["image", "concat", ImageFusion(), ConcatFusion()])
+def test_row_is_global_then_regions_then_text(make_featurizer, pictures, fusion):
+    X = list(zip(pictures, TEXTS, strict=True))
+    clip = make_featurizer(regions="2x2", fusion=fusion, add_missing_indicator=True)
+    rows = clip.transform(X)
+    blocks = [
+        clip.encode_images(pictures),
+        *clip.encode_regions(pictures)[0].swapaxes(0, 1),
+    ]
+    flags = [np.zeros((4, 1))]
+    if fusion in ("concat",) or isinstance(fusion, ConcatFusion):
+        blocks.append(clip.encode_texts(TEXTS))
+        flags *= 2
+    np.testing.assert_allclose(rows, np.hstack(blocks + flags), atol=1e-6)
+    assert rows.dtype == np.float32 and rows.flags.c_contiguous
+
+
+def test_names_of_columns_say_which_region(make_featurizer):
+    names = make_featurizer(regions="3x3").get_feature_names_out()
+    assert len(names) == len(set(names)) == 11 * DIM
+    assert names[0] == "clip_image_0" and names[DIM] == "clip_region1_image_0"
+    assert names[10 * DIM - 1] == f"clip_region9_image_{DIM - 1}"
+    assert names[10 * DIM] == "clip_text_0"
+    flagged = make_featurizer(
+        regions="2x2", fusion="image", add_missing_indicator=True
+    ).get_feature_names_out()
+    assert len(flagged) == 5 * DIM + 1 and flagged[-1] == "clip_image_missing"
+
+
+def test_frames_come_out_with_names(make_featurizer, pictures):
+    clip = make_featurizer(regions="2x2", text=None).set_output(transform="pandas")
+    frame = clip.fit_transform(pictures)
+    assert frame.shape == (4, 5 * DIM)
+    assert list(frame.columns) == list(clip.get_feature_names_out())
+
+
+def test_tiles_are_kept_by_content_and_box(
+    make_featurizer, pictures, tmp_path, count_encoded
+):
+    store = EmbeddingStore(tmp_path)
+    clip = make_featurizer(cache=store, text=None)
+    clip.encode_images(pictures)
+    clip.encode_regions(pictures, "2x2")
+    clip.set_params(regions="pyramid")
+    before = count_encoded["image"]
+    first = clip.transform(pictures)
+    # The whole pictures and the four tiles are there already.
+    assert count_encoded["image"] == before + 4 * 9
+    # A copy under another name, beside others, in another order.
+    pictures[2].save(tmp_path / "again.png")
+    again = [p.copy() for p in pictures[::-1]]
+    np.testing.assert_array_equal(clip.transform(again), first[::-1])
+    assert count_encoded["image"] == before + 4 * 9
+    assert clip.cache_info()["items"] == 4 * 14
+
+
+def test_without_a_store_equal_pictures_are_encoded_once(
+    make_featurizer, pictures, count_encoded
+):
+    clip = make_featurizer(regions="2x2")
+    clip.embedding_dim_, clip._backbone(["image"])
+    before = count_encoded["image"]
+    found, _ = clip.encode_regions([pictures[0], pictures[1], pictures[0].copy()])
+    assert count_encoded["image"] - before == 8
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_precompute_leaves_nothing_to_encode(
+    make_featurizer, pictures, tmp_path, count_encoded
+):
+    clip = make_featurizer(cache=str(tmp_path), regions="3x3")
+    X = list(zip(pictures, TEXTS, strict=True))
+    clip.precompute(X)
+    before = dict(count_encoded)
+    assert clip.transform(X).shape == (4, 11 * DIM)
+    assert count_encoded == before
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, "auto"])
+@pytest.mark.parametrize("num_workers", [1, 4])
+def test_pictures_are_decoded_once_for_their_tiles(
+    make_featurizer, make_pictures, monkeypatch, batch_size, num_workers
+):
+    files = [to_png(picture) for picture in make_pictures(7)]
+    clip = make_featurizer(
+        regions="pyramid", batch_size=batch_size, num_workers=num_workers
+    )
+    clip._backbone(["image"])
+    decoded = []
+
+    def counted(source, *args, **options):
+        decoded.append(source)
+        return decode_image(source, *args, **options)
+
+    monkeypatch.setattr(_decoding, "decode_image", counted)
+    clip.encode_regions(files)
+    assert len(decoded) == 7
+
+
+def test_forward_passes_keep_to_the_batch_size(make_featurizer, pictures, monkeypatch):
+    from sklearn_clip.embedding import Backbone
+
+    sizes, encode = [], Backbone.encode_images
+    monkeypatch.setattr(
+        Backbone,
+        "encode_images",
+        lambda self, batch: sizes.append(len(batch)) or encode(self, batch),
+    )
+    clip = make_featurizer(batch_size=3)
+    clip._backbone(["image"])
+    sizes.clear()
+    clip.encode_regions(pictures, "2x2")
+    assert max(sizes) == 3 and sum(sizes) == 16
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 500), (500, 2), (3, 3)])
+def test_tiny_pictures_have_regions(make_featurizer, size):
+    picture = Image.new("RGB", size, "teal")
+    clip = make_featurizer(regions="pyramid", text=None)
+    rows = clip.transform([picture]).reshape(14, DIM)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+    if size == (1, 1):  # every tile is the picture
+        np.testing.assert_allclose(rows, np.tile(rows[0], (14, 1)), atol=1e-6)
+
+
+def test_large_pictures_are_drafted_no_smaller_than_tiles_need(
+    make_featurizer, make_pictures, tmp_path, monkeypatch
+):
+    (picture,) = make_pictures(1, size=(2400, 1800))
+    picture.save(tmp_path / "large.jpg", quality=95)
+    sizes = []
+
+    def seen(picture, box):
+        sizes.append(picture.size)
+        return cut_tile(picture, box)
+
+    monkeypatch.setattr("sklearn_clip.embedding.images._tiles.cut_tile", seen)
+    clip = make_featurizer()  # takes 64 pixels of a side
+    found, _ = clip.encode_regions([tmp_path / "large.jpg"], "3x3")
+    (size,) = set(sizes)
+    assert 2 * 64 / 0.45 <= min(size) < 1800
+    expected, _ = clip.encode_regions([decode_image(tmp_path / "large.jpg")], "3x3")
+    assert (found * expected).sum(axis=2).min() > 0.999
+
+
+def test_cells_of_several_images_are_averaged_region_by_region(
+    make_featurizer, pictures
+):
+    clip = make_featurizer(regions="2x2", text=None)
+    a, b = clip.transform(pictures[:2]).reshape(2, 5, DIM)
+    mean = (a + b) / np.linalg.norm(a + b, axis=1, keepdims=True)
+    (row,) = clip.transform([pictures[:2]])
+    np.testing.assert_allclose(row.reshape(5, DIM), mean, atol=1e-6)
+    found, _ = clip.encode_regions([pictures[:2]])
+    np.testing.assert_allclose(found[0], mean[1:], atol=1e-6)
+
+
+@pytest.mark.parametrize("on_error", ["zero", "nan"])
+def test_missing_and_broken_pictures_lack_all_blocks(
+    make_featurizer, pictures, on_error
+):
+    images = [pictures[0], None, b"no image", [b"no image", pictures[0]]]
+    X = [(image, "a text") for image in images]
+    clip = make_featurizer(regions="2x2", on_error=on_error, add_missing_indicator=True)
+    with pytest.warns(UserWarning, match="2 images could not be read"):
+        rows = clip.transform(X)
+    blocks, flags = rows[:, : 5 * DIM], rows[:, -2:]
+    assert (blocks[1] == 0).all()
+    np.testing.assert_array_equal(blocks[2], 0 if on_error == "zero" else np.nan)
+    np.testing.assert_allclose(blocks[3], blocks[0], atol=1e-6)
+    assert flags.tolist() == [[0, 0], [1, 0], [1, 0], [0, 0]]
+    assert [row for row, _, _ in clip.failed_rows_] == [2, 3]
+    with pytest.warns(UserWarning, match="2 images could not be read"):
+        found, _ = clip.encode_regions(images)
+    np.testing.assert_array_equal(found.reshape(4, -1), blocks[:, DIM:])
+    assert [row for row, _, _ in clip.failed_rows_] == [2, 3]
+
+
+def test_missing_and_broken_pictures_raise_on_demand(make_featurizer, pictures):
+    clip = make_featurizer(regions="2x2", text=None, missing="raise")
+    with pytest.raises(ValueError, match="lack its image .* row 1"):
+        clip.encode_regions([pictures[0], None])
+    with pytest.raises(ImageDecodeError, match="row 1, <5 bytes>"):
+        clip.transform([pictures[0], b"words"])
+
+
+def test_broken_behind_the_header_is_one_failure(make_featurizer, make_pictures):
+    (picture,) = make_pictures(1, size=(200, 200))
+    half = to_png(picture)[:-40]
+    clip = make_featurizer(regions="pyramid", text=None, on_error="zero")
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        rows = clip.transform([half, picture])
+    assert (rows[0] == 0).all() and (rows[1] != 0).any()
+    assert [row for row, _, _ in clip.failed_rows_] == [0]
+
+
+def test_file_that_changes_meanwhile_is_not_taken(
+    make_featurizer, pictures, tmp_path, monkeypatch
+):
+    path = tmp_path / "a.png"
+    pictures[0].save(path)
+
+    def change(*args, **options):
+        picture = decode_image(*args, **options)
+        pictures[1].resize((90, 90)).save(path)
+        return picture
+
+    monkeypatch.setattr(_decoding, "decode_image", change)
+    clip = make_featurizer(regions="2x2", on_error="zero")
+    with pytest.warns(UserWarning, match="changed while it was read"):
+        assert (clip.encode_regions([path])[0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"fusion": "mean"}, {"fusion": MeanFusion()}, {"fusion": "text"}, {"image": None}],
+)
+def test_regions_need_a_fusion_that_keeps_them(make_featurizer, pictures, parameters):
+    clip = make_featurizer(regions="2x2", **parameters)
+    with pytest.raises(ValueError, match="regions='2x2' needs images and fusion="):
+        clip.fit(list(zip(pictures, TEXTS, strict=True)))
+
+
+@pytest.mark.parametrize("regions", [None, "4x4", 3])
+def test_unknown_regions_are_refused(make_featurizer, pictures, regions):
+    with pytest.raises(ValueError, match="encode_regions needs one of .* Got"):
+        make_featurizer().encode_regions(pictures, regions)
+
+
+def test_parameter_is_checked(make_featurizer, pictures):
+    with pytest.raises(ValueError, match="'regions' parameter"):
+        make_featurizer(regions="4x4", text=None).transform(pictures)
+
+
+@pytest.mark.parametrize("call", ["transform", "precompute", "encode_regions"])
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_encoded(
+    make_featurizer, pictures, tmp_path, monkeypatch, count_encoded, call
+):
+    clip = make_featurizer(regions="pyramid", text=None, cache=str(tmp_path))
+    clip._backbone(["image"])
+    before = dict(count_encoded)
+    monkeypatch.setattr(_regions, "_free_memory", lambda: 20_000)
+    with pytest.raises(MemoryError, match="Embed fewer rows at once, 1 for example"):
+        getattr(clip, call)(pictures)
+    assert count_encoded == before
+    monkeypatch.setattr(_regions, "_free_memory", lambda: None)  # nobody knows
+    getattr(clip, call)(pictures)
+
+
+def test_free_memory_is_what_the_system_says(tmp_path, monkeypatch):
+    free = tmp_path / "meminfo"
+    free.write_text("MemTotal: 200 kB\nMemAvailable:   100 kB\n")
+    monkeypatch.setattr(_regions, "_FREE", str(free))
+    monkeypatch.setattr(_regions, "_LIMIT", str(tmp_path / "max"))
+    monkeypatch.setattr(_regions, "_USED", str(tmp_path / "current"))
+    assert _regions._free_memory() == 102_400
+    (tmp_path / "max").write_text("max\n")
+    (tmp_path / "current").write_text("10\n")
+    assert _regions._free_memory() == 102_400
+    (tmp_path / "max").write_text("50\n")
+    assert _regions._free_memory() == 40
+
+
+def test_saved_before_there_were_regions_loads(make_featurizer, pictures):
+    clip = make_featurizer(text=None)
+    state = clip.__getstate__()
+    del state["regions"]
+    old = CLIPFeaturizer.__new__(CLIPFeaturizer)
+    old.__setstate__(state)
+    assert old.regions is None and clone(old).get_params() == clip.get_params()
+    np.testing.assert_array_equal(old.transform(pictures), clip.transform(pictures))
+
+
+def test_pickle_gives_the_same_rows(make_featurizer, pictures):
+    clip = make_featurizer(regions="2x2", text=None)
+    rows = clip.transform(pictures)
+    loaded = pickle.loads(pickle.dumps(clip))
+    np.testing.assert_array_equal(loaded.transform(pictures), rows)
+
+
+def test_search_over_regions(make_featurizer, make_pictures, tmp_path):
+    pictures = make_pictures(12)
+    Y = np.tile([[0, 1], [1, 0], [1, 1]], (4, 1))
+    pipe = Pipeline(
+        [
+            ("clip", make_featurizer(text=None, cache=str(tmp_path))),
+            ("head", OneVsRestClassifier(LogisticRegression())),
+        ]
+    )
+    grid = {"clip__regions": [None, "2x2", "pyramid"]}
+    search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(pictures, Y)
+    assert search.predict(pictures).shape == (12, 2)
+    # Each picture and each of its tiles once, whatever the folds and candidates.
+    assert EmbeddingStore(tmp_path).info()["items"] == 12 * 14
