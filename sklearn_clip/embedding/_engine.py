@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
 from collections import deque
@@ -14,12 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from sklearn_clip.embedding._distinct_items import DistinctItems
-from sklearn_clip.embedding._failures import attempt
 from sklearn_clip.embedding._modalities import DIGEST_BYTES, ImageModality, TextModality
+from sklearn_clip.embedding._readers import choose_readers, count_threads
 from sklearn_clip.embedding._streams import open_pool, open_streams
 from sklearn_clip.embedding.store._guarded_store import GuardedStore
 
-_MAX_WORKERS = 8
 # Items that are looked up at once, and texts that are sorted by length at once.
 _BLOCK = 8192
 # Batches that are decoded while others are encoded.
@@ -85,8 +83,6 @@ def embed(
     FloatingPointError
         If the model gives NaN or infinity.
     """
-    if num_workers == "auto":
-        num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
     if kind == "image":
         modality = ImageModality(backbone, batch_size, root, parts or (None,))
     else:
@@ -100,11 +96,12 @@ def embed(
             unit="region" if parts else kind,
             disable=verbose < 1,
         ) as progress,
-        ThreadPoolExecutor(max(num_workers, 1)) as pool,
+        ThreadPoolExecutor(count_threads(num_workers)) as pool,
     ):
         # All digests first: only then is it known which items are distinct, and an
         # unreadable file is reported before hours of encoding.
-        digests, failures, heard = _digest_all(modality, items, pool)
+        readers = choose_readers(modality, items, pool, num_workers)
+        digests, failures, heard = _digest_all(readers, items)
         width = backbone.width(kind)
         vectors = np.full((len(items) * n_parts, width), np.nan, np.float32)
         if failures and stop_on_failure:
@@ -114,7 +111,8 @@ def embed(
         distinct = DistinctItems(modality.spread(digests), lost, space, n_parts)
         device = backbone.device if backbone.runs_in_torch(kind) else None
         most = sys.maxsize if batch_size == "auto" else batch_size
-        run = _Run(modality, GuardedStore(store), items, distinct, device, pool, most)
+        guarded = GuardedStore(store)
+        run = _Run(modality, guarded, items, distinct, device, readers, most)
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
@@ -177,8 +175,8 @@ class _Run:
         The distinct ones among them.
     device : torch.device or None
         Where torch runs the model; None if another engine does.
-    pool : Executor
-        Threads that decode.
+    readers : Readers
+        Who prepares items.
     most : int
         Items of one forward pass, at the most.
 
@@ -190,14 +188,14 @@ class _Run:
         Items that were decoded with a warning, and what was said.
     """
 
-    def __init__(self, modality, store, items, distinct, device, pool, most):
+    def __init__(self, modality, store, items, distinct, device, readers, most):
         self._modality = modality
         self._store = store
         self._items = items
         self._distinct = distinct
         self._device = device
         self._fitting = most
-        self._pool = pool
+        self._readers = readers
         self._waiting = []
         self.broken = {}
         self.heard = {}
@@ -237,14 +235,11 @@ class _Run:
         groups = groupby(numbers, lambda number: self._distinct.source(number)[0])
         return [list(group) for _, group in groups]
 
-    def _prepare(self, numbers):
-        """Prepare the parts of one image at once: it is decoded once for them."""
+    def _job(self, numbers):
+        """Make one job of the parts of one image: it is decoded once for them."""
         parts = [self._distinct.source(number)[1] for number in numbers]
         digests = map(self._distinct.digest, numbers)
-        prepared = self._modality.prepare(
-            self._item(numbers[0]), dict(zip(parts, digests, strict=True))
-        )
-        return [prepared[part] for part in parts]
+        return self._item(numbers[0]), dict(zip(parts, digests, strict=True))
 
     def _encode_all(self, todo):
         """Encode what nobody else does; some batches are prepared ahead."""
@@ -254,7 +249,7 @@ class _Run:
         under_way = deque()
         with (
             open_streams(self._device, len(batches)) as streams,
-            open_pool(1) as feeder,
+            open_pool(self._readers.at_once) as feeder,
         ):
             while batches or under_way:
                 while batches and len(under_way) < streams.count + _AHEAD:
@@ -287,14 +282,13 @@ class _Run:
         taken = keys.keys() - written.keys() - set(claimed)
         self._waiting += [keys[key] for key in taken]
         mine = self._by_source(keys[key] for key in claimed)
-        pool = self._pool if self._modality.in_threads else None
-        prepared = _attempt_all(self._prepare, mine, pool)
+        prepared = self._readers.prepare([self._job(numbers) for numbers in mine])
         ready, broken, heard = {}, {}, {}
         for numbers, (items, reason, remarks) in zip(mine, prepared, strict=True):
             if remarks:
                 heard |= dict.fromkeys(numbers, remarks)
             if reason is None:
-                ready |= zip(numbers, items, strict=True)
+                ready |= zip(numbers, items.values(), strict=True)
             else:
                 broken |= dict.fromkeys(numbers, reason)
         # At once, not after the batch is encoded: nobody need wait for these.
@@ -354,15 +348,13 @@ def _whole_sources(batches, distinct):
     return whole
 
 
-def _digest_all(modality, items, pool):
+def _digest_all(readers, items):
     """Hash every item: an array of digests, what could not be read, what was said."""
     digests = np.zeros((len(items), DIGEST_BYTES), dtype=np.uint8)
     failures, heard = {}, {}
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
-        done = _attempt_all(
-            modality.digest, block, pool if modality.in_threads else None
-        )
+        done = readers.digest(block)
         for place, (digest, reason, remarks) in enumerate(done, start=start):
             if remarks:
                 heard[place] = remarks
@@ -371,12 +363,6 @@ def _digest_all(modality, items, pool):
             else:
                 failures[place] = reason
     return digests, failures, heard
-
-
-def _attempt_all(function, items, pool):
-    """Call for each item, in threads if there is a pool."""
-    apply = map if pool is None else pool.map
-    return apply(lambda item: attempt(function, item), items)
 
 
 def _is_out_of_memory(exc):

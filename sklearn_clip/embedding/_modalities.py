@@ -2,13 +2,10 @@
 
 import hashlib
 import math
-import os
 from collections import deque
 
-import numpy as np
-
 from sklearn_clip.embedding._streams import most_streams
-from sklearn_clip.embedding.images import _decoding, _tiles
+from sklearn_clip.embedding.images._work import PictureWork
 
 DIGEST_BYTES = 16
 # On a CPU: pictures of one forward pass, so few that what passes between two layers
@@ -44,40 +41,20 @@ class ImageModality:
     def __init__(self, backbone, batch_size, root, parts=(None,)):
         self._backbone = backbone
         self._batch_size = batch_size
-        self._root = root
-        self._parts = parts
+        self.work = PictureWork(
+            root, parts, backbone.draft_side, backbone.prepare_image
+        )
+        self.digest = self.work.digest
+        self.spread = self.work.spread
+        self.prepare = self.work
         self.collate = backbone.collate_images
         self.encode = backbone.encode_images
 
-    def digest(self, item):
-        return _decoding.image_digest(item, self._root)
-
-    def spread(self, digests):
-        """Digest the parts of items, those of one item after those of the other."""
-        return _tiles.part_digests(digests, self._parts).reshape(-1, DIGEST_BYTES)
-
-    def prepare(self, item, digests):
-        """Prepare parts of an item, by part."""
-        side = self._backbone.draft_side
-        boxes = {part: self._parts[part] for part in digests}
-        decoded = {}
-        for is_tile in {box is not None for box in boxes.values()}:
-            # A tile is brought to as many pixels as the whole.
-            least = _tiles.tile_draft_side(side) if is_tile else side
-            picture = _decoding.decode_image(item, self._root, draft_side=least)
-            decoded[is_tile] = picture
-        # Between the look at a file's content and its decoding lie hours, maybe.
-        if isinstance(item, str | os.PathLike):
-            now = np.frombuffer(self.digest(item), dtype=np.uint8)
-            now = self.spread(now[None])
-            if any(now[part].tobytes() != digest for part, digest in digests.items()):
-                raise OSError("the file was changed while it was read")
-        return {
-            part: self._backbone.prepare_image(
-                _tiles.cut_tile(decoded[box is not None], box)
-            )
-            for part, box in boxes.items()
-        }
+    def plan_for_gpu(self):
+        """Return the preprocessing for a GPU, if it can be said in plain values."""
+        backbone = self._backbone
+        on_gpu = not backbone.on_cpu and backbone.device.type == "cuda"
+        return backbone.pixel_plan if on_gpu else None
 
     def batches(self, numbers, item):
         """Cut into batches of one size."""
@@ -96,14 +73,18 @@ class ImageModality:
 
 
 class TextModality:
-    """How a text is hashed and encoded; nothing is left to prepare."""
+    """How a text is hashed and encoded; its tokens are made with those of its batch."""
 
     in_threads = False
 
     def __init__(self, backbone, batch_size):
         self._backbone = backbone
         self._batch_size = batch_size
+        self.collate = backbone.collate_texts
         self.encode = backbone.encode_texts
+
+    def plan_for_gpu(self):
+        """Return None: there is nothing to prepare."""
 
     def digest(self, item):
         return hashlib.blake2b(item.encode(), digest_size=DIGEST_BYTES).digest()
@@ -113,9 +94,6 @@ class TextModality:
 
     def prepare(self, item, digests):
         return dict.fromkeys(digests, item)
-
-    def collate(self, prepared):
-        return prepared
 
     def batches(self, numbers, item):
         """Put the longest first: texts of about one length share a batch."""

@@ -346,6 +346,11 @@ class Backbone:
         return json.loads(json.dumps(self.torch_towers.settings(), default=str))
 
     @property
+    def pixel_plan(self):
+        """The preprocessing in plain values; None where it cannot be said in them."""
+        return getattr(self._image_tower, "plan", None)
+
+    @property
     def draft_side(self) -> int | None:
         return self._image_tower.draft_side
 
@@ -407,13 +412,18 @@ class Backbone:
             batch = self.collate_images(batch)
         return self._image_tower.encode(batch)
 
+    def collate_texts(self, texts):
+        """Make the tokens of one batch of texts; see `encode_texts`."""
+        return self.load(["text"])._towers["text"].collate(texts)
+
     def encode_texts(self, texts):
         """Encode texts; one that is too long is cut and keeps its end token.
 
         Parameters
         ----------
-        texts : list of str
-            The texts; those of one batch are best of similar lengths.
+        texts : list of str, Tensor or ndarray
+            The texts, those of one batch best of similar lengths, or what
+            `collate_texts` returned.
 
         Returns
         -------

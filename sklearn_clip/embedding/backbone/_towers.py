@@ -164,9 +164,8 @@ class TextTower:
         self._views = {}
         self._trims = None
 
-    @torch.inference_mode()
-    def encode(self, texts):
-        """Encode one batch; a text that is too long is cut and keeps its end token.
+    def collate(self, texts):
+        """Make the tokens of one batch, no more of them than its longest text has.
 
         Parameters
         ----------
@@ -175,12 +174,27 @@ class TextTower:
 
         Returns
         -------
+        Tensor of shape (n, length)
+            Tokens.
+        """
+        tokens = self._tokenizer(list(texts))
+        return tokens if self.padding is None else tokens[:, : self._length(tokens)]
+
+    @torch.inference_mode()
+    def encode(self, texts):
+        """Encode one batch; a text that is too long is cut and keeps its end token.
+
+        Parameters
+        ----------
+        texts : list of str or Tensor
+            Best of similar lengths, or what `collate` made of them.
+
+        Returns
+        -------
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        tokens = self._tokenizer(list(texts))
-        if self.padding is not None:
-            tokens = tokens[:, : self._length(tokens)]
+        tokens = self.collate(texts) if isinstance(texts, list) else texts
         return _to_numpy(self._encode(tokens))
 
     @property

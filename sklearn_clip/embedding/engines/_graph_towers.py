@@ -109,8 +109,8 @@ class GraphTextTower:
         self.precision = precision
         self.identity = identity
 
-    def encode(self, texts):
-        """Encode one batch; a text that is too long is cut and keeps its end token.
+    def collate(self, texts):
+        """Make the tokens of one batch.
 
         Parameters
         ----------
@@ -119,10 +119,25 @@ class GraphTextTower:
 
         Returns
         -------
+        ndarray of shape (n, context length), dtype int64
+            Tokens.
+        """
+        return np.asarray(self._tokenizer(list(texts)), dtype=np.int64)
+
+    def encode(self, texts):
+        """Encode one batch; a text that is too long is cut and keeps its end token.
+
+        Parameters
+        ----------
+        texts : list of str or ndarray
+            Best of similar lengths, or what `collate` made of them.
+
+        Returns
+        -------
         ndarray of shape (n, embedding_dim), dtype float32
             Embeddings, not normalised.
         """
-        tokens = np.asarray(self._tokenizer(list(texts)), dtype=np.int64)
+        tokens = self.collate(texts) if isinstance(texts, list) else texts
         used = useful_lengths(tokens, self._padding)
         vectors = None
         for length in np.unique(used):

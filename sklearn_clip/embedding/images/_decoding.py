@@ -250,20 +250,66 @@ def why_unreadable(source, root=None):
     return None
 
 
-def _file_digest(path):
+def look_up_digest(source, root=None):
+    """Return the digest of a file that this process has read before.
+
+    Parameters
+    ----------
+    source : object
+        The image.
+    root : str, os.PathLike or None, default=None
+        Folder put before a relative path.
+
+    Returns
+    -------
+    digest : bytes or None
+        None where it is to be read: it is new, or was changed, or is no file at all.
+    seen : tuple, or None
+        What `note_digest` knows the file by; None where it is no file.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return None, None
+    try:
+        name, identity = _identify(resolve_path(source, root))
+    except (OSError, ValueError):  # told by those who read it
+        return None, None
+    with _file_digests_lock:
+        seen, digest = _file_digests.get(name, (None, None))
+    return digest if seen == identity else None, (name, identity)
+
+
+def note_digest(name, identity, digest):
+    """Note the digest of a file, that it need not be read again.
+
+    Parameters
+    ----------
+    name, identity : str and tuple
+        From `look_up_digest`, before it was read.
+    digest : bytes
+        Its digest.
+    """
+    with _file_digests_lock:
+        if len(_file_digests) >= _MOST_DIGESTS:
+            _file_digests.clear()
+        _file_digests[name] = identity, digest
+
+
+def _identify(path):
+    """Name a file, and what tells whether it is still the same."""
     stat = path.stat()
     # The time of the last change of status cannot be set back as that of the content
     # can, by a copy that keeps times.
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
-    name, identity = os.path.abspath(path), (stat.st_size, *times, stat.st_ino)
+    return os.path.abspath(path), (stat.st_size, *times, stat.st_ino)
+
+
+def _file_digest(path):
+    name, identity = _identify(path)
     with _file_digests_lock:
         seen, digest = _file_digests.get(name, (None, None))
     if seen != identity:
         digest = _encoded_digest(path)
-        with _file_digests_lock:
-            if len(_file_digests) >= _MOST_DIGESTS:
-                _file_digests.clear()
-            _file_digests[name] = identity, digest
+        note_digest(name, identity, digest)
     return digest
 
 
