@@ -46,13 +46,19 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         numbers are the positions, 0 and 1.
     image_root : str, os.PathLike or None, default=None
         Folder put before relative image paths.
+    features : {"embedding", "penultimate"}, default="embedding"
+        What the towers give: the embedding in the space that images and texts share,
+        or the vector before the last projection into it, which CLIP's linear probes are
+        fitted on. It is often longer (768 numbers in place of 512 for ViT-B-32), and of
+        an image and a text it may have different lengths; they then cannot be compared.
+        A tower without a projection gives its embedding.
     fusion : str, Fusion or callable, default="concat"
         How image vector i and text vector t become one row: ``"image"``, ``"text"``,
         ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
         ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
-        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays. A
-        modality that the fusion does not need is neither required nor encoded, nor is
-        its tower loaded.
+        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays.
+        All but the first three presets need vectors of one length. A modality that the
+        fusion does not need is neither required nor encoded, nor is its tower loaded.
     normalize : bool, default=True
         L2-normalise each modality before fusion.
     missing : {"zero", "raise"}, default="zero"
@@ -94,7 +100,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     embedding_dim_ : int
-        Length of one image or text embedding.
+        Length of one image or text vector; that of an image where `fusion` needs both
+        and ``features="penultimate"`` gives texts another.
     model_fingerprint_ : str
         Digest of the weights and the architecture.
     arithmetic_ : dict of str to str, or None
@@ -143,6 +150,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         "image": [str, Integral, None],
         "text": [str, Integral, None],
         "image_root": [str, os.PathLike, None],
+        "features": [StrOptions({"embedding", "penultimate"})],
         "fusion": [str, Fusion, callable],
         "normalize": ["boolean"],
         "missing": [StrOptions({"zero", "raise"})],
@@ -173,6 +181,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         image: Any = "image",
         text: Any = "text",
         image_root=None,
+        features="embedding",
         fusion: Any = "concat",
         normalize=True,
         missing="zero",
@@ -193,6 +202,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         self.image = image
         self.text = text
         self.image_root = image_root
+        self.features = features
         self.fusion = fusion
         self.normalize = normalize
         self.missing = missing
@@ -258,11 +268,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             If the model is not the one this transformer was saved with.
         ValueError
             If an item is missing and ``missing="raise"``, or if `fusion` returns
-            anything but one row of numbers for each row.
+            anything but one row of numbers for each row, or needs vectors of one length
+            where they are of two.
         """
         self._validate_params()
         fusion, cells = self._split(X)
-        vectors, present, absent = self._embed_cells(cells, fusion.modalities)
+        vectors, present, absent = self._embed_cells(cells, fusion.modalities, fusion)
         for modality in {"image", "text"} - set(vectors):
             vectors[modality] = present[modality] = None
         fused = fusion.fuse(
@@ -285,8 +296,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim_), dtype float32
-            Embeddings, L2-normalised.
+        ndarray of shape (n, d), dtype float32
+            Embeddings, or what `features` says, L2-normalised.
 
         Raises
         ------
@@ -307,8 +318,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim_), dtype float32
-            Embeddings, L2-normalised.
+        ndarray of shape (n, d), dtype float32
+            Embeddings, or what `features` says, L2-normalised.
 
         Raises
         ------
@@ -336,13 +347,13 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``cache=None``: there is no store to fill.
+            If ``cache=None``: there is no store to fill. Else as for `transform`.
         """
         self._validate_params()
         if self.cache is None:
             raise ValueError("precompute needs a store. Got cache=None.")
         fusion, cells = self._split(X)
-        self._embed_cells(cells, fusion.modalities)
+        self._embed_cells(cells, fusion.modalities, fusion)
         return self
 
     def check_images(self, X):
@@ -383,11 +394,23 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     @property
     def embedding_dim_(self):
-        """Length of one embedding; read from the model's configuration before use."""
+        """Length of one vector; read from the model's configuration before use."""
+        return self._widths()[0]
+
+    def _widths(self):
+        """Lengths of the vectors that are fused, one alone where there are not two."""
         record = self._record()
-        if record is None:
-            return embedding.read_embedding_dim(self.model_name, self.pretrained)
-        return record["embedding_dim"]
+        if self.features == "embedding":
+            if record is not None:
+                return [record["embedding_dim"]]
+            return [embedding.read_embedding_dim(self.model_name, self.pretrained)]
+        modalities = self._make_fusion().modalities
+        known = {} if record is None else embedding.recorded_widths(record)
+        if unknown := [m for m in modalities if m not in known]:
+            known |= embedding.read_widths(
+                self.model_name, self.pretrained, self.features, unknown
+            )
+        return list(dict.fromkeys(known[m] for m in modalities))
 
     @property
     def model_fingerprint_(self):
@@ -418,7 +441,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             For example ``"clip_image_0"``.
         """
         fusion = self._make_fusion()
-        names = fusion.feature_names(self.embedding_dim_)
+        names = fusion.feature_names(*self._widths())
         if self.add_missing_indicator:
             names = [*names, *(f"{m}_missing" for m in fusion.modalities)]
         return np.array([f"clip_{name}" for name in names], dtype=object)
@@ -444,8 +467,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         vectors, _, _ = self._embed_cells(cells, (kind,), of_rows=False)
         return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
 
-    def _embed_cells(self, cells, modalities, of_rows=True):
-        """Embed the needed columns.
+    def _embed_cells(self, cells, modalities, fusion=None, of_rows=True):
+        """Embed the needed columns, if the fusion takes what will come of them.
 
         Returns, by modality, the vectors, what the fusion is to take for present (an
         unreadable image too where its NaN has to show), and what is absent.
@@ -458,6 +481,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         if self.missing == "raise":
             embedding.refuse_missing(cells, present)
         backbone = self._backbone(modalities)
+        if fusion is not None and len(modalities) == 2:
+            fusion.check_widths(*map(backbone.width, ("image", "text")))
         vectors, absent = {}, {}
         for modality in modalities:
             column = getattr(cells, modality)
@@ -501,6 +526,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             device=self.device,
             precision=self.precision,
             engine=self.engine,
+            output=self.features,
             towers=towers,
             verbose=self.verbose,
         )
@@ -524,10 +550,11 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     def _named(self):
         """Name the model, and what it is used with where that is said."""
-        named = self.model_name, self.pretrained
-        if self.preprocess is None:
-            return named
-        return (*named, embedding.plain_settings(self.preprocess))
+        named = (self.model_name, self.pretrained)
+        if self.preprocess is not None:
+            named = (*named, embedding.plain_settings(self.preprocess))
+        # Last, and by its name alone: what was saved before has no such entry.
+        return named if self.features == "embedding" else (*named, [self.features])
 
     def __dir__(self):
         """Leave out what would load a model: notebooks read all that is listed here."""
@@ -544,8 +571,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state):
-        """Give what was saved before there were engines the one that it had."""
-        super().__setstate__({"engine": "torch", **state})
+        """Give what was saved before there was a choice what it had."""
+        before = {"engine": "torch", "features": "embedding"}
+        super().__setstate__({**before, **state})
 
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""

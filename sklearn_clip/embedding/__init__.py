@@ -33,7 +33,9 @@ _HOMES = {
     "read_embedding_dim": "backbone._fetching",
     "read_folder": "backbone._fetching",
     "read_templates": "_prompts",
+    "read_widths": "backbone._fetching",
     "record_model": "backbone._identity",
+    "recorded_widths": "backbone._identity",
     "refuse_missing": "_failures",
     "report_remarks": "_failures",
     "report_unreadable": "_failures",
@@ -73,11 +75,13 @@ if TYPE_CHECKING:
         check_same_model as check_same_model,
         covers as covers,
         record_model as record_model,
+        recorded_widths as recorded_widths,
     )
     from sklearn_clip.embedding.backbone._device import resolve_device as resolve_device
     from sklearn_clip.embedding.backbone._fetching import (
         read_embedding_dim as read_embedding_dim,
         read_folder as read_folder,
+        read_widths as read_widths,
     )
     from sklearn_clip.embedding.backbone._loading import load_backbone as load_backbone
     from sklearn_clip.embedding.backbone._model_files import (
