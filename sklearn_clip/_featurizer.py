@@ -287,8 +287,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         vectors, present, absent = self._embed_cells(
             cells, fusion.modalities, fusion, self.regions
         )
-        if self.regions is not None:  # side by side
-            vectors["image"] = vectors["image"].reshape(cells.n_rows, -1)
+        if self.regions is not None:
+            vectors["image"] = embedding.side_by_side(vectors["image"])
         for modality in {"image", "text"} - set(vectors):
             vectors[modality] = present[modality] = None
         fused = fusion.fuse(

@@ -49,6 +49,7 @@ _HOMES = {
     "region_boxes": "_regions",
     "resolve_device": "backbone._device",
     "session_store": "store._session",
+    "side_by_side": "_regions",
     "split_rows": "_rows",
     "unit_rows": "_columns",
 }
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         image_parts as image_parts,
         name_regions as name_regions,
         region_boxes as region_boxes,
+        side_by_side as side_by_side,
     )
     from sklearn_clip.embedding._rows import Cells as Cells, split_rows as split_rows
     from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone

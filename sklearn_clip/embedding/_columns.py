@@ -62,7 +62,8 @@ def embed_column(
     heard: dict[int, list[Remark]] = {}
     vectors, broken = embed(flat, kind, backbone, remarks=heard, **options)
     if backbone.output_of(kind) == "tokens":
-        vectors = vectors.reshape(len(flat), -1, backbone.embedding_dim)
+        n_parts = vectors.shape[1] // backbone.embedding_dim
+        vectors = vectors.reshape(len(flat), n_parts, backbone.embedding_dim)
     owner = np.repeat(np.arange(len(column)), lengths)
     if remarks is not None:
         remarks += [(int(owner[i]), flat[i], said) for i, said in heard.items()]

@@ -97,6 +97,23 @@ def image_parts(
     return (None,) * whole + tile_boxes(regions)
 
 
+def side_by_side(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Put the parts of each picture into one row.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_parts, d)
+        The parts.
+
+    Returns
+    -------
+    ndarray of shape (n, n_parts * d)
+        The rows.
+    """
+    # The width by its number: of no rows at all it is not to be inferred.
+    return vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
+
+
 def name_regions(names: Sequence[str], embedding_dim: int, n_regions: int) -> list[str]:
     """Name the columns of rows that have regions.
 

@@ -163,7 +163,7 @@ def read_featurizer(clip: Any) -> RowSource:
     TypeError
         If its fusion is the user's own.
     ValueError
-        If it fills broken images with NaN.
+        If it fills broken images with NaN, or gives regions.
     ModelMismatchError
         If the model is not the one the featurizer was saved with.
     """
@@ -176,6 +176,12 @@ def read_featurizer(clip: Any) -> RowSource:
             "on_error='nan' has no place in a file: a row of NaN cannot be said in "
             "what its graph takes. Set on_error='zero' or 'raise' on the featurizer "
             "first: clip.set_params(on_error='zero')."
+        )
+    if clip.regions is not None:
+        raise ValueError(
+            f"regions={clip.regions!r} has no place in a file: its graph takes each "
+            "picture once, as a whole. Fit on rows without regions first: "
+            "clip.set_params(regions=None)."
         )
     backbone = embedding.load_backbone(
         clip.model_name,
