@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from extras import require
 from featurizer_rows import DIM, TEXTS, to_png
 from PIL import Image
 from sklearn.base import clone
@@ -19,6 +20,7 @@ from sklearn_clip.embedding.images._tiles import cut_tile, tile_boxes
 from sklearn_clip.fusion import ConcatFusion, ImageFusion, MeanFusion
 
 N_REGIONS = {"2x2": 4, "3x3": 9, "pyramid": 13}
+N_PLACES = 16  # of the small model: patches of 16 pixels in pictures of 64
 
 
 @pytest.mark.parametrize("regions", N_REGIONS)
@@ -341,3 +343,132 @@ def test_search_over_regions(make_featurizer, make_pictures, tmp_path):
     assert search.predict(pictures).shape == (12, 2)
     # Each picture and each of its tiles once, whatever the folds and candidates.
     assert EmbeddingStore(tmp_path).info()["items"] == 12 * 14
+
+
+def test_no_rows_have_as_many_columns(make_featurizer):
+    for regions, n_parts in [("2x2", 5), ("tokens", 1 + N_PLACES)]:
+        clip = make_featurizer(regions=regions)
+        assert clip.transform([]).shape == (0, (n_parts + 1) * DIM)
+        assert clip.encode_regions([])[0].shape == (0, n_parts - 1, DIM)
+
+
+@pytest.mark.parametrize("fusion", ["image", "concat"])
+def test_tokens_stand_behind_the_plain_vector(make_featurizer, pictures, fusion):
+    X = list(zip(pictures, TEXTS, strict=True))
+    clip = make_featurizer(regions="tokens", fusion=fusion)
+    rows = clip.transform(X)
+    plain = make_featurizer(fusion=fusion).transform(X)
+    np.testing.assert_allclose(rows[:, :DIM], plain[:, :DIM], atol=1e-6)
+    places = rows[:, DIM : (1 + N_PLACES) * DIM].reshape(4, N_PLACES, DIM)
+    np.testing.assert_allclose(np.linalg.norm(places, axis=2), 1, rtol=1e-5)
+    np.testing.assert_array_equal(rows[:, (1 + N_PLACES) * DIM :], plain[:, DIM:])
+    found, boxes = clip.encode_regions(pictures)
+    np.testing.assert_array_equal(found, places)
+    assert boxes.shape == (N_PLACES, 4)
+    assert boxes[1].tolist() == [0.25, 0, 0.5, 0.25]
+    assert boxes[4].tolist() == [0, 0.25, 0.25, 0.5]
+    names = clip.get_feature_names_out()
+    assert len(names) == rows.shape[1] == len(set(names))
+    assert names[N_PLACES * DIM] == f"clip_region{N_PLACES}_image_0"
+
+
+def test_tokens_are_asked_for_by_the_call_too(make_featurizer, pictures):
+    clip = make_featurizer()
+    found, boxes = clip.encode_regions(pictures, "tokens")
+    assert found.shape == (4, N_PLACES, DIM) and len(boxes) == N_PLACES
+    # Whatever was asked before, the plain vectors and the record are the same.
+    loaded = pickle.loads(pickle.dumps(clip))
+    np.testing.assert_allclose(
+        loaded.encode_images(pictures), make_featurizer().encode_images(pictures)
+    )
+    np.testing.assert_array_equal(loaded.encode_regions(pictures, "tokens")[0], found)
+
+
+def test_tokens_come_out_of_a_store_as_they_went_in(
+    make_featurizer, pictures, tmp_path, count_encoded
+):
+    clip = make_featurizer(regions="tokens", cache=str(tmp_path))
+    X = list(zip(pictures, TEXTS, strict=True))
+    first = clip.transform(X)
+    before = dict(count_encoded)
+    np.testing.assert_array_equal(clip.transform(X[::-1]), first[::-1])
+    clip.encode_texts(TEXTS)  # those of any model of this name
+    make_featurizer(cache=str(tmp_path)).encode_texts(TEXTS)
+    assert count_encoded["text"] == before["text"]
+    # One pass for each picture, and half the bytes for what is not the whole.
+    info = clip.cache_info()
+    assert info["items"] == 8
+    assert info["bytes"] == 4 * 4 * (DIM + 1 + N_PLACES * DIM // 2) + 4 * 4 * DIM
+    without = make_featurizer(regions="tokens").transform(X)
+    np.testing.assert_array_equal(without, first)
+
+
+@pytest.mark.parametrize("on_error", ["zero", "nan"])
+def test_missing_and_broken_pictures_lack_all_tokens(
+    make_featurizer, pictures, on_error
+):
+    clip = make_featurizer(regions="tokens", text=None, on_error=on_error)
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        rows = clip.transform([None, b"no image", pictures[:2]])
+    assert (rows[0] == 0).all()
+    np.testing.assert_array_equal(rows[1], 0 if on_error == "zero" else np.nan)
+    blocks = clip.transform(pictures[:2]).reshape(2, 1 + N_PLACES, DIM)
+    mean = blocks.sum(axis=0)
+    mean /= np.linalg.norm(mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(rows[2].reshape(-1, DIM), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("regions", ["2x2", "tokens"])
+def test_raw_rows_are_what_the_model_gives(make_featurizer, pictures, regions):
+    raw = make_featurizer(regions=regions, text=None, normalize=False)
+    rows = raw.transform(pictures)
+    unit = make_featurizer(regions=regions, text=None).transform(pictures)
+    blocks = rows.reshape(4, -1, DIM)
+    norms = np.linalg.norm(blocks, axis=2, keepdims=True)
+    assert np.abs(norms - 1).max() > 0.01
+    np.testing.assert_allclose((blocks / norms).reshape(4, -1), unit, atol=1e-5)
+    found, _ = raw.encode_regions(pictures)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, rtol=1e-5)
+
+
+def test_tiles_of_penultimate_features_are_tiles_of_theirs(make_featurizer, pictures):
+    clip = make_featurizer(features="penultimate", regions="2x2")
+    rows = clip.transform(list(zip(pictures, TEXTS, strict=True)))
+    assert rows.shape[1] == len(clip.get_feature_names_out())
+    crops = [cut_tile(pictures[0], box) for box in tile_boxes("2x2")]
+    found, _ = clip.encode_regions(pictures)
+    np.testing.assert_allclose(found[0], clip.encode_images(crops), atol=1e-6)
+
+
+def test_tokens_are_of_the_shared_space_alone(make_featurizer, pictures):
+    clip = make_featurizer(features="penultimate", text=None)
+    with pytest.raises(ValueError, match="need features='embedding'. Got"):
+        clip.encode_regions(pictures, "tokens")
+    with pytest.raises(ValueError, match="need features='embedding'. Got"):
+        clip.set_params(regions="tokens").transform(pictures)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("regions", ["2x2", "tokens"])
+def test_regions_by_other_engines(model_folder, pictures, engine, regions):
+    require(engine)
+    own = {"regions": regions, "text": None, "precision": "fp32", "cache": None}
+    expected = CLIPFeaturizer(model_folder, engine="torch", **own).transform(pictures)
+    clip = CLIPFeaturizer(model_folder, engine=engine, **own)
+    np.testing.assert_allclose(clip.transform(pictures), expected, rtol=1e-3, atol=2e-4)
+    assert clip.arithmetic_["image"].startswith(engine)
+
+
+def test_regions_have_no_place_in_a_file(make_featurizer, pictures, tmp_path):
+    require("onnx")
+    from sklearn_clip.export import to_onnx
+
+    Y = np.array([[0, 1], [1, 0], [1, 1], [0, 1]])
+    pipe = Pipeline(
+        [
+            ("clip", make_featurizer(regions="2x2", text=None)),
+            ("head", OneVsRestClassifier(LogisticRegression())),
+        ]
+    ).fit(pictures, Y)
+    with pytest.raises(ValueError, match="regions='2x2' has no place in a file"):
+        to_onnx(pipe, tmp_path / "tagger.onnx")

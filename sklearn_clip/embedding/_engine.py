@@ -17,6 +17,7 @@ from sklearn_clip.embedding._modalities import DIGEST_BYTES, ImageModality, Text
 from sklearn_clip.embedding._readers import choose_readers, count_threads
 from sklearn_clip.embedding._streams import open_pool, open_streams
 from sklearn_clip.embedding.store._guarded_store import GuardedStore
+from sklearn_clip.embedding.store._half_precision import HalfPrecisionStore
 
 # Items that are looked up at once, and texts that are sorted by length at once.
 _BLOCK = 8192
@@ -111,8 +112,10 @@ def embed(
         distinct = DistinctItems(modality.spread(digests), lost, space, n_parts)
         device = backbone.device if backbone.runs_in_torch(kind) else None
         most = sys.maxsize if batch_size == "auto" else batch_size
-        guarded = GuardedStore(store)
-        run = _Run(modality, guarded, items, distinct, device, readers, most)
+        kept = GuardedStore(store)
+        if backbone.output_of(kind) == "tokens":
+            kept = HalfPrecisionStore(store, width, backbone.embedding_dim)
+        run = _Run(modality, kept, items, distinct, device, readers, most)
         cached = 0
         with contextlib.closing(run(stop_on_failure)) as done:
             for numbers, rows, from_store in done:
@@ -269,7 +272,7 @@ class _Run:
     def _encode_fed(self, feed):
         """Encode and write at once: nothing encoded is lost when the run ends early."""
         batch = feed.result()
-        rows = self._encode(batch.content)
+        rows = self._store.keep(self._encode(batch.content))
         self._store.put([self._distinct.key(n) for n in batch.numbers], rows)
         return batch, rows
 

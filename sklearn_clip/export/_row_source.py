@@ -58,7 +58,8 @@ class RowSource:
     @property
     def n_features(self) -> int:
         """Width of the features."""
-        n_features = len(self.fusion.feature_names(self.backbone.embedding_dim))
+        widths = dict.fromkeys(map(self.backbone.width, self.modalities))
+        n_features = len(self.fusion.feature_names(*widths))
         return n_features + self.add_missing_indicator * len(self.modalities)
 
     def split(self, X: Any) -> embedding.Cells:
@@ -162,7 +163,7 @@ def read_featurizer(clip: Any) -> RowSource:
     TypeError
         If its fusion is the user's own.
     ValueError
-        If it fills broken images with NaN.
+        If it fills broken images with NaN, or gives regions.
     ModelMismatchError
         If the model is not the one the featurizer was saved with.
     """
@@ -176,6 +177,12 @@ def read_featurizer(clip: Any) -> RowSource:
             "what its graph takes. Set on_error='zero' or 'raise' on the featurizer "
             "first: clip.set_params(on_error='zero')."
         )
+    if clip.regions is not None:
+        raise ValueError(
+            f"regions={clip.regions!r} has no place in a file: its graph takes each "
+            "picture once, as a whole. Fit on rows without regions first: "
+            "clip.set_params(regions=None)."
+        )
     backbone = embedding.load_backbone(
         clip.model_name,
         clip.pretrained,
@@ -183,6 +190,7 @@ def read_featurizer(clip: Any) -> RowSource:
         device="cpu",
         precision="fp32",
         engine="torch",
+        output=clip.features,
         towers=fusion.modalities,
     )
     record = clip._record()

@@ -244,7 +244,7 @@ class _ResNet(_Places):
         x, pool = self.map(pixels), self.visual.attnpool
         places = x.flatten(2).transpose(1, 2)
         places = places + pool.positional_embedding[1:].to(x.dtype)
-        # Attention to one place alone: softmax of a single score is 1, c_proj(v_proj x).
+        # Of one place alone the softmax is 1: its value v_proj(x), and the projection.
         return pool(x), pool.c_proj(pool.v_proj(places))
 
 
