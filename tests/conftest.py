@@ -66,6 +66,28 @@ def bf16_units(request):
 
 
 @pytest.fixture
+def feeds_gpu(monkeypatch):
+    """Have pictures decoded as for a GPU; list who was asked."""
+    from sklearn_clip.embedding import _processes
+
+    asked = []
+    submit = _processes.Processes.submit
+
+    def listen(self, function, work, items):
+        asked.append((function.__name__, len(items)))
+        return submit(self, function, work, items)
+
+    monkeypatch.setattr(_processes, "_feeds_gpu", lambda backbone: True)
+    monkeypatch.setattr(_processes, "LEAST_PICTURES", 6)
+    monkeypatch.setattr(_processes, "_LEAST_CORES", 1)
+    monkeypatch.setattr(_processes, "_MOST", 2)
+    monkeypatch.setattr(_processes.Processes, "submit", listen)
+    yield asked
+    for count in list(_processes._executors):
+        _processes.close_processes(count)
+
+
+@pytest.fixture
 def shared_precision(request):
     """Precision of a featurizer that goes to processes which are not told so."""
     told = request.config.getoption("--bf16-units")

@@ -11,6 +11,7 @@ _HOMES = {
     "Cells": "_rows",
     "REGIONS": "_regions",
     "EmbeddingStore": "store._store",
+    "Preparation": "images._preparation",
     "ModelInMemory": "backbone._model_files",
     "TEMPLATES": "_prompts",
     "attempt": "_failures",
@@ -18,6 +19,7 @@ _HOMES = {
     "check_room": "_regions",
     "check_same_model": "backbone._identity",
     "check_text": "_prompts",
+    "count_threads": "_readers",
     "covers": "backbone._identity",
     "decode_image": "images._decoding",
     "describe_image": "images._decoding",
@@ -26,6 +28,7 @@ _HOMES = {
     "embed_prompts": "_prompts",
     "fill_template": "_prompts",
     "find_present": "_cells",
+    "find_processes": "_processes",
     "find_unreadable": "_columns",
     "image_digest": "images._decoding",
     "image_parts": "_regions",
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
         report_remarks as report_remarks,
         report_unreadable as report_unreadable,
     )
+    from sklearn_clip.embedding._processes import find_processes as find_processes
     from sklearn_clip.embedding._prompts import (
         TEMPLATES as TEMPLATES,
         check_text as check_text,
@@ -82,6 +86,7 @@ if TYPE_CHECKING:
         read_classes as read_classes,
         read_templates as read_templates,
     )
+    from sklearn_clip.embedding._readers import count_threads as count_threads
     from sklearn_clip.embedding._regions import (
         REGIONS as REGIONS,
         check_regions as check_regions,
@@ -118,6 +123,7 @@ if TYPE_CHECKING:
         describe_image as describe_image,
         image_digest as image_digest,
     )
+    from sklearn_clip.embedding.images._preparation import Preparation as Preparation
     from sklearn_clip.embedding.images._opening import open_image as open_image
     from sklearn_clip.embedding.store._session import (
         open_store as open_store,

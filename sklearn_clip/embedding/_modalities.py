@@ -3,8 +3,11 @@
 import hashlib
 import math
 from collections import deque
+from dataclasses import replace
 
+from sklearn_clip.embedding._processes import find_processes
 from sklearn_clip.embedding._streams import most_streams
+from sklearn_clip.embedding.images._preparation import Preparation
 from sklearn_clip.embedding.images._work import PictureWork
 
 DIGEST_BYTES = 16
@@ -50,11 +53,13 @@ class ImageModality:
         self.collate = backbone.collate_images
         self.encode = backbone.encode_images
 
-    def plan_for_gpu(self):
-        """Return the preprocessing for a GPU, if it can be said in plain values."""
-        backbone = self._backbone
-        on_gpu = not backbone.on_cpu and backbone.device.type == "cuda"
-        return backbone.pixel_plan if on_gpu else None
+    def find_processes(self, items, num_workers):
+        """Find processes to prepare images; None where threads are better."""
+        return find_processes(self._backbone, items, num_workers)
+
+    def work_that_travels(self):
+        """Return the work in a form that goes to another process."""
+        return replace(self.work, prepare=Preparation(self._backbone.pixel_plan))
 
     def batches(self, numbers, item):
         """Cut into batches of one size."""
@@ -83,7 +88,7 @@ class TextModality:
         self.collate = backbone.collate_texts
         self.encode = backbone.encode_texts
 
-    def plan_for_gpu(self):
+    def find_processes(self, items, num_workers):
         """Return None: there is nothing to prepare."""
 
     def digest(self, item):

@@ -1,7 +1,6 @@
 """A tuned model at work: rows and prompts to unit vectors, as a featurizer does."""
 
 import copy
-import os
 
 import numpy as np
 
@@ -110,19 +109,3 @@ class Encoder:
             )
         embedding.report_remarks(remarks, cells)
         return vectors
-
-
-def count_workers(num_workers):
-    """Choose the number of threads that decode.
-
-    Parameters
-    ----------
-    num_workers : int or "auto"
-        As given.
-
-    Returns
-    -------
-    int
-        The number.
-    """
-    return min(8, os.cpu_count() or 1) if num_workers == "auto" else num_workers

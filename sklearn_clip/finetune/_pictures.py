@@ -4,13 +4,22 @@ import copy
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import ImageOps
 
 from sklearn_clip._shared import ImageDecodeError
-from sklearn_clip.embedding import attempt, decode_image, describe_image
+from sklearn_clip.embedding import (
+    Preparation,
+    attempt,
+    count_threads,
+    decode_image,
+    describe_image,
+    find_processes,
+)
 
 _AHEAD = 2  # batches that are decoded while others are computed
 _RATIO = 4 / 3  # of width to height, at most, between a crop and its picture
@@ -34,8 +43,8 @@ class Pictures:
         Mirror half of the pictures.
     seed : int
         What is random depends on it, the epoch and the row, not on threads.
-    num_workers : int
-        Threads that read and decode.
+    num_workers : int or "auto"
+        Threads that read and decode, or processes where many files are for a GPU.
     """
 
     def __init__(self, column, backbone, *, root, crop, flip, seed, num_workers):
@@ -72,19 +81,44 @@ class Pictures:
         """
         parts = deque(rows[start : start + size] for start in range(0, len(rows), size))
         waiting = deque()
-        pool = ThreadPoolExecutor(self._num_workers)
+        items = [image for row in rows for image in self._column[row]]
+        processes = find_processes(self._backbone, items, self._num_workers)
+        pool = ThreadPoolExecutor(count_threads(self._num_workers))
         try:
             while parts or waiting:
                 while parts and len(waiting) <= _AHEAD:
                     part = parts.popleft()
                     shown = [row for row in part if self._column[row]]
-                    jobs = [pool.submit(self.prepare, row, epoch) for row in shown]
-                    waiting.append((part, jobs))
-                part, jobs = waiting.popleft()
-                done = [job.result() for job in jobs]
+                    waiting.append((part, self._begin(shown, epoch, pool, processes)))
+                part, finish = waiting.popleft()
+                done = finish()
                 yield torch.stack(done) if done else None, part
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _begin(self, rows, epoch, pool, processes):
+        """Have rows prepared; return what waits for them."""
+        if processes is None:
+            jobs = [pool.submit(self.prepare, row, epoch) for row in rows]
+            return lambda: [job.result() for job in jobs]
+        recipe = Recipe(self._root, self._backbone.draft_side, self._crop, self._flip)
+        work = recipe, Preparation(self._backbone.pixel_plan)
+        drawn = [self.draw(row, epoch) for row in rows]
+        chosen = [
+            (self._column[row][number], rng)
+            for row, (number, rng) in zip(rows, drawn, strict=True)
+        ]
+        submitted = processes.submit(_prepare_chunk, work, chosen)
+
+        def finish():
+            found = processes.collect(submitted)
+            if found is None:  # the processes are lost
+                return list(pool.map(lambda row: self.prepare(row, epoch), rows))
+            for (item, _), (_, reason) in zip(chosen, found, strict=True):
+                _refuse_broken(item, reason)
+            return [torch.from_numpy(pixels) for pixels, _ in found]
+
+        return finish
 
     def prepare(self, row, epoch=None):
         """Decode one row's picture.
@@ -108,18 +142,9 @@ class Pictures:
         """
         number, rng = self.draw(row, epoch)
         chosen, side = self._column[row][number], self._backbone.draft_side
-        # What there is to warn of was told when the rows were checked.
-        picture, reason, _ = attempt(
-            lambda image: decode_image(image, self._root, draft_side=side), chosen
-        )
-        if reason is not None:
-            raise ImageDecodeError(
-                "An image could be read when the training began, and now it cannot: "
-                f"{describe_image(chosen)}: {reason}. Leave the files of X where they "
-                "are, and as they are, while fit runs."
-            )
-        if rng is not None:
-            picture = augment(picture, rng, crop=self._crop, flip=self._flip)
+        recipe = Recipe(self._root, side, self._crop, self._flip)
+        picture, reason = recipe.make(chosen, rng)
+        _refuse_broken(chosen, reason)
         return self._backbone.prepare_image(picture)
 
     def draw(self, row, epoch=None):
@@ -180,6 +205,70 @@ class Pictures:
         spread = copy.copy(self)
         spread._column = column
         return spread, firsts
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a picture is decoded and changed at random, here or in another process.
+
+    Parameters
+    ----------
+    root : str, os.PathLike or None
+        Folder of relative paths.
+    draft_side : int or None
+        Side in pixels, below which no JPEG need be decoded.
+    crop : float or None
+        Least share of a picture's area that is kept.
+    flip : bool
+        Whether to mirror half of the pictures.
+    """
+
+    root: Any
+    draft_side: int | None
+    crop: float | None
+    flip: bool
+
+    def make(self, image, rng):
+        """Decode an image and change it.
+
+        Parameters
+        ----------
+        image : object
+            The image.
+        rng : numpy.random.Generator or None
+            Source of the choices; None to leave it as it is.
+
+        Returns
+        -------
+        picture : PIL.Image.Image or None
+            The picture.
+        reason : str or None
+            Why it cannot be read.
+        """
+        # What there is to warn of was told when the rows were checked.
+        picture, reason, _ = attempt(
+            lambda item: decode_image(item, self.root, draft_side=self.draft_side),
+            image,
+        )
+        if reason is None and rng is not None:
+            picture = augment(picture, rng, crop=self.crop, flip=self.flip)
+        return picture, reason
+
+
+def _prepare_chunk(work, chosen):
+    """Prepare images in another process: pixels and reasons."""
+    recipe, prepare = work
+    found = [recipe.make(image, rng) for image, rng in chosen]
+    return [(None if why else prepare(picture), why) for picture, why in found]
+
+
+def _refuse_broken(image, reason):
+    if reason is not None:
+        raise ImageDecodeError(
+            "An image could be read when the training began, and now it cannot: "
+            f"{describe_image(image)}: {reason}. Leave the files of X where they are, "
+            "and as they are, while fit runs."
+        )
 
 
 def augment(picture, rng, *, crop, flip):

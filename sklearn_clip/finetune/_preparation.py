@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from sklearn_clip import embedding
-from sklearn_clip.finetune._encoder import count_workers
 from sklearn_clip.finetune._fingerprint import fingerprint
 from sklearn_clip.finetune._pictures import Pictures
 from sklearn_clip.finetune._rows import Rows, image_weights
@@ -139,7 +138,7 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
         "crop": tuner.crop,
         "flip": tuner.flip,
         "seed": seed,
-        "num_workers": count_workers(tuner.num_workers),
+        "num_workers": tuner.num_workers,
     }
     rows = _make_rows(fusion, train, backbone, options)
     if valid is not None:

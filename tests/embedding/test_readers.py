@@ -14,30 +14,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from sklearn_clip import CLIPFeaturizer, ImageDecodeError
-from sklearn_clip.embedding import _modalities, _readers
+from sklearn_clip.embedding import _processes
 from sklearn_clip.embedding.images import _decoding
-
-
-@pytest.fixture
-def feeds_gpu(monkeypatch):
-    """Have pictures decoded as for a GPU; list who was asked."""
-    asked = []
-    there = _readers.ReaderProcesses._attempt_there
-
-    def listen(self, function, items):
-        asked.append((function.__name__, len(items)))
-        return there(self, function, items)
-
-    monkeypatch.setattr(
-        _modalities.ImageModality,
-        "plan_for_gpu",
-        lambda self: self._backbone.pixel_plan,
-    )
-    monkeypatch.setattr(_readers, "_LEAST_PICTURES", 6)
-    monkeypatch.setattr(_readers, "_LEAST_CORES", 1)
-    monkeypatch.setattr(_readers.ReaderProcesses, "_attempt_there", listen)
-    yield asked
-    _readers._close_executor()
 
 
 @pytest.fixture
@@ -68,7 +46,7 @@ def test_vectors_are_those_of_threads(model_folder, files, feeds_gpu, monkeypatc
     found = make(model_folder, batch_size=5).transform(rows)
     assert ("_digest_chunk", 16) in feeds_gpu
     assert sum(n for name, n in feeds_gpu if name == "_prepare_chunk") == 14
-    monkeypatch.setattr(_readers, "_LEAST_PICTURES", 10**9)
+    monkeypatch.setattr(_processes, "LEAST_PICTURES", 10**9)
     feeds_gpu.clear()
     expected = make(model_folder, batch_size=5).transform(rows)
     assert not feeds_gpu
@@ -79,7 +57,7 @@ def test_tiles_are_those_of_threads(model_folder, files, feeds_gpu, monkeypatch)
     clip = make(model_folder, regions="2x2", fusion="image")
     found = clip.transform(files)
     assert feeds_gpu
-    monkeypatch.setattr(_readers, "_LEAST_PICTURES", 10**9)
+    monkeypatch.setattr(_processes, "LEAST_PICTURES", 10**9)
     np.testing.assert_allclose(clip.transform(files), found, atol=1e-6)
 
 
@@ -160,7 +138,7 @@ def test_threads_go_on_where_processes_are_killed(
     model_folder, files, feeds_gpu, monkeypatch
 ):
     expected = make(model_folder).transform(files)
-    opened = _readers._open_executor
+    opened = _processes._open_executor
 
     def open_and_kill(count):
         executor = opened(count)
@@ -169,11 +147,11 @@ def test_threads_go_on_where_processes_are_killed(
                 os.kill(pid, signal.SIGKILL)
         return executor
 
-    monkeypatch.setattr(_readers, "_open_executor", open_and_kill)
+    monkeypatch.setattr(_processes, "_open_executor", open_and_kill)
     with pytest.warns(UserWarning, match="Threads go on in their place"):
         found = make(model_folder).transform(files)
     np.testing.assert_array_equal(found, expected)
-    monkeypatch.setattr(_readers, "_open_executor", opened)
+    monkeypatch.setattr(_processes, "_open_executor", opened)
     np.testing.assert_array_equal(make(model_folder).transform(files), expected)
 
 

@@ -1,5 +1,8 @@
 """Pictures in batches: order, threads, and crops that keep labels true."""
 
+import os
+import signal
+import sys
 import threading
 
 import numpy as np
@@ -7,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sklearn_clip.embedding import load_backbone
+from sklearn_clip import ImageDecodeError
+from sklearn_clip.embedding import _processes, load_backbone
 from sklearn_clip.finetune import _pictures
 from sklearn_clip.finetune._pictures import Pictures, augment
 
@@ -98,3 +102,47 @@ def test_crop_keeps_the_share_of_the_area_and_flips_only_on_request():
     assert 60 < sum(mirrored) < 140
     assert augment(page, rng, crop=1.0, flip=False) is page
     assert augment(Image.new("RGB", (1, 1)), rng, crop=0.1, flip=False).size == (1, 1)
+
+
+@pytest.fixture
+def files(tmp_path, make_pictures):
+    column = []
+    for number, picture in enumerate(make_pictures(9)):
+        path = tmp_path / f"{number}.png"
+        picture.save(path)
+        column.append([path])
+    column[4] = []
+    column[2] = [column[0][0], str(column[1][0])]
+    return column
+
+
+@pytest.mark.parametrize("epoch", [None, 3])
+def test_processes_prepare_what_threads_do(make, files, feeds_gpu, epoch):
+    pictures, rows = make(files, flip=True), np.arange(9)[::-1]
+    found = list(pictures.batches(rows, 4, epoch=epoch))
+    assert sum(n for _, n in feeds_gpu) == 8
+    for batch, part in found:
+        expected = [pictures.prepare(row, epoch) for row in part if files[row]]
+        assert torch.equal(batch, torch.stack(expected))
+
+
+def test_file_that_broke_meanwhile_is_named_from_a_process_too(make, files, feeds_gpu):
+    files[6][0].write_bytes(b"no image")
+    with pytest.raises(ImageDecodeError, match=r"now it cannot: .*6\.png.*fit runs"):
+        list(make(files).batches(np.arange(9), 4))
+    assert feeds_gpu
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise")
+def test_training_goes_on_where_its_processes_are_killed(make, files, feeds_gpu):
+    pictures, found = make(files), []
+    with pytest.warns(UserWarning, match="Threads go on in their place"):
+        for batch, part in pictures.batches(np.arange(9), 1, epoch=1):
+            found.append((batch, part))
+            for executor in _processes._executors.values():
+                for pid in list(executor._processes):
+                    os.kill(pid, signal.SIGKILL)
+    assert [part.item() for _, part in found] == list(range(9))
+    for batch, (row,) in found:
+        if files[row]:
+            assert torch.equal(batch[0], pictures.prepare(row, 1))
