@@ -15,6 +15,7 @@ DOCS ?= .venv-docs
 
 .PHONY: demo test fuzz lint format test-floor train-clipart build-photo rebuild-clipart
 .PHONY: rebuild-photos node bench bench-embedding bench-engines bench-export bench-ray
+.PHONY: gpu-wheels
 .PHONY: docs rooms wheel zoo
 
 demo: $(INSTALLED)
@@ -104,6 +105,14 @@ zoo: $(INSTALLED)
 # A tagger in one file beside its Pipeline: start, memory, rows per second; minutes.
 bench-export: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_export.py
+
+# What a bare machine with a GPU lacks (it has torch, torchvision, timm, scikit-learn): to be
+# carried there with this folder, for `python benchmarks/gpu.py`.
+GPU_PYTHON ?= 3.12
+gpu-wheels: $(INSTALLED)
+	$(BIN)/pip download --quiet --no-deps --only-binary=:all: --implementation cp \
+	  --python-version $(GPU_PYTHON) --platform manylinux2014_x86_64 \
+	  --dest gpu-wheels open_clip_torch ftfy wcwidth skorch
 
 bench-ray: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_ray.py

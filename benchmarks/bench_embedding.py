@@ -55,17 +55,20 @@ def make_captions(count, seed=0):
     return [" ".join(rng.choice(WORDS, size=10)) + f" {i % 10}" for i in range(count)]
 
 
-def write_models(folder):
-    """Save one random ViT-B-32 for open_clip, and for transformers if it is there."""
+def write_models(folder, config=None):
+    """Save one random model for open_clip, and for transformers if it is there.
+
+    It is a ViT-B-32, or what `config` says in open_clip's words.
+    """
     import open_clip
     import torch
     from safetensors.torch import save_file
 
     torch.manual_seed(0)
-    config = open_clip.get_model_config("ViT-B-32")
+    config = config or open_clip.get_model_config("ViT-B-32")
     model = open_clip.CLIP(**config)
     target = folder / "open_clip"
-    target.mkdir()
+    target.mkdir(parents=True)
     save_file(model.state_dict(), target / "open_clip_model.safetensors")
     preprocess = open_clip.get_model_preprocess_cfg(model)
     preprocess |= {
@@ -75,10 +78,10 @@ def write_models(folder):
     whole = {"model_cfg": config, "preprocess_cfg": preprocess}
     (target / "open_clip_config.json").write_text(json.dumps(whole, default=str))
     if importlib.util.find_spec("transformers"):
-        write_for_transformers(model, folder / "transformers")
+        write_for_transformers(model, config, folder / "transformers")
 
 
-def write_for_transformers(model, folder):
+def write_for_transformers(model, config, folder):
     """Save the same weights under the names of transformers' CLIPModel."""
     import torch
     from open_clip import SimpleTokenizer
@@ -127,9 +130,7 @@ def write_for_transformers(model, folder):
                     renamed[f"{stem}self_attn.{letter}_proj.{kind}"] = piece.clone()
             else:
                 renamed[rest] = value
-    config = CLIPConfig()
-    config.vision_config.hidden_act = config.text_config.hidden_act = "gelu"
-    theirs = CLIPModel(config)
+    theirs = CLIPModel(CLIPConfig(**describe_to_transformers(config)))
     missing = theirs.load_state_dict(renamed, strict=False)
     assert not missing.unexpected_keys, missing.unexpected_keys
     assert all("position_ids" in key for key in missing.missing_keys), missing
@@ -145,7 +146,34 @@ def write_for_transformers(model, folder):
     CLIPTokenizer(
         str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77
     ).save_pretrained(folder)
-    CLIPImageProcessor().save_pretrained(folder)
+    side = config["vision_cfg"]["image_size"]
+    CLIPImageProcessor(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    ).save_pretrained(folder)
+
+
+def describe_to_transformers(config):
+    """Say an architecture in the words of transformers' CLIPConfig."""
+    sides = {}
+    for side in ("vision", "text"):
+        said = config[f"{side}_cfg"]
+        heads = said.get("heads", said["width"] // said.get("head_width", 64))
+        sides[side] = {
+            "hidden_size": said["width"],
+            "intermediate_size": int(said["width"] * said.get("mlp_ratio", 4)),
+            "num_hidden_layers": said["layers"],
+            "num_attention_heads": heads,
+            "projection_dim": config["embed_dim"],
+            "hidden_act": "gelu",
+        }
+    for name in ("image_size", "patch_size"):
+        sides["vision"][name] = config["vision_cfg"][name]
+    sides["text"]["max_position_embeddings"] = config["text_cfg"]["context_length"]
+    return {
+        "vision_config": sides["vision"],
+        "text_config": sides["text"],
+        "projection_dim": config["embed_dim"],
+    }
 
 
 def ours(folder, images, texts):

@@ -1,0 +1,169 @@
+"""What a GPU makes of it: tests, encoding, memory, the linear head, fine-tuning.
+
+    make gpu-wheels            # where there is a network: the packages that are lacking
+    python benchmarks/gpu.py   # where there is a GPU: under 8 minutes
+
+It runs from a checkout, without installation: torch, torchvision, timm and scikit-learn
+have to be there, other packages come from the wheels in `gpu-wheels`, which are
+unpacked for the time of the run. Every part is a process of its own with a time limit;
+what it has found so far is in the report, whatever becomes of it, and the next part
+runs. `--rehearse` runs all of it on a CPU in a minute, at sizes that say nothing.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+WHEELS = ROOT / "gpu-wheels"
+# Part and its limit in seconds; together they are 8 minutes.
+PARTS = {
+    "tests": 110,
+    "prepare": 40,
+    "ViT-B-32": 60,
+    "ViT-L-14": 80,
+    "memory": 35,
+    "logistic": 60,
+    "finetune": 65,
+    "equality": 30,
+}
+PACKAGES = ["torch", "open_clip_torch", "scikit-learn", "numpy", "pillow"]
+PACKAGES += ["sentence-transformers", "transformers"]
+HEAD = """\
+# What a GPU made of it
+
+Written by `python benchmarks/gpu.py`, {today}. {card}, {cores} cores; Python {python};
+{packages}. Models have random weights. Both sides of a row are measured in one process.
+
+| part | what | here | beside it | ratio | bound |
+|---|---|---|---|---|---|
+"""
+
+
+def unpack_wheels(target):
+    """Put the packages of the wheels where Python finds them."""
+    for wheel in sorted(WHEELS.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(target)
+
+
+def environment(site, rehearse):
+    """Make the environment of a part: this checkout first, then the wheels."""
+    known = os.environ.get("PYTHONPATH")
+    path = [str(ROOT), str(FOLDER), str(site), *([known] if known else [])]
+    # A rehearsal takes what a GPU takes, and prepares nothing for another engine.
+    own = {"PYTHONPATH": os.pathsep.join(path), "SKLEARN_CLIP_ENGINE": "torch"}
+    own |= {"OMP_NUM_THREADS": "1"} if rehearse else {}
+    return {**os.environ, **own}
+
+
+def run_part(name, work, rehearse, limit):
+    """Run a part in a process of its own; return its records and how it ended."""
+    records = work / f"{name}.jsonl"
+    command = [sys.executable, "-m", "_gpu_parts", name, str(work)]
+    command += ["--rehearse"] if rehearse else []
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment(work / "site", rehearse),
+            timeout=limit,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said, end = done.stdout, "" if done.returncode == 0 else "failed"
+    except subprocess.TimeoutExpired as exc:
+        # Text mode or not, what was captured comes as bytes.
+        said, end = (exc.stdout or b"").decode(errors="replace"), "was cut off"
+    seconds = time.perf_counter() - start
+    found = []
+    if records.exists():
+        lines = records.read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines]
+    return found, end, seconds, said
+
+
+def describe_card():
+    """Name the device that torch computes on."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"One {torch.cuda.get_device_name(0)}"
+    return "No GPU (a rehearsal, whose figures say nothing)"
+
+
+def describe_packages():
+    """List the packages that are there with their versions."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def write_row(record):
+    """Write a record as a row of the table."""
+    cells = [record.get(k, "") for k in ("part", "what", "here", "beside")]
+    ratio = record.get("ratio")
+    cells += ["" if ratio is None else f"{ratio:.2f}x", record.get("bound", "")]
+    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+
+def main(argv=None):
+    """Run the parts and write the report after each of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rehearse", action="store_true")
+    parser.add_argument("--out", type=Path, default=FOLDER / "RESULTS_GPU.md")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--limit", type=float, default=1.0, help="factor of the limits")
+    options = parser.parse_args(argv)
+    parts = [n for n in PARTS if n in options.parts or n == "prepare"]
+    rows, troubles = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        unpack_wheels(work / "site")
+        sys.path.append(str(work / "site"))
+        for needed in ("torch", "open_clip", "sklearn"):
+            if importlib.util.find_spec(needed) is None:
+                sys.exit(f"{needed} is not here: make gpu-wheels, or install it.")
+        head = HEAD.format(
+            today=date.today().isoformat(),
+            card=describe_card(),
+            cores=os.cpu_count(),
+            python=platform.python_version(),
+            packages=describe_packages(),
+        )
+        for name in parts:
+            limit = PARTS[name] * options.limit
+            found, end, seconds, said = run_part(name, work, options.rehearse, limit)
+            rows += [write_row({"part": name, **record}) for record in found]
+            if end:
+                rows.append(write_row({"part": name, "what": f"{end}, see below"}))
+                tail = "\n".join(said.strip().splitlines()[-25:])
+                troubles.append(f"\n## {name} {end}\n\n```\n{tail}\n```\n")
+            text = head + "\n".join(rows) + "\n" + "".join(troubles)
+            options.out.write_text(text, encoding="utf-8")
+            print(f"== {name}: {seconds:.0f} s {end}", flush=True)
+            print("\n".join(rows[-len(found) - bool(end) :]) if found or end else "")
+            if end:
+                print(troubles[-1], flush=True)
+    return 1 if troubles else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
