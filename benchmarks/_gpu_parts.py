@@ -26,7 +26,7 @@ BATCH = 256
 # The tests that meet another device than the CPU, where there is one.
 TESTS = ["tests/gpu", "tests/heads/networks/test_net_copies.py"]
 TESTS += ["tests/heads/linear/test_logistic_devices.py"]
-FULL = {"pictures": 4096, "captions": 8192, "rows": (200_000, 768, 200), "tuned": 2048}
+FULL = {"pictures": 4096, "captions": 8192, "rows": (200_000, 768, 200), "tuned": 1024}
 SMALL = {"pictures": 24, "captions": 40, "rows": (300, 32, 6), "tuned": 16}
 TINY = {
     "embed_dim": 64,
@@ -86,6 +86,8 @@ def run_tests(part):
     """Run the tests that a GPU matters for."""
     tests = TESTS[:1] if part.rehearse else TESTS
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    # Other packages of the machine may be older, or warn each other.
+    command += ["-W", "default::DeprecationWarning", "-W", "default::FutureWarning"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     last = (done.stdout.strip().splitlines() or ["nothing said"])[-1]
     part.say("`pytest " + " ".join(tests) + "`", last.strip("= "))
@@ -115,6 +117,48 @@ def prepare(part):
     for name in ("ViT-B-32", "ViT-L-14"):
         config = TINY if part.rehearse else open_clip.get_model_config(name)
         write_models(part.folder / name, config)
+
+
+def read(part):
+    """Decode and prepare files, by threads and by processes, for nobody."""
+    from sklearn_clip.embedding import load_backbone
+    from sklearn_clip.embedding._modalities import ImageModality
+    from sklearn_clip.embedding._processes import Processes
+    from sklearn_clip.embedding._readers import ReaderProcesses, Readers
+
+    backbone = load_backbone(part.model("ViT-B-32"), device="cpu", towers=["image"])
+    modality = ImageModality(backbone, "auto", None)
+    paths, speeds, cores = part.pictures, {}, os.cpu_count()
+    for count in (1, 8):
+        with ThreadPoolExecutor(count) as pool:
+            speeds[count] = read_all(Readers(modality, pool), paths)
+        part.say(
+            f"files hashed and decoded by {count} threads", f"{speeds[count]:.0f}/s"
+        )
+    with ThreadPoolExecutor(8) as pool:
+        readers = ReaderProcesses(modality, pool, Processes(cores))
+        list(readers.prepare(jobs_of(readers, paths[: 8 * cores])))  # they are started
+        speed = read_all(readers, paths)
+    part.say(
+        f"files hashed and decoded by {cores} processes, beside 8 threads",
+        f"{speed:.0f}/s",
+        f"{speeds[8]:.0f}/s",
+        speed / speeds[8],
+    )
+
+
+def read_all(readers, paths):
+    """Return the files per second of readers."""
+    from sklearn_clip.embedding.images import _decoding
+
+    _decoding._file_digests.clear()
+    return rate(lambda: list(readers.prepare(jobs_of(readers, paths))), paths)
+
+
+def jobs_of(readers, paths):
+    """Hash files and make jobs of them."""
+    digests = [digest for digest, *_ in readers.digest(paths)]
+    return [(path, {0: digest}) for path, digest in zip(paths, digests, strict=True)]
 
 
 def rate(function, items):
@@ -191,8 +235,8 @@ def encode_with(name, part):
         {"batch_size": 32},
         {"batch_size": 128},
         {"batch_size": 1024},
-        {"num_workers": 4},
-        {"num_workers": 16},
+        {"num_workers": 2},  # too few for processes: threads
+        {"num_workers": 8},
         {"precision": "fp16"},
         {"precision": "fp32"},
     ):
@@ -357,6 +401,7 @@ def main():
     parts = {
         "tests": run_tests,
         "prepare": prepare,
+        "reading": read,
         "ViT-B-32": functools.partial(encode_with, "ViT-B-32"),
         "ViT-L-14": functools.partial(encode_with, "ViT-L-14"),
         "memory": overflow,
