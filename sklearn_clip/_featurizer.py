@@ -97,7 +97,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     batch_size : int or "auto", default="auto"
         Items of one forward pass. It is halved when the device runs out of memory.
     num_workers : int or "auto", default="auto"
-        Threads that read and decode images.
+        Threads that read and decode images; for a GPU processes, from 1,024 files and 4
+        of them on. ``"auto"`` is up to 8 threads, or 16 processes.
     cache : "auto", str, os.PathLike, EmbeddingStore or None, default="auto"
         Where embeddings are kept: for this session, in a folder that stays, or nowhere.
     verbose : int, default=0

@@ -124,7 +124,8 @@ class CLIPFineTuner(TunedClassifier):
         prediction. ``"auto"`` trains in bf16, or fp16 where there is none, on CUDA and
         in fp32 elsewhere.
     num_workers : int or "auto", default="auto"
-        Threads that read and decode images.
+        Threads that read and decode images; for a GPU processes, from 1,024 files and 4
+        of them on. ``"auto"`` is up to 8 threads, or 16 processes.
     random_state : int, RandomState instance or None, default=None
         Seed of validation rows, order, prompts, crops and dropout.
     verbose : int, default=0
