@@ -45,6 +45,7 @@ def check(name, file, tag, folder):
             key = f"{engine}-{precision}"
             found[key] = _ask(model.compare, engine, precision)
     found["fusions"] = _ask(model.compare_fusions)
+    found["penultimate"] = _ask(model.compare_penultimate)
     found["long texts"] = _ask(model.compare_long_texts)
     found["saved"] = _ask(model.compare_saved, folder)
     found["fine-tuned"] = _ask(model.fine_tune, folder)
@@ -138,6 +139,18 @@ class _Model:
         if len(prints) > 1:
             return "several fingerprints"
         return "" if difference <= TOLERANCE else f"difference {difference:.1e}"
+
+    def compare_penultimate(self):
+        """Project what goes into the projection: open_clip's vectors come out."""
+        clip = self._make(features="penultimate")
+        said = clip.embedding_dim_, len(clip.get_feature_names_out())
+        images, texts = self._embed(features="penultimate")
+        if said != (images.shape[1], images.shape[1] + texts.shape[1]):
+            return f"widths {images.shape[1]} and {texts.shape[1]}, {said} before use"
+        model = self._make(features="embedding")._backbone().model
+        images = zoo.project(model, "image", images)
+        texts = zoo.project(model, "text", texts)
+        return self._judge(images, texts, "fp32")
 
     def compare_long_texts(self):
         """Split a long text into pieces that fit, and average these."""
