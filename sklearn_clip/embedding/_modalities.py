@@ -60,24 +60,22 @@ class ImageModality:
         """Prepare parts of an item, by part."""
         side = self._backbone.draft_side
         boxes = {part: self._parts[part] for part in digests}
-        decoded = {}
+        prepared = {}
         for is_tile in {box is not None for box in boxes.values()}:
             # A tile is brought to as many pixels as the whole.
             least = _tiles.tile_draft_side(side) if is_tile else side
             picture = _decoding.decode_image(item, self._root, draft_side=least)
-            decoded[is_tile] = picture
+            for part, box in boxes.items():
+                if (box is not None) is is_tile:
+                    tile = _tiles.cut_tile(picture, box)
+                    prepared[part] = self._backbone.prepare_image(tile)
         # Between the look at a file's content and its decoding lie hours, maybe.
         if isinstance(item, str | os.PathLike):
             now = np.frombuffer(self.digest(item), dtype=np.uint8)
             now = self.spread(now[None])
             if any(now[part].tobytes() != digest for part, digest in digests.items()):
                 raise OSError("the file was changed while it was read")
-        return {
-            part: self._backbone.prepare_image(
-                _tiles.cut_tile(decoded[box is not None], box)
-            )
-            for part, box in boxes.items()
-        }
+        return prepared
 
     def batches(self, numbers, item):
         """Cut into batches of one size."""
