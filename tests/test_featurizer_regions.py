@@ -472,3 +472,17 @@ def test_regions_have_no_place_in_a_file(make_featurizer, pictures, tmp_path):
     ).fit(pictures, Y)
     with pytest.raises(ValueError, match="regions='2x2' has no place in a file"):
         to_onnx(pipe, tmp_path / "tagger.onnx")
+
+
+@pytest.mark.parametrize("regions", ["pyramid", "tokens"])
+def test_picture_that_is_read_with_a_warning_is_told_of_once(
+    make_featurizer, pictures, monkeypatch, regions
+):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)
+    clip = make_featurizer(regions=regions, text=None)
+    with pytest.warns(Image.DecompressionBombWarning) as caught:
+        clip.transform([to_png(pictures[0]), Image.new("RGB", (9, 9))])
+    assert [str(w.message)[:34] for w in caught] == [
+        "1 image was read with a warning (f"
+    ]
+    assert "(and" not in str(caught[0].message)

@@ -45,6 +45,8 @@ def check(name, file, tag, folder):
             key = f"{engine}-{precision}"
             found[key] = _ask(model.compare, engine, precision)
     found["fusions"] = _ask(model.compare_fusions)
+    found["penultimate"] = _ask(model.compare_penultimate)
+    found["tokens"] = _ask(model.compare_tokens)
     found["long texts"] = _ask(model.compare_long_texts)
     found["saved"] = _ask(model.compare_saved, folder)
     found["fine-tuned"] = _ask(model.fine_tune, folder)
@@ -138,6 +140,33 @@ class _Model:
         if len(prints) > 1:
             return "several fingerprints"
         return "" if difference <= TOLERANCE else f"difference {difference:.1e}"
+
+    def compare_penultimate(self):
+        """Project what goes into the projection: open_clip's vectors come out."""
+        clip = self._make(features="penultimate")
+        said = clip.embedding_dim_, len(clip.get_feature_names_out())
+        images, texts = self._embed(features="penultimate")
+        if said != (images.shape[1], images.shape[1] + texts.shape[1]):
+            return f"widths {images.shape[1]} and {texts.shape[1]}, {said} before use"
+        model = self._make(features="embedding")._backbone().model
+        images = zoo.project(model, "image", images)
+        texts = zoo.project(model, "text", texts)
+        return self._judge(images, texts, "fp32")
+
+    def compare_tokens(self):
+        """Take the whole picture off the row in which its places stand behind it."""
+        clip = self._make(text=None, regions="tokens", normalize=False)
+        try:
+            rows = clip.transform(self._pictures)
+        except ValueError as exc:
+            if "needs an image tower whose places" not in str(exc):
+                raise
+            return f"{AGREES}, refused: it has none"
+        if not np.isfinite(rows).all():
+            return "places are not finite"
+        if rows.shape[1] != len(clip.get_feature_names_out()):
+            return f"{len(clip.get_feature_names_out())} names of {rows.shape[1]}"
+        return self._judge(rows[:, : clip.embedding_dim_], self._texts, "fp32")
 
     def compare_long_texts(self):
         """Split a long text into pieces that fit, and average these."""

@@ -361,6 +361,45 @@ def least_cosine(a, b):
     return float(((a * b).sum(axis=1) / norms).min())
 
 
+def project(model, tower, vectors):
+    """Bring what goes into the last projection of a tower into the shared space.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Model of open_clip.
+    tower : {"image", "text"}
+        The tower.
+    vectors : ndarray of shape (n, width)
+        What it gives before.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        Its embeddings, where that is so.
+    """
+    import torch
+
+    if tower == "text":
+        inner = getattr(model, "text", model)
+        steps = [inner.proj if hasattr(inner, "proj") else inner.text_projection]
+    elif hasattr(model.visual, "trunk"):
+        # Of what is left out, nothing but the last layers is a layer at all.
+        steps = [model.visual.trunk.get_classifier(), model.visual.head]
+    elif hasattr(model.visual, "attnpool"):
+        steps = [model.visual.attnpool.c_proj]
+    else:
+        steps = [model.visual.proj]
+    found = torch.from_numpy(vectors)
+    with torch.inference_mode():
+        for step in steps:
+            if isinstance(step, torch.nn.Parameter):
+                found = found @ step
+            elif step is not None:
+                found = step(found)
+    return found.numpy()
+
+
 def leave_random():
     """Let nothing be drawn for weights that are read from a file a moment later."""
     import torch

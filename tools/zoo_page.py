@@ -27,7 +27,9 @@ plain open_clip. {summary}
   then attention is spelled out for ONNX Runtime, which takes the texts of the models
   asked anew (`ViT-B-32`, `clipart-tiny`, `photo-tiny`).
 - **rest**: each fusion alone and both, in any order; long texts in pieces; a dump that
-  is loaded; one step of fine-tuning, saved and loaded.
+  is loaded; one step of fine-tuning, saved and loaded; what `features="penultimate"`
+  gives, projected, and the whole picture in front of its `regions="tokens"`, beside
+  open_clip's vectors (of the models asked since they are there).
 - **[hf]**: the texts need `pip install 'sklearn-clip[hf]'`; pictures alone do not.
 
 {{doc}}`models` says how to choose one.

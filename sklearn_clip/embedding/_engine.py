@@ -289,6 +289,8 @@ class _Run:
         ready, broken, heard = {}, {}, {}
         for numbers, (items, reason, remarks) in zip(mine, prepared, strict=True):
             if remarks:
+                if len(numbers) > 1:  # decoded for the whole and for its tiles
+                    remarks = list(dict.fromkeys(remarks))
                 heard |= dict.fromkeys(numbers, remarks)
             if reason is None:
                 ready |= zip(numbers, items.values(), strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ _FREE = "/proc/meminfo"
 _LIMIT, _USED = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
 
 
-def check_regions(regions: Any, features: str) -> None:
+def check_regions(
+    regions: object, features: Literal["embedding", "penultimate"]
+) -> None:
     """Check the regions that are asked for.
 
     Parameters
@@ -51,7 +53,10 @@ def check_regions(regions: Any, features: str) -> None:
         )
 
 
-def region_boxes(regions: str, backbone: Backbone | None = None) -> NDArray[Any]:
+def region_boxes(
+    regions: Literal["2x2", "3x3", "pyramid", "tokens"],
+    backbone: Backbone | None = None,
+) -> NDArray[Any]:
     """Return where regions lie.
 
     Parameters
@@ -75,7 +80,7 @@ def region_boxes(regions: str, backbone: Backbone | None = None) -> NDArray[Any]
 
 
 def image_parts(
-    regions: str | None, *, whole: bool = True
+    regions: Literal["2x2", "3x3", "pyramid", "tokens"] | None, *, whole: bool = True
 ) -> tuple[tuple[float, ...] | None, ...] | None:
     """Return the parts of a picture that are embedded one by one.
 

@@ -50,6 +50,8 @@ def describe(make_tiny, sources=None, **parameters):
         ({"fusion": Stretch(np.arange(2e3))}, {"fusion": Stretch(np.arange(2e3) // 2)}),
         ({"sources": {"image": "front"}}, {"sources": {"image": "back"}}),
         ({"normalize": True}, {"normalize": False}),
+        ({"regions": None}, {"regions": "2x2"}),
+        ({"regions": "2x2"}, {"regions": "tokens"}),
     ],
 )
 def test_parameters_that_change_the_numbers_differ(make_tiny, one, other):

@@ -187,7 +187,7 @@ def test_small_model_agrees_in_all_that_is_asked(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((tmp_path / "found").read_text())
     engines = {k: found.pop(k) for k in list(found) if k.startswith(("onnx", "open"))}
-    assert set(found.values()) == {"agrees"} and len(found) == 6
+    assert set(found.values()) == {"agrees"} and len(found) == 8
     assert set(engines.values()) <= {"agrees", "agrees, torch: text"}
 
 

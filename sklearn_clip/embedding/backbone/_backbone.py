@@ -57,7 +57,7 @@ class Backbone:
     output : {"embedding", "penultimate", "tokens"}, default="embedding"
         What the towers give: the embedding that images and texts share, the vector
         before its projection, or of images the embeddings of the whole and of all
-        places in one row, see `_outputs` and `_tokens`.
+        places in one row, see `_outputs` and `_places`.
 
     Attributes
     ----------

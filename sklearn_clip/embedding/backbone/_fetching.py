@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Literal
 
 import open_clip
 import torch
@@ -58,7 +59,7 @@ def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
 def read_widths(
     model_name: str,
     pretrained: str | None,
-    output: str,
+    output: Literal["embedding", "penultimate"],
     towers: Collection[str] = TOWERS,
 ) -> dict[str, int]:
     """Read how many numbers towers give from a model's configuration, without weights.

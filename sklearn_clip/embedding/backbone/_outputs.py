@@ -15,7 +15,7 @@ from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import nn
 
 from sklearn_clip.embedding.backbone._export import copy_module, text_part
-from sklearn_clip.embedding.backbone._tokens import view_tokens
+from sklearn_clip.embedding.backbone._places import view_tokens
 
 
 def view_output(model, tower, output):
@@ -28,7 +28,7 @@ def view_output(model, tower, output):
     tower : {"image", "text"}
         The tower.
     output : {"embedding", "penultimate", "tokens"}
-        ``"tokens"`` is the embedding and behind it those of all places, see `_tokens`;
+        ``"tokens"`` is the embedding and behind it those of all places, see `_places`;
         ``"penultimate"`` leaves out the whole way into the shared space, be it a
         matrix, a linear layer or a perceptron. A tower that has none gives its
         embedding.

@@ -8,12 +8,12 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip.embedding.backbone._outputs import output_width, view_output
 from sklearn_clip.embedding.backbone._parts import TOWERS, tower_output
+from sklearn_clip.embedding.backbone._places import read_grid, view_tokens
 from sklearn_clip.embedding.backbone._precision import (
     DTYPES,
     device_name,
     fast_precision,
 )
-from sklearn_clip.embedding.backbone._tokens import read_grid, view_tokens
 from sklearn_clip.embedding.backbone._towers import ImageTower, TextTower
 from sklearn_clip.embedding.backbone._transform import read_plan
 from sklearn_clip.embedding.engines._trial import (

@@ -68,7 +68,7 @@ class PictureWork:
         Returns
         -------
         dict of int to Tensor or ndarray
-            Pixels, by part.
+            Pixels by part, in the order of `digests`.
 
         Raises
         ------
@@ -76,20 +76,19 @@ class PictureWork:
             If the picture cannot be decoded, or its file was changed meanwhile.
         """
         boxes = {part: self.parts[part] for part in digests}
-        decoded = {}
+        prepared = {}
         for is_tile in {box is not None for box in boxes.values()}:
             # A tile is brought to as many pixels as the whole.
             side = self.draft_side
             least = _tiles.tile_draft_side(side) if is_tile else side
             picture = _decoding.decode_image(item, self.root, draft_side=least)
-            decoded[is_tile] = picture
+            for part, box in boxes.items():
+                if (box is not None) is is_tile:
+                    prepared[part] = self.prepare(_tiles.cut_tile(picture, box))
         # Between the look at a file's content and its decoding lie hours, maybe.
         if isinstance(item, str | os.PathLike):
             now = np.frombuffer(self.digest(item), dtype=np.uint8)
             now = self.spread(now[None])
             if any(now[part].tobytes() != digest for part, digest in digests.items()):
                 raise OSError("the file was changed while it was read")
-        return {
-            part: self.prepare(_tiles.cut_tile(decoded[box is not None], box))
-            for part, box in boxes.items()
-        }
+        return {part: prepared[part] for part in digests}

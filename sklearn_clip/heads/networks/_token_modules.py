@@ -1,9 +1,50 @@
 """Networks of `MultiLabelNet` that take the modalities of a row as tokens."""
 
+from numbers import Integral
+
 import torch
 from torch import nn
 
 from sklearn_clip.heads.networks._modules import InputNorm
+
+
+def split_width(n_features, n_modalities):
+    """Read how wide the parts of a row are.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the rows.
+    n_modalities : int or sequence of int
+        How many equally wide parts there are, or the width of each.
+
+    Returns
+    -------
+    list of int
+        The width of each part.
+
+    Raises
+    ------
+    ValueError
+        If the rows have no such parts.
+    """
+    if not isinstance(n_modalities, Integral):
+        widths = [int(width) for width in n_modalities]
+        if min(widths, default=0) < 1 or sum(widths) != n_features:
+            raise ValueError(
+                f"n_modalities must name the width of every part of a row, or how many "
+                f"there are. Got {tuple(widths)} for {n_features} features."
+            )
+        return widths
+    if n_modalities < 1 or n_features % n_modalities:
+        raise ValueError(
+            f"The number of features must be a multiple of n_modalities="
+            f"{n_modalities}, one part of equal width per modality, as "
+            f"CLIPFeaturizer(fusion='concat') makes them without a missing "
+            f"indicator. Got {n_features} features. Of parts that are not equally "
+            "wide, give the widths: n_modalities=(768, 512)."
+        )
+    return [n_features // n_modalities] * n_modalities
 
 
 class ModalityTokens(nn.Module):
@@ -12,30 +53,23 @@ class ModalityTokens(nn.Module):
     Parameters
     ----------
     n_features : int
-        Width of the rows, `n_modalities` parts of equal width.
-    n_modalities : int
-        Number of parts.
+        Width of the rows.
+    n_modalities : int or sequence of int
+        How many equally wide parts there are, or the width of each.
     width : int
         Width of the tokens. The bias of a projection tells its modality.
     """
 
     def __init__(self, n_features, n_modalities, width):
         super().__init__()
-        if n_modalities < 1 or n_features % n_modalities:
-            raise ValueError(
-                f"The number of features must be a multiple of n_modalities="
-                f"{n_modalities}, one part of equal width per modality, as "
-                f"CLIPFeaturizer(fusion='concat') makes them without a missing "
-                f"indicator. Got {n_features} features."
-            )
+        widths = split_width(n_features, n_modalities)
         self.norm = InputNorm(n_features)
-        self.projections = nn.ModuleList(
-            nn.Linear(n_features // n_modalities, width) for _ in range(n_modalities)
-        )
+        self.projections = nn.ModuleList(nn.Linear(n, width) for n in widths)
 
     def forward(self, x):
         """Turn (n, n_features) into tokens of shape (n, n_modalities, width)."""
-        parts = self.norm(x).chunk(len(self.projections), dim=1)
+        widths = [project.in_features for project in self.projections]
+        parts = self.norm(x).split(widths, dim=1)
         pairs = zip(self.projections, parts, strict=True)
         return torch.stack([project(part) for project, part in pairs], dim=1)
 
@@ -100,11 +134,12 @@ class GMLPHead(nn.Module):
     Parameters
     ----------
     n_features : int
-        Width of the rows, a multiple of `n_modalities`.
+        Width of the rows.
     n_labels : int
         Number of labels.
-    n_modalities : int, default=2
-        Equally wide parts of a row, at least 2.
+    n_modalities : int or sequence of int, default=2
+        How many equally wide parts a row has, at least 2, or the width of each, as
+        ``CLIPFeaturizer(features="penultimate")`` makes them.
     width : int, default=256
         Width of the tokens.
     n_blocks : int, default=1
@@ -134,7 +169,8 @@ class GMLPHead(nn.Module):
         self, n_features, n_labels, n_modalities=2, width=256, n_blocks=1, dropout=0.5
     ):
         super().__init__()
-        if n_modalities < 2:
+        n_tokens = len(split_width(n_features, n_modalities))
+        if n_tokens < 2:
             raise ValueError(
                 f"n_modalities must be at least 2 for a gMLP, which gates tokens by "
                 f"one another. Got {n_modalities}. Use module='mlp' for one modality."
@@ -142,7 +178,7 @@ class GMLPHead(nn.Module):
         self.tokens = ModalityTokens(n_features, n_modalities, width)
         self.blocks = nn.Sequential(
             nn.Dropout(dropout),
-            *(GMLPBlock(n_modalities, width) for _ in range(n_blocks)),
+            *(GMLPBlock(n_tokens, width) for _ in range(n_blocks)),
             nn.LayerNorm(width),
         )
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, n_labels))
@@ -161,11 +197,12 @@ class GatedHead(nn.Module):
     Parameters
     ----------
     n_features : int
-        Width of the rows, a multiple of `n_modalities`.
+        Width of the rows.
     n_labels : int
         Number of labels.
-    n_modalities : int, default=2
-        Equally wide parts of a row.
+    n_modalities : int or sequence of int, default=2
+        How many equally wide parts a row has, or the width of each, as
+        ``CLIPFeaturizer(features="penultimate")`` makes them.
     width : int, default=512
         Width to which each modality is projected before they are mixed.
     dropout : float, default=0.5
@@ -194,7 +231,8 @@ class GatedHead(nn.Module):
     def __init__(self, n_features, n_labels, n_modalities=2, width=512, dropout=0.5):
         super().__init__()
         self.tokens = ModalityTokens(n_features, n_modalities, width)
-        self.gate = nn.Linear(n_modalities * width, n_modalities)
+        n_tokens = len(self.tokens.projections)
+        self.gate = nn.Linear(n_tokens * width, n_tokens)
         self.classify = nn.Sequential(
             nn.LayerNorm(width),
             nn.GELU(),
@@ -233,11 +271,12 @@ class AttentionHead(nn.Module):
     Parameters
     ----------
     n_features : int
-        Width of the rows, a multiple of `n_modalities`.
+        Width of the rows.
     n_labels : int
         Number of labels.
-    n_modalities : int, default=2
-        Equally wide parts of a row.
+    n_modalities : int or sequence of int, default=2
+        How many equally wide parts a row has, or the width of each, as
+        ``CLIPFeaturizer(features="penultimate")`` makes them.
     width : int, default=256
         Width of the tokens, a multiple of `n_heads`.
     n_heads : int, default=4

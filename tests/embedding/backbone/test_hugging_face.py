@@ -202,3 +202,8 @@ def test_towers_of_hugging_face_give_the_vectors_of_open_clip(
     clip = CLIPFeaturizer(name, image=None, long_text="mean", cache=None)
     cut = CLIPFeaturizer(name, image=None, cache=None)
     assert clip.transform(texts).shape == cut.transform(texts).shape == (3, 16)
+    before = cut.set_params(features="penultimate", normalize=False)
+    assert before.embedding_dim_ == 32  # read off the configuration
+    projection = model.text.proj.weight.detach().numpy()
+    found = before.transform(texts) @ projection.T
+    np.testing.assert_allclose(found, expected, atol=1e-4)

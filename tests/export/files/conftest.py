@@ -43,7 +43,8 @@ def towers_once(monkeypatch, _towers):
         write = getattr(_graph, name)
 
         def write_once(backbone):
-            said = json.dumps([name, backbone.fingerprint, backbone.preprocessing])
+            said = [name, backbone.fingerprint, backbone.preprocessing, backbone.output]
+            said = json.dumps(said)
             if said not in _towers:
                 _towers[said] = write(backbone)
             return copy.deepcopy(_towers[said])

@@ -157,6 +157,20 @@ def test_pictures_of_a_list_and_texts_alone(clip_art, tmp_path):
         )
 
 
+@pytest.mark.parametrize("fusion", ["image", "text", "concat"])
+@pytest.mark.parametrize("indicator", [False, True])
+def test_features_before_the_projection_are_written(
+    fusion, indicator, clip_art, tmp_path
+):
+    X, Y = clip_art
+    clip = tiny(features="penultimate", fusion=fusion, add_missing_indicator=indicator)
+    tagger = make_pipeline(clip, StandardScaler(), MultiLabelLogisticRegression())
+    tagger.fit(X, Y)
+    report = to_onnx(tagger, tmp_path / "t.onnx")
+    assert report.difference <= 1e-4
+    assert_alike(tmp_path / "t.onnx", tagger, X[:24])
+
+
 ZERO_SHOT = (
     {},
     {"top_k": 2, "threshold": None},

@@ -81,9 +81,11 @@ def make_model(tmp_path_factory):
     return make
 
 
+@pytest.mark.parametrize("output", ["embedding", "penultimate"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_tower_of_every_kind_gives_its_vectors(kind, make_model):
-    backbone = load_backbone(make_model(kind), device="cpu", precision="fp32")
+def test_tower_of_every_kind_gives_its_vectors(kind, output, make_model):
+    options = {"device": "cpu", "precision": "fp32", "output": output}
+    backbone = load_backbone(make_model(kind), **options)
     tower = write_image_tower(backbone)
     pixels = np.random.default_rng(0).integers(
         0, 256, size=(3, *tower.plan.size, 3), dtype=np.uint8

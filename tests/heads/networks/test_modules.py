@@ -150,6 +150,30 @@ def test_gmlp_refuses_a_single_modality():
         GMLPHead(12, 3, n_modalities=1)
 
 
+@pytest.mark.parametrize("head", [GMLPHead, GatedHead, AttentionHead])
+def test_parts_may_have_widths_of_their_own(head):
+    torch.manual_seed(0)
+    net = head(13, 3, n_modalities=(9, 4), width=16).eval()
+    rows = torch.randn(5, 13)
+    tokens = net.tokens(rows)
+    assert net(rows).shape == (5, 3) and tokens.shape == (5, 2, 16)
+    rows[:, :9] += 1  # of which the second token knows nothing
+    changed = net.tokens(rows)
+    torch.testing.assert_close(changed[:, 1], tokens[:, 1])
+    assert not torch.allclose(changed[:, 0], tokens[:, 0])
+    torch.manual_seed(1)
+    one = head(12, 3, n_modalities=2, width=16).eval()
+    torch.manual_seed(1)
+    other = head(12, 3, n_modalities=[6, 6], width=16).eval()
+    torch.testing.assert_close(one(rows[:, :12]), other(rows[:, :12]))
+
+
+@pytest.mark.parametrize("widths", [(9, 5), (13, 0), (), (14, -1), (12,)])
+def test_widths_that_are_not_those_of_the_rows_are_refused(widths):
+    with pytest.raises(ValueError, match="must name the width of every part.*13 feat"):
+        GatedHead(13, 3, n_modalities=widths)
+
+
 def test_gated_weights_sum_to_one_and_depend_on_both_modalities():
     net = GatedHead(12, 3).eval()
     x = torch.randn(4, 12)

@@ -7,7 +7,7 @@ from test_outputs import IMAGES, RESNET, VIT, Own, first, make_model
 
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone._outputs import view_output
-from sklearn_clip.embedding.backbone._tokens import read_grid, view_tokens
+from sklearn_clip.embedding.backbone._places import read_grid, view_tokens
 
 __all__ = ["make_model"]  # a fixture
 
