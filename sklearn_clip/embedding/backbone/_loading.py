@@ -83,8 +83,8 @@ def load_backbone(
     ------
     ValueError, TypeError
         If there is no such model or tag, or it is not known what the weights are used
-        with; if engine, precision and device do not go together, or the model is not
-        true to fp32 in 8 bits.
+        with; if engine, precision and device do not go together, the model is not true
+        to fp32 in 8 bits, or the projection of a tower of another class is unknown.
     ImportError
         If the engine is not installed.
     WeightsUnavailableError
