@@ -58,6 +58,9 @@ class Backbone:
         What the towers give: the embedding that images and texts share, the vector
         before its projection, or of images the embeddings of the whole and of all
         places in one row, see `_outputs` and `_places`.
+    others : callable, default=list
+        Returns what this process has of the same model with another output, Backbones
+        with which weights are shared.
 
     Attributes
     ----------
@@ -94,6 +97,7 @@ class Backbone:
         engine: str = "torch",
         notes: ModelNotes | None = None,
         output: str = "embedding",
+        others: Callable[[], Collection[Backbone]] = list,
     ):
         self._open_source = open_source
         self._device = device
@@ -101,6 +105,7 @@ class Backbone:
         self._engine = engine
         self._notes = ModelNotes() if notes is None else notes
         self.output = output
+        self._others = others
         self._towers: dict[str, Any] = {}
         self._probes: dict[tuple[str, ...], Any] = {}
         self.converted: dict[tuple[str, str], Any] = {}  # while a tower is opened
@@ -205,7 +210,13 @@ class Backbone:
                 self.device,
                 self._notes,
                 self.output,
+                self._list_others,
             )
+
+    def _list_others(self):
+        """List the towers in torch that there are of the same model."""
+        every = (vars(other).get("torch_towers") for other in self._others())
+        return [towers for towers in every if towers is not None]
 
     @cached_property
     def _source(self):

@@ -183,7 +183,8 @@ class _Making:
         made = self._backbone.converted
         key = self._tower, self._runs.__name__
         if key not in made:
-            exact = self._backbone.torch_towers.make(self._tower, "fp32")
+            towers = self._backbone.torch_towers
+            exact = towers.make(self._tower, "fp32", stays=False)
             expected = encode_trial(exact, self._tower, self._size)
             module, example = exact.as_module(self._runs.PLAIN_ATTENTION)
             made[key] = self._runs.convert(module, example), exact, expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -83,8 +84,8 @@ def load_backbone(
     ------
     ValueError, TypeError
         If there is no such model or tag, or it is not known what the weights are used
-        with; if engine, precision and device do not go together, or the model is not
-        true to fp32 in 8 bits.
+        with; if engine, precision and device do not go together, the model is not true
+        to fp32 in 8 bits, or the projection of a tower of another class is unknown.
     ImportError
         If the engine is not installed.
     WeightsUnavailableError
@@ -114,7 +115,10 @@ def load_backbone(
                 # name means to open_clip: neither is to speak for the other.
                 _, start = _begin(named, user, alone)
                 notes = ModelNotes()
-            backbone = Backbone(_later(start), device, precision, engine, notes, output)
+            others = functools.partial(_list_others, key, state, start["meant"])
+            backbone = Backbone(
+                _later(start), device, precision, engine, notes, output, others
+            )
             loaded = _Loaded(state, start["meant"], backbone)
         loaded.backbone.load(towers, say=_say if verbose else lambda _: None)
         _loaded[key] = loaded
@@ -145,6 +149,15 @@ class _Loaded:
 
 
 _loaded: dict[tuple[Any, ...], _Loaded] = {}
+
+
+def _list_others(key, state, meant):
+    """List what there is of a model with another output."""
+    return [
+        other.backbone
+        for known, other in list(_loaded.items())
+        if known[:-1] == key[:-1] and known != key and other.is_still(state, meant)
+    ]
 
 
 def _ask_open_clip(model_name, pretrained, preprocess):

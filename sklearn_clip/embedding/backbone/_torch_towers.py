@@ -38,15 +38,22 @@ class TorchTowers:
         What is known of the model.
     output : {"embedding", "penultimate", "tokens"}, default="embedding"
         What they give.
+    others : callable, default=list
+        Returns the TorchTowers of the same model that give another output: weights are
+        theirs where they are in the same arithmetic.
     """
 
-    def __init__(self, source, tokenizer, device, notes, output="embedding"):
+    def __init__(
+        self, source, tokenizer, device, notes, output="embedding", others=list
+    ):
         self._source = source
         self._tokenizer = tokenizer
         self._device = device
         self._notes = notes
         self._output = output
+        self._others = others
         self._models = {}
+        self._settled = {}
 
     def model(self, tower):
         """Return the model with a tower, loaded when it is first asked for.
@@ -70,7 +77,7 @@ class TorchTowers:
     def whole(self):
         """Return one model with both towers."""
         if len({id(self.model(tower)) for tower in TOWERS}) > 1:
-            self._models = {}
+            self._models, self._settled = {}, {}
             self._keep(self._source.load(TOWERS, whole=True))
         return self._models["image"]
 
@@ -83,6 +90,26 @@ class TorchTowers:
             The tower.
         """
         self._models.pop(tower, None)
+        self._settled.pop(tower, None)
+
+    def lend(self, tower, precision):
+        """Return the model with a tower, if it stays in an arithmetic.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+        precision : {"fp32", "bf16", "fp16"}
+            The arithmetic.
+
+        Returns
+        -------
+        torch.nn.Module or None
+            Of open_clip.
+        """
+        if self._settled.get(tower) != precision:
+            return None
+        return self._models.get(tower)
 
     def _keep(self, models):
         for tower, model in models.items():
@@ -139,7 +166,7 @@ class TorchTowers:
         dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
         return dimensions.count(4) > dimensions.count(2)
 
-    def make(self, tower, precision):
+    def make(self, tower, precision, *, stays=True):
         """Put a tower to work.
 
         Parameters
@@ -149,25 +176,38 @@ class TorchTowers:
         precision : {"auto", "fp32", "bf16", "fp16"}
             Its arithmetic. ``"auto"`` is what `fast_precision` names for the device,
             wherever that agrees with fp32.
+        stays : bool, default=True
+            Whether it keeps that arithmetic, so that its weights may be shared.
 
         Returns
         -------
         ImageTower or TextTower
             The tower at work.
         """
-        if precision != "auto":
-            return self._cast(tower, precision)
+        if precision == "auto":
+            precision = self._choose(tower)
+        if stays:
+            lent = (other.lend(tower, precision) for other in self._others())
+            model = next((model for model in lent if model is not None), None)
+            if model is not None:
+                self._models[tower] = model
+        made = self._cast(tower, precision)
+        if stays:
+            self._settled[tower] = precision
+        return made
+
+    def _choose(self, tower):
+        """Choose the fast arithmetic, if it was, or is found to be, true to fp32."""
         wanted = fast_precision(self._device)[tower]
         if wanted == "fp32":
-            return self._cast(tower, wanted)
+            return wanted
         known = f"{tower} {wanted}, torch {torch.__version__}"
         known += f", {device_name(self._device)}"
         output = tower_output(self._output, tower)
         if output != "embedding":
             known += f", {output}"
-        if self._notes.recall(known, lambda: self._try(tower, wanted)) >= LEAST_COSINE:
-            return self._cast(tower, wanted)
-        return self._cast(tower, "fp32")
+        cosine = self._notes.recall(known, lambda: self._try(tower, wanted))
+        return wanted if cosine >= LEAST_COSINE else "fp32"
 
     def _cast(self, tower, precision):
         model, dtype = self.model(tower), DTYPES[precision]

@@ -1,6 +1,7 @@
 """Networks of `MultiLabelNet` that take the modalities of a row as tokens."""
 
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import nn
@@ -166,7 +167,13 @@ class GMLPHead(nn.Module):
     """
 
     def __init__(
-        self, n_features, n_labels, n_modalities=2, width=256, n_blocks=1, dropout=0.5
+        self,
+        n_features,
+        n_labels,
+        n_modalities: Any = 2,
+        width=256,
+        n_blocks=1,
+        dropout=0.5,
     ):
         super().__init__()
         n_tokens = len(split_width(n_features, n_modalities))
@@ -228,7 +235,9 @@ class GatedHead(nn.Module):
     torch.Size([2, 2])
     """
 
-    def __init__(self, n_features, n_labels, n_modalities=2, width=512, dropout=0.5):
+    def __init__(
+        self, n_features, n_labels, n_modalities: Any = 2, width=512, dropout=0.5
+    ):
         super().__init__()
         self.tokens = ModalityTokens(n_features, n_modalities, width)
         n_tokens = len(self.tokens.projections)
@@ -307,7 +316,7 @@ class AttentionHead(nn.Module):
         self,
         n_features,
         n_labels,
-        n_modalities=2,
+        n_modalities: Any = 2,
         width=256,
         n_heads=4,
         n_blocks=1,

@@ -368,6 +368,65 @@ def test_low_precision_is_tried_on_what_the_tower_gives(
     assert tried == [16, 96]  # each once, and then it is noted
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("first", ["embedding", "penultimate"])
+def test_outputs_share_their_weights(tmp_path, write_model, precision, first):
+    name = write_model(tmp_path / "m", seed=5)
+    outputs = ["embedding", "penultimate"]
+    options = {"device": "cpu", "precision": precision}
+    alone = {}
+    for output in outputs:
+        _loading._loaded.clear()
+        backbone = load_backbone(name, output=output, **options)
+        alone[output] = backbone.probe(["image"]), backbone.probe(["text"])
+    _loading._loaded.clear()
+    order = outputs if first == "embedding" else outputs[::-1]
+    # Text towers are loaded later than image towers.
+    made = {
+        o: load_backbone(name, output=o, towers=["image"], **options) for o in order
+    }
+    for output, backbone in made.items():
+        found = backbone.probe(["image"]), backbone.probe(["text"])
+        np.testing.assert_array_equal(found, alone[output])
+    one, other = (backbone.torch_towers for backbone in made.values())
+    for tower in ("image", "text"):
+        assert one.model(tower) is other.model(tower)
+
+
+def test_outputs_in_different_arithmetic_share_nothing(
+    tmp_path, write_model, monkeypatch
+):
+    from sklearn_clip.embedding.backbone import _precision, _torch_towers
+
+    fast = {"image": "bf16", "text": "bf16"}
+    for module in (_precision, _torch_towers):
+        monkeypatch.setattr(module, "fast_precision", lambda device: fast)
+    # Low precision is found untrue of the embedding alone.
+    cosines = iter([0.5, 1.0, 0.5, 1.0])
+    monkeypatch.setattr(_torch_towers, "worst_cosine", lambda *_: next(cosines))
+    name = write_model(tmp_path / "m", seed=6)
+    exact = load_backbone(name, device="cpu", towers=["image"])
+    expected = exact.probe(["image"])
+    low = load_backbone(name, device="cpu", towers=["image"], output="penultimate")
+    assert (exact.precisions, low.precisions) == ({"image": "fp32"}, {"image": "bf16"})
+    assert exact.torch_towers.model("image") is not low.torch_towers.model("image")
+    low.probe(["image"])
+    exact._forget_probe("image")
+    np.testing.assert_array_equal(exact.probe(["image"]), expected)
+    assert {w.dtype for w in exact.torch_towers.model("image").visual.parameters()} == {
+        torch.float32
+    }
+
+
+def test_files_written_anew_are_not_shared_with_what_they_were(tmp_path, write_model):
+    name = write_model(tmp_path / "m", seed=7)
+    old = load_backbone(name, precision="fp32")
+    write_model(tmp_path / "m", seed=8)
+    new = load_backbone(name, precision="fp32", output="penultimate")
+    assert new.fingerprint != old.fingerprint
+    assert new.torch_towers.model("image") is not old.torch_towers.model("image")
+
+
 def write_wide(folder, *, width):
     """Write a model of which neither tower is as wide as its embedding."""
     config = {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": TEXT | {"width": width}}
