@@ -67,7 +67,7 @@ def add_regions(whole, pooled, weight):
     whole, pooled : ndarray of shape (n, n_labels)
         Log-odds; `pooled` is minus infinity where there are no regions, which leaves
         the picture its own score.
-    weight : float
+    weight : float or ndarray of shape (n, 1)
         Weight of the regions, at least 0.
 
     Returns
@@ -75,8 +75,7 @@ def add_regions(whole, pooled, weight):
     ndarray of shape (n, n_labels)
         Log-odds.
     """
-    if weight == 0:
-        return whole
     whole = np.clip(whole, -_LARGEST, _LARGEST)
-    both = np.logaddexp(whole, pooled + np.log(weight)) - np.log1p(weight)
+    with np.errstate(divide="ignore"):
+        both = np.logaddexp(whole, pooled + np.log(weight)) - np.log1p(weight)
     return np.where(np.isneginf(pooled), whole, both).astype(whole.dtype)

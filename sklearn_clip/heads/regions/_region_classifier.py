@@ -26,6 +26,7 @@ from sklearn_clip._shared import (
     check_same_length,
     warn_of_row_order,
 )
+from sklearn_clip.heads.regions._agreement import usual_agreement
 from sklearn_clip.heads.regions._fitting import fit_and_score_parts
 from sklearn_clip.heads.regions._layout import read_layout
 from sklearn_clip.heads.regions._part_scores import (
@@ -292,11 +293,14 @@ class RegionClassifier(
         self.response_method_ = find_method(
             self.estimator_, layout.whole(X[:N_TRIED]), self.n_labels_
         )
+        self._usual = usual_agreement(layout, X)
         self.weight_, self.weight_scores_ = self.weight, {}
         if parts is not None:
-            weights = None if sample_weight is None else sample_weight[rows]
             self.weight_, self.weight_scores_ = choose_weight(
-                parts, targets[rows], weights
+                parts,
+                self._usual.factors(layout, X)[rows],
+                targets[rows],
+                None if sample_weight is None else sample_weight[rows],
             )
         self.weight_ = float(self.weight_)
         return self
@@ -346,7 +350,8 @@ class RegionClassifier(
             self.response_method_,
             self.pooling,
         )
-        return add_regions(*parts, self.weight_)
+        factors = self._usual.factors(self._layout, X)
+        return add_regions(*parts, self.weight_ * factors)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X):

@@ -14,7 +14,7 @@ WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 TOLERANCE = 0.005
 
 
-def choose_weight(parts, targets, sample_weight=None):
+def choose_weight(parts, factors, targets, sample_weight=None):
     """Choose the largest weight that loses next to nothing on rows like these.
 
     What is to be tagged later may hold more things at once than what was labelled, and
@@ -26,6 +26,8 @@ def choose_weight(parts, targets, sample_weight=None):
     ----------
     parts : PartScores
         Scores of held-out rows.
+    factors : ndarray of shape (n, 1)
+        How much more than usual the regions of a row are to count.
     targets : ndarray of shape (n, n_labels)
         0, 1 and NaN.
     sample_weight : ndarray of shape (n,) or None, default=None
@@ -47,7 +49,7 @@ def choose_weight(parts, targets, sample_weight=None):
         found = {
             weight: macro_average_precision_score(
                 targets[:, judged],
-                add_regions(parts.whole, parts.pooled, weight)[:, judged],
+                add_regions(*parts, weight * factors)[:, judged],
                 sample_weight=sample_weight,
             )
             for weight in WEIGHTS
