@@ -48,6 +48,22 @@ def check_featurizer(featurizer):
         )
 
 
+def has_regions(featurizer):
+    """Tell whether the rows of a featurizer hold vectors of regions.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer or FrozenEstimator
+        What gives the rows.
+
+    Returns
+    -------
+    bool
+        Whether it has `regions`.
+    """
+    return _unfrozen(featurizer).regions is not None
+
+
 def read_logits(featurizer):
     """Read what a model was trained to make of a cosine.
 
