@@ -46,13 +46,19 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         numbers are the positions, 0 and 1.
     image_root : str, os.PathLike or None, default=None
         Folder put before relative image paths.
+    features : {"embedding", "penultimate"}, default="embedding"
+        What the towers give: the embedding in the space that images and texts share,
+        or the vector before the last projection into it, which CLIP's linear probes are
+        fitted on. It is often longer (768 numbers in place of 512 for ViT-B-32), and of
+        an image and a text it may have different lengths; they then cannot be compared.
+        A tower without a projection gives its embedding.
     fusion : str, Fusion or callable, default="concat"
         How image vector i and text vector t become one row: ``"image"``, ``"text"``,
         ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
         ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
-        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays. A
-        modality that the fusion does not need is neither required nor encoded, nor is
-        its tower loaded.
+        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays.
+        All but the first three presets need vectors of one length. A modality that the
+        fusion does not need is neither required nor encoded, nor is its tower loaded.
     normalize : bool, default=True
         L2-normalise each modality before fusion.
     missing : {"zero", "raise"}, default="zero"
@@ -69,12 +75,12 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     long_text : {"truncate", "mean"}, default="truncate"
         What happens to a text beyond the model's context length: it is cut (the end
         token is kept), or encoded in pieces whose vectors are averaged.
-    regions : {"2x2", "3x3", "pyramid"} or None, default=None
+    regions : {"2x2", "3x3", "pyramid", "tokens"} or None, default=None
         Parts of each picture that get vectors of their own behind that of the whole:
         four or nine overlapping tiles, or these four and then these nine, each encoded
-        as a picture of its own. A row is then [image, region 1, ..., region r] and, of
-        ``"concat"``, the text; other fusions are refused. It costs as many forward
-        passes more as there are tiles.
+        as a picture of its own, at as many forward passes more; or the places that the
+        image tower sees in one pass. A row is then [image, region 1, ..., region r]
+        and, of ``"concat"``, the text; other fusions are refused.
     device : str or torch.device, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     engine : {"auto", "torch", "onnxruntime", "openvino"}, default="auto"
@@ -100,7 +106,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     embedding_dim_ : int
-        Length of one image or text embedding.
+        Length of one image or text vector; that of an image where `fusion` needs both
+        and ``features="penultimate"`` gives texts another.
     model_fingerprint_ : str
         Digest of the weights and the architecture.
     arithmetic_ : dict of str to str, or None
@@ -149,6 +156,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         "image": [str, Integral, None],
         "text": [str, Integral, None],
         "image_root": [str, os.PathLike, None],
+        "features": [StrOptions({"embedding", "penultimate"})],
         "fusion": [str, Fusion, callable],
         "normalize": ["boolean"],
         "missing": [StrOptions({"zero", "raise"})],
@@ -180,6 +188,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         image: Any = "image",
         text: Any = "text",
         image_root=None,
+        features="embedding",
         fusion: Any = "concat",
         normalize=True,
         missing="zero",
@@ -201,6 +210,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         self.image = image
         self.text = text
         self.image_root = image_root
+        self.features = features
         self.fusion = fusion
         self.normalize = normalize
         self.missing = missing
@@ -267,14 +277,15 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             If the model is not the one this transformer was saved with.
         ValueError
             If an item is missing and ``missing="raise"``, or if `fusion` returns
-            anything but one row of numbers for each row.
+            anything but one row of numbers for each row, or needs vectors of one length
+            where they are of two.
         MemoryError
             If the vectors of `regions` would not fit into memory.
         """
         self._validate_params()
         fusion, cells = self._split(X)
         vectors, present, absent = self._embed_cells(
-            cells, fusion.modalities, self.regions
+            cells, fusion.modalities, fusion, self.regions
         )
         if self.regions is not None:  # side by side
             vectors["image"] = vectors["image"].reshape(cells.n_rows, -1)
@@ -300,8 +311,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim_), dtype float32
-            Embeddings, L2-normalised.
+        ndarray of shape (n, d), dtype float32
+            Embeddings, or what `features` says, L2-normalised.
 
         Raises
         ------
@@ -320,7 +331,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         images : list, Series or ndarray of n images
             Images in any accepted form; `missing` and `on_error` say what becomes of
             one that is missing or cannot be read.
-        regions : {"2x2", "3x3", "pyramid"} or None, default=None
+        regions : {"2x2", "3x3", "pyramid", "tokens"} or None, default=None
             Which regions; None takes those of this transformer.
 
         Returns
@@ -328,23 +339,27 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         vectors : ndarray of shape (n, n_regions, embedding_dim_), dtype float32
             Embeddings, L2-normalised.
         boxes : ndarray of shape (n_regions, 4), dtype float64
-            Left, top, right and bottom of each region in [0, 1], as shares of the width
-            and the height of the whole picture, upright. They are the same for all
-            pictures.
+            Left, top, right and bottom of each region in [0, 1], row by row: as shares
+            of the width and the height of the upright picture, for ``"tokens"`` of the
+            picture as the model gets it, cropped or filled up. They are the same for
+            all pictures.
 
         Raises
         ------
         ImageDecodeError
             If an image cannot be read and ``on_error="raise"``.
         ValueError
-            If an image is missing and ``missing="raise"``, or if neither this call nor
-            the transformer names regions.
+            If an image is missing and ``missing="raise"``; if neither this call nor the
+            transformer names regions; or if the image tower has no places to give.
         MemoryError
             If the vectors would not fit into memory.
         """
-        regions = embedding.check_regions(regions, self.regions)
-        boxes = embedding.image_parts(regions, whole=False)
-        return self._encode(images, "image", regions), np.array(boxes)
+        regions = self.regions if regions is None else regions
+        embedding.check_regions(regions, self.features)
+        vectors = self._encode(images, "image", regions)
+        boxes = self._region_boxes(regions)
+        # The whole picture stands before its tokens.
+        return np.ascontiguousarray(vectors[:, -len(boxes) :]), boxes
 
     def encode_texts(self, texts):
         """Embed texts alone.
@@ -356,8 +371,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, embedding_dim_), dtype float32
-            Embeddings, L2-normalised.
+        ndarray of shape (n, d), dtype float32
+            Embeddings, or what `features` says, L2-normalised.
 
         Raises
         ------
@@ -385,13 +400,13 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``cache=None``: there is no store to fill.
+            If ``cache=None``: there is no store to fill. Else as for `transform`.
         """
         self._validate_params()
         if self.cache is None:
             raise ValueError("precompute needs a store. Got cache=None.")
         fusion, cells = self._split(X)
-        self._embed_cells(cells, fusion.modalities, self.regions)
+        self._embed_cells(cells, fusion.modalities, fusion, self.regions)
         return self
 
     def check_images(self, X):
@@ -432,11 +447,23 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     @property
     def embedding_dim_(self):
-        """Length of one embedding; read from the model's configuration before use."""
+        """Length of one vector; read from the model's configuration before use."""
+        return self._widths()[0]
+
+    def _widths(self):
+        """Lengths of the vectors that are fused, one alone where there are not two."""
         record = self._record()
-        if record is None:
-            return embedding.read_embedding_dim(self.model_name, self.pretrained)
-        return record["embedding_dim"]
+        if self.features == "embedding":
+            if record is not None:
+                return [record["embedding_dim"]]
+            return [embedding.read_embedding_dim(self.model_name, self.pretrained)]
+        modalities = self._make_fusion().modalities
+        known = {} if record is None else embedding.recorded_widths(record)
+        if unknown := [m for m in modalities if m not in known]:
+            known |= embedding.read_widths(
+                self.model_name, self.pretrained, self.features, unknown
+            )
+        return list(dict.fromkeys(known[m] for m in modalities))
 
     @property
     def model_fingerprint_(self):
@@ -467,11 +494,11 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             For example ``"clip_image_0"``.
         """
         fusion = self._make_fusion()
-        width = self.embedding_dim_
-        names = fusion.feature_names(width)
+        widths = self._widths()
+        names = fusion.feature_names(*widths)
         if self.regions is not None:
-            n_regions = len(embedding.image_parts(self.regions)) - 1
-            names = embedding.name_regions(names, width, n_regions)
+            n_regions = len(self._region_boxes(self.regions))
+            names = embedding.name_regions(names, widths[0], n_regions)
         if self.add_missing_indicator:
             names = [*names, *(f"{m}_missing" for m in fusion.modalities)]
         return np.array([f"clip_{name}" for name in names], dtype=object)
@@ -479,7 +506,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     def _make_fusion(self):
         available = tuple(m for m in ("image", "text") if getattr(self, m) is not None)
         fusion = make_fusion(self.fusion, available)
-        if self.regions is not None and type(fusion) not in (ImageFusion, ConcatFusion):
+        if self.regions is None:
+            return fusion
+        embedding.check_regions(self.regions, self.features)
+        if type(fusion) not in (ImageFusion, ConcatFusion):
             raise ValueError(
                 f"regions={self.regions!r} needs images and fusion='image' or "
                 f"'concat', beside whose columns the regions stand. Got "
@@ -497,23 +527,42 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         fusion = self._make_fusion()
         return fusion, self._cells(X, fusion.modalities)
 
+    def _region_boxes(self, regions):
+        """Tell where regions lie; the places of tokens are known of the model alone."""
+        if regions != "tokens":
+            return embedding.region_boxes(regions)
+        return embedding.region_boxes(regions, self._backbone(("image",), "tokens"))
+
+    def _output(self, regions):
+        """Say what the towers are to give."""
+        return "tokens" if regions == "tokens" else self.features
+
     def _encode(self, items, kind, regions=None):
         self._validate_params()
         own = getattr(self, kind)
         names = {"image": None, "text": None, kind: kind if own is None else own}
         cells = embedding.split_rows(items, modalities=(kind,), **names)
-        vectors, _, _ = self._embed_cells(cells, (kind,), regions, of_rows=False)
+        vectors, _, _ = self._embed_cells(
+            cells, (kind,), regions=regions, of_rows=False
+        )
         return vectors[kind] if self.normalize else embedding.unit_rows(vectors[kind])
 
-    def _embed_cells(self, cells, modalities, regions=None, *, of_rows=True):
-        """Embed the needed columns; see `embedding.embed_cells`."""
+    def _embed_cells(
+        self, cells, modalities, fusion=None, regions=None, *, of_rows=True
+    ):
+        """Embed the needed columns, if the fusion takes what will come of them.
+
+        See `embedding.embed_cells`.
+        """
         self.failed_rows_, failed = [], []
         present = embedding.find_present(cells, modalities, self.missing)
-        backbone = self._backbone(modalities)
+        backbone = self._backbone(modalities, self._output(regions))
+        if fusion is not None and len(modalities) == 2:
+            fusion.check_widths(*map(backbone.width, ("image", "text")))
         # Of rows the whole picture is a part.
         parts = embedding.image_parts(regions, whole=of_rows)
-        if parts is not None:
-            embedding.check_room(cells, regions, len(parts), backbone.embedding_dim)
+        if regions is not None:
+            embedding.check_room(cells, regions, backbone, parts)
         try:
             return embedding.embed_cells(
                 cells,
@@ -534,7 +583,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         finally:
             self.failed_rows_ = failed
 
-    def _backbone(self, towers=("image", "text")):
+    def _backbone(self, towers=("image", "text"), output=None):
         """Load towers, and check that the model is the one this object knows."""
         backbone = embedding.load_backbone(
             self.model_name,
@@ -543,6 +592,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
             device=self.device,
             precision=self.precision,
             engine=self.engine,
+            output=self.features if output is None else output,
             towers=towers,
             verbose=self.verbose,
         )
@@ -566,10 +616,11 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
 
     def _named(self):
         """Name the model, and what it is used with where that is said."""
-        named = self.model_name, self.pretrained
-        if self.preprocess is None:
-            return named
-        return (*named, embedding.plain_settings(self.preprocess))
+        named = (self.model_name, self.pretrained)
+        if self.preprocess is not None:
+            named = (*named, embedding.plain_settings(self.preprocess))
+        # Last, and by its name alone: what was saved before has no such entry.
+        return named if self.features == "embedding" else (*named, [self.features])
 
     def __dir__(self):
         """Leave out what would load a model: notebooks read all that is listed here."""
@@ -586,8 +637,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state):
-        """Give what was saved before there were engines or regions what it had."""
-        super().__setstate__({"engine": "torch", "regions": None, **state})
+        """Give what was saved before there was a choice what it had."""
+        before = {"engine": "torch", "features": "embedding", "regions": None}
+        super().__setstate__({**before, **state})
 
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""

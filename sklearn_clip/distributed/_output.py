@@ -93,6 +93,8 @@ def describe_parameters(featurizer, sources):
         In a form that JSON keeps; what means the same is noted alike.
     """
     noted = {name: getattr(featurizer, name) for name in _PARAMETERS}
+    if featurizer.features != "embedding":  # folders from before have no such entry
+        noted["features"] = featurizer.features
     root = featurizer.image_root if "image" in sources else None
     return noted | {
         "fusion": _describe_fusion(find_fusion(featurizer)),

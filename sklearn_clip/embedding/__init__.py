@@ -40,10 +40,13 @@ _HOMES = {
     "read_embedding_dim": "backbone._fetching",
     "read_folder": "backbone._fetching",
     "read_templates": "_prompts",
+    "read_widths": "backbone._fetching",
     "record_model": "backbone._identity",
+    "recorded_widths": "backbone._identity",
     "refuse_missing": "_failures",
     "report_remarks": "_failures",
     "report_unreadable": "_failures",
+    "region_boxes": "_regions",
     "resolve_device": "backbone._device",
     "session_store": "store._session",
     "split_rows": "_rows",
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
         check_room as check_room,
         image_parts as image_parts,
         name_regions as name_regions,
+        region_boxes as region_boxes,
     )
     from sklearn_clip.embedding._rows import Cells as Cells, split_rows as split_rows
     from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone
@@ -91,11 +95,13 @@ if TYPE_CHECKING:
         check_same_model as check_same_model,
         covers as covers,
         record_model as record_model,
+        recorded_widths as recorded_widths,
     )
     from sklearn_clip.embedding.backbone._device import resolve_device as resolve_device
     from sklearn_clip.embedding.backbone._fetching import (
         read_embedding_dim as read_embedding_dim,
         read_folder as read_folder,
+        read_widths as read_widths,
     )
     from sklearn_clip.embedding.backbone._loading import load_backbone as load_backbone
     from sklearn_clip.embedding.backbone._model_files import (

@@ -95,7 +95,7 @@ def embed_cells(
     Returns
     -------
     vectors : dict of {"image", "text"} to ndarray
-        Vectors of shape (n, embedding_dim); of images, with `parts`, of shape
+        Vectors of shape (n, embedding_dim); of images, with `parts` or tokens, of shape
         (n, n_parts, embedding_dim).
     present : dict of {"image", "text"} to ndarray of shape (n,), dtype bool
         What a fusion is to take for present: an unreadable image too, where its NaN has

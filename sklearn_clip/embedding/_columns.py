@@ -50,8 +50,8 @@ def embed_column(
     Returns
     -------
     rows : ndarray of shape (n, embedding_dim), dtype float32
-        One vector per row; zeros where it has no readable item. With `parts`, of shape
-        (n, n_parts, embedding_dim).
+        One vector per row; zeros where it has no readable item. With `parts`, or of a
+        model that gives tokens, of shape (n, n_parts, embedding_dim).
     unread : ndarray of shape (n,), dtype bool
         Rows that have items but none that could be read.
     failures : list of tuple (row, source, reason)
@@ -61,6 +61,8 @@ def embed_column(
     flat = [item for cell in column for item in cell]
     heard: dict[int, list[Remark]] = {}
     vectors, broken = embed(flat, kind, backbone, remarks=heard, **options)
+    if backbone.output_of(kind) == "tokens":
+        vectors = vectors.reshape(len(flat), -1, backbone.embedding_dim)
     owner = np.repeat(np.arange(len(column)), lengths)
     if remarks is not None:
         remarks += [(int(owner[i]), flat[i], said) for i, said in heard.items()]

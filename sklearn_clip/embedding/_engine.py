@@ -393,6 +393,7 @@ def _space(kind, backbone):
     """Digest of all that a vector depends on besides its item."""
     parts = [kind, backbone.fingerprint, backbone.arithmetic[kind]]
     parts.append(backbone.preprocessing if kind == "image" else backbone.tokenization)
-    if backbone.output != "embedding":
-        parts.append(backbone.output)
+    output = backbone.output_of(kind)
+    if output != "embedding":
+        parts.append(output)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

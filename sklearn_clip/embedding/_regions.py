@@ -5,45 +5,73 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_clip.embedding._rows import Cells
 from sklearn_clip.embedding.images._tiles import tile_boxes
 
-REGIONS = ("2x2", "3x3", "pyramid")
+if TYPE_CHECKING:
+    from sklearn_clip.embedding.backbone._backbone import Backbone
+
+REGIONS = ("2x2", "3x3", "pyramid", "tokens")
 # What is held at once of the vectors of a call: as they come and L2-normalised.
 _COPIES = 2
 _FREE = "/proc/meminfo"
 _LIMIT, _USED = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
 
 
-def check_regions(regions: Any, default: str | None) -> str:
-    """Check the regions that a call asks for.
+def check_regions(regions: Any, features: str) -> None:
+    """Check the regions that are asked for.
 
     Parameters
     ----------
-    regions : str or None
-        What the call names.
-    default : str or None
-        What the transformer names.
-
-    Returns
-    -------
-    str
-        The regions.
+    regions : object
+        What was named.
+    features : {"embedding", "penultimate"}
+        What the towers are to give.
 
     Raises
     ------
     ValueError
-        If neither names any, or there are none of that name.
+        If there are no regions of that name, or not of these features.
     """
-    chosen = default if regions is None else regions
-    if chosen not in REGIONS:
+    if not isinstance(regions, str) or regions not in REGIONS:
         raise ValueError(
             f"encode_regions needs one of {list(REGIONS)}, as its own argument or as "
-            f"CLIPFeaturizer(regions=...). Got {chosen!r}."
+            f"CLIPFeaturizer(regions=...). Got {regions!r}."
         )
-    return chosen
+    if regions == "tokens" and features != "embedding":
+        raise ValueError(
+            "regions='tokens' are places in the space that images and texts share, and "
+            f"need features='embedding'. Got features={features!r}: take that, or "
+            "tiles such as regions='2x2'."
+        )
+
+
+def region_boxes(regions: str, backbone: Backbone | None = None) -> NDArray[Any]:
+    """Return where regions lie.
+
+    Parameters
+    ----------
+    regions : {"2x2", "3x3", "pyramid", "tokens"}
+        The regions.
+    backbone : Backbone or None, default=None
+        The model, whose places tokens are.
+
+    Returns
+    -------
+    ndarray of shape (n_regions, 4), dtype float64
+        Left, top, right and bottom of each as shares of width and height, row by row.
+    """
+    if backbone is None:
+        return np.array(tile_boxes(regions))
+    rows, columns = backbone.grid
+    top, left = np.indices((rows, columns)).reshape(2, -1)
+    edges = left / columns, top / rows, (left + 1) / columns, (top + 1) / rows
+    return np.stack(edges, axis=1)
 
 
 def image_parts(
@@ -53,17 +81,18 @@ def image_parts(
 
     Parameters
     ----------
-    regions : {"2x2", "3x3", "pyramid"} or None
-        The tiles.
+    regions : {"2x2", "3x3", "pyramid", "tokens"} or None
+        The regions.
     whole : bool, default=True
         Whether the whole picture stands before them.
 
     Returns
     -------
     tuple of (tuple of float, or None), or None
-        Boxes of the tiles, None for the whole; None where there are no regions.
+        Boxes of the tiles, None for the whole; None where the picture is embedded
+        once, with its tokens or without.
     """
-    if regions is None:
+    if regions in (None, "tokens"):
         return None
     return (None,) * whole + tile_boxes(regions)
 
@@ -91,7 +120,9 @@ def name_regions(names: Sequence[str], embedding_dim: int, n_regions: int) -> li
     return [*image, *local, *others]
 
 
-def check_room(cells: Cells, regions: str, n_parts: int, embedding_dim: int) -> None:
+def check_room(
+    cells: Cells, regions: str, backbone: Backbone, parts: Sequence[Any] | None
+) -> None:
     """Refuse a call whose vectors would not fit into memory.
 
     Parameters
@@ -100,16 +131,21 @@ def check_room(cells: Cells, regions: str, n_parts: int, embedding_dim: int) -> 
         The rows.
     regions : str
         What the parts are called.
-    n_parts : int
-        Parts of each image that are embedded.
-    embedding_dim : int
-        Length of a vector.
+    backbone : Backbone
+        The model.
+    parts : sequence or None
+        From `image_parts`.
 
     Raises
     ------
     MemoryError
         If they need more than is free.
     """
+    width = backbone.width("image")
+    if parts is None:
+        n_parts, embedding_dim = width // backbone.embedding_dim, backbone.embedding_dim
+    else:
+        n_parts, embedding_dim = len(parts), width
     n_rows, n_images = cells.n_rows, sum(map(len, cells.image or []))
     row = 4 * n_parts * embedding_dim  # bytes, of float32
     needed = row * max(n_images, n_rows) * _COPIES

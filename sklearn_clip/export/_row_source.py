@@ -58,7 +58,8 @@ class RowSource:
     @property
     def n_features(self) -> int:
         """Width of the features."""
-        n_features = len(self.fusion.feature_names(self.backbone.embedding_dim))
+        widths = dict.fromkeys(map(self.backbone.width, self.modalities))
+        n_features = len(self.fusion.feature_names(*widths))
         return n_features + self.add_missing_indicator * len(self.modalities)
 
     def split(self, X: Any) -> embedding.Cells:
@@ -183,6 +184,7 @@ def read_featurizer(clip: Any) -> RowSource:
         device="cpu",
         precision="fp32",
         engine="torch",
+        output=clip.features,
         towers=fusion.modalities,
     )
     record = clip._record()

@@ -50,12 +50,15 @@ class Fusion(BaseEstimator):
 
     A subclass sets `modalities`, those it needs, and `blocks`, the names of the blocks
     of columns it makes, each as wide as a vector, and implements `fuse`; if its columns
-    are others it implements `feature_names` too. Its parameters can be searched as
-    ``clip__fusion__<name>``.
+    are others it implements `feature_names` too. One that combines the two number by
+    number sets ``equal_widths = True``: vectors of different lengths
+    (``CLIPFeaturizer(features="penultimate")``) are then refused before anything is
+    encoded. Its parameters can be searched as ``clip__fusion__<name>``.
     """
 
     modalities: tuple[str, ...] = ("image", "text")
     optional = False
+    equal_widths = False
     blocks: tuple[str, ...] = ()
 
     def fuse(
@@ -77,13 +80,17 @@ class Fusion(BaseEstimator):
         """
         raise NotImplementedError
 
-    def feature_names(self, embedding_dim: int) -> list[str]:
+    def feature_names(
+        self, embedding_dim: int, text_dim: int | None = None
+    ) -> list[str]:
         """Name the columns that `fuse` makes.
 
         Parameters
         ----------
         embedding_dim : int
             Length of an image or text vector.
+        text_dim : int or None, default=None
+            Length of a text vector, where it is another.
 
         Returns
         -------
@@ -93,14 +100,51 @@ class Fusion(BaseEstimator):
         Raises
         ------
         NotImplementedError
-            If the class sets no `blocks` and does not name its columns itself.
+            If the class sets no `blocks`, or others than image and text for vectors of
+            two lengths, and does not name its columns itself.
+        ValueError
+            If it needs vectors of one length, and they are of two.
         """
         if not self.blocks:
             raise NotImplementedError(
                 f"{type(self).__name__} must set blocks, or implement feature_names, "
                 "to name its columns."
             )
-        return [f"{block}_{i}" for block in self.blocks for i in range(embedding_dim)]
+        text_dim = embedding_dim if text_dim is None else text_dim
+        self.check_widths(embedding_dim, text_dim)
+        widths = {"image": embedding_dim, "text": text_dim}
+        if embedding_dim != text_dim and not widths.keys() >= set(self.blocks):
+            raise NotImplementedError(
+                f"{type(self).__name__} must implement feature_names, to name its "
+                f"columns where image vectors have a length of {embedding_dim} and "
+                f"text vectors one of {text_dim}."
+            )
+        return [
+            f"{block}_{i}"
+            for block in self.blocks
+            for i in range(widths.get(block, embedding_dim))
+        ]
+
+    def check_widths(self, image_dim: int, text_dim: int) -> None:
+        """Check that the fusion takes image and text vectors of these lengths.
+
+        Parameters
+        ----------
+        image_dim, text_dim : int
+            The lengths.
+
+        Raises
+        ------
+        ValueError
+            If it needs vectors of one length, and they are of two.
+        """
+        if self.equal_widths and image_dim != text_dim:
+            raise ValueError(
+                f"{type(self).__name__} must have image and text vectors of one "
+                f"length. Got {image_dim} and {text_dim}, as features='penultimate' "
+                "gives them for this model. Take fusion='concat', 'image' or 'text', "
+                "or features='embedding'."
+            )
 
 
 class ImageFusion(Fusion):
@@ -162,6 +206,7 @@ class MeanFusion(Fusion):
     """
 
     optional = True
+    equal_widths = True
     blocks = ("mean",)
 
     def __init__(self, weight=0.5):
@@ -171,6 +216,7 @@ class MeanFusion(Fusion):
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return weight * image + (1 - weight) * text."""
+        self.check_widths(image.shape[1], text.shape[1])
         if not _is_share(self.weight):
             raise ValueError(
                 f"The weight of MeanFusion must be in [0, 1]. Got {self.weight!r}."
@@ -188,12 +234,14 @@ class MaxFusion(Fusion):
     """
 
     optional = True
+    equal_widths = True
     blocks = ("max",)
 
     def fuse(
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return max(image, text) of what is present."""
+        self.check_widths(image.shape[1], text.shape[1])
         return np.select(
             [~text_present[:, None], ~image_present[:, None]],
             [image, text],
@@ -204,45 +252,53 @@ class MaxFusion(Fusion):
 class ProductFusion(Fusion):
     """Hadamard product i * t; zero where one of the two is missing."""
 
+    equal_widths = True
     blocks = ("product",)
 
     def fuse(
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the elementwise product."""
+        self.check_widths(image.shape[1], text.shape[1])
         return image * text
 
 
 class ConcatProductFusion(Fusion):
     """Image, text and their Hadamard product, [i, t, i * t]."""
 
+    equal_widths = True
     blocks = ("image", "text", "product")
 
     def fuse(
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the three blocks side by side."""
+        self.check_widths(image.shape[1], text.shape[1])
         return np.hstack([image, text, image * text])
 
 
 class InteractionFusion(Fusion):
     """Image, text, product, distance and cosine, [i, t, i * t, |i - t|, cos]."""
 
+    equal_widths = True
     blocks = ("image", "text", "product", "distance")
 
     def fuse(
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return the four blocks and the cosine, which is 0 beside a missing item."""
+        self.check_widths(image.shape[1], text.shape[1])
         product = image * text
         norms = np.linalg.norm(image, axis=1) * np.linalg.norm(text, axis=1)
         cosine = product.sum(axis=1) / np.where(norms == 0, 1, norms)
         distance = np.abs(image - text)
         return np.hstack([image, text, product, distance, cosine[:, None]])
 
-    def feature_names(self, embedding_dim: int) -> list[str]:
+    def feature_names(
+        self, embedding_dim: int, text_dim: int | None = None
+    ) -> list[str]:
         """Name the columns of the four blocks, and the cosine."""
-        return [*super().feature_names(embedding_dim), "cosine"]
+        return [*super().feature_names(embedding_dim, text_dim), "cosine"]
 
 
 class CallableFusion(Fusion):
@@ -262,13 +318,31 @@ class CallableFusion(Fusion):
         self, image: Vectors, text: Vectors, image_present: Mask, text_present: Mask
     ) -> Vectors:
         """Return what the function returns, checked."""
-        return check_fused(self.function(image, text), len(image))
+        try:
+            fused = self.function(image, text)
+        except ValueError as exc:
+            widths = image.shape[1], text.shape[1]
+            if widths[0] == widths[1]:
+                raise
+            raise ValueError(
+                "fusion must take image and text vectors of the lengths "
+                f"{widths[0]} and {widths[1]}, as features='penultimate' gives them "
+                f"for this model. The function raised: {exc}."
+            ) from exc
+        return check_fused(fused, len(image))
 
-    def feature_names(self, embedding_dim: int) -> list[str]:
+    def feature_names(
+        self, embedding_dim: int, text_dim: int | None = None
+    ) -> list[str]:
         """Name the columns by position; the function is called once to count them."""
-        one = np.ones((1, embedding_dim), dtype=np.float32)
-        width = check_fused(self.function(one, one), 1).shape[1]
-        return [f"fused_{i}" for i in range(width)]
+        text_dim = embedding_dim if text_dim is None else text_dim
+        image, text = (
+            np.ones((1, width), dtype=np.float32) for width in (embedding_dim, text_dim)
+        )
+        there = np.ones(1, dtype=bool)
+        return [
+            f"fused_{i}" for i in range(self.fuse(image, text, there, there).shape[1])
+        ]
 
 
 _PRESETS = {

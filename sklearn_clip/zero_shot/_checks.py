@@ -27,13 +27,20 @@ def check_featurizer(featurizer):
     TypeError
         If something else is frozen.
     ValueError
-        If its fusion makes something that cannot be compared with prompts.
+        If its features, or what its fusion makes of them, cannot be compared with
+        prompts.
     """
     clip = _unfrozen(featurizer)
     if not isinstance(clip, CLIPFeaturizer):
         raise TypeError(
             "featurizer must be a CLIPFeaturizer, or a FrozenEstimator of one. Got a "
             f"FrozenEstimator of {type(clip).__name__}."
+        )
+    if clip.features != "embedding":
+        raise ValueError(
+            "featurizer must have features='embedding', the space in which rows and "
+            f"prompts are compared. Got features={clip.features!r}, which is for "
+            "classifiers that are fitted on labelled rows."
         )
     available = tuple(m for m in ("image", "text") if getattr(clip, m) is not None)
     fusion = make_fusion(clip.fusion, available)

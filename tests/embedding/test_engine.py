@@ -41,6 +41,12 @@ class SmallMemory:
     def runs_in_torch(self, tower):
         return True
 
+    def width(self, tower):
+        return 2
+
+    def output_of(self, tower):
+        return "embedding"
+
     def __init__(self, limit):
         self.limit = limit
         self.sizes = []

@@ -13,7 +13,11 @@ import numpy as np
 
 from sklearn_clip.embedding._text_pieces import split_text, takes_whole
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
-from sklearn_clip.embedding.backbone._parts import TOWERS, TRIAL_TEXTS
+from sklearn_clip.embedding.backbone._parts import (
+    TOWERS,
+    TRIAL_TEXTS,
+    tower_output,
+)
 from sklearn_clip.embedding.backbone._probe import embed_probe
 from sklearn_clip.embedding.engines._byte_pairs import (
     BytePairTokenizer,
@@ -50,9 +54,10 @@ class Backbone:
         What runs the towers on a CPU; a GPU is torch's.
     notes : ModelNotes or None, default=None
         What is known of the model.
-    output : {"embedding", "penultimate"}, default="embedding"
-        What the towers give: the embedding that images and texts share, or the vector
-        before its projection, see `_outputs`.
+    output : {"embedding", "penultimate", "tokens"}, default="embedding"
+        What the towers give: the embedding that images and texts share, the vector
+        before its projection, or of images the embeddings of the whole and of all
+        places in one row, see `_outputs` and `_tokens`.
 
     Attributes
     ----------
@@ -245,11 +250,33 @@ class Backbone:
         int
             Length of its vectors.
         """
-        if self.output == "embedding":
+        output = self.output_of(tower)
+        if output == "embedding":
             return self.embedding_dim
         return self._notes.recall(
-            f"width of {tower}, {self.output}", lambda: self.torch_towers.width(tower)
+            f"width of {tower}, {output}", lambda: self.torch_towers.width(tower)
         )
+
+    def output_of(self, tower: str) -> str:
+        """Say what a tower gives, which of texts may be another thing than of images.
+
+        Parameters
+        ----------
+        tower : {"image", "text"}
+            The tower.
+
+        Returns
+        -------
+        {"embedding", "penultimate", "tokens"}
+            What it gives.
+        """
+        return tower_output(self.output, tower)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the places that an image tower of tokens gives."""
+        rows, columns = self._notes.recall("grid", lambda: self.torch_towers.grid())
+        return rows, columns
 
     @property
     def _logits(self):

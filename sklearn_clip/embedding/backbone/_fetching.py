@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import open_clip
+import torch
 
 from sklearn_clip._shared import WeightsUnavailableError
 from sklearn_clip.embedding.backbone._hub import (
@@ -15,8 +17,12 @@ from sklearn_clip.embedding.backbone._hub import (
     check_network,
     unavailable,
 )
+from sklearn_clip.embedding.backbone._hugging_face import place_text_tower
 from sklearn_clip.embedding.backbone._model_files import ModelFiles
 from sklearn_clip.embedding.backbone._names import BUNDLED
+from sklearn_clip.embedding.backbone._one_tower import make_one_tower
+from sklearn_clip.embedding.backbone._outputs import output_width
+from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._preprocess_settings import (
     CONFIG_NAME,
     read_folder_settings,
@@ -46,6 +52,55 @@ def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
     WeightsUnavailableError
         If the configuration is neither here nor to be fetched.
     """
+    return _read_config(model_name, pretrained)[1]["embed_dim"]
+
+
+def read_widths(
+    model_name: str,
+    pretrained: str | None,
+    output: str,
+    towers: Collection[str] = TOWERS,
+) -> dict[str, int]:
+    """Read how many numbers towers give from a model's configuration, without weights.
+
+    Parameters
+    ----------
+    model_name : str
+        The model, as in `load_backbone`.
+    pretrained : str or None
+        Its weights, as there.
+    output : {"embedding", "penultimate"}
+        What the towers give.
+    towers : collection of {"image", "text"}, default=("image", "text")
+        The towers.
+
+    Returns
+    -------
+    dict of str to int
+        The length of the vectors, by tower.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model or tag, or it is not known of its towers.
+    WeightsUnavailableError
+        If the configuration, or that of a text tower of Hugging Face, is neither here
+        nor to be fetched.
+    """
+    location, config = _read_config(model_name, pretrained)
+    found = {}
+    for tower in towers:
+        text = None
+        if tower == "text":
+            text = place_text_tower((model_name, pretrained), location, config)
+        with torch.device("meta"):  # of shapes alone: nothing is allocated or drawn
+            model = make_one_tower(config, tower, text)
+        found[tower] = output_width(model, tower, output, config["embed_dim"])
+    return found
+
+
+def _read_config(model_name, pretrained):
+    """Find the configuration of a model, and where it lies."""
     location, tag = locate(model_name, pretrained)
     repository = location.removeprefix("hf-hub:")
     try:
@@ -57,7 +112,7 @@ def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
                     repository, filename=CONFIG_NAME
                 )
             location = f"local-dir:{os.path.dirname(path)}"
-        return open_clip.get_model_config(location)["embed_dim"]
+        return location, open_clip.get_model_config(location)
     except Exception as exc:  # the network fails in the ways of four libraries
         raise unavailable(model_name, tag, exc) from exc
 

@@ -81,8 +81,8 @@ def open_graph_tower(backbone, tower, engine, precision, say):
         # Only bf16 by name is taken as it comes.
         "bound": precision != "bf16" or not by_name,
     }
-    if backbone.output != "embedding":
-        said["output"] = backbone.output
+    if backbone.output_of(tower) != "embedding":
+        said["output"] = backbone.output_of(tower)
     if precision == "int8":
         said["quantizer"] = find_version(_QUANTIZER)
     where = backbone.fingerprint, tower, said

@@ -102,6 +102,22 @@ def check_same_model(
         )
 
 
+def recorded_widths(record: Mapping[str, Any]) -> dict[str, int]:
+    """Return the lengths of the vectors of the towers on record.
+
+    Parameters
+    ----------
+    record : dict
+        From `record_model`.
+
+    Returns
+    -------
+    dict of str to int
+        By tower.
+    """
+    return {tower: len(probe) for tower, probe in _probes(record).items()}
+
+
 def covers(record: Mapping[str, Any], towers: Collection[str]) -> bool:
     """Whether probes of all these towers are on record.
 

@@ -43,7 +43,7 @@ def load_backbone(
     device: str | torch.device = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto",
     engine: Literal["auto", "torch", "onnxruntime", "openvino"] = "torch",
-    output: Literal["embedding", "penultimate"] = "embedding",
+    output: Literal["embedding", "penultimate", "tokens"] = "embedding",
     towers: Collection[str] = TOWERS,
     verbose: int = 0,
 ) -> Backbone:
@@ -65,9 +65,10 @@ def load_backbone(
         Arithmetic; ``"auto"`` is what is fast on the device and agrees with fp32.
     engine : {"auto", "torch", "onnxruntime", "openvino"}, default="torch"
         What runs the towers on a CPU; ``"auto"`` is the fastest that is installed.
-    output : {"embedding", "penultimate"}, default="embedding"
-        What the towers give: the embedding that images and texts share, or the vector
-        before its projection.
+    output : {"embedding", "penultimate", "tokens"}, default="embedding"
+        What the towers give: the embedding that images and texts share, the vector
+        before its projection, or of images the embeddings of the whole and of all
+        places in one row.
     towers : collection of {"image", "text"}, default=("image", "text")
         What is loaded now; the other tower is when it is used.
     verbose : int, default=0

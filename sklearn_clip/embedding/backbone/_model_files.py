@@ -1,6 +1,5 @@
 """A model in its files: what it is, and its towers, both or one of them."""
 
-import copy
 import pickle
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from sklearn_clip.embedding.backbone._hugging_face import (
     make_tokenizer,
     place_text_tower,
 )
+from sklearn_clip.embedding.backbone._one_tower import has_custom_text, make_one_tower
 from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._tensor_files import TensorFile
 from sklearn_clip.embedding.backbone._weight_files import (
@@ -24,16 +24,6 @@ from sklearn_clip.embedding.backbone._weight_files import (
     warn_of_changes,
 )
 
-# Stand in for the tower that is not loaded.
-_NO_IMAGES = {
-    "image_size": 1,
-    "patch_size": 1,
-    "layers": 1,
-    "width": 1,
-    "head_width": 1,
-}
-_NO_TEXTS = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
-_PARTS = ("custom_text", "embed_dim", "multimodal_cfg", "text_cfg", "vision_cfg")
 _LOGITS = ("logit_scale", "logit_bias")
 _KNOWN = (
     *("visual.", "text.", "text_decoder.", "transformer.", "ln_final."),
@@ -164,16 +154,11 @@ class ModelFiles:
         if Path(self._file).suffix in (".npz", ".npy"):  # of big_vision
             return None
         try:
-            return TensorFile(self._file, self._has_custom_text)
+            return TensorFile(self._file, has_custom_text(self.config))
         except (MemoryError, ImportError):
             raise
         except Exception:  # the whole model is tried, which says why it cannot be
             return None
-
-    @property
-    def _has_custom_text(self):
-        text, own = self.config["text_cfg"], self.config.get("custom_text", False)
-        return own or "hf_model_name" in text
 
     @cached_property
     def _is_plain(self):
@@ -199,7 +184,7 @@ class ModelFiles:
         logits = logits and shapes.get("logit_bias") == (scale if has_bias else None)
         rows = {}
         if not text.get("hf_model_name"):
-            prefix = "text." if self._has_custom_text else ""
+            prefix = "text." if has_custom_text(self.config) else ""
             length = text.get("context_length", 77) + bool(text.get("embed_cls"))
             rows[f"{prefix}positional_embedding"] = length
         if not image.get("timm_model_name") and isinstance(image["layers"], int):
@@ -212,22 +197,11 @@ class ModelFiles:
 
     def _load_half(self, tower):
         """Make one tower, the other one as small as can be, and read its weights."""
-        config = copy.deepcopy(self.config)
-        rest = {name: value for name, value in config.items() if name not in _PARTS}
-        rest["quick_gelu"] = self._quick_gelu
-        parts = {"vision_cfg": _NO_IMAGES, "text_cfg": _NO_TEXTS}
-        kind = open_clip.CustomTextCLIP
-        # CoCa's towers are those of a model without its decoder, but for the tokens
-        # that they give beside the vector.
-        if tower == "image":
-            plain = {"timm_model_pretrained": False, "output_tokens": False}
-            parts["vision_cfg"] = config["vision_cfg"] | plain
-        else:
-            text = place_text_tower(self._named, self._location, config)
-            parts["text_cfg"] = text | {"output_tokens": False}
-            if not self._has_custom_text:
-                kind = open_clip.CLIP
-        model = kind(config["embed_dim"], **parts, **rest)
+        text = None
+        if tower == "text":
+            text = place_text_tower(self._named, self._location, self.config)
+        config = self.config | {"quick_gelu": self._quick_gelu}
+        model = make_one_tower(config, tower, text)
         self._fill(model, tower)
         if tower == "image":
             own = {"size": model.visual.image_size} | self._settings

@@ -15,6 +15,7 @@ from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import nn
 
 from sklearn_clip.embedding.backbone._export import copy_module, text_part
+from sklearn_clip.embedding.backbone._tokens import view_tokens
 
 
 def view_output(model, tower, output):
@@ -26,7 +27,8 @@ def view_output(model, tower, output):
         Model of open_clip; it is left as it is.
     tower : {"image", "text"}
         The tower.
-    output : {"embedding", "penultimate"}
+    output : {"embedding", "penultimate", "tokens"}
+        ``"tokens"`` is the embedding and behind it those of all places, see `_tokens`;
         ``"penultimate"`` leaves out the whole way into the shared space, be it a
         matrix, a linear layer or a perceptron. A tower that has none gives its
         embedding.
@@ -43,6 +45,8 @@ def view_output(model, tower, output):
     """
     if output == "embedding":
         return model
+    if output == "tokens":
+        return view_tokens(model)
     for path in _find_projections(model, tower):
         model = _without(model, path)
     return model

@@ -8,3 +8,21 @@ TRIAL_TEXTS = (
     "a photo of a cat",
     "two red bicycles and a small dog in front of a house by the sea",
 )
+
+
+def tower_output(output, tower):
+    """Return what a tower gives: texts have no places, and give their embedding.
+
+    Parameters
+    ----------
+    output : {"embedding", "penultimate", "tokens"}
+        What is asked of the model.
+    tower : {"image", "text"}
+        The tower.
+
+    Returns
+    -------
+    str
+        What is asked of the tower.
+    """
+    return "embedding" if (output, tower) == ("tokens", "text") else output

@@ -25,6 +25,9 @@ def embed_probe(backbone, tower):
         row = backbone.encode_texts([_TEXT])
     else:
         row = backbone.encode_images([backbone.prepare_image(_draw_picture())])
+        if backbone.output_of(tower) == "tokens":
+            # Of the whole: one probe tells the model, whatever is asked of it.
+            row = row[:, : backbone.embedding_dim]
     return row / np.linalg.norm(row, axis=1, keepdims=True)
 
 

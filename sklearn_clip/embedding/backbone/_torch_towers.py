@@ -7,13 +7,15 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from sklearn_clip.embedding.backbone._outputs import output_width, view_output
-from sklearn_clip.embedding.backbone._parts import TOWERS
+from sklearn_clip.embedding.backbone._parts import TOWERS, tower_output
 from sklearn_clip.embedding.backbone._precision import (
     DTYPES,
     device_name,
     fast_precision,
 )
+from sklearn_clip.embedding.backbone._tokens import read_grid, view_tokens
 from sklearn_clip.embedding.backbone._towers import ImageTower, TextTower
+from sklearn_clip.embedding.backbone._transform import read_plan
 from sklearn_clip.embedding.engines._trial import (
     LEAST_COSINE,
     encode_trial,
@@ -34,7 +36,7 @@ class TorchTowers:
         Where they run.
     notes : ModelNotes
         What is known of the model.
-    output : {"embedding", "penultimate"}, default="embedding"
+    output : {"embedding", "penultimate", "tokens"}, default="embedding"
         What they give.
     """
 
@@ -113,7 +115,24 @@ class TorchTowers:
             Length of its vectors.
         """
         width = self._source.config["embed_dim"]
-        return output_width(self.model(tower), tower, self._output, width)
+        output = tower_output(self._output, tower)
+        if output == "tokens":
+            rows, columns = self.grid()
+            return (1 + rows * columns) * width
+        return output_width(self.model(tower), tower, output, width)
+
+    def grid(self):
+        """Read how many places the image tower gives, of pictures as it gets them.
+
+        Returns
+        -------
+        tuple of (int, int)
+            Rows and columns.
+        """
+        model = self.model("image")
+        plan = read_plan(self.transform())
+        size = model.visual.image_size if plan is None else plan.size
+        return read_grid(view_tokens(model), size)
 
     def sees_by_convolutions(self):
         """Whether most layers of the image tower are convolutions."""
@@ -143,17 +162,19 @@ class TorchTowers:
             return self._cast(tower, wanted)
         known = f"{tower} {wanted}, torch {torch.__version__}"
         known += f", {device_name(self._device)}"
-        if self._output != "embedding":
-            known += f", {self._output}"
+        output = tower_output(self._output, tower)
+        if output != "embedding":
+            known += f", {output}"
         if self._notes.recall(known, lambda: self._try(tower, wanted)) >= LEAST_COSINE:
             return self._cast(tower, wanted)
         return self._cast(tower, "fp32")
 
     def _cast(self, tower, precision):
         model, dtype = self.model(tower), DTYPES[precision]
+        output = tower_output(self._output, tower)
         if tower == "image":
             model.visual.to(dtype)
-            view = view_output(model, tower, self._output)
+            view = view_output(model, tower, output)
             return ImageTower(view, self.transform(), self._device, precision)
         for name, part in model.named_children():
             if name != "visual":
@@ -162,7 +183,7 @@ class TorchTowers:
             for tensor in own.values():
                 if tensor is not None and tensor.is_floating_point():
                     tensor.data = tensor.data.to(dtype)
-        view = view_output(model, tower, self._output)
+        view = view_output(model, tower, output)
         return TextTower(view, self._tokenizer(), self._device, precision)
 
     def _try(self, tower, precision):

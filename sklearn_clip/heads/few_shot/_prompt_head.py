@@ -103,7 +103,8 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
             raise ValueError(
                 f"label_embeddings must have shape {wanted}, one row per label of y "
                 f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
-                "(fusion='image' or 'text')."
+                "(fusion='image' or 'text'), in the space of the prompts "
+                "(features='embedding')."
             )
         bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
         if bad.any():

@@ -33,6 +33,12 @@ class Numbers:
     def runs_in_torch(self, tower):
         return True
 
+    def width(self, tower):
+        return 2
+
+    def output_of(self, tower):
+        return "embedding"
+
     def encode_texts(self, texts):
         self.encoded += texts
         return np.array([[float(text), 1] for text in texts], dtype=np.float32)
