@@ -56,6 +56,15 @@ def _gives_probabilities(self):
     return True
 
 
+def _takes_nan(estimator):
+    """Whether a classifier, or one inside it, says that it takes NaN."""
+    while estimator is not None:
+        if get_tags(estimator).input_tags.allow_nan:
+            return True
+        estimator = getattr(estimator, "estimator", None)
+    return False
+
+
 class RegionClassifier(
     MultiLabelMetaMixin, MaskedAccuracyMixin, MetaEstimatorMixin, BaseEstimator
 ):
@@ -314,7 +323,7 @@ class RegionClassifier(
             ensure_all_finite="allow-nan",
             reset=reset,
         )
-        if not get_tags(self.estimator).input_tags.allow_nan:
+        if not _takes_nan(self.estimator):
             empty = np.isnan(X).any(axis=1)
             if empty.any():
                 raise ValueError(
@@ -410,4 +419,5 @@ class RegionClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = _takes_nan(self.estimator)
         return tags
