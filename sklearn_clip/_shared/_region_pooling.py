@@ -76,6 +76,7 @@ def add_regions(whole, pooled, weight):
         Log-odds.
     """
     whole = np.clip(whole, -_LARGEST, _LARGEST)
-    with np.errstate(divide="ignore"):
+    # A weight of 0 has the log of minus infinity; NaN stays NaN.
+    with np.errstate(divide="ignore", invalid="ignore"):
         both = np.logaddexp(whole, pooled + np.log(weight)) - np.log1p(weight)
     return np.where(np.isneginf(pooled), whole, both).astype(whole.dtype)

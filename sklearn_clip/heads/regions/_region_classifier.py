@@ -279,10 +279,10 @@ class RegionClassifier(
         sklearn.exceptions.NotFittedError
             If a prefit or frozen estimator is not fitted.
         """
+        rows_given, X = X, self._read_rows(X, reset=True)
         targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
         check_same_length(X, targets)
-        warn_of_row_order(X, y)
-        X = self._read_rows(X, reset=True)
+        warn_of_row_order(rows_given, y)
         columns = getattr(self, "feature_names_in_", None)
         self._layout = layout = read_layout(self.layout, X, columns)
         if sample_weight is not None:
