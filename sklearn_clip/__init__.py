@@ -39,6 +39,7 @@ _HOMES = {
     "MultiLabelNet": "heads",
     "MultiLabelStratifiedGroupKFold": "model_selection",
     "MultiLabelStratifiedKFold": "model_selection",
+    "RegionClassifier": "heads",
     "RejectOptionClassifier": "thresholds",
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
         MultiLabelLogisticRegression as MultiLabelLogisticRegression,
         MultiLabelLogisticRegressionCV as MultiLabelLogisticRegressionCV,
         MultiLabelNet as MultiLabelNet,
+        RegionClassifier as RegionClassifier,
         TipAdapterClassifier as TipAdapterClassifier,
     )
     from sklearn_clip.labels import (

@@ -14,6 +14,7 @@ from sklearn_clip import (
     MultiLabelCalibrator,
     MultiLabelLogisticRegression,
     MultiLabelNet,
+    RegionClassifier,
     ThresholdOptimizer,
     TipAdapterClassifier,
     ZeroShotClassifier,
@@ -30,6 +31,9 @@ ESTIMATORS = {
     "prompts": lambda n: TipAdapterClassifier(PROMPTS[:n]),
     "thresholds": lambda n: ThresholdOptimizer(LOGISTIC, cv=2, random_state=0),
     "calibrated": lambda n: MultiLabelCalibrator(LOGISTIC, cv=2, random_state=0),
+    "regions": lambda n: RegionClassifier(
+        LOGISTIC, layout=(4, 3), cv=2, random_state=0
+    ),
     "thresholds of another": lambda n: ThresholdOptimizer(
         MultiOutputClassifier(LogisticRegression()), cv=2, random_state=0
     ),

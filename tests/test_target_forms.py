@@ -23,6 +23,7 @@ from sklearn_clip import (
     MultiLabelNet,
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
+    RegionClassifier,
     RejectOptionClassifier,
     ThresholdOptimizer,
     TipAdapterClassifier,
@@ -68,6 +69,9 @@ HEADS = [
     ),
     LabelSetClassifier(MultiLabelLogisticRegression(), coverage=0.5, random_state=0),
     MultiLabelCalibrator(MultiLabelLogisticRegression(), cv=3, random_state=0),
+    RegionClassifier(
+        MultiLabelLogisticRegression(), layout=(2, 2), cv=3, random_state=0
+    ),
 ]
 METRICS = [
     masked_f1_score,

@@ -7,6 +7,7 @@ from sklearn_clip._lazy import lazy_names
 # Much of it needs no scikit-learn: names are imported when they are used.
 _HOMES = {
     "abandon_in_forks": "_forks",
+    "add_regions": "_region_pooling",
     "as_array": "_arrays",
     "as_targets": "_targets",
     "by_name": "_targets",
@@ -42,6 +43,8 @@ _HOMES = {
     "_num_samples": "_sklearn",
     "Options": "_sklearn",
     "path_readings": "_names",
+    "pool_regions": "_region_pooling",
+    "POOLINGS": "_region_pooling",
     "positive_scores": "_estimators",
     "read_entries": "_entries",
     "read_stored": "_entries",
@@ -120,6 +123,11 @@ if TYPE_CHECKING:
         path_readings as path_readings,
         respell_keys as respell_keys,
         unify_names as unify_names,
+    )
+    from sklearn_clip._shared._region_pooling import (
+        POOLINGS as POOLINGS,
+        add_regions as add_regions,
+        pool_regions as pool_regions,
     )
     from sklearn_clip._shared._sklearn import (
         CallbackSupport as CallbackSupport,

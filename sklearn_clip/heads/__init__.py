@@ -1,4 +1,4 @@
-"""Heads: classifiers of many labels, by family: linear, networks, few_shot."""
+"""Heads: classifiers of many labels, by family: linear, networks, few_shot, regions."""
 
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ _HOMES = {
     "MultiLabelLogisticRegression": "linear._logistic",
     "MultiLabelLogisticRegressionCV": "linear._logistic_cv",
     "MultiLabelNet": "networks._net",
+    "RegionClassifier": "regions._region_classifier",
     "TipAdapterClassifier": "few_shot._tip_adapter",
 }
 
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
         AttentionHead as AttentionHead,
         GatedHead as GatedHead,
         GMLPHead as GMLPHead,
+    )
+    from sklearn_clip.heads.regions._region_classifier import (
+        RegionClassifier as RegionClassifier,
     )
 else:
     __getattr__, __dir__ = lazy_names(__name__, _HOMES)

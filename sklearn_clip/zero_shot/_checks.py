@@ -53,6 +53,29 @@ def check_featurizer(featurizer):
             f"add_missing_indicator={clip.add_missing_indicator}. For images alone set "
             "text=None, for texts image=None, for both fusion='mean'."
         )
+    if clip.regions is not None and not isinstance(fusion, ImageFusion):
+        raise ValueError(
+            "featurizer must give images alone where it has regions, which prompts are "
+            f"compared with one by one. Got regions={clip.regions!r} with "
+            f"fusion={clip.fusion!r}, image={clip.image!r}, text={clip.text!r}. Set "
+            "text=None, or regions=None."
+        )
+
+
+def has_regions(featurizer):
+    """Tell whether the rows of a featurizer hold vectors of regions.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer or FrozenEstimator
+        What gives the rows.
+
+    Returns
+    -------
+    bool
+        Whether it has `regions`.
+    """
+    return _unfrozen(featurizer).regions is not None
 
 
 def read_logits(featurizer):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import (
+    POOLINGS,
     Interval,
     StrOptions,
     _fit_context,
@@ -58,7 +59,8 @@ class ZeroShotClassifier(PromptPredictions):
         What embeds rows and prompts; it is cloned, unless frozen. None is
         ``CLIPFeaturizer(text=None)``: images alone count, and a column of texts beside
         them is not read. For captions to count too give ``fusion="mean"``, for texts
-        alone ``image=None``.
+        alone ``image=None``. With ``regions=`` the regions of a picture are scored as
+        it is, and add to its scores.
     templates : str or list of str, default="default"
         Where the labels are put: ``"default"``, ``"photo"``, ``"product"``,
         ``"drawing"`` or ``"none"`` of `sklearn_clip.zero_shot.TEMPLATES`, or your own,
@@ -99,6 +101,13 @@ class ZeroShotClassifier(PromptPredictions):
     calibrate : bool, default=False
         Let ``fit(X, y)`` learn a scale and a bias per label. Labels share what they
         have in common, so that few rows, of few labels, are enough.
+    region_pooling : {"softmax", "max", "mean_top_k"}, default="softmax"
+        How the scores of regions become one, for a featurizer with ``regions=``, as
+        the parameter `pooling` of :class:`RegionClassifier`.
+    region_weight : float, default=1.0
+        Weight of the odds of the regions beside those of the picture, at least 0. Both
+        are read at every prediction; with ``calibrate=True`` the calibration is of the
+        values at `fit`.
 
     Attributes
     ----------
@@ -126,6 +135,7 @@ class ZeroShotClassifier(PromptPredictions):
     See Also
     --------
     TipAdapterClassifier : Adds a memory of few labelled rows.
+    RegionClassifier : Regions for any classifier that is fitted on labelled rows.
     ThresholdOptimizer : Chooses the thresholds on labelled rows.
     CLIPFeaturizer : What X may be, and how broken images are dealt with.
 
@@ -135,6 +145,11 @@ class ZeroShotClassifier(PromptPredictions):
     model's scale s, contrast is
 
     .. math:: p = \frac{e^{s f \cdot t}}{e^{s f \cdot t} + \sum_j e^{s f \cdot b_j}}.
+
+    Where rows have regions, their pooled log-odds q are added to those of the picture,
+    g, as :math:`\log((e^g + w e^q) / (1 + w))`, before labels compete under
+    ``scoring="softmax"``, and before calibration. Cosines are pooled times
+    `logit_scale_`.
 
     A row that shows nothing (a missing item, or a broken image with
     ``on_error="zero"``) has the probability 0, or cosine -1, for all labels; with
@@ -177,6 +192,8 @@ class ZeroShotClassifier(PromptPredictions):
         "top_k": [Interval(Integral, 1, None, closed="left"), None],
         "at_least_one": ["boolean"],
         "calibrate": ["boolean"],
+        "region_pooling": [StrOptions(set(POOLINGS))],
+        "region_weight": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -192,6 +209,8 @@ class ZeroShotClassifier(PromptPredictions):
         top_k=None,
         at_least_one=False,
         calibrate=False,
+        region_pooling="softmax",
+        region_weight=1.0,
     ):
         self.classes = classes
         self.featurizer = featurizer
@@ -203,6 +222,8 @@ class ZeroShotClassifier(PromptPredictions):
         self.top_k = top_k
         self.at_least_one = at_least_one
         self.calibrate = calibrate
+        self.region_pooling = region_pooling
+        self.region_weight = region_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
@@ -366,6 +387,12 @@ class ZeroShotClassifier(PromptPredictions):
         auto = expected_f1_thresholds(expit(scores, out=scores), _AUTO_THRESHOLD)
         self.thresholds_ = self._read_thresholds(
             self.label_names_, self.threshold, auto
+        )
+
+    def __setstate__(self, state):
+        """Give what was saved before there were regions the defaults, unused there."""
+        super().__setstate__(
+            {"region_pooling": "softmax", "region_weight": 1.0, **state}
         )
 
     def __sklearn_tags__(self):

@@ -14,7 +14,7 @@ from sklearn_clip._shared import (
     warn_user,
 )
 from sklearn_clip.embedding import embed_prompts, read_templates
-from sklearn_clip.zero_shot._checks import shows_nothing
+from sklearn_clip.zero_shot._checks import has_regions, shows_nothing
 from sklearn_clip.zero_shot._report import rank_templates, show_report
 from sklearn_clip.zero_shot._scoring import Scorer, decide
 
@@ -200,13 +200,18 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
             own={} if self.background_ is None else self.background_.own,
             slope=self.slope_ if calibrated else None,
             intercept=self.intercept_ if calibrated else None,
+            pooling=self.region_pooling,
+            region_weight=self.region_weight,
         )
 
     def _features(self, X):
         """Embed rows, scale them to length 1, and warn of those that show nothing."""
         features = np.asarray(self.featurizer_.transform(X), dtype=np.float32)
         width = self.label_embeddings_.shape[1]
-        if features.ndim != 2 or features.shape[1] != width:
+        parts = features.shape[1:]
+        if has_regions(self.featurizer_) and len(parts) == 1:
+            parts = (width,) if parts[0] % width == 0 else parts
+        if parts != (width,):
             raise ValueError(
                 f"The featurizer must give rows of the {width} columns that prompts "
                 f"have. Got shape {features.shape}. Use fusion='image', 'text' or "
@@ -219,4 +224,6 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
                 f"{blank[0]}): their items are missing or could not be read. They get "
                 "no label.",
             )
-        return embedding.unit_rows(features)
+        # The picture and its regions, where there are any, are vectors of their own.
+        vectors = embedding.unit_rows(features.reshape(-1, width))
+        return vectors.reshape(features.shape)

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import logsumexp
 
-from sklearn_clip._shared import hint_at_name, respell_keys, row_blocks
+from sklearn_clip._shared import (
+    add_regions,
+    hint_at_name,
+    pool_regions,
+    respell_keys,
+    row_blocks,
+)
 
 SCORINGS = ("contrast", "sigmoid", "softmax", "cosine")
 # Scores of a row that shows nothing: the log-odds of about the smallest float32, and
@@ -32,6 +38,11 @@ class Scorer:
         Background rows that are no alternative to a label.
     slope, intercept : ndarray of shape (n_labels,), dtype float32, or None
         Calibration, applied last.
+    pooling : {"max", "softmax", "mean_top_k"}
+        How regions are made one, where a row is wider than a label: vectors of the
+        picture and of its regions, side by side.
+    region_weight : float
+        Weight of their odds beside those of the picture.
     """
 
     scoring: str
@@ -42,14 +53,17 @@ class Scorer:
     own: dict = field(default_factory=dict)
     slope: np.ndarray | None = None
     intercept: np.ndarray | None = None
+    pooling: str = "softmax"
+    region_weight: float = 1.0
 
     def score(self, features):
         """Score rows in place of one array.
 
         Parameters
         ----------
-        features : ndarray of shape (n, d), dtype float32
-            Unit rows; zeros where there is nothing to see, NaN where that is unknown.
+        features : ndarray of shape (n, d) or (n, (1 + n_regions) * d), dtype float32
+            Unit rows, or unit vectors side by side; zeros where there is nothing to
+            see, NaN where that is unknown.
 
         Returns
         -------
@@ -57,29 +71,49 @@ class Scorer:
             Log-odds of the labels; cosines for ``"cosine"`` without calibration.
         """
         scores = np.empty((len(features), len(self.labels)), dtype=np.float32)
-        for rows in row_blocks(*scores.shape):
+        n_parts = features.shape[1] // self.labels.shape[1]
+        for rows in row_blocks(len(scores), n_parts * len(self.labels)):
             self.score_block(features[rows], scores[rows])
         return scores
 
     def score_block(self, features, out):
         """Write the scores of some rows into `out`; see `score`."""
-        np.matmul(features, self.labels.T, out=out)
-        if self.scoring == "cosine":
-            nothing = _NOTHING["cosine"]
+        width = self.labels.shape[1]
+        if features.shape[1] == width:
+            self._score_vectors(features, out)
         else:
-            nothing = _NOTHING["logit"]
-            out *= self.scale
-        if self.scoring == "contrast":
-            self._contrast(features, out)
-        elif self.scoring == "sigmoid":
-            out += np.float32(self.bias)
-        elif self.scoring == "softmax":
+            self._score_parts(features.reshape(len(features), -1, width), out)
+        if self.scoring == "softmax":
             out -= _rivals(out)
+        nothing = _NOTHING["cosine" if self.scoring == "cosine" else "logit"]
         if self.slope is not None:
             nothing = _NOTHING["logit"]
             out *= self.slope
             out += self.intercept
         out[~features.any(axis=1)] = nothing  # NaN counts as something
+
+    def _score_vectors(self, vectors, out):
+        """Score single vectors, before labels compete."""
+        np.matmul(vectors, self.labels.T, out=out)
+        if self.scoring != "cosine":
+            out *= self.scale
+        if self.scoring == "contrast":
+            self._contrast(vectors, out)
+        elif self.scoring == "sigmoid":
+            out += np.float32(self.bias)
+
+    def _score_parts(self, parts, out):
+        """Score pictures and their regions, (n, 1 + n_regions, d), and pool these."""
+        scores = np.empty((*parts.shape[:2], len(self.labels)), dtype=np.float32)
+        self._score_vectors(
+            parts.reshape(-1, parts.shape[2]), scores.reshape(-1, len(self.labels))
+        )
+        # Cosines are pooled as the log-odds that they become, and brought back.
+        scale = np.float32(self.scale if self.scoring == "cosine" else 1)
+        scores *= scale
+        seen = parts[:, 1:].any(axis=2)
+        pooled = pool_regions(scores[:, 1:], self.pooling, seen)
+        out[:] = add_regions(scores[:, 0], pooled, self.region_weight) / scale
 
     def _contrast(self, features, out):
         """Log-odds of each label alone against all of the background."""

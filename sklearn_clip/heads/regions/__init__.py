@@ -1,0 +1,1 @@
+"""A head on the parts of a picture: any classifier, scored on each of them."""
