@@ -111,7 +111,7 @@ def embed_cells(
     vectors, seen, absent = {}, {}, {}
     for modality, there in present.items():
         column = getattr(cells, modality)
-        extra = {"parts": parts} if modality == "image" else {}
+        extra: dict[str, Any] = {"parts": parts} if modality == "image" else {}
         if modality == "text" and long_text == "mean":
             column = [
                 [c for t in cell for c in backbone.chunk_text(t)] for cell in column

@@ -5,20 +5,25 @@ not, and threads wait for it in turn: of sixteen cores eight threads got 570 pic
 second, where a GPU takes thousands. Processes wait for nobody.
 """
 
+from __future__ import annotations
+
 import multiprocessing
 import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageFile
 
 from sklearn_clip._shared import keep_forever, warn_user
+
+if TYPE_CHECKING:
+    from sklearn_clip.embedding.backbone._backbone import Backbone
 
 _MOST = 16
 # With fewer cores, or pictures, processes take longer to start than they save.
@@ -42,14 +47,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def find_processes(backbone, items, num_workers):
+def find_processes(
+    backbone: Backbone, items: Sequence[Any], num_workers: int | Literal["auto"]
+) -> Processes | None:
     """Find processes where many files are to be decoded for a GPU.
 
     Parameters
     ----------
     backbone : Backbone
         The model.
-    items : list
+    items : sequence
         The pictures.
     num_workers : int or "auto"
         As the user says it.

@@ -1,6 +1,7 @@
 """Who reads, decodes and prepares items: threads, or processes for a GPU."""
 
 import os
+from typing import Literal
 
 from sklearn_clip.embedding import _processes
 from sklearn_clip.embedding._failures import attempt
@@ -9,7 +10,7 @@ from sklearn_clip.embedding.images import _decoding
 _MOST_THREADS = 8
 
 
-def count_threads(num_workers):
+def count_threads(num_workers: int | Literal["auto"]) -> int:
     """Say how many threads read.
 
     Parameters
