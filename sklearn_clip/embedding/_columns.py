@@ -159,10 +159,13 @@ def pool_cells(lengths, vectors, failures, *, normalize):
     owner = np.repeat(np.arange(len(lengths)), lengths)
     read = np.ones(len(owner), dtype=bool)
     read[list(failures)] = False
-    owner, vectors = owner[read], vectors[read]
+    if not read.all():  # else no copy: with regions they may be gigabytes
+        owner, vectors = owner[read], vectors[read]
     counts = np.bincount(owner, minlength=len(lengths))
     if normalize:
         vectors = unit_rows(vectors)
+    if (counts == 1).all():
+        return vectors, np.zeros(len(lengths), dtype=bool)
     rows = np.zeros((len(lengths), *vectors.shape[1:]), dtype=vectors.dtype)
     np.add.at(rows, owner, vectors)
     several = counts > 1

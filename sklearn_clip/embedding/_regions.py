@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
 
 REGIONS = ("2x2", "3x3", "pyramid", "tokens")
-# What is held at once of the vectors of a call: as they come and L2-normalised.
-_COPIES = 2
+# Held at once of the vectors of a call: as they come, L2-normalised, and by row.
+_COPIES = 3
 _FREE = "/proc/meminfo"
 _LIMIT, _USED = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
 
@@ -174,7 +174,7 @@ def check_room(
     free = _free_memory()
     if free is None or needed <= free:
         return
-    fitting = max(n_rows * free // (2 * needed), 1)
+    fitting = max(n_rows * free // (2 * needed), 1)  # with half of it to spare
     smaller = "" if regions == "2x2" else ", or take regions='2x2'"
     raise MemoryError(
         f"The vectors of {n_rows} rows with regions={regions!r} take "

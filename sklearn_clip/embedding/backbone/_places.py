@@ -261,7 +261,7 @@ class _TimmPlaces(_Places):
 
     @property
     def _channels_last(self):
-        return str(getattr(self.visual.trunk, "output_fmt", "")) == "NHWC"
+        return str(getattr(self.visual.trunk, "output_fmt", "")).endswith("NHWC")
 
     def look(self, pixels):
         x = self.visual.trunk.forward_features(pixels)
