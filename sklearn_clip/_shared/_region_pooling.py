@@ -4,10 +4,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 POOLINGS = ("max", "softmax", "mean_top_k")
-# Of the smooth maximum, in log-odds: with 0.5 it is the root mean square of the odds.
-# Nearer to the maximum single things suffer, nearer to the mean small ones do, see
-# `benchmarks/STUDIES.md`.
-TEMPERATURE = 0.5
+# Of the smooth maximum, in log-odds: 1 would be the log of the mean odds, 0 the
+# maximum. Nearer to the maximum single things suffer, nearer to the mean small ones do,
+# see `benchmarks/STUDIES.md`.
+TEMPERATURE = 0.7
 # Regions of the mean of the best: what one tile of a coarse grid shows, one of the fine
 # grid or a neighbour that overlaps it mostly shows too.
 TOP_K = 2

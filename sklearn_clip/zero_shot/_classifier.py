@@ -104,7 +104,7 @@ class ZeroShotClassifier(PromptPredictions):
     region_pooling : {"softmax", "max", "mean_top_k"}, default="softmax"
         How the scores of regions become one, for a featurizer with ``regions=``, as
         the parameter `pooling` of :class:`RegionClassifier`.
-    region_weight : float, default=1.0
+    region_weight : float, default=1.5
         Weight of the odds of the regions beside those of the picture, at least 0. Both
         are read at every prediction; with ``calibrate=True`` the calibration is of the
         values at `fit`.
@@ -210,7 +210,7 @@ class ZeroShotClassifier(PromptPredictions):
         at_least_one=False,
         calibrate=False,
         region_pooling="softmax",
-        region_weight=1.0,
+        region_weight=1.5,
     ):
         self.classes = classes
         self.featurizer = featurizer
@@ -392,7 +392,7 @@ class ZeroShotClassifier(PromptPredictions):
     def __setstate__(self, state):
         """Give what was saved before there were regions the defaults, unused there."""
         super().__setstate__(
-            {"region_pooling": "softmax", "region_weight": 1.0, **state}
+            {"region_pooling": "softmax", "region_weight": 1.5, **state}
         )
 
     def __sklearn_tags__(self):

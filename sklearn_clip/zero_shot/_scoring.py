@@ -54,7 +54,7 @@ class Scorer:
     slope: np.ndarray | None = None
     intercept: np.ndarray | None = None
     pooling: str = "softmax"
-    region_weight: float = 1.0
+    region_weight: float = 1.5
 
     def score(self, features):
         """Score rows in place of one array.

@@ -6,9 +6,8 @@ import numpy as np
 
 from sklearn_clip._shared import row_blocks
 
-# The weight of the regions grows by so much, as a power of e, with every standard
-# deviation that they are less alike than usual; and by no more than that many.
-_GROWTH = 0.5
+# Standard deviations that count: with each of them that the regions are less alike than
+# usual their weight grows by a factor of e.
 _FARTHEST = 4.0
 # Spreads below are rounding: all pictures are as uniform.
 _LEAST_SPREAD = 1e-5
@@ -50,7 +49,7 @@ class Agreement(NamedTuple):
         away = (self.mean - measure_agreement(layout, X)) / self.spread
         # NaN: there is no picture, or it cannot be read.
         away = np.clip(np.nan_to_num(away), -_FARTHEST, _FARTHEST)
-        return np.exp(_GROWTH * away)[:, None]
+        return np.exp(away)[:, None]
 
 
 def usual_agreement(layout, X):

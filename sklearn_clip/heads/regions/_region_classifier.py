@@ -85,13 +85,13 @@ class RegionClassifier(
     pooling : {"softmax", "max", "mean_top_k"}, default="softmax"
         How the log-odds s of the regions become one:
 
-        - "softmax": a smooth maximum, ``0.5 * log(mean(exp(2 * s)))``, which is the
-          root mean square of their odds;
+        - "softmax": a smooth maximum, ``0.7 * log(mean(exp(s / 0.7)))``;
         - "max": the highest, which finds small things and is easily fooled;
         - "mean_top_k": the mean of the two highest.
     weight : float >= 0 or "auto", default="auto"
-        Weight of the odds of the regions beside those of the picture; 0 is `estimator`
-        on pictures alone. "auto" is the largest of 0, 1/8, 1/4, 1/2, 1, 2 and 4 that
+        Weight of the odds of the regions beside those of the picture, of a row whose
+        regions are as alike as is usual (see Notes); 0 is `estimator` on pictures
+        alone. "auto" is the largest of 0, 1/8, 1/4, 1/2, 1, 2 and 4 that
         out of fold loses at most 0.005 of the mean average precision of 0: pictures to
         come may hold more things at once than those that were labelled.
     fit_on : {"global", "all"}, default="global"
@@ -131,6 +131,9 @@ class RegionClassifier(
     weight_scores_ : dict of float to float
         Macro mean average precision out of fold, by weight. Empty where there was
         nothing to choose, or no label with positives and negatives to choose by.
+    agreement_ : tuple of float (mean, spread)
+        How alike the regions of the rows of `fit` are: mean and standard deviation of
+        the length of the mean of their unit vectors, in [0, 1].
     response_method_ : {"predict_proba", "decision_function"}
         What log-odds are made of: decision values where they are the log-odds of the
         probabilities, or there are none of these; else probabilities.
@@ -155,12 +158,15 @@ class RegionClassifier(
     -----
     With the log-odds g of a picture and p of its pooled regions the score is
 
-    .. math:: \log \frac{e^g + w e^p}{1 + w}.
+    .. math:: \log \frac{e^g + w e^p}{1 + w}, \qquad w = w_0 \, e^{(m - a) / s}.
 
     It is the residual attention of [1]_ with odds in the place of scores: a label
     that one region is sure of stays one, whatever the whole says, which the sum of
     log-odds would average away, and no score lies beyond those of the picture and its
-    regions. A row without a picture keeps the score of the rest of it.
+    regions. Of a picture of several things the regions are less alike, and count more:
+    a is the length of the mean of their unit vectors, m and s its mean and standard
+    deviation over the rows of `fit`, and the exponent is held between -4 and 4. A row
+    without a picture keeps the score of the rest of it.
 
     With ``fit_on="all"`` a region that witnesses some labels of its picture is negative
     for the others, except for those that the classifier of pictures predicts for it
@@ -302,12 +308,12 @@ class RegionClassifier(
         self.response_method_ = find_method(
             self.estimator_, layout.whole(X[:N_TRIED]), self.n_labels_
         )
-        self._usual = usual_agreement(layout, X)
+        self.agreement_ = usual_agreement(layout, X)
         self.weight_, self.weight_scores_ = self.weight, {}
         if parts is not None:
             self.weight_, self.weight_scores_ = choose_weight(
                 parts,
-                self._usual.factors(layout, X)[rows],
+                self.agreement_.factors(layout, X)[rows],
                 targets[rows],
                 None if sample_weight is None else sample_weight[rows],
             )
@@ -359,7 +365,7 @@ class RegionClassifier(
             self.response_method_,
             self.pooling,
         )
-        factors = self._usual.factors(self._layout, X)
+        factors = self.agreement_.factors(self._layout, X)
         return add_regions(*parts, self.weight_ * factors)
 
     @available_if(_gives_probabilities)
