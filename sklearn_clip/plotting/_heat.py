@@ -87,9 +87,9 @@ def boxes_in_pictures(featurizer, regions, boxes, sizes):
     ).pixel_plan
     if plan is None:
         raise ValueError(
-            "regions='tokens' needs a model of which it is known what part of a picture "
-            f"it sees. Got {featurizer.model_name!r}, whose preprocessing is its own. "
-            "Take tiles such as regions='pyramid'."
+            "regions='tokens' needs a model of which it is known what part of a "
+            f"picture it sees. Got {featurizer.model_name!r}, whose preprocessing is "
+            "its own. Take tiles such as regions='pyramid'."
         )
     views = np.array([plan.view(size) for size in sizes]).reshape(-1, 1, 4)
     corners, extents = views[..., :2], views[..., 2:] - views[..., :2]

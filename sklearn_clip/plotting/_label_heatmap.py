@@ -86,7 +86,7 @@ class LabelHeatmapDisplay:
     Attributes
     ----------
     axes_ : ndarray of shape (n_drawn, 1 + most labels), dtype=object
-        The axes: of the picture, and of its maps; None where there is none.
+        The axes of the picture and of its maps; without a frame where there is none.
     figure_ : matplotlib Figure
         The figure.
     texts_ : list of n_drawn list of list of matplotlib Text
@@ -153,10 +153,10 @@ class LabelHeatmapDisplay:
         X,
         y=None,
         *,
-        labels=None,
-        max_labels=3,
+        labels: Any = None,
+        max_labels: Any = 3,
         rows=None,
-        max_rows=8,
+        max_rows: Any = 8,
         regions="pyramid",
         label_names=None,
         ax=None,
@@ -302,21 +302,24 @@ class LabelHeatmapDisplay:
             image_size=image_size,
             top=0.35,
         )
-        self.axes_ = np.full((len(self.images), 1 + n_maps), None, dtype=object)
+        self.axes_ = np.empty((len(self.images), 1 + n_maps), dtype=object)
         self.texts_ = []
         for place, image in enumerate(self.images):
-            cells = [grid[3 * place + 1, 2 * column] for column in range(1 + n_maps)]
-            panel = self.axes_[place, 0] = self.figure_.add_subplot(cells[0])
-            draw_picture(panel, image, width)
+            for column in range(1 + n_maps):
+                cell = grid[3 * place + 1, 2 * column]
+                self.axes_[place, column] = self.figure_.add_subplot(cell)
+            first, *panels = self.axes_[place]
+            draw_picture(first, image, width)
             if self.titles is not None:
-                write_above(panel, self.titles[place], width)
-            below = [write_below(panel, self._names(place, max_names, width))]
-            for number in range(len(self.labels[place])):
-                panel = self.figure_.add_subplot(cells[1 + number])
+                write_above(first, self.titles[place], width)
+            below = [write_below(first, self._names(place, max_names, width))]
+            for number, panel in enumerate(panels):
+                if number >= len(self.labels[place]):
+                    panel.set_axis_off()
+                    continue
                 draw_picture(panel, image.convert("L").convert("RGB"), width)
                 _draw_heat(panel, self.heatmaps[place][number], image.size)
                 below.append(write_below(panel, self._lines(place, number, width)))
-                self.axes_[place, 1 + number] = panel
             self.texts_.append(below)
         self._explain(ax)
         return self
@@ -377,10 +380,7 @@ def _take_rows(X, y, rows, max_rows):
             f"X and y must have the same number of rows. Got {n_samples} and "
             f"{_num_samples(y)}."
         )
-    if rows is None:
-        rows = np.arange(n_samples)
-    else:
-        rows = check_rows(rows, n_samples)
+    rows = np.arange(n_samples) if rows is None else check_rows(rows, n_samples)
     if not len(rows):
         raise ValueError("X must have at least one row. Got none.")
     if max_rows is not None and len(rows) > max_rows:
@@ -394,7 +394,7 @@ def _take_rows(X, y, rows, max_rows):
 
 
 def _count_known(estimator, y, label_names):
-    """Number of labels where it is known before anything is predicted."""
+    """Count the labels where it is known before anything is predicted."""
     names = learnt(estimator, "label_names_")
     known = (names, label_names, None if y is None else np.empty(np.shape(y)[1]))
     return next((len(found) for found in known if found is not None), None)
@@ -437,7 +437,7 @@ def _read_all(featurizer, given, cells, rows):
 
 
 def _kinds(entries, predicted):
-    """What every label of every row is; an empty text for what is neither."""
+    """Say what every label of every row is; an empty text for what is neither."""
     kinds = np.full(predicted.shape, "", dtype=object)
     if entries is None:
         kinds[predicted] = "predicted"

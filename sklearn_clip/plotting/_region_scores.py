@@ -14,9 +14,9 @@ from sklearn_clip.fusion import make_fusion
 from sklearn_clip.plotting._inputs import learnt
 
 _NEEDED = (
-    "estimator must be a fitted Pipeline that has a CLIPFeaturizer as a step of its own "
-    "and a multi-label classifier behind it, alone, in a search or in a meta-estimator; "
-    "or a ZeroShotClassifier"
+    "estimator must be a fitted Pipeline that has a CLIPFeaturizer as a step of its "
+    "own and a multi-label classifier behind it, alone, in a search or in a "
+    "meta-estimator; or a ZeroShotClassifier"
 )
 
 
@@ -62,33 +62,33 @@ def take_apart(tagger):
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
+    if hasattr(tagger, "fit"):
+        check_is_fitted(tagger)
     found = _part(tagger)
     if found is None:
         raise TypeError(f"{_NEEDED}. Got a {type(tagger).__name__}.")
-    check_is_fitted(tagger)
     return found
 
 
 def _part(estimator):
     """Part an estimator, None where it has no featurizer that could be taken out."""
     estimator = _thaw(estimator)
+    if estimator is None:
+        return None
     if hasattr(estimator, "best_estimator_"):
         return _part(estimator.best_estimator_)
     if hasattr(estimator, "steps"):
         return _part_steps(estimator)
-    # Learnt, where it is fitted; `take_apart` says where it is not.
-    for name in ("featurizer_", "featurizer"):
-        featurizer = _thaw(getattr(estimator, name, None))
-        if _is_featurizer(featurizer) and hasattr(estimator, "templates"):
-            behind = copy.copy(estimator)
-            behind.featurizer_ = _DoneFeatures(featurizer.regions)
-            return None, featurizer, behind
-    for name in ("estimator_", "estimator"):
-        inner = _part(getattr(estimator, name)) if hasattr(estimator, name) else None
-        if inner is not None:
-            behind = copy.copy(estimator)
-            behind.estimator_ = inner[2]
-            return inner[0], inner[1], behind
+    featurizer = _thaw(getattr(estimator, "featurizer_", None))
+    if _is_featurizer(featurizer) and hasattr(estimator, "templates"):
+        behind = copy.copy(estimator)
+        behind.featurizer_ = _DoneFeatures(featurizer.regions)
+        return None, featurizer, behind
+    inner = _part(getattr(estimator, "estimator_", None))
+    if inner is not None:
+        behind = copy.copy(estimator)
+        behind.estimator_ = inner[2]
+        return inner[0], inner[1], behind
     return None
 
 
@@ -228,7 +228,8 @@ class RegionScorer:
             alone = {"fusion": "text", "image": None, "regions": None, "text": "text"}
             reader = clone(self.featurizer).set_output(transform="default")
             reader.set_params(**alone, add_missing_indicator=True)
-            found = reader.transform([{"text": cell} for cell in cells.text])
+            texts = [{"text": cell[0] if cell else None} for cell in cells.text]
+            found = reader.transform(texts)
             flags["text"] = np.repeat(found[:, -1], n_regions)
             text = np.repeat(found[:, :-1], n_regions, axis=0)
             present = flags["text"] == 0
