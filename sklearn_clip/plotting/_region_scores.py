@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip._shared import positive_scores
 from sklearn_clip.embedding import split_rows
 from sklearn_clip.fusion import make_fusion
-from sklearn_clip.plotting._inputs import learnt
 
 _NEEDED = (
     "estimator must be a fitted Pipeline that has a CLIPFeaturizer as a step of its "
@@ -193,8 +192,8 @@ class RegionScorer:
         method : {"predict_proba", "decision_function"}
             Which of them.
         """
-        method = learnt(self._tagger, "response_method_")
-        scores, method = positive_scores(self._tagger, X, n_labels, method=method)
+        # Probabilities where there are any: they are what a reader can compare.
+        scores, method = positive_scores(self._tagger, X, n_labels)
         images = [cell[0] for cell in cells.image]
         vectors, boxes = self._pictures.encode_regions(images)
         if not self.featurizer.normalize:
