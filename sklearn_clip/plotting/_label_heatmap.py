@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
-from sklearn_clip._shared import _num_samples, _safe_indexing
 from sklearn_clip.plotting._axes import (
     BLUE,
     GREEN,
@@ -16,22 +15,25 @@ from sklearn_clip.plotting._axes import (
     short_name,
 )
 from sklearn_clip.plotting._heat import blend_regions, boxes_in_pictures
+from sklearn_clip.plotting._heatmap_rows import (
+    count_known,
+    label_kinds,
+    most_telling,
+    read_all,
+    read_labels,
+    take_rows,
+)
 from sklearn_clip.plotting._inputs import (
     check_choice,
     check_count,
     choose_labels,
-    learnt,
-    name_array,
     predict_rows,
-    read_targets,
 )
 from sklearn_clip.plotting._pictures import (
     FONT,
     check_image_size,
-    check_rows,
     draw_picture,
     picture_grid,
-    read_pictures,
     write_above,
     write_below,
 )
@@ -104,8 +106,9 @@ class LabelHeatmapDisplay:
     .. math:: \frac{\sum_r k_r(x) (s_r - s)}{\sum_r k_r(x)},
 
     with the score s of the row, all as log-odds where they are probabilities, and a
-    kernel :math:`k_r` of area 1: a Gaussian over the region, half as wide as it. So
-    small regions count for more than large ones.
+    kernel :math:`k_r` of area 1: a Gaussian around the middle of the region, whose
+    standard deviations are 0.3 of its width and height, for ``"tokens"`` the whole of
+    them. So small regions count for more than large ones.
 
     What a map shows is what the tagger makes of a part, not what it would make of the
     picture without it; by how much blanking the hottest places lowers the score is in
@@ -215,18 +218,20 @@ class LabelHeatmapDisplay:
         check_count(max_labels, "max_labels")
         check_count(max_rows, "max_rows")
         scorer = RegionScorer(estimator, regions)
-        X, y, rows = _take_rows(X, y, rows, max_rows)
-        predicted = predict_rows(estimator, X, _count_known(estimator, y, label_names))
+        X, y, rows = take_rows(X, y, rows, max_rows)
+        predicted = predict_rows(estimator, X, count_known(estimator, y, label_names))
         if hasattr(predicted, "toarray"):
             predicted = predicted.toarray()
-        entries, names = _read_labels(estimator, y, predicted, label_names)
+        if np.ndim(predicted) == 1:  # of one label, of which nothing said so before
+            predicted = np.reshape(predicted, (-1, 1))
+        entries, names = read_labels(estimator, y, predicted, label_names)
         predicted = np.asarray(predicted).astype(bool)
         chosen = None if labels is None else choose_labels(labels, names)
         given, cells = scorer.find_cells(X)
-        pictures, titles = _read_all(scorer.featurizer, given, cells, rows)
+        pictures, titles = read_all(scorer.featurizer, given, cells, rows)
         scored = scorer.score(X, given, cells, len(names))
         scores, region_scores, boxes, method = scored
-        kinds = _kinds(entries, predicted)
+        kinds = label_kinds(entries, predicted)
         display = cls(
             pictures,
             [],
@@ -246,12 +251,12 @@ class LabelHeatmapDisplay:
             known = kinds[row] != ""
             drawn = chosen
             if chosen is None:
-                drawn = _most_telling(scores[row], known)[:max_labels]
+                drawn = most_telling(scores[row], known)[:max_labels]
             heat = _odds(region_scores[row].T, method)[drawn]
             heat -= _odds(scores[row], method)[drawn, None]
             display.labels.append(list(names[drawn]))
             display.heatmaps.append(
-                blend_regions(heat, display.boxes[row], picture.size)
+                blend_regions(heat, display.boxes[row], picture.size, regions)
             )
             display.scores.append(scores[row, drawn])
             display.region_scores.append(region_scores[row].T[drawn])
@@ -370,90 +375,6 @@ class LabelHeatmapDisplay:
             frameon=False,
             **place,
         )
-
-
-def _take_rows(X, y, rows, max_rows):
-    """Take the rows that are drawn, if they are not too many."""
-    n_samples = _num_samples(X)
-    if y is not None and _num_samples(y) != n_samples:
-        raise ValueError(
-            f"X and y must have the same number of rows. Got {n_samples} and "
-            f"{_num_samples(y)}."
-        )
-    rows = np.arange(n_samples) if rows is None else check_rows(rows, n_samples)
-    if not len(rows):
-        raise ValueError("X must have at least one row. Got none.")
-    if max_rows is not None and len(rows) > max_rows:
-        raise ValueError(
-            f"At most {max_rows} rows are drawn, each once for every label. Got "
-            f"{len(rows)}: choose some of them with rows=, for example rows=[0, 1], or "
-            "raise max_rows."
-        )
-    y = None if y is None else _safe_indexing(y, rows)
-    return _safe_indexing(X, rows), y, rows
-
-
-def _count_known(estimator, y, label_names):
-    """Count the labels where it is known before anything is predicted."""
-    names = learnt(estimator, "label_names_")
-    known = (names, label_names, None if y is None else np.empty(np.shape(y)[1]))
-    return next((len(found) for found in known if found is not None), None)
-
-
-def _read_labels(estimator, y, predicted, label_names):
-    """Check targets, if there are any, and find the names of the labels."""
-    if y is not None:
-        return read_targets(y, label_names, tables=[predicted], estimator=estimator)
-    if label_names is None:
-        label_names = getattr(predicted, "columns", None)
-    if label_names is None:
-        label_names = learnt(estimator, "label_names_")
-    return None, name_array(label_names, np.shape(predicted)[1])
-
-
-def _read_all(featurizer, given, cells, rows):
-    """Read the pictures of all rows, and say of which row there is none."""
-    for row, cell in zip(rows, cells.image, strict=True):
-        if not cell:
-            raise ValueError(
-                f"Every row must have an image, to draw on. Got none in row {row}: "
-                "choose others with rows=."
-            )
-    pictures, titles = read_pictures(
-        given,
-        np.arange(len(rows)),
-        featurizer.image,
-        featurizer.text,
-        featurizer.image_root,
-        numbers=rows,
-    )
-    for row, picture in zip(rows, pictures, strict=True):
-        if isinstance(picture, str):
-            raise ValueError(
-                "Every row must have an image, to draw on. Got one in row "
-                f"{row} that {picture.strip('()')}: choose others with rows=."
-            )
-    return pictures, titles
-
-
-def _kinds(entries, predicted):
-    """Say what every label of every row is; an empty text for what is neither."""
-    kinds = np.full(predicted.shape, "", dtype=object)
-    if entries is None:
-        kinds[predicted] = "predicted"
-        return kinds
-    known = np.ones_like(predicted) if entries.known is None else entries.known
-    kinds[predicted & ~entries.positive] = "false"
-    kinds[predicted & ~known] = "predicted"
-    kinds[predicted & entries.positive] = "found"
-    kinds[~predicted & entries.positive] = "missed"
-    return kinds
-
-
-def _most_telling(scores, known):
-    """Labels that are true or predicted, else the best one, by falling scores."""
-    order = np.argsort(-scores, kind="stable")
-    return order[known[order]] if known.any() else order[:1]
 
 
 def _odds(scores, method):

@@ -239,8 +239,8 @@ def test_heat_is_that_of_the_formula(tagger):
         x, y = (j + 0.5) / 96, (i + 0.5) / 64
         weights = []
         for left, top, right, bottom in display.boxes[0]:
-            across = (x - (left + right) / 2) / ((right - left) / 2)
-            down = (y - (top + bottom) / 2) / ((bottom - top) / 2)
+            across = (x - (left + right) / 2) / (0.3 * (right - left))
+            down = (y - (top + bottom) / 2) / (0.3 * (bottom - top))
             area = (right - left) * (bottom - top)
             weights.append(np.exp(-0.5 * (across**2 + down**2)) / area)
         np.testing.assert_allclose(heat[i, j], np.average(gain, weights=weights))
@@ -258,12 +258,14 @@ def test_decision_values_are_no_log_odds(rows):
 
 def test_equal_regions_give_an_even_map():
     boxes = np.array([[0, 0, 0.6, 1], [0.4, 0, 1, 1]])
-    np.testing.assert_allclose(blend_regions(np.ones((2, 2)), boxes, (50, 20)), 1)
+    np.testing.assert_allclose(
+        blend_regions(np.ones((2, 2)), boxes, (50, 20), "2x2"), 1
+    )
 
 
 def test_places_that_no_region_covers_are_unknown():
     boxes = np.array([[0.25, 0, 0.5, 1], [0.5, 0, 0.75, 1]])
-    heat = blend_regions(np.array([[1.0, 3.0]]), boxes, (96, 10))[0]
+    heat = blend_regions(np.array([[1.0, 3.0]]), boxes, (96, 10), "tokens")[0]
     assert np.isnan(heat[:, :24]).all() and np.isnan(heat[:, 72:]).all()
     assert (np.diff(heat[5, 24:72]) >= 0).all()
 
@@ -504,6 +506,41 @@ def test_tokens_of_penultimate_features_name_the_way_out(rows):
     model = make_pipeline(clip, MultiLabelLogisticRegression()).fit(X, Y)
     with pytest.raises(ValueError, match="need features='embedding'.*or tiles"):
         LabelHeatmapDisplay.from_estimator(model, X[:1], regions="tokens")
+
+
+def test_single_label_is_drawn(rows):
+    X, Y = rows
+    model = make_pipeline(make_clip(text=None), LogisticRegression()).fit(X, Y["red"])
+    display = LabelHeatmapDisplay.from_estimator(model, X[:2], label_names=["red"])
+    assert display.labels == [["red"], ["red"]]
+    expected = model.predict_proba(X[:2])[:, 1:]
+    np.testing.assert_allclose(display.scores, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["stack", "swapped pairs", "dicts", "polars between"])
+def test_rows_of_any_form_are_drawn(form, rows):
+    X, Y = rows
+    pictures = list(X["image"])
+    head = MultiLabelLogisticRegression()
+    clip = make_clip(text=None)
+    if form == "stack":
+        given = np.stack([np.asarray(picture) for picture in pictures])
+    elif form == "swapped pairs":
+        clip = make_clip(image=1, text=0)
+        given = [(f"text {n}", picture) for n, picture in enumerate(pictures)]
+    elif form == "dicts":
+        clip = make_clip(image="photo", text="caption", fusion="mean")
+        given = [{"photo": p, "caption": f"text {n}"} for n, p in enumerate(pictures)]
+    else:
+        pytest.importorskip("polars", reason="rows of a polars DataFrame")
+        clip, given = clip.set_output(transform="polars"), pictures
+    model = make_pipeline(clip, StandardScaler(), head).fit(given, Y)
+    display = LabelHeatmapDisplay.from_estimator(model, given, rows=[4], labels=[0])
+    assert display.titles[0].endswith("row 4")
+    assert display.titles[0].startswith("text 4") == (clip.text is not None)
+    np.testing.assert_allclose(
+        display.scores, model.predict_proba(given[4:5])[:, :1], atol=1e-5
+    )
 
 
 def test_certain_probabilities_stay_finite(rows):
