@@ -104,7 +104,7 @@ def judge(tagger, pictures, parts, regions, rng):
     blanked, hits, chances = [], [], []
     for row, (picture, label) in enumerate(zip(pictures, chosen, strict=True)):
         values = log_odds(local[row, :, label])[None]
-        heat = blend_regions(values, boxes[row], picture.size, regions)[0]
+        heat = blend_regions(values, boxes[row], picture.size)[0]
         cold = np.where(np.isnan(heat), -np.inf, -heat)
         heat = np.where(np.isnan(heat), -np.inf, heat)
         if not np.isfinite(heat).all():

@@ -5,13 +5,13 @@ import numpy as np
 from sklearn_clip.embedding import load_backbone
 
 _SIDE = 96  # numbers along the longer side of a map
-# Standard deviation of a region's weight, in widths of its box: a tile knows nothing
-# beside itself and shows best what lies in its middle, while a place of one pass has
-# seen what is around it. Chosen by measurement, see `benchmarks/STUDIES.md`.
-_SPREAD, _SPREAD_OF_TOKENS = 0.3, 1.0
+# Standard deviation of a region's weight, in widths of its box. Less has tiles show
+# their edges and places of one pass their noise, more has tiles say what lies beside
+# them; chosen by measurement, see `benchmarks/STUDIES.md`.
+_SPREAD = 0.5
 
 
-def blend_regions(values, boxes, size, regions):
+def blend_regions(values, boxes, size):
     """Average what the regions of a picture say of each of its places.
 
     Parameters
@@ -22,8 +22,6 @@ def blend_regions(values, boxes, size, regions):
         Left, top, right and bottom of each, as shares of width and height.
     size : tuple of (int, int)
         Width and height of the picture, of which the map takes the shape.
-    regions : {"2x2", "3x3", "pyramid", "tokens"}
-        What the regions are.
 
     Returns
     -------
@@ -31,9 +29,8 @@ def blend_regions(values, boxes, size, regions):
         The averages, the longer side `_SIDE` numbers; NaN outside all regions.
     """
     width, height = (max(round(_SIDE * side / max(size)), 1) for side in size)
-    spread = _SPREAD_OF_TOKENS if regions == "tokens" else _SPREAD
-    across, inside_x = _weights(boxes[:, 0], boxes[:, 2], width, spread)
-    down, inside_y = _weights(boxes[:, 1], boxes[:, 3], height, spread)
+    across, inside_x = _weights(boxes[:, 0], boxes[:, 2], width)
+    down, inside_y = _weights(boxes[:, 1], boxes[:, 3], height)
     # Each region weighs as much in all, so that where large and small ones overlap it
     # is the small ones, which know better where a thing is, that count.
     total = np.einsum("rh,rw->hw", down, across)
@@ -45,11 +42,11 @@ def blend_regions(values, boxes, size, regions):
     return blended
 
 
-def _weights(start, stop, n_places, spread):
+def _weights(start, stop, n_places):
     """Weights of intervals at evenly spread places, and which lie inside."""
     places = (np.arange(n_places) + 0.5) / n_places
     start, stop = start[:, None], stop[:, None]
-    spread = spread * (stop - start)
+    spread = _SPREAD * (stop - start)
     weights = np.exp(-0.5 * ((places - (start + stop) / 2) / spread) ** 2) / spread
     return weights, ((start <= places) & (places <= stop)).astype(float)
 

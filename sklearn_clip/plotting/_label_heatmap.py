@@ -107,8 +107,7 @@ class LabelHeatmapDisplay:
 
     with the score s of the row, all as log-odds where they are probabilities, and a
     kernel :math:`k_r` of area 1: a Gaussian around the middle of the region, whose
-    standard deviations are 0.3 of its width and height, for ``"tokens"`` the whole of
-    them. So small regions count for more than large ones.
+    standard deviations are half of its width and height. So small regions count for more than large ones.
 
     What a map shows is what the tagger makes of a part, not what it would make of the
     picture without it; by how much blanking the hottest places lowers the score is in
@@ -256,7 +255,7 @@ class LabelHeatmapDisplay:
             heat -= _odds(scores[row], method)[drawn, None]
             display.labels.append(list(names[drawn]))
             display.heatmaps.append(
-                blend_regions(heat, display.boxes[row], picture.size, regions)
+                blend_regions(heat, display.boxes[row], picture.size)
             )
             display.scores.append(scores[row, drawn])
             display.region_scores.append(region_scores[row].T[drawn])

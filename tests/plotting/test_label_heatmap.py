@@ -239,8 +239,8 @@ def test_heat_is_that_of_the_formula(tagger):
         x, y = (j + 0.5) / 96, (i + 0.5) / 64
         weights = []
         for left, top, right, bottom in display.boxes[0]:
-            across = (x - (left + right) / 2) / (0.3 * (right - left))
-            down = (y - (top + bottom) / 2) / (0.3 * (bottom - top))
+            across = (x - (left + right) / 2) / (0.5 * (right - left))
+            down = (y - (top + bottom) / 2) / (0.5 * (bottom - top))
             area = (right - left) * (bottom - top)
             weights.append(np.exp(-0.5 * (across**2 + down**2)) / area)
         np.testing.assert_allclose(heat[i, j], np.average(gain, weights=weights))
@@ -265,7 +265,7 @@ def test_equal_regions_give_an_even_map():
 
 def test_places_that_no_region_covers_are_unknown():
     boxes = np.array([[0.25, 0, 0.5, 1], [0.5, 0, 0.75, 1]])
-    heat = blend_regions(np.array([[1.0, 3.0]]), boxes, (96, 10), "tokens")[0]
+    heat = blend_regions(np.array([[1.0, 3.0]]), boxes, (96, 10))[0]
     assert np.isnan(heat[:, :24]).all() and np.isnan(heat[:, 72:]).all()
     assert (np.diff(heat[5, 24:72]) >= 0).all()
 
