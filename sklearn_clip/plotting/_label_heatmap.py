@@ -107,7 +107,8 @@ class LabelHeatmapDisplay:
 
     with the score s of the row, all as log-odds where they are probabilities, and a
     kernel :math:`k_r` of area 1: a Gaussian around the middle of the region, whose
-    standard deviations are half of its width and height. So small regions count for more than large ones.
+    standard deviations are half of its width and height. So small regions count for
+    more than large ones.
 
     What a map shows is what the tagger makes of a part, not what it would make of the
     picture without it; by how much blanking the hottest places lowers the score is in

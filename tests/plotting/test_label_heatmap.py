@@ -258,9 +258,7 @@ def test_decision_values_are_no_log_odds(rows):
 
 def test_equal_regions_give_an_even_map():
     boxes = np.array([[0, 0, 0.6, 1], [0.4, 0, 1, 1]])
-    np.testing.assert_allclose(
-        blend_regions(np.ones((2, 2)), boxes, (50, 20), "2x2"), 1
-    )
+    np.testing.assert_allclose(blend_regions(np.ones((2, 2)), boxes, (50, 20)), 1)
 
 
 def test_places_that_no_region_covers_are_unknown():
