@@ -52,7 +52,7 @@ ALLOWED = {
     "losses": set(),
     "metrics": set(),
     "model_selection": set(),
-    "plotting": {"embedding", "metrics", "model_selection"},
+    "plotting": {"embedding", "fusion", "metrics", "model_selection"},
     "thresholds": {"metrics", "model_selection"},
     "zero_shot": {"_featurizer", "embedding", "fusion", "metrics"},
 }

@@ -9,6 +9,7 @@ from sklearn_clip.plotting._answer_coverage import AnswerCoverageDisplay
 from sklearn_clip.plotting._calibration import MultiLabelCalibrationDisplay
 from sklearn_clip.plotting._cooccurrence import LabelCooccurrenceDisplay
 from sklearn_clip.plotting._label_grid import LabelGridDisplay
+from sklearn_clip.plotting._label_heatmap import LabelHeatmapDisplay
 from sklearn_clip.plotting._label_score import LabelScoreDisplay
 from sklearn_clip.plotting._near_duplicates import NearDuplicateDisplay
 from sklearn_clip.plotting._precision_recall import MultiLabelPrecisionRecallDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "AnswerCoverageDisplay",
     "LabelCooccurrenceDisplay",
     "LabelGridDisplay",
+    "LabelHeatmapDisplay",
     "LabelScoreDisplay",
     "MultiLabelCalibrationDisplay",
     "MultiLabelPrecisionRecallDisplay",

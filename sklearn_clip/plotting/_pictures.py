@@ -73,7 +73,7 @@ def find_featurizer(estimator):
     return None
 
 
-def read_pictures(X, rows, image, text, image_root):
+def read_pictures(X, rows, image, text, image_root, *, numbers=None):
     """Read the pictures of some rows.
 
     Parameters
@@ -86,6 +86,8 @@ def read_pictures(X, rows, image, text, image_root):
         Names of the columns, or "auto".
     image_root : str, path-like or None
         Folder put before relative paths.
+    numbers : ndarray of int or None, default=None
+        Positions that the titles give, where `X` is a part of other rows.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def read_pictures(X, rows, image, text, image_root):
     ]
     report_remarks(remarks, cells)
     titles = []
-    for place, row in enumerate(rows):
+    for place, row in enumerate(rows if numbers is None else numbers):
         title = f"row {row}"
         if cells.index is not None and cells.index[place] != row:
             title += f" ({cells.index[place]})"

@@ -8,25 +8,40 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sklearn_clip import MultiLabelLogisticRegression, plotting
+from sklearn_clip import (
+    CLIPFeaturizer,
+    MultiLabelLogisticRegression,
+    ZeroShotClassifier,
+    plotting,
+)
 from sklearn_clip.plotting._axes import short_name
 from sklearn_clip.plotting._inputs import choose_labels, learnt
 
 Y = np.array([[1, 0], [0, 1], [1, 1]])
 P = np.array([[0.9, 0.2], [0.3, 0.6], [0.4, 0.7]])
+
+
+def _zero_shot(n_labels=2):
+    """A fitted tagger of pictures, of the smallest model that means something."""
+    clip = CLIPFeaturizer("clipart-tiny", text=None)
+    return ZeroShotClassifier(["red", "blue"][:n_labels], clip).fit()
+
+
+PICTURES = [Image.new("RGB", (8, 8), "red")] * 3
 CALLS = {
     "AnswerCoverageDisplay": ("from_predictions", (Y, P)),
     "LabelCooccurrenceDisplay": ("from_labels", (Y,)),
     "LabelGridDisplay": (
         "from_predictions",
-        ([Image.new("RGB", (8, 8), "red")] * 3, Y, P > 0.5),
+        (PICTURES, Y, P > 0.5),
     ),
+    "LabelHeatmapDisplay": ("from_estimator", (_zero_shot, PICTURES, Y)),
     "LabelScoreDisplay": ("from_predictions", (Y, P > 0.5)),
     "MultiLabelCalibrationDisplay": ("from_predictions", (Y, P)),
     "MultiLabelPrecisionRecallDisplay": ("from_predictions", (Y, P)),
     "NearDuplicateDisplay": (
         "from_embeddings",
-        (P, [Image.new("RGB", (8, 8), "red")] * 3),
+        (P, PICTURES),
     ),
     "ThresholdCurveDisplay": ("from_predictions", (Y, P)),
 }
@@ -34,10 +49,13 @@ CALLS = {
 
 # Displays that know of no labels.
 UNLABELLED = {"NearDuplicateDisplay"}
+# Displays that no classifier of features makes.
+UNSCORED = {"LabelCooccurrenceDisplay", "LabelHeatmapDisplay"}
 
 
 def call(name, **options):
     method, arguments = CALLS[name]
+    arguments = [made() if made is _zero_shot else made for made in arguments]
     return getattr(getattr(plotting, name), method)(*arguments, **options)
 
 
@@ -82,10 +100,14 @@ def test_figure_can_be_written_as_vectors(name, tmp_path):
 def test_smallest_problems_are_drawn(shape, name):
     part = np.s_[:, :1] if shape == "one label" else np.s_[:1]
     method, arguments = CALLS[name]
+    n_rows, n_labels = Y[part].shape
     parts = [
-        part_of[part] if isinstance(part_of, np.ndarray) else part_of[: len(Y[part])]
+        part_of[part] if isinstance(part_of, np.ndarray) else part_of[:n_rows]
         for part_of in arguments
+        if part_of is not _zero_shot
     ]
+    if len(parts) < len(arguments):
+        parts = [_zero_shot(n_labels), *parts]
     display = getattr(getattr(plotting, name), method)(*parts)
     display.figure_.canvas.draw()
 
@@ -118,7 +140,7 @@ def test_learnt_attribute_is_found_through_search_and_pipeline(
 
 @pytest.mark.parametrize(
     "name",
-    [n for n in CALLS if n not in UNLABELLED | {"LabelCooccurrenceDisplay"}],
+    [n for n in CALLS if n not in UNLABELLED | UNSCORED],
 )
 def test_columns_in_another_order_than_at_the_fit_are_refused(name, make_problem):
     data = make_problem()

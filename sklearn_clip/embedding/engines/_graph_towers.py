@@ -37,7 +37,7 @@ class GraphImageTower:
     ----------
     session : Session
         Of an engine; it takes what `prepare` gives.
-    prepare : callable
+    prepare : Preparation
         PIL image to ndarray.
     draft_side : int or None
         Side in pixels, below which no JPEG need be decoded.
@@ -50,6 +50,7 @@ class GraphImageTower:
     def __init__(self, session, prepare, draft_side, precision, identity):
         self._session = session
         self.prepare = prepare
+        self.plan = prepare.plan
         self.draft_side = draft_side
         self.precision = precision
         self.identity = identity

@@ -44,6 +44,32 @@ class PixelPlan:
         """Twice the side that pictures are resized to: none need be decoded larger."""
         return 2 * (self.side or max(self.size))
 
+    def view(self, size):
+        """Return which part of a picture the model sees.
+
+        Parameters
+        ----------
+        size : tuple of (int, int)
+            Width and height of the picture.
+
+        Returns
+        -------
+        tuple of float
+            Left, top, right and bottom, as shares of width and height; below 0 and
+            above 1 where the picture is filled up.
+        """
+        if self.shape == "squash":
+            return 0.0, 0.0, 1.0, 1.0
+        rows, columns = self.size
+        if self.shape == "crop":
+            scale = self.side / min(size)
+        else:
+            choose = min if self.shape == "pad" else max
+            scale = choose(columns / size[0], rows / size[1])
+        # The middle of the one is the middle of the other.
+        across, down = columns / (scale * size[0]) / 2, rows / (scale * size[1]) / 2
+        return 0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down
+
     @property
     def bound(self):
         """The bound of extreme shapes that goes with it."""
@@ -65,7 +91,7 @@ class Preparation:
     """
 
     def __init__(self, plan):
-        self._plan = plan
+        self.plan = plan
         self._bound = plan.bound
         self._resample = Image.Resampling[plan.resample]
         self._resize = getattr(self, f"_{plan.shape}")
@@ -92,11 +118,11 @@ class Preparation:
         those of one step after the other, but for the rounding between its two passes,
         of which it takes the cheaper one first.
         """
-        short, (rows, columns) = min(picture.size), self._plan.size
+        short, (rows, columns) = min(picture.size), self.plan.size
         # torchvision's own roundings, or the crop would lie a pixel beside: sides are
         # cut off to whole pixels, the corner is rounded (half to even). `box` is the
         # crop carried back into the coordinates of the picture as it is.
-        width, height = (int(self._plan.side * side / short) for side in picture.size)
+        width, height = (int(self.plan.side * side / short) for side in picture.size)
         left, top = round((width - columns) / 2), round((height - rows) / 2)
         across, down = picture.width / width, picture.height / height
         box = (
@@ -109,7 +135,7 @@ class Preparation:
 
     def _cover(self, picture):
         """Resize until the target is covered, and crop to the centre."""
-        rows, columns = self._plan.size
+        rows, columns = self.plan.size
         picture = self._scale(picture, min)
         left = round((picture.width - columns) / 2)
         top = round((picture.height - rows) / 2)
@@ -117,22 +143,22 @@ class Preparation:
 
     def _pad(self, picture):
         """Resize until it fits, and fill what is missing on both sides alike."""
-        rows, columns = self._plan.size
+        rows, columns = self.plan.size
         picture = self._scale(picture, max)
         width, height = picture.size
         if (width, height) == (columns, rows):
             return picture
-        page = Image.new("RGB", (columns, rows), (self._plan.fill,) * 3)
+        page = Image.new("RGB", (columns, rows), (self.plan.fill,) * 3)
         page.paste(picture, ((columns - width) // 2, (rows - height) // 2))
         return page
 
     def _scale(self, picture, choose):
         """Scale both sides by the ratio of one of them, rounded as open_clip does."""
-        rows, columns = self._plan.size
+        rows, columns = self.plan.size
         ratio = choose(picture.height / rows, picture.width / columns)
         size = round(picture.width / ratio), round(picture.height / ratio)
         return picture.resize(size, self._resample)
 
     def _squash(self, picture):
-        rows, columns = self._plan.size
+        rows, columns = self.plan.size
         return picture.resize((columns, rows), self._resample)
