@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_clip import (
     CLIPFeaturizer,
     MultiLabelLogisticRegression,
+    RegionClassifier,
     ThresholdOptimizer,
     ZeroShotClassifier,
 )
@@ -548,3 +549,17 @@ def test_certain_probabilities_stay_finite(rows):
     display = LabelHeatmapDisplay.from_estimator(model, X[:2], Y[:2])
     assert set(np.ravel(display.region_scores)) <= {0.0, 1.0}
     assert all(np.isfinite(heat).all() for heat in display.heatmaps)
+
+
+@pytest.mark.parametrize("own", ["2x2", "tokens"])
+def test_region_classifier_scores_a_region_as_its_classifier_does(own, rows):
+    X, Y = rows
+    head = RegionClassifier(MultiLabelLogisticRegression(C=100), cv=3, random_state=0)
+    model = make_pipeline(make_clip(text=None, regions=own), head).fit(X, Y)
+    display = LabelHeatmapDisplay.from_estimator(
+        model, X[:2], labels=[0, 1], regions="2x2"
+    )
+    local, _ = model[0].encode_regions(X["image"][:2], "2x2")
+    inner = model[-1].estimator_
+    expected = np.stack([inner.predict_proba(part)[:, :2].T for part in local])
+    np.testing.assert_allclose(np.stack(display.region_scores), expected, atol=1e-5)
