@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -169,3 +170,19 @@ def test_threads_share_the_processes(model_folder, files, feeds_gpu):
         thread.join()
     for vectors in found:
         np.testing.assert_array_equal(vectors, expected)
+
+
+@pytest.mark.filterwarnings("ignore:A worker stopped while some jobs:UserWarning")
+def test_processes_that_ended_for_want_of_work_start_again(
+    model_folder, files, feeds_gpu, monkeypatch
+):
+    monkeypatch.setattr(_processes, "_IDLE", 0.1)
+    clip = make(model_folder)
+    expected = clip.transform(files)
+    (executor,) = _processes._executors.values()
+    for _ in range(600):
+        if not executor._processes:
+            break
+        time.sleep(0.1)
+    assert not executor._processes
+    np.testing.assert_array_equal(clip.transform(files), expected)
