@@ -146,6 +146,10 @@ class ZeroShotClassifier(PromptPredictions):
 
     .. math:: p = \frac{e^{s f \cdot t}}{e^{s f \cdot t} + \sum_j e^{s f \cdot b_j}}.
 
+    Scores rank rows within a label. Those of two labels are not on one scale, since the
+    model likes some words better than others: compare labels within a row, as
+    `top_labels`, `top_k` and GAP do, after ``calibrate=True`` rather than before.
+
     Where rows have regions, their pooled log-odds q are added to those of the picture,
     g, as :math:`\log((e^g + w e^q) / (1 + w))`, before labels compete under
     ``scoring="softmax"``, and before calibration. Cosines are pooled times
