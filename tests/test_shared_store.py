@@ -22,18 +22,18 @@ from sklearn_clip.embedding import Backbone, load_backbone
 @contextlib.contextmanager
 def encodings_written_to(path):
     """Append one line per text that reaches the model, from whatever process."""
-    encode = Backbone.encode_texts
+    collate = Backbone.collate_texts  # the first thing that is done with a batch
 
     def counted(self, texts):
         with open(path, "a") as file:  # appends of a few bytes are atomic
             file.write("".join(f"{text}\n" for text in texts))
-        return encode(self, texts)
+        return collate(self, texts)
 
-    Backbone.encode_texts = counted
+    Backbone.collate_texts = counted
     try:
         yield
     finally:
-        Backbone.encode_texts = encode
+        Backbone.collate_texts = collate
 
 
 class CountingFeaturizer(CLIPFeaturizer):
