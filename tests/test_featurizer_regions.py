@@ -304,12 +304,19 @@ def test_free_memory_is_what_the_system_says(tmp_path, monkeypatch):
     monkeypatch.setattr(_regions, "_FREE", str(free))
     monkeypatch.setattr(_regions, "_LIMIT", str(tmp_path / "max"))
     monkeypatch.setattr(_regions, "_USED", str(tmp_path / "current"))
+    monkeypatch.setattr(_regions, "_PARTS", str(tmp_path / "none"))
     assert _regions._free_memory() == 102_400
     (tmp_path / "max").write_text("max\n")
     (tmp_path / "current").write_text("10\n")
     assert _regions._free_memory() == 102_400
     (tmp_path / "max").write_text("50\n")
     assert _regions._free_memory() == 40
+    # Files that the system keeps are counted as used, and given up when asked for.
+    (tmp_path / "stat").write_text("anon 2\nactive_file 3\ninactive_file 4\nshmem 9\n")
+    monkeypatch.setattr(_regions, "_PARTS", str(tmp_path / "stat"))
+    assert _regions._free_memory() == 47
+    (tmp_path / "current").write_text("60\n")
+    assert _regions._free_memory() == 0
 
 
 def test_saved_before_there_were_regions_loads(make_featurizer, pictures):

@@ -21,6 +21,7 @@ REGIONS = ("2x2", "3x3", "pyramid", "tokens")
 _COPIES = 3
 _FREE = "/proc/meminfo"
 _LIMIT, _USED = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
+_PARTS = "/sys/fs/cgroup/memory.stat"
 
 
 def check_regions(
@@ -197,7 +198,17 @@ def _free_memory():
             found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:  # of a container; "max" where it has no limit
         limit, used = (int(Path(path).read_text()) for path in (_LIMIT, _USED))
-        found.append(max(limit - used, 0))
+        found.append(max(limit - used + _kept_files(), 0))
     except (OSError, ValueError):
         pass
     return min(found, default=None)
+
+
+def _kept_files():
+    """Bytes of files that a container holds, and gives up before it runs out."""
+    try:
+        lines = Path(_PARTS).read_text().splitlines()
+    except OSError:
+        return 0
+    kept = [line.split() for line in lines if line.startswith(("active_", "inactive_"))]
+    return sum(int(size) for name, size in kept if name.endswith("_file"))

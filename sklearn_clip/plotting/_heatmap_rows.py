@@ -68,8 +68,8 @@ def count_known(estimator, y, label_names):
         Their number.
     """
     names = learnt(estimator, "label_names_")
-    known = (names, label_names, None if y is None else np.empty(np.shape(y)[1]))
-    return next((len(found) for found in known if found is not None), None)
+    known = [len(found) for found in (names, label_names) if found is not None]
+    return next(iter([*known, *np.shape(y)[1:2]]), None)
 
 
 def read_labels(estimator, y, predicted, label_names):

@@ -516,6 +516,14 @@ def test_single_label_is_drawn(rows):
     np.testing.assert_allclose(display.scores, expected, atol=1e-5)
 
 
+def test_targets_of_one_dimension_name_the_way_out(rows):
+    X, Y = rows
+    model = make_pipeline(make_clip(text=None), LogisticRegression()).fit(X, Y["red"])
+    for y in (Y["red"][:2], Y["red"][:2].tolist()):
+        with pytest.raises(ValueError, match=r"For a single label .*reshape\(-1, 1\)"):
+            LabelHeatmapDisplay.from_estimator(model, X[:2], y)
+
+
 @pytest.mark.parametrize("form", ["stack", "swapped pairs", "dicts", "polars between"])
 def test_rows_of_any_form_are_drawn(form, rows):
     X, Y = rows

@@ -215,7 +215,6 @@ def _read_lengths(X):
     the unit vectors elsewhere than where they meet.
     """
     n_features = X.shape[1]
-    candidates = list(_candidates(n_features))
     # Pictures that are missing are zeros or NaN, and tell nothing.
     with np.errstate(invalid="ignore"):
         present = np.flatnonzero(X[:, : max(1, n_features // 2)].any(axis=1))
@@ -227,12 +226,13 @@ def _read_lengths(X):
             "layout=(embedding_dim, n_regions)."
         )
     tried = X[finite[:_TRIED]]
-    fitting = [layout for layout in candidates if _are_units(layout, tried).all()]
+    fitting = _fitting(_candidates(n_features), tried)
+    fitting = fitting or _nearest(_fitting(_uneven_candidates(tried[0]), tried), tried)
     if len(fitting) != 1:
         raise ValueError(_tell_lengths(X, tried, fitting))
-    (layout,) = fitting
+    ((layout, texts),) = fitting.items()
     for rows in row_blocks(*X.shape):
-        good = _are_units(layout, X[rows])
+        good = np.any([_are_units(layout, text, X[rows]) for text in texts], axis=0)
         if not good.all():
             row = rows.start + int(good.argmin())
             raise ValueError(
@@ -243,35 +243,95 @@ def _read_lengths(X):
     return layout
 
 
+def _fitting(candidates, X):
+    """Keep the layouts that fit rows, each with the widths that its text may have."""
+    found = {}
+    for layout, text in candidates:
+        if _are_units(layout, text, X).all():
+            found.setdefault(layout, []).append(text)
+    return found
+
+
+def _nearest(fitting, X):
+    """Keep the layouts whose vectors are as near to length 1 as rounding lets them be.
+
+    A width that is off by one moves little of a long vector into the next, yet more
+    than is lost by float16.
+    """
+    off = {}
+    for layout in fitting:
+        width, n_parts = layout.embedding_dim, 1 + layout.n_regions
+        parts = X[:, : width * n_parts].reshape(len(X), n_parts, width)
+        off[layout] = np.abs(np.sqrt(_squares(parts)) - 1).mean()
+    least = min(off.values(), default=0) + 1e-7
+    return {k: texts for k, texts in fitting.items() if off[k] < 4 * least}
+
+
 def _candidates(n_features):
-    """Layouts that so many columns may have: with a text or not, and indicators."""
+    """Layouts that so many columns may have: with a text or not, and indicators.
+
+    Each with the width of the text, which is that of the picture or 0.
+    """
     for indicators in (0, 1, 2):
         rest = n_features - indicators
         for n_parts in range(1, rest // 2 + 1):
             if rest % n_parts:
                 continue
+            width = rest // n_parts
             for n_regions in (n_parts - 1, n_parts - 2):
-                side = round(max(n_regions, 0) ** 0.5)
-                if n_regions in _TILES or (side > 1 and side**2 == n_regions):
-                    yield RowLayout(rest // n_parts, n_regions, n_features)
+                if _are_regions(n_regions):
+                    text = width * (n_parts - 1 - n_regions)
+                    yield RowLayout(width, n_regions, n_features), text
 
 
-def _are_units(layout, X):
+def _uneven_candidates(row):
+    """Layouts with a text of another width, as it has before the projection.
+
+    The squares of the first j columns add up to 1 at ``j = embedding_dim``; that may
+    be so at several j, where numbers are zero.
+    """
+    sums = np.cumsum(np.square(row, dtype=np.float64))
+    n_features = len(row)
+    for width in 1 + np.flatnonzero(np.abs(sums - 1) < 2 * _TOLERANCE):
+        for n_regions in filter(_are_regions, range(n_features // int(width))):
+            layout = RowLayout(int(width), n_regions, n_features)
+            for indicators in (0, 1, 2):
+                if layout.n_kept > indicators:
+                    yield layout, layout.n_kept - indicators
+
+
+def _are_regions(number):
+    """Whether there may be so many regions."""
+    side = round(max(number, 0) ** 0.5)
+    return number in _TILES or (side > 1 and side**2 == number)
+
+
+def _are_units(layout, text, X):
     """Tell rows whose parts all have length 1, or are missing.
 
     Of the picture and its regions, all or none are missing; a text may be.
     """
     width, n_parts = layout.embedding_dim, 1 + layout.n_regions
-    n_vectors = n_parts + layout.n_kept // width
-    vectors = X[:, : n_vectors * width].reshape(len(X), n_vectors, width)
-    squares = np.einsum("npw,npw->np", vectors, vectors, dtype=np.float64)
-    unit = np.abs(np.sqrt(squares) - 1) < _TOLERANCE
-    missing = (squares == 0) | np.isnan(squares)
-    pictures, texts = slice(0, n_parts), slice(n_parts, n_vectors)
-    good = unit[:, pictures].all(axis=1) | missing[:, pictures].all(axis=1)
-    good &= (unit[:, texts] | missing[:, texts]).all(axis=1)
-    flags = X[:, n_vectors * width :]
+    end = width * n_parts
+    pictures = _squares(X[:, :end].reshape(len(X), n_parts, width))
+    good = _unit(pictures).all(axis=1) | _missing(pictures).all(axis=1)
+    if text:
+        texts = _squares(X[:, end : end + text])
+        good &= _unit(texts) | _missing(texts)
+    flags = X[:, end + text :]
     return good & ((flags == 0) | (flags == 1)).all(axis=1)
+
+
+def _squares(vectors):
+    return np.einsum("...w,...w->...", vectors, vectors, dtype=np.float64)
+
+
+def _unit(squares):
+    return np.abs(np.sqrt(squares) - 1) < _TOLERANCE
+
+
+def _missing(squares):
+    return (squares == 0) | np.isnan(squares)
 
 
 def _tell_lengths(X, tried, fitting):

@@ -57,11 +57,15 @@ def _gives_probabilities(self):
 
 
 def _takes_nan(estimator):
-    """Whether a classifier, or one inside it, says that it takes NaN."""
+    """Whether a classifier, what is inside it or its first step says so of itself."""
     while estimator is not None:
         if get_tags(estimator).input_tags.allow_nan:
             return True
-        estimator = getattr(estimator, "estimator", None)
+        if hasattr(estimator, "steps"):  # whose own tags do not tell
+            steps = (step for _, step in estimator.steps)
+            estimator = next((s for s in steps if s not in (None, "passthrough")), None)
+        else:
+            estimator = getattr(estimator, "estimator", None)
     return False
 
 

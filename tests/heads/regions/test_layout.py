@@ -49,6 +49,48 @@ def test_missing_pictures_and_texts_are_passed_over():
     assert read_layout("auto", X) == (8, 4, 48)
 
 
+@pytest.mark.parametrize("n_regions", [4, 9, 13, 16])
+@pytest.mark.parametrize("flags", [0, 1, 2])
+@pytest.mark.parametrize("widths", [(40, 3), (40, 2), (8, 30), (1280, 128), (40, 41)])
+def test_text_of_another_width_is_kept(n_regions, flags, widths):
+    """Vectors before the projection have two widths, one of pictures, one of texts."""
+    width, kept = widths
+    X = np.hstack(
+        [make_rows(width, n_regions), make_rows(kept, 0, flags=flags, seed=1)]
+    )
+    assert read_layout("auto", X) == (width, n_regions, X.shape[1])
+    end = width * (1 + n_regions)
+    X[0, :end] = 0
+    X[1, end : end + kept] = 0
+    X[2] = 0
+    X[3, : end + kept] = np.nan
+    assert read_layout("auto", X) == (width, n_regions, X.shape[1])
+    many = np.tile(X, (20, 1))
+    many[:-1, end + kept :] = 0  # the first indicator that is set comes late
+    many[-1, end + kept :] = 1
+    assert read_layout("auto", many) == (width, n_regions, X.shape[1])
+    X[5, -1] += 0.5
+    with pytest.raises(ValueError, match="found no regions"):
+        read_layout("auto", X)
+
+
+@pytest.mark.parametrize("regions", ["2x2", "pyramid"])
+@pytest.mark.parametrize("flags", [False, True])
+def test_layout_of_features_before_the_projection_is_read(
+    make_pictures, regions, flags
+):
+    clip = CLIPFeaturizer(
+        "clipart-tiny",
+        regions=regions,
+        features="penultimate",
+        add_missing_indicator=flags,
+    )
+    pictures = [None, *make_pictures(3)]
+    X = clip.fit_transform(list(zip(pictures, ["a", "b", None, "c"], strict=True)))
+    expected = read_layout("auto", X, clip.get_feature_names_out())
+    assert read_layout("auto", X) == expected
+
+
 def test_rows_that_were_kept_in_half_precision_have_length_1():
     X = make_rows(384, 13).astype(np.float16).astype(np.float64)
     assert read_layout("auto", X)[:2] == (384, 13)

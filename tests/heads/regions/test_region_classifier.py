@@ -13,6 +13,7 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
@@ -287,8 +288,13 @@ def test_rows_of_nan_are_refused_or_handed_on(data):
     with pytest.raises(ValueError, match=r"row 3"):
         model.predict_proba(X)
     trees = OneVsRestClassifier(HistGradientBoostingClassifier(max_iter=5))
-    model = RegionClassifier(trees, cv=2, random_state=0).fit(X, Y)
-    assert np.isfinite(model.predict_proba(X)).all()
+    filled = make_pipeline(SimpleImputer(keep_empty_features=True), HEAD)
+    for estimator in (trees, filled, make_pipeline("passthrough", filled)):
+        model = RegionClassifier(estimator, cv=2, random_state=0).fit(X, Y)
+        assert np.isfinite(model.predict_proba(X)).all()
+    scaled = make_pipeline(StandardScaler(), HEAD)  # which hands NaN on
+    with pytest.raises(ValueError, match="NaN"):
+        RegionClassifier(scaled, cv=2, random_state=0).fit(X, Y)
 
 
 def test_names_of_labels_are_kept_and_their_order_checked(data):
