@@ -232,7 +232,9 @@ class Backbone:
             for tower, found in self._towers.items():
                 if getattr(found, "model", whole) is not whole:
                     precision = found.precision
-                    self._towers[tower] = self.torch_towers.make(tower, precision)
+                    self._towers[tower] = self.torch_towers.make(
+                        tower, precision, borrows=False
+                    )
                     self._forget_probe(tower)
             return whole
 

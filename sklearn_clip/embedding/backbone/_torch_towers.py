@@ -166,7 +166,7 @@ class TorchTowers:
         dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
         return dimensions.count(4) > dimensions.count(2)
 
-    def make(self, tower, precision, *, stays=True):
+    def make(self, tower, precision, *, stays=True, borrows=True):
         """Put a tower to work.
 
         Parameters
@@ -178,6 +178,8 @@ class TorchTowers:
             wherever that agrees with fp32.
         stays : bool, default=True
             Whether it keeps that arithmetic, so that its weights may be shared.
+        borrows : bool, default=True
+            Whether the weights may be those of the same model with another output.
 
         Returns
         -------
@@ -186,7 +188,7 @@ class TorchTowers:
         """
         if precision == "auto":
             precision = self._choose(tower)
-        if stays:
+        if stays and borrows:
             lent = (other.lend(tower, precision) for other in self._others())
             model = next((model for model in lent if model is not None), None)
             if model is not None:

@@ -418,6 +418,20 @@ def test_outputs_in_different_arithmetic_share_nothing(
     }
 
 
+def test_whole_model_stays_one_beside_other_outputs(tmp_path, write_model):
+    name = write_model(tmp_path / "m")
+    others = [
+        load_backbone(name, device="cpu", output=output)
+        for output in ("penultimate", "tokens")
+    ]
+    backbone = load_backbone(name, device="cpu")
+    whole, towers = backbone.model, dict(backbone._towers)
+    assert backbone.model is whole
+    assert backbone._towers == towers
+    assert all(tower.model is whole for tower in towers.values())
+    assert len(others) == 2  # they live as long as it
+
+
 def test_files_written_anew_are_not_shared_with_what_they_were(tmp_path, write_model):
     name = write_model(tmp_path / "m", seed=7)
     old = load_backbone(name, precision="fp32")
