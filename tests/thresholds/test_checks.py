@@ -1,11 +1,10 @@
 """scikit-learn's own checks, as far as they allow for two-dimensional targets."""
 
 import pytest
-import sklearn
+from expected_checks import EXPECTED, EXPECTED_OF_SPARSE, ONE_D
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
-from sklearn.utils.fixes import parse_version
 
 from sklearn_clip.thresholds import (
     LabelSetClassifier,
@@ -13,66 +12,21 @@ from sklearn_clip.thresholds import (
     ThresholdOptimizer,
 )
 
-ONE_D = "passes a 1-D y, which is refused with a sentence that says what to write"
-OTHER_VALUES = "passes one column of classes other than 0 and 1"
-ONE_COLUMN = "wants 1-D predictions, or (n, 2) probabilities, for one column"
 CUTS = "wants a predicted label to be a probability above 0.5"
 OPEN = "wants labels of the dtype of the targets, where open answers are NaN"
 NO_WEIGHTS = "passes weights, which a guarantee does not take"
 SPLITS = "sets a cv of several splits, of which no classifier could be kept"
 ONE_ROW = "one row cannot be held out and fitted on: refused with a sentence of ours"
-
-EXPECTED = {
-    "check_classifier_data_not_an_array": OTHER_VALUES,
-    "check_classifier_multioutput": CUTS,
-    "check_classifier_not_supporting_multiclass": ONE_D,
-    "check_classifiers_classes": ONE_D,
-    "check_classifiers_one_label_sample_weights": ONE_D,
-    "check_classifiers_regression_target": ONE_D,
-    "check_classifiers_train": ONE_COLUMN,
-    "check_complex_data": ONE_D,
-    "check_estimator_sparse_array": ONE_COLUMN,
-    "check_estimator_sparse_matrix": ONE_COLUMN,
-    "check_estimators_dtypes": OTHER_VALUES,
-    "check_fit2d_1feature": OTHER_VALUES,
-    "check_sample_weights_not_an_array": OTHER_VALUES,
-    "check_sample_weights_not_overwritten": OTHER_VALUES,
-    "check_sample_weights_pandas_series": OTHER_VALUES,
-    "check_sample_weights_shape": OTHER_VALUES,
-}
-
-if parse_version(sklearn.__version__) < parse_version("1.7"):
-    # These checks make the two classes 1 and 2 of what is 0 and 1 in later releases.
-    EXPECTED |= dict.fromkeys(
-        [
-            "check_dict_unchanged",
-            "check_dont_overwrite_parameters",
-            "check_dtype_object",
-            "check_estimators_empty_data_messages",
-            "check_estimators_fit_returns_self",
-            "check_estimators_overwrite_params",
-            "check_estimators_pickle",
-            "check_f_contiguous_array_estimator",
-            "check_fit2d_predict1d",
-            "check_fit_check_is_fitted",
-            "check_methods_sample_order_invariance",
-            "check_methods_subset_invariance",
-            "check_pipeline_consistency",
-            "check_readonly_memmap_input",
-            "check_sample_weight_equivalence_on_dense_data",
-            "check_sample_weight_equivalence_on_sparse_data",
-        ],
-        OTHER_VALUES,
-    )
+CUT = EXPECTED | EXPECTED_OF_SPARSE | {"check_classifier_multioutput": CUTS}
 
 
-ANSWERS = EXPECTED | {
+ANSWERS = CUT | {
     "check_classifiers_multilabel_output_format_predict": OPEN,
     "check_fit2d_1sample": ONE_ROW,
 }
 WEIGHTS = ("list", "pandas_series", "not_an_array", "shape", "not_overwritten")
 BY_CLASS = {
-    ThresholdOptimizer: EXPECTED,
+    ThresholdOptimizer: CUT,
     RejectOptionClassifier: ANSWERS
     | {f"check_sample_weights_{name}": NO_WEIGHTS for name in WEIGHTS}
     | {
