@@ -7,6 +7,11 @@ import numpy as np
 _MAX_CG_STEPS = 400
 # Residual, relative to the first one, that any Newton direction is solved to.
 _LOOSEST = 0.5
+# Share of the columns still in need of steps, below which the others are cut off.
+_CUT_BELOW = 0.9
+# Of a step's bound on the change of z: what the largest change is of it at least, on
+# rows that do not all lie on one line. Tells where to look at the rows pays.
+_LEAST_CHANGE = 1 / 16
 
 
 class Settings(NamedTuple):
@@ -27,32 +32,51 @@ class Settings(NamedTuple):
 
 
 class System(NamedTuple):
-    """The linear system of a Newton step, its intercept eliminated.
+    """The linear system of a Newton step.
 
     Attributes
     ----------
-    gradient : device array of shape (n_features, n_columns)
-        g, in the precision of X.
+    gradient : ndarray of shape (n_features, n_columns)
+        Of the coefficients, float64.
+    residual : ndarray of shape (n_columns,)
+        Of the intercept; 0 where there is none.
     D : device array of shape (n_samples, n_columns)
         Hessian weights, in the precision of X.
-    curvature, offset : ndarray of shape (n_columns,)
-        The sum of D, and h.
-    bound : ndarray of shape (n_columns,)
-        Upper bound on the Newton decrement.
+    curvature : ndarray of shape (n_columns,)
+        The sum of D.
+    centre : ndarray of shape (n_features, n_columns)
+        About the mean of the rows, weighted by D; 0 without an intercept.
+    rho : ndarray of shape (n_columns,)
+        Weight of the penalty.
     noise : ndarray of shape (n_columns,)
-        How much decrement the rounding of g may show.
+        How much decrement the rounding of the gradient may show.
     """
 
     gradient: Any
+    residual: np.ndarray
     D: Any
     curvature: np.ndarray
-    offset: np.ndarray
-    bound: np.ndarray
+    centre: np.ndarray
+    rho: np.ndarray
     noise: np.ndarray
 
-    def select(self, index):
+    def select(self, products, index):
         """Keep some columns."""
-        return System(*(part[..., index] for part in self))
+        parts = self._asdict()
+        D = products.columns(parts.pop("D"), index)
+        return System(D=D, **{name: part[..., index] for name, part in parts.items()})
+
+    def steepness(self):
+        """Bound on the Newton decrement, from the gradient alone.
+
+        ``k^2 = s.T S^-1 s + h^2 sum D`` with the intercept eliminated exactly; S^-1 is
+        at most I / rho.
+        """
+        least = np.full_like(self.rho, np.inf)
+        slope = self.gradient - self.centre * self.residual
+        steep = (slope * slope).sum(axis=0)
+        np.divide(steep, self.rho, out=least, where=self.rho > 0)
+        return np.sqrt(least + self.residual**2 / self.curvature)
 
 
 class Step(NamedTuple):
@@ -60,152 +84,170 @@ class Step(NamedTuple):
 
     Attributes
     ----------
-    coef : device array of shape (n_features, n_columns)
+    coef : ndarray of shape (n_features, n_columns)
         Change of the coefficients.
     intercept : ndarray of shape (n_columns,)
         Change of the intercepts.
-    scores : device array of shape (n_samples, n_columns)
-        Change of z.
     decrement : ndarray of shape (n_columns,)
         Newton decrement.
     residual : ndarray of shape (n_columns,)
         What is left of it by the truncation, relative.
+    change : ndarray of shape (n_columns,)
+        Bound on the change of z.
     """
 
-    coef: Any
+    coef: np.ndarray
     intercept: np.ndarray
-    scores: Any
     decrement: np.ndarray
     residual: np.ndarray
+    change: np.ndarray
+
+    def left(self):
+        """Bound on the decrement after a full step.
+
+        The gradient then is what CG has left of it, and what the Hessian has changed
+        along the step: at most (e^d - 1 - d) / d <= d / 2 e^d times H v.
+        """
+        bend = self.change / 2 * np.exp(self.change.clip(max=50))
+        return self.decrement * (self.residual + bend)
 
 
-def newton_system(settings, at):
-    """Gradient and Hessian weights at the present point."""
-    products, double = settings.products, settings.double
-    # Of s (log(1 + e^z) - y z): the first derivative r = s (p - y), the second D.
-    P = products.sigmoid(at.Z)
-    R = P - at.Y
-    D = P * (1 - P)
-    if at.S is not None:
-        R *= at.S
-        D *= at.S
-    # Where all probabilities round to 0 and 1, a tiny curvature stands for none.
-    curvature = np.maximum(products.total(D), 1e-20)
-    # Block elimination of the intercept u from the Newton system
-    #   [X.T D X + rho I   X.T D 1] [v]     [X.T r + rho w]
-    #   [1.T D X           sum D  ] [u] = - [sum r        ]
-    # gives S v = -g with the residuals r - D h, and u = -h - (D . X v) / sum D. S is
-    # better conditioned: the mean of X, which embeddings share, is not in it.
-    offset = np.zeros(len(at.rho))
-    if settings.fit_intercept:
-        offset = products.total(R) / curvature
-        R -= D * products.put(offset, double=double)
-    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I; without a
-    # penalty, about what the sketch holds its smallest eigenvalue to be.
-    least = np.where(at.rho > 0, at.rho, curvature * settings.sketch.least)
-    spread = products.total(R * R) * products.mean_square / least
-    noise = 4 * settings.eps * np.sqrt(spread)
-    product = products.backward_double if double else products.backward
-    gradient = product(R)
-    penalty = products.put(at.rho, double=True) * at.coef
-    gradient += products.put(penalty, double=double)
-    # k^2 = g.T S^-1 g + h^2 sum D, and S^-1 is at most I / rho.
-    steep = products.total(gradient * gradient)
-    bound = np.divide(steep, at.rho, out=np.full_like(steep, np.inf), where=at.rho > 0)
-    bound += offset**2 * curvature
-    return System(
-        products.put(gradient),
-        products.put(D),
-        curvature,
-        offset,
-        np.sqrt(bound),
-        noise,
+def preconditioned_step(settings, system):
+    """Make the step of the preconditioner alone, whose residual is not known."""
+    coef, intercept = _precondition(
+        settings, system, -system.gradient, -system.residual
+    )
+    return _make_step(settings, system, coef, intercept, 1.0, np.inf)
+
+
+def newton_direction(settings, system, goal):
+    """Newton direction by preconditioned conjugate gradients."""
+    coef, intercept, residual, length = _conjugate_gradients(settings, system, goal)
+    step = _make_step(settings, system, coef, intercept, residual, goal)
+    # Where no step could be made, all of the decrement is left.
+    none = residual >= 1
+    return step._replace(decrement=np.where(none, length, step.decrement))
+
+
+def _make_step(settings, system, coef, intercept, residual, goal):
+    # -slope = -(g . v + g0 u), which for an exact direction is k^2.
+    slope = (system.gradient * coef).sum(axis=0) + system.residual * intercept
+    decrement = np.sqrt(np.maximum(-slope, 0))
+    broken = ~np.isfinite(decrement)
+    if broken.any():  # overflow: no step, so that the column counts as stalled
+        coef, intercept = coef.copy(), np.where(broken, 0, intercept)
+        coef[:, broken] = 0
+        decrement[broken] = np.inf
+    residual = np.broadcast_to(residual, decrement.shape)
+    return _look_at_rows(
+        settings,
+        Step(coef, intercept, decrement, residual, _bound(settings, coef, intercept)),
+        goal,
     )
 
 
-def newton_direction(settings, at, system, goal):
-    """Newton direction by preconditioned conjugate gradients."""
-    products, total = settings.products, settings.products.total
-    coef, scores, residual = _conjugate_gradients(settings, system, at.rho, goal)
-    # -slope = -(g . v) + h^2 sum D, which for an exact v is k^2.
-    slope = system.offset**2 * system.curvature - total(system.gradient * coef)
-    intercept = np.zeros(len(at.rho))
-    if settings.fit_intercept:
-        intercept = -system.offset - total(system.D * scores) / system.curvature
-        scores += products.put(intercept)
-    decrement = np.sqrt(np.maximum(slope, 0))
-    broken = np.flatnonzero(~np.isfinite(decrement))
-    if len(broken):  # overflow: no step, so that the column counts as stalled
-        coef[:, broken], scores[:, broken] = 0, 0
-        intercept[broken], decrement[broken] = 0, np.inf
-    return Step(coef, intercept, scores, decrement, residual)
+def _bound(settings, coef, intercept):
+    """Bound on the change of z, by that at the mean of the rows and their distance."""
+    products = settings.products
+    length = np.linalg.norm(coef, axis=0)
+    return products.reach * length + np.abs(products.mean @ coef + intercept)
 
 
-def _conjugate_gradients(settings, system, rho, goal):
-    """Solve ``S v = -g`` for all columns, each until its residual is small enough.
+def _look_at_rows(settings, step, goal):
+    """Replace the bound on the change of z by the largest one, where that may help."""
+    hopeful = step._replace(change=step.change * _LEAST_CHANGE)
+    index = np.flatnonzero((step.left() > goal) & (hopeful.left() <= goal))
+    if not len(index):
+        return step
+    most, least = settings.products.span(step.coef[:, index], step.intercept[index])
+    change = step.change.copy()
+    change[index] = np.minimum(change[index], np.maximum(most, -least))
+    return step._replace(change=change)
+
+
+def _precondition(settings, system, r, s):
+    """Solve with a Hessian whose weights are all the same, but for its centre.
+
+    Elimination of the intercept with the weighted mean m of the rows leaves
+
+        (curvature C + rho I) v = r - m s,   u = s / curvature - m . v,
+
+    with C about the covariance of X. Rare labels have a mean of their own.
+    """
+    sketch, put, host = settings.sketch, settings.products.put, settings.products.host
+    inner = put(r - system.centre * s)
+    v = host(sketch.precondition(inner, system.curvature, system.rho))
+    if not settings.fit_intercept:
+        return v, np.zeros_like(s)
+    return v, s / system.curvature - (system.centre * v).sum(axis=0)
+
+
+def _conjugate_gradients(settings, system, goal):
+    """Solve for the direction of all columns, each until its residual is small enough.
 
     Returns
     -------
-    v : device array of shape (n_features, n_columns)
-        The solution.
-    Xv : device array of shape (n_samples, n_columns)
-        Its product with X.
+    v : ndarray of shape (n_features, n_columns)
+        Change of the coefficients.
+    u : ndarray of shape (n_columns,)
+        Change of the intercepts.
     residual : ndarray of shape (n_columns,)
         Norm of the residual over that of g, both in the preconditioner's metric.
+    length : ndarray of shape (n_columns,)
+        The latter, about the decrement.
     """
-    products, sketch, put = settings.products, settings.sketch, settings.products.put
-    total, curvature, D = products.total, system.curvature, system.D
-    n_columns = len(rho)
-    solution = products.zeros(products.n_features, n_columns)
-    product = products.zeros(products.n_samples, n_columns)
-    live = np.arange(n_columns)
-    v, Xv = solution, product
-    r = -system.gradient
-    q = sketch.precondition(r, curvature, rho)
-    first = total(r * q)
-    norm = first.copy()
-    # Tight enough to end at the goal, no tighter than Newton's own error, which is of
-    # the order of the decrement itself.
+    products = settings.products
+    solution, intercept = np.zeros_like(system.gradient), np.zeros_like(system.rho)
+    live = np.arange(len(system.rho))
+    v, u = solution.copy(), intercept.copy()
+    r, s = -system.gradient, -system.residual
+    q, p = _precondition(settings, system, r, s)
+    first = (r * q).sum(axis=0) + s * p
+    left = first.copy()
+    # Tight enough to end at the goal where Newton's own error, about the square of the
+    # decrement, lets it, and no tighter than that elsewhere.
     length = np.sqrt(np.maximum(first, 1e-300))
-    forcing = np.minimum(_LOOSEST, np.maximum(length, goal / (2 * length)))
+    last = goal / (2 * length)
+    forcing = np.where(length**2 <= 4 * goal, last, np.maximum(length, last))
+    forcing = np.minimum(_LOOSEST, forcing)
+    norm, stop = first.copy(), forcing**2 * first
+    on = first > system.noise**2  # a gradient of rounding errors leads nowhere
+    # Without a penalty nothing holds the directions in which X does not vary, but that
+    # their products are zeros up to rounding.
+    free = settings.double and (system.rho == 0).any()
+    least = settings.sketch.least / max(products.mean_square, 1e-300)
+    floor = np.finfo(np.float64).eps / max(least, 1e-6) if free else 1e-30
     for _ in range(_MAX_CG_STEPS):
-        # S q = X.T (D - D 1 1.T D / sum D) X q + rho q: two products with X for all
-        # columns at once, and S is never written out (n_features^2 for each label).
-        Xq = products.forward(q)
-        T = D * Xq
-        if settings.fit_intercept:
-            T -= D * put(total(T) / curvature[live])
-        Sq = products.backward(T)
-        Sq += put(rho[live]) * q
-        bend = total(q * Sq)
+        # H q = X.T D (X q + p) + rho q: a pass over the rows for all columns at once,
+        # and H is never written out (n_features^2 for each label).
+        product, total = products.curve(q, p, system.D, double=free)
+        product += system.rho * q
+        if not settings.fit_intercept:
+            total = np.zeros_like(total)
+        bend = (q * product).sum(axis=0) + p * total
         # Not positive: q has shrunk to rounding errors.
-        sound = bend > norm[live] * 1e-30
-        # alpha = r . z / q . S q is the exact minimum along q.
-        size = put(np.divide(norm[live], bend, out=np.zeros(len(live)), where=sound))
-        # Xv comes along for free, and with it the change of z.
+        on &= bend > norm * floor
+        # alpha = r . z / q . H q is the exact minimum along q.
+        size = np.divide(norm, bend, out=np.zeros_like(norm), where=on)
         v += size * q
-        Xq *= size
-        Xv += Xq
-        Sq *= size
-        r -= Sq
+        u += size * p
+        r = r - size * product
+        s = s - size * total
         # z = M^-1 r. beta = new r . z / old makes the next q conjugate to all before.
-        z = sketch.precondition(r, curvature[live], rho[live])
-        new = np.maximum(total(r * z), 0)
-        keep = sound & (new > forcing[live] ** 2 * first[live])
-        ratio = new / np.maximum(norm[live], 1e-300)
-        norm[live] = new
-        # The labels that are done are cut off: the products cost by the column.
-        if not keep.all():
-            done, index = np.flatnonzero(~keep), np.flatnonzero(keep)
-            if v is not solution:
-                solution[:, live[done]] = v[:, done]
-                product[:, live[done]] = Xv[:, done]
-            v, Xv, q, r, D, z = (part[:, index] for part in (v, Xv, q, r, D, z))
-            live, ratio = live[index], ratio[index]
-            if not len(live):
-                break
-        q *= put(ratio)
-        q += z
-    if len(live) and v is not solution:
-        solution[:, live], product[:, live] = v, Xv
-    return solution, product, np.sqrt(norm / np.maximum(first, 1e-300))
+        z, y = _precondition(settings, system, r, s)
+        new = np.maximum((r * z).sum(axis=0) + s * y, 0)
+        left[live[on]] = new[on]
+        on &= new > stop
+        if not on.any():
+            break
+        ratio = np.where(on, new / np.maximum(norm, 1e-300), 0)
+        q, p, norm = z + ratio * q, y + ratio * p, new
+        if on.mean() < _CUT_BELOW:
+            # The columns that are done are cut off: a pass costs by the column.
+            solution[:, live], intercept[live] = v, u
+            index = np.flatnonzero(on)
+            system, on, live = system.select(products, index), on[index], live[index]
+            v, u, r, s, q, p = (part[..., index] for part in (v, u, r, s, q, p))
+            norm, stop = norm[index], stop[index]
+    solution[:, live], intercept[live] = v, u
+    return solution, intercept, np.sqrt(left / np.maximum(first, 1e-300)), length

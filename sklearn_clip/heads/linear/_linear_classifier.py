@@ -85,9 +85,9 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         chosen = (self.decision_function(X) > 0).astype(np.int64)
         return chosen if chosen.ndim == 2 else self.classes_[chosen]
 
-    def _check_data(self, X, y, sample_weight):
+    def _check_data(self, X, y, sample_weight, *, keep_sparse=False):
         """Check the data of `fit`, and set what y says about the labels."""
-        targets = check_targets(y)
+        targets = check_targets(y, keep_sparse=keep_sparse)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
         if self.verbose:
             self._tell_of_zeros(X)

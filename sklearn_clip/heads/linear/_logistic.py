@@ -10,8 +10,8 @@ from sklearn_clip._shared import (
     StrOptions,
     _fit_context,
 )
-from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._label_data import LabelData
 from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
 from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
@@ -278,7 +278,9 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
             names them. If `C` is infinite and columns of X vary far less than others.
         """
         start = self._present_solution() if self.warm_start else None
-        X, targets, sample_weight = self._check_data(X, y, sample_weight)
+        X, targets, sample_weight = self._check_data(
+            X, y, sample_weight, keep_sparse=True
+        )
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = LabelData(targets, sample_weight, self.class_weight)
         n_labels = targets.positive.shape[1]

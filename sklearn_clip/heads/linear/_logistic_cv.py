@@ -9,8 +9,8 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from sklearn_clip._shared import Interval, StrOptions, _fit_context, as_targets
-from sklearn_clip.heads._targets import LabelData
 from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._label_data import LabelData
 from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
 from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank

@@ -6,33 +6,48 @@ product of that mean and C, the objective of every label is
     J(w, b) = sum_i s_i (log(1 + exp(z_i)) - y_i z_i) + rho / 2 |w|^2,  z = X w + b,
 
 with the residuals ``r = s (p - y)``, the weights ``D = s p (1 - p)``, and the Newton
-direction ``(v, u)``. All labels have the same X, so what they need of it comes from
-matrix products. Eliminating the intercept, whose direction is badly conditioned,
+direction ``(v, u)``,
 
-    S v = -g,  S = X.T (D - D 1 1.T D / sum D) X + rho I,  g = X.T (r - D h) + rho w,
-    u = -h - (D . X v) / sum D,  h = sum r / sum D,
+    [X.T D X + rho I   X.T D 1] [v]     [X.T r + rho w]
+    [1.T D X           sum D  ] [u] = - [sum r        ].
 
-leaves a system that preconditioned conjugate gradients solve in few steps. They stop
-early, as far from the minimum the direction need not be exact.
+All labels have the same X, so what they need of it comes from passes over its rows: one
+at every point (loss, gradient, weights), and one for every step of preconditioned
+conjugate gradients on that system. They stop early, as far from the minimum the
+direction need not be exact. Nothing of n rows and all labels is kept.
 
-Progress is measured by the Newton decrement ``k = sqrt(-slope)``, where ``-slope =
--g . v + h^2 sum D``: to second order ``J - min J = k^2 / 2``, and as ``S`` is at least
-``D_i x_i x_i.T`` the probability of row i is off by at most ``k / (2 sqrt(s_i))``.
+The intercept, whose direction is badly conditioned, is eliminated in the
+preconditioner with a mean of the rows weighted by p, which rare labels share with D.
+
+Progress is measured by the Newton decrement ``k = sqrt(-g . (v, u))``: to second order
+``J - min J = k^2 / 2``, and as the Hessian is at least ``D_i x_i x_i.T`` the
+probability of row i is off by at most ``k / (2 sqrt(s_i))``.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from sklearn_clip.heads.linear._conjugate_gradients import (
     Settings,
+    System,
     newton_direction,
-    newton_system,
+    preconditioned_step,
 )
 
-# Columns are solved in blocks of so many entries (row and column); about ten arrays of
-# one block are alive at a time.
-_BLOCK_ENTRIES = 2**24
+# Columns are solved in blocks of so many entries (row and column), the Hessian weights
+# of which are held, or an eighth of those of X. Wider than that they leave the cache.
+_BLOCK_ENTRIES = 2**25
+_WIDEST = 512
+# Penalty below which a column's intercept is eliminated exactly.
+_LEAST_PENALTY = 1e-3
+# Points of the quadrature for the first intercepts, and steps to them.
+_POINTS = 15
+_LEVEL_STEPS = 4
+# Objective below which its rounding, as that of a sum over rows, would be seen.
+_SMALL = 10.0
 
 
 class Solution(NamedTuple):
@@ -61,33 +76,57 @@ class Solution(NamedTuple):
 
 
 class _Columns:
-    """The columns that are still being solved, and where each of them stands."""
+    """The columns that are still being solved, and where each of them stands.
 
-    def __init__(self, settings, numbers, Y, S, rho, result):
-        put = settings.products.put
-        double = settings.double
-        self.numbers, self.rho = numbers, rho
-        self.Y = put(Y, double=double)
-        self.S = None if S is None else put(S, double=double)
-        self.coef = put(result.coef[:, numbers], double=True)
+    Where a step has been taken that was not looked at yet, `before` is the objective
+    at its beginning; infinity where there was none.
+    """
+
+    def __init__(self, settings, numbers, targets, rho, result):
+        self.numbers, self.rho, self.targets = numbers, rho, targets
+        self.coef = result.coef[:, numbers]
         self.intercept = result.intercept[numbers]
-        self.Z = _scores(settings, self.coef, self.intercept)
+        self.positives, self.n_positive = settings.products.sum_of_positives(targets)
+        n_columns = len(numbers)
+        self.before = np.full(n_columns, np.inf)
+        self.step_coef = np.zeros_like(self.coef)
+        self.step_intercept = np.zeros(n_columns)
+        self.decrement, self.change = np.zeros(n_columns), np.zeros(n_columns)
+        self.length = np.ones(n_columns)
+        self.small = False
 
-    def drop(self, settings, done, good, result):
+    def drop(self, done, good, result):
         """Write the columns that are done into the result, and forget them."""
         if not done.any():
             return
         index, numbers = np.flatnonzero(done), self.numbers[done]
-        result.coef[:, numbers] = settings.products.host(self.coef[:, index])
+        result.coef[:, numbers] = self.coef[:, index]
         result.intercept[numbers] = self.intercept[index]
         result.converged[numbers] = good[done]
         index = np.flatnonzero(~done)
-        for name in ("numbers", "rho", "intercept"):
-            setattr(self, name, getattr(self, name)[index])
-        for name in ("Y", "coef", "Z"):
-            setattr(self, name, getattr(self, name)[:, index])
-        if self.S is not None and self.S.shape[1] > 1:
-            self.S = self.S[:, index]
+        for name, part in list(self.__dict__.items()):
+            if isinstance(part, np.ndarray):
+                setattr(self, name, part[..., index])
+        self.targets = self.targets.select(index)
+
+    def take(self, index, step, value, length):
+        """Take steps of some columns, whose objective is `value` where they begin."""
+        self.before[index] = value
+        self.length[index] = length
+        self.decrement[index], self.change[index] = step.decrement, step.change
+        self.step_coef[:, index] = step.coef
+        self.step_intercept[index] = step.intercept
+        self.coef[:, index] += length * step.coef
+        self.intercept[index] += length * step.intercept
+
+    def shorten(self, index):
+        """Halve steps that were too long, down to the length that is always good."""
+        safe = np.log1p(self.change[index]) / np.maximum(self.change[index], 1e-300)
+        length = np.maximum(self.length[index] / 2, safe)
+        back = length - self.length[index]
+        self.coef[:, index] += back * self.step_coef[:, index]
+        self.intercept[index] += back * self.step_intercept[index]
+        self.length[index] = length
 
 
 def solve(
@@ -144,203 +183,248 @@ def solve(
         np.zeros(n_columns, dtype=bool),
         np.zeros(n_columns, dtype=bool),
     )
-    width, precisions = _block_width(products), _precisions(products)
-    for start in range(0, n_columns, width):
-        todo = np.arange(start, min(start + width, n_columns))
-        Y, S, scale = data.block(columns[todo])
-        # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then grows
-        # with the number of rows only, and one tol serves all labels and weights.
-        rho = 1 / (C[todo] * scale)
-        for double in precisions:
-            settings = Settings(
-                products, sketch, fit_intercept, tol, max_iter, double, steps
-            )
-            at = _Columns(settings, todo, Y, S, rho, result)
-            _newton(settings, at, result)
-            left = (~result.converged & (result.n_iter < max_iter))[todo]
-            if not left.any():
-                break
-            todo, Y, rho = todo[left], Y[:, left], rho[left]
-            if S is not None and S.shape[1] > 1:
-                S = S[:, left]
+    width = _block_width(products)
+    # Labels that are as frequent take about as many steps, and leave together.
+    order = np.argsort(data.sums[1, columns], kind="stable")
+    with products.working(min(width, n_columns)):
+        for start in range(0, n_columns, width):
+            todo = order[start : start + width]
+            targets, scale = data.block(columns[todo])
+            # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then
+            # grows with the number of rows only, and one tol serves all labels.
+            rho = 1 / (C[todo] * scale)
+            for double in _precisions(products, rho):
+                settings = Settings(
+                    products, sketch, fit_intercept, tol, max_iter, double, steps
+                )
+                at = _Columns(settings, todo, targets, rho, result)
+                _newton(settings, at, result)
+                left = (~result.converged & (result.n_iter < max_iter))[todo]
+                if not left.any():
+                    break
+                index = np.flatnonzero(left)
+                todo, targets, rho = todo[index], targets.select(index), rho[index]
     return result
 
 
 def _block_width(products):
     """Columns that are solved together."""
-    return max(1, _BLOCK_ENTRIES // max(1, products.n_samples))
+    most = max(_BLOCK_ENTRIES, products.n_samples * products.n_features // 8)
+    return int(np.clip(most // max(1, products.n_samples), 1, _WIDEST))
 
 
-def _precisions(products):
+def _precisions(products, rho):
     """Whether to work in float64, for one solve after the other.
 
-    Labels whose float32 gradient is too coarse go on from there in float64.
+    Labels whose float32 gradient is too coarse go on from there in float64. Without a
+    penalty it always is.
     """
-    return (False, True) if products.eps > 1e-10 else (True,)
+    return (False, True) if products.eps > 1e-10 and (rho > 0).all() else (True,)
 
 
 def most_steps(products, n_columns, max_iter):
     """Upper bound of the Newton steps of `solve`, all blocks counted."""
     n_blocks = -(-n_columns // _block_width(products))
-    return n_blocks * len(_precisions(products)) * max_iter
+    return n_blocks * 2 * max_iter
 
 
 def _newton(settings, at, result):
     """Take Newton steps until every column is done, and write down where it ends."""
-    value = _objective(settings, at, at.Z, at.coef)
     # Below 1/2 all rows are on their side, as they stay however far one goes on: the
     # objective has no minimum, and the promise about probabilities is all to be kept.
     goal_of_rows = min(settings.tol, 0.5) / 2
+    _start(settings, at, result)
     while len(at.numbers):
+        free = (at.rho == 0).any()
+        seen, value = _look(settings, at, largest=free)
+        too_long, stalled = _judge(settings, at, value)
         # k^2 / 2 = J - min J to second order: this is tol^2 / 2 of J, or tol^2 / 2
         # itself where J is above 1, so that probabilities are known to tol / 2.
         goal = settings.tol * np.minimum(1, np.sqrt(value))
-        system = newton_system(settings, at)
+        system = _newton_system(settings, at, seen)
+        noise = system.noise
         # k is not to be had to the goal from a gradient that rounds to half of it.
-        coarse = system.noise > goal / 2
+        coarse = noise > goal / 2
         # The bound costs no linear system: labels that start at their minimum (warm
         # starts, the path over C) leave before their first step.
-        good = (system.bound <= goal) & ~coarse
-        if (at.rho == 0).any():
-            separated = (at.rho == 0) & (_largest_error(settings, at) <= goal_of_rows)
+        good = (system.steepness() <= goal) & ~coarse
+        if free:
+            separated = (at.rho == 0) & (seen.largest <= goal_of_rows)
             result.separated[at.numbers[separated]] = True
             good |= separated
-        if good.any():
-            at.drop(settings, good, good, result)
-            index = np.flatnonzero(~good)
-            system = system.select(index)
-            goal, value, coarse = goal[index], value[index], coarse[index]
-            if not len(index):
-                break
-        result.n_iter[at.numbers] += 1
-        if settings.steps is not None:
-            settings.steps.begin(lambda: _present(settings, at, result))
-        step = newton_direction(settings, at, system, goal)
-        value, stalled, left = _advance(settings, at, step, value)
-        good = (left <= goal) & ~coarse
-        if (good & (at.rho == 0)).any():
-            separated = good & (at.rho == 0) & _walks_away(settings, at, step)
-            result.separated[at.numbers[separated]] = True
-        # Below its noise a float32 gradient only wanders.
-        lost = coarse & (step.decrement <= 4 * system.noise)
-        last = result.n_iter[at.numbers] >= settings.max_iter
-        done = good | lost | stalled | last
-        value = value[~done]
-        at.drop(settings, done, good, result)
-        if settings.steps is not None:
-            settings.steps.end(lambda: _present(settings, at, result))
+        good &= ~too_long
+        done = good | stalled
+        at.shorten(np.flatnonzero(too_long))
+        going = ~done & ~too_long
+        if going.any():
+            index = np.flatnonzero(going)
+            result.n_iter[at.numbers[index]] += 1
+            if settings.steps is not None:
+                settings.steps.begin(lambda: _present(at, result))
+            if not going.all():
+                system = system.select(settings.products, index)
+            step = newton_direction(settings, system, goal[index])
+            # The third derivative of the loss is at most its second (times the change
+            # of z), so that with d the largest change of z along the step, J falls by
+            # at least 0.28 k^2 for d <= 1, and always along the step times
+            # log(1 + d) / d (F. Bach, "Self-concordant analysis for logistic
+            # regression", 2010, doi 10.1214/09-EJS521).
+            last = result.n_iter[at.numbers[index]] >= settings.max_iter
+            safe = np.log1p(step.change) / np.maximum(step.change, 1e-300)
+            length = np.where(last & (step.change > 1), safe, 1.0)
+            at.take(index, step, value[index], length)
+            good[index] = (step.left() <= goal[index]) & ~coarse[index] & (length == 1)
+            free = index[good[index] & (at.rho[index] == 0)]
+            if len(free):
+                away = _walks_away(settings, at, free)
+                result.separated[at.numbers[free[away]]] = True
+            # Below its noise a float32 gradient only wanders.
+            lost = coarse[index] & (step.decrement <= 4 * noise[index])
+            done[index] = good[index] | lost | last
+        at.drop(done, good, result)
+        if going.any() and settings.steps is not None:
+            settings.steps.end(lambda: _present(at, result))
 
 
-def _present(settings, at, result):
+def _start(settings, at, result):
+    """Take the first step without a pass over the rows, where that can be had.
+
+    Without an effect of X all rows have the same probability, and so the same weight
+    in the Hessian: the preconditioner's step is Newton's, as far as its sketch goes.
+    """
+    if not at.targets.unweighted or at.coef.any() or settings.max_iter < 2:
+        return
+    products, n_samples = settings.products, settings.products.n_samples
+    p = expit(at.intercept)
+    mean = products.mean[:, None] * settings.fit_intercept
+    system = System(
+        gradient=products.sum[:, None] * p - at.positives,
+        residual=(n_samples * p - at.n_positive) * settings.fit_intercept,
+        D=None,
+        curvature=np.maximum(n_samples * p * (1 - p), 1e-20),
+        centre=np.repeat(mean, len(p), axis=1),
+        rho=at.rho,
+        noise=np.zeros(len(p)),
+    )
+    value = n_samples * np.logaddexp(0, at.intercept) - at.intercept * at.n_positive
+    result.n_iter[at.numbers] += 1
+    if settings.steps is not None:
+        settings.steps.begin(lambda: _present(at, result))
+    step = preconditioned_step(settings, system)
+    if settings.fit_intercept:
+        step = step._replace(intercept=_level(settings, step.coef, at.intercept))
+    at.take(np.arange(len(p)), step, value, np.ones(len(p)))
+    if settings.steps is not None:
+        settings.steps.end(lambda: _present(at, result))
+
+
+def _level(settings, coef, prior_logit):
+    """Change of the intercepts that keeps the mean probability, for normal scores.
+
+    Of a rare label, probabilities are about e^z, whose mean grows by e^(s^2 / 2) with
+    the variance s^2 of the scores: Newton's step, which does not see that, may more
+    than double it. The mean is taken by Gauss-Hermite quadrature.
+    """
+    products, sketch = settings.products, settings.sketch
+    inside = products.host(sketch.vectors).T @ coef
+    spread = np.sqrt((sketch.values[:, None] * inside * inside).sum(axis=0))
+    at, weight = np.polynomial.hermite_e.hermegauss(_POINTS)
+    weight = weight[:, None] / weight.sum()
+    level = prior_logit.copy()
+    for _ in range(_LEVEL_STEPS):
+        found = expit(level + at[:, None] * spread)
+        # Newton's on the logit, in which far levels are straight.
+        mean, bend = (weight * found).sum(axis=0), (weight * found * (1 - found)).sum(0)
+        slope = np.maximum(bend, 1e-300) / (mean * (1 - mean))
+        level -= (logit(mean) - prior_logit) / slope
+    return level - prior_logit - products.mean @ coef
+
+
+def _look(settings, at, *, largest):
+    """Evaluate all columns, and compute their objectives."""
+    evaluate = partial(
+        settings.products.evaluate,
+        at.coef,
+        at.intercept,
+        at.targets,
+        double=settings.double,
+        largest=largest,
+        centre=_needs_centre(settings, at),
+    )
+    penalty = at.rho / 2 * (at.coef * at.coef).sum(axis=0)
+    seen = evaluate(precise=at.small)
+    if not at.small and (seen.loss + penalty < _SMALL).any():
+        at.small = True
+        seen = evaluate(precise=True)
+    return seen, seen.loss + penalty
+
+
+def _needs_centre(settings, at):
+    """Whether the intercept is to be eliminated exactly.
+
+    A penalty holds the directions along which a step would hide how far it has to go.
+    """
+    return settings.fit_intercept and bool((at.rho < _LEAST_PENALTY).any())
+
+
+def _judge(settings, at, value):
+    """Tell of which columns the last step was too long, and which do not move on.
+
+    Armijo's condition, the slope along the step being -k^2. For d <= 1 the full step
+    has it; else it is halved, down to the length that is always good.
+    """
+    with np.errstate(invalid="ignore"):
+        # J is a sum of positive terms: it rounds by about eps J, and by as much as one
+        # term does for each row, which on the whole is some of the square root.
+        rounding = value + 0.25 * np.sqrt(settings.products.n_samples)
+        slack = 4 * settings.eps * np.where(np.isfinite(rounding), rounding, 0)
+        safe = np.log1p(at.change) / np.maximum(at.change, 1e-300)
+        enough = at.before - 1e-4 * at.length * at.decrement**2 + slack
+        too_long = (at.change > 1) & (at.length > safe) & ~(value <= enough)
+        # k^2 promises more than rounding can hide, and J has not fallen.
+        stalled = (value >= at.before - slack) & (at.decrement**2 > 100 * slack)
+    stalled |= ~np.isfinite(value)
+    return too_long, stalled & ~too_long
+
+
+def _newton_system(settings, at, seen):
+    """Make the linear system at the present point."""
+    products = settings.products
+    # Where all probabilities round to 0 and 1, a tiny curvature stands for none.
+    curvature = np.maximum(seen.curvature, 1e-20)
+    # A sum of terms t_i rounds by about eps |t|, and S is at least rho I; without a
+    # penalty, about what the sketch holds its smallest eigenvalue to be. The squares of
+    # the residuals add up to the curvature where probabilities are what they say.
+    least = np.where(at.rho > 0, at.rho, curvature * settings.sketch.least)
+    noise = 4 * settings.eps * np.sqrt(curvature * products.mean_square / least)
+    residual, centre = np.zeros_like(curvature), np.zeros_like(seen.slope)
+    if settings.fit_intercept:
+        residual = seen.residual
+        # X.T (s p), which is at hand, over the sum of s p; D is nearly s p for the
+        # many rows that a rare label has a low probability of.
+        mass = np.maximum(residual + at.n_positive, 1e-20)
+        centre = (seen.slope + at.positives) / mass
+        if _needs_centre(settings, at):
+            centre = seen.weighted / curvature
+    gradient = seen.slope + at.rho * at.coef
+    return System(gradient, residual, seen.D, curvature, centre, at.rho, noise)
+
+
+def _present(at, result):
     """Coefficients and intercepts of all columns, those on their way included."""
     coef, intercept = result.coef.copy(), result.intercept.copy()
-    coef[:, at.numbers] = settings.products.host(at.coef)
+    coef[:, at.numbers] = at.coef
     intercept[at.numbers] = at.intercept
     return coef, intercept
 
 
-def _scores(settings, coef, intercept):
-    """Compute ``X w + b`` in the precision of the settings."""
-    products, double = settings.products, settings.double
-    if double:
-        Z = products.forward_double(coef)
-    elif not (coef != 0).any():  # the usual start needs no product
-        Z = products.zeros(products.n_samples, coef.shape[1])
-    else:
-        Z = products.forward(products.put(coef))
-    Z += products.put(intercept, double=double)
-    return Z
-
-
-def _objective(settings, at, Z, coef):
-    """J of every column."""
-    xp, total = settings.products.xp, settings.products.total
-    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which overflows for no z.
-    loss = xp.log1p(xp.exp(-xp.abs(Z)))
-    loss += Z.clip(min=0)
-    loss -= at.Y * Z
-    if at.S is not None:
-        loss *= at.S
-    return total(loss) + at.rho / 2 * total(coef * coef)
-
-
-def _walks_away(settings, at, step):
-    """Whether a step moves some rows far and none to the wrong side.
+def _walks_away(settings, at, index):
+    """Whether the last step moved some rows far and none to the wrong side.
 
     Near a minimum a step is short. Where rows on the border keep the objective from 0,
     the rows beyond it go on by about 1 per step (Newton's for ``exp(-z)``), for ever.
     """
-    products = settings.products
-    gain = (2 * at.Y - 1) * products.put(step.scores, double=settings.double)
-    if at.S is not None:
-        gain *= at.S > 0
-    better, worse = (
-        products.peak(part) for part in (gain.clip(min=0), gain.clip(max=0))
+    better, worse = settings.products.span(
+        at.step_coef[:, index], at.step_intercept[index], at.targets.select(index)
     )
-    return (better > 0.5) & (worse < 0.01 * better)
-
-
-def _largest_error(settings, at):
-    """Largest ``|p - y|`` of a column, over the rows that have a weight in it."""
-    products = settings.products
-    error = products.sigmoid(at.Z) - at.Y
-    if at.S is not None:
-        error *= at.S > 0
-    return products.peak(error)
-
-
-def _advance(settings, at, step, value):
-    """Take the step, in full where that is good and damped where it is not.
-
-    The third derivative of the loss is at most its second (times the change of z), so
-    with ``d`` the largest change of z along the step, J falls by at least 0.28 k^2
-    for d <= 1, and always along the step times ``log(1 + d) / d`` [1]_.
-
-    Returns
-    -------
-    value : ndarray of shape (n_columns,)
-        J at the new point.
-    stalled : ndarray of shape (n_columns,), dtype=bool
-        Whether J has not fallen by more than its own rounding.
-    left : ndarray of shape (n_columns,)
-        Bound on the decrement at the new point: the residual of the truncation, and
-        the change of the Hessian along the step.
-
-    References
-    ----------
-    .. [1] F. Bach, "Self-concordant analysis for logistic regression", Electronic
-       Journal of Statistics 4, 2010. :doi:`10.1214/09-EJS521`
-    """
-    products, double = settings.products, settings.double
-    # d: since |l'''| = l'' |1 - 2 p| <= l'', it is all that need be known of the loss.
-    change = products.peak(step.scores)
-    scores = products.put(step.scores, double=double)
-    coef_step = products.put(step.coef, double=True)
-    Z, coef = at.Z + scores, at.coef + coef_step
-    new = _objective(settings, at, Z, coef)
-    # J is a sum of positive terms: it rounds by about eps J.
-    slack = 4 * settings.eps * value
-    length, safe = np.ones(len(value)), np.log1p(change) / np.maximum(change, 1e-300)
-    while True:
-        # Armijo's condition, the slope along the step being -k^2. For d <= 1 the full
-        # step has it by [1]; else halve, down to the length that is always good.
-        enough = value - 1e-4 * length * step.decrement**2 + slack
-        bad = (length > safe) & (change > 1) & ~(new <= enough)
-        if not bad.any():
-            break
-        length[bad] = np.maximum(length[bad] / 2, safe[bad])
-        Z = at.Z + scores * products.put(length, double=double)
-        coef = at.coef + coef_step * products.put(length, double=True)
-        new = _objective(settings, at, Z, coef)
-    at.intercept = at.intercept + length * step.intercept
-    at.Z, at.coef = Z, coef
-    if double and products.eps > 1e-10 and (change > 0.01).any():
-        # The float32 change of z has an error of eps times its size.
-        at.Z = _scores(settings, at.coef, at.intercept)
-    # After a full step the gradient is what CG has left of it, and what the Hessian has
-    # changed along the step: at most (e^d - 1 - d) / d <= d / 2 e^d times H v.
-    left = step.decrement * (step.residual + change / 2 * np.exp(change.clip(max=50)))
-    left = np.where(length < 1, np.inf, left)
-    # k^2 promises more than rounding can hide, and J has not fallen.
-    stalled = (new >= value - slack) & (step.decrement**2 > 100 * slack)
-    return new, stalled | ~np.isfinite(new), left
+    return (better > 0.5) & (-worse < 0.01 * better)

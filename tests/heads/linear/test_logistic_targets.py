@@ -14,6 +14,7 @@ from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
 )
+from sklearn_clip.heads.linear import _design_matrix
 
 
 def test_unknown_entries_are_left_out_of_their_label():
@@ -170,3 +171,45 @@ def test_names_of_an_earlier_fit_are_forgotten():
     X, Y = make_data()
     head = MultiLabelLogisticRegression().fit(X, pd.DataFrame(Y, columns=list("abcde")))
     assert not hasattr(head.fit(X, Y), "label_names_")
+
+
+@pytest.mark.parametrize(
+    "form", [sparse.csr_array, sparse.coo_matrix, sparse.csc_array]
+)
+def test_sparse_targets_give_the_fit_of_dense_ones(form):
+    X, Y = make_data(300, 6)
+    dense = MultiLabelLogisticRegression().fit(X, Y)
+    same = MultiLabelLogisticRegression().fit(X, form(Y))
+    np.testing.assert_allclose(same.coef_, dense.coef_, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(same.intercept_, dense.intercept_, atol=1e-4)
+
+
+def test_sparse_targets_are_never_made_dense(monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise AssertionError("made dense")
+
+    X, Y = make_data(300, 20)
+    rare = sparse.csr_array(
+        np.where(np.random.default_rng(0).random(Y.shape) < 0.95, 0, Y)
+    )
+    for kind in (sparse.csr_array, sparse.csc_array, sparse.coo_array):
+        monkeypatch.setattr(kind, "toarray", refuse)
+    head = MultiLabelLogisticRegression().fit(X, rare)
+    assert head.coef_.shape == (rare.shape[1], 20) and np.abs(head.coef_).max() > 0
+
+
+def test_a_memory_map_is_not_read_into_memory(tmp_path, monkeypatch):
+    X, Y = make_data(300, 20)
+    np.save(tmp_path / "X.npy", X)
+    seen = []
+    fit = _design_matrix.NumpyProducts.__init__
+    monkeypatch.setattr(
+        _design_matrix.NumpyProducts,
+        "__init__",
+        lambda self, X: (seen.append(X), fit(self, X))[1],
+    )
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    head = MultiLabelLogisticRegression().fit(mapped, Y)
+    assert np.shares_memory(seen[0], mapped)
+    expected = MultiLabelLogisticRegression().fit(X, Y)
+    np.testing.assert_array_equal(head.coef_, expected.coef_)
