@@ -90,7 +90,7 @@ def out_of_fold_scores(
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
     if isinstance(cv, str):
         raise ValueError(
-            "cv must be a number, a splitter or an iterable of splits: the estimator is "
+            "cv must be a number, a splitter or an iterable of splits: a clone is "
             f"fitted on a part of the rows. Got {cv!r}."
         )
     if counts_as_fitted(estimator):
