@@ -39,6 +39,7 @@ _HOMES = {
     "MultiLabelNet": "heads",
     "MultiLabelStratifiedGroupKFold": "model_selection",
     "MultiLabelStratifiedKFold": "model_selection",
+    "PrecomputedScores": "heads",
     "RegionClassifier": "heads",
     "RejectOptionClassifier": "thresholds",
     "ThresholdOptimizer": "thresholds",
@@ -48,6 +49,7 @@ _HOMES = {
     "labels_to_frame": "labels",
     "multilabel_train_test_split": "model_selection",
     "near_duplicate_groups": "model_selection",
+    "out_of_fold_scores": "model_selection",
     "predict_labels": "labels",
     "top_labels": "labels",
 }
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
         MultiLabelLogisticRegression as MultiLabelLogisticRegression,
         MultiLabelLogisticRegressionCV as MultiLabelLogisticRegressionCV,
         MultiLabelNet as MultiLabelNet,
+        PrecomputedScores as PrecomputedScores,
         RegionClassifier as RegionClassifier,
         TipAdapterClassifier as TipAdapterClassifier,
     )
@@ -117,6 +120,7 @@ if TYPE_CHECKING:
         MultiLabelStratifiedKFold as MultiLabelStratifiedKFold,
         multilabel_train_test_split as multilabel_train_test_split,
         near_duplicate_groups as near_duplicate_groups,
+        out_of_fold_scores as out_of_fold_scores,
     )
     from sklearn_clip.thresholds import (
         LabelSetClassifier as LabelSetClassifier,

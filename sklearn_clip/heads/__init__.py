@@ -18,6 +18,7 @@ _HOMES = {
     "MultiLabelLogisticRegression": "linear._logistic",
     "MultiLabelLogisticRegressionCV": "linear._logistic_cv",
     "MultiLabelNet": "networks._net",
+    "PrecomputedScores": "_precomputed_scores",
     "RegionClassifier": "regions._region_classifier",
     "TipAdapterClassifier": "few_shot._tip_adapter",
 }
@@ -27,6 +28,9 @@ __all__ = list(_HOMES)
 if TYPE_CHECKING:
     from sklearn_clip.heads._constant import (
         ConstantSafeClassifier as ConstantSafeClassifier,
+    )
+    from sklearn_clip.heads._precomputed_scores import (
+        PrecomputedScores as PrecomputedScores,
     )
     from sklearn_clip.heads.few_shot._clip_adapter import (
         CLIPAdapterClassifier as CLIPAdapterClassifier,

@@ -10,6 +10,7 @@ _HOMES = {
     "NearDuplicateReport": "_near_duplicate_report",
     "multilabel_train_test_split": "_train_test",
     "near_duplicate_groups": "_near_duplicates",
+    "out_of_fold_scores": "_out_of_fold_scores",
 }
 
 __all__ = list(_HOMES)
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     )
     from sklearn_clip.model_selection._near_duplicates import (
         near_duplicate_groups as near_duplicate_groups,
+    )
+    from sklearn_clip.model_selection._out_of_fold_scores import (
+        out_of_fold_scores as out_of_fold_scores,
     )
     from sklearn_clip.model_selection._splitters import (
         MultiLabelStratifiedGroupKFold as MultiLabelStratifiedGroupKFold,

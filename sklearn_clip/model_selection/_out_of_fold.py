@@ -143,10 +143,17 @@ def route_fit_params(meta, params, *, learns):
     return params, split_params
 
 
+def counts_as_fitted(estimator):
+    """Whether an estimator is frozen, or gives scores that are there already."""
+    # An attribute, as the room of PrecomputedScores imports this one.
+    scores = getattr(estimator, "_counts_as_fitted", False)
+    return scores or isinstance(estimator, FrozenEstimator)
+
+
 def is_prefit(meta):
     """Whether the estimator of a meta-estimator is never fitted by it."""
-    frozen = isinstance(meta.estimator, FrozenEstimator)
-    return frozen or (isinstance(meta.cv, str) and meta.cv == "prefit")
+    prefit = isinstance(meta.cv, str) and meta.cv == "prefit"
+    return prefit or counts_as_fitted(meta.estimator)
 
 
 def fit_and_score(meta, X, Y, params, names=None, *, learns):
@@ -186,15 +193,18 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         If a prefit or frozen estimator is not fitted.
     """
     if is_prefit(meta):
-        check_is_fitted(meta.estimator)
+        estimator = meta.estimator
+        if getattr(estimator, "_counts_as_fitted", False):
+            estimator = clone(estimator).fit(X, Y)  # learns the names of the labels
+        check_is_fitted(estimator)
         unused = sorted(params.keys() - {"sample_weight"})
         if unused:
             raise TypeError(
                 "fit must get no parameters of the estimator's fit where it is "
                 f"prefit or frozen: nothing is fitted. Got {unused}."
             )
-        scores, method = positive_scores(meta.estimator, X, Y.shape[1])
-        return meta.estimator, [FoldScores(np.arange(len(Y)), scores, method)]
+        scores, method = positive_scores(estimator, X, Y.shape[1])
+        return estimator, [FoldScores(np.arange(len(Y)), scores, method)]
     fit_params, split_params = route_fit_params(meta, params, learns=learns)
     splits = make_splits(
         meta.cv,
@@ -235,7 +245,7 @@ def fit_all(estimator, X, Y, fit_params):
     return clone(estimator).fit(X, Y, **fit_params)
 
 
-def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
+def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
     """Fit a clone on the rows `train` and score the rows `test`.
 
     Parameters
@@ -252,6 +262,8 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
         Parameters of `fit` for all rows; the part of `train` is taken.
     keep : bool
         Whether to return the fitted clone.
+    method : {"predict_proba", "decision_function"} or None, default=None
+        Where the scores come from; None takes the first of the two that exists.
 
     Returns
     -------
@@ -279,7 +291,7 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep):
             )
         raise
     held_out = _safe_indexing(X, test)
-    scores, method = positive_scores(fitted, held_out, Y.shape[1])
+    scores, method = positive_scores(fitted, held_out, Y.shape[1], method=method)
     return FoldScores(test, scores, method, fitted if keep else None)
 
 
