@@ -1,0 +1,184 @@
+"""Logistic regression of thousands of labels: time, memory, growth, and a build before.
+
+Rows are like unit-norm embeddings, and each has the five labels of the highest score,
+so that most labels are rare. Every fit has a process of its own, whose memory is
+watched while it runs; builds take turns, and the median of rounds counts. Objectives
+are compared in float64 on some of the labels.
+
+    git worktree add ../before 781de64
+    python benchmarks/bench_scale.py --before ../before
+    python benchmarks/bench_scale.py --growth
+    python benchmarks/bench_scale.py --sizes 200000,512,10000 --rounds 1
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+HERE = Path(__file__).resolve().parent.parent
+SIZES = ["20000,256,2000", "20000,256,5000"]
+GROWTH = ["10000,256,1000", "20000,256,1000", "10000,512,1000", "10000,256,2000"]
+BLOCK = 4096
+
+
+def make_tags(n_rows, n_features, n_labels, n_tags=5, seed=0):
+    """Draw unit rows, and for each its tags, some far more popular than others."""
+    rng = np.random.default_rng(seed)
+    spectrum = np.arange(1, n_features + 1, dtype=np.float32) ** -0.6
+    content = rng.standard_normal((n_rows, n_features), dtype=np.float32)
+    content *= spectrum / np.linalg.norm(spectrum)
+    basis, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
+    X = 0.75 * content @ basis.astype(np.float32).T
+    X += 0.65 * basis[:, n_features // 2].astype(np.float32)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    directions = rng.standard_normal((n_features, n_labels), dtype=np.float32)
+    popular = -0.6 * np.log(np.arange(n_labels) + 5.0)
+    tags = np.empty((n_rows, n_tags), dtype=np.int64)
+    for start in range(0, n_rows, BLOCK):
+        rows = slice(start, start + BLOCK)
+        scores = 2 * content[rows] @ directions + popular
+        scores += rng.gumbel(size=scores.shape)
+        tags[rows] = np.argpartition(-scores, n_tags, axis=1)[:, :n_tags]
+    places = np.repeat(np.arange(n_rows), n_tags), tags.ravel()
+    ones = np.ones(len(places[0]), dtype=np.int8)
+    return X, sparse.csr_array((ones, places), shape=(n_rows, n_labels))
+
+
+def resident():
+    """Megabytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def fit_once(build, folder, C):
+    """Fit, in this process, and print what it took; the coefficients are saved."""
+    sys.path.insert(0, build)
+    from sklearn_clip import MultiLabelLogisticRegression
+
+    X, Y = np.load(folder / "X.npy"), sparse.load_npz(folder / "Y.npz")
+    head = MultiLabelLogisticRegression(C=C, device="cpu")
+    head.fit(X[:300], Y[:300, :50])  # imports, which are not measured
+    before, peak, done = resident(), [0.0], threading.Event()
+
+    def watch():
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start, used = time.perf_counter(), time.process_time()
+    head.fit(X, Y)
+    wall, processor = time.perf_counter() - start, time.process_time() - used
+    done.set()
+    watcher.join()
+    np.savez(folder / "fit.npz", coef=head.coef_, intercept=head.intercept_)
+    found = {"wall": wall, "processor": processor, "memory": peak[0] - before}
+    print(json.dumps({**found, "steps": int(head.n_iter_.max())}))
+
+
+def measure(build, folder, C):
+    """Fit in a process of its own; give what it took and the objective."""
+    command = [sys.executable, __file__, "--fit", str(build), str(folder), str(C)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    fit = np.load(folder / "fit.npz")
+    X, Y = np.load(folder / "X.npy"), sparse.load_npz(folder / "Y.npz")
+    some = np.linspace(0, Y.shape[1] - 1, 40).astype(int)
+    W, b = fit["coef"][some].astype(np.float64), fit["intercept"][some]
+    Z = X.astype(np.float64) @ W.T + b.astype(np.float64)
+    loss = np.logaddexp(0, np.where(Y[:, some].toarray() == 1, -Z, Z)).sum()
+    return {**found, "objective": C * loss + (W**2).sum() / 2}
+
+
+def compare(sizes, builds, rounds, C):
+    """Measure builds in turn; print a table, and the ratio of the first to the last."""
+    for size in sizes:
+        n_rows, n_features, n_labels = map(int, size.split(","))
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            X, Y = make_tags(n_rows, n_features, n_labels)
+            np.save(folder / "X.npy", X)
+            sparse.save_npz(folder / "Y.npz", Y)
+            product = np.zeros((n_features, min(n_labels, 500)), dtype=np.float32)
+            start = time.perf_counter()
+            X @ product
+            unit = (time.perf_counter() - start) * n_labels / product.shape[1]
+            del X, Y
+            found = {name: [] for name in builds}
+            for _ in range(rounds):
+                for name, build in builds.items():
+                    found[name].append(measure(build, folder, C))
+        dense = 4e-6 * n_rows * n_labels
+        print(
+            f"\n{n_rows:,} x {n_features} rows, {n_labels:,} labels, C={C:g}; ", end=""
+        )
+        print(f"a float32 table of the labels would be {dense:,.0f} MB")
+        middle = {}
+        for name, results in found.items():
+            middle[name] = one = {
+                key: float(np.median([result[key] for result in results]))
+                for key in results[0]
+            }
+            print(
+                f"  {name:7} {one['wall']:8.2f} s, {one['processor']:8.2f} s of the "
+                f"processor, {one['wall'] / unit:5.0f} products of X with all weights, "
+                f"{one['memory']:6,.0f} MB, {one['steps']:.0f} steps at most",
+                flush=True,
+            )
+        if len(middle) > 1:
+            old, new = middle.values()
+            print(
+                f"  {old['wall'] / new['wall']:.2f}x faster (processor "
+                f"{old['processor'] / new['processor']:.2f}x), memory "
+                f"{new['memory'] / old['memory']:.2f}x, objective "
+                f"{new['objective'] / old['objective'] - 1:+.1e}"
+            )
+
+
+def grow(rounds, C):
+    """Double rows, features and labels, one at a time."""
+    walls = {}
+    for size in GROWTH:
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            X, Y = make_tags(*map(int, size.split(",")))
+            np.save(folder / "X.npy", X)
+            sparse.save_npz(folder / "Y.npz", Y)
+            walls[size] = np.median(
+                [measure(HERE, folder, C)["wall"] for _ in range(rounds)]
+            )
+        print(f"{size:>16} {walls[size]:6.2f} s, {walls[size] / walls[GROWTH[0]]:.2f}x")
+
+
+def main():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier build")
+    parser.add_argument("--sizes", nargs="*", default=SIZES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--C", type=float, default=1.0)
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--fit", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.fit:
+        fit_once(options.fit[0], Path(options.fit[1]), float(options.fit[2]))
+    elif options.growth:
+        grow(options.rounds, options.C)
+    else:
+        builds = {"now": HERE}
+        if options.before:
+            builds = {"before": options.before.resolve(), **builds}
+        compare(options.sizes, builds, options.rounds, options.C)
+
+
+if __name__ == "__main__":
+    main()
