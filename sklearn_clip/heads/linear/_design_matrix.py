@@ -57,10 +57,6 @@ class NumpyProducts(NumpyPasses):
         """Sum over rows, in float64, one number per label."""
         return array.sum(axis=0, dtype=np.float64)
 
-    def zeros(self, n_rows, n_columns):
-        """Array of zeros on the device."""
-        return np.zeros((n_rows, n_columns), dtype=self.dtype)
-
 
 class TorchProducts(TorchPasses):
     """The same on a torch device, for a dense X.
