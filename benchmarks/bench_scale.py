@@ -8,6 +8,7 @@ are compared in float64 on some of the labels.
     git worktree add ../before 781de64
     python benchmarks/bench_scale.py --before ../before
     python benchmarks/bench_scale.py --growth
+    python benchmarks/bench_scale.py --top 100000,256,10000
     python benchmarks/bench_scale.py --sizes 200000,512,10000 --rounds 1
 """
 
@@ -159,6 +160,46 @@ def grow(rounds, C):
         print(f"{size:>16} {walls[size]:6.2f} s, {walls[size] / walls[GROWTH[0]]:.2f}x")
 
 
+def compare_tops(size, rounds):
+    """Time the first five of many labels beside a table of all probabilities."""
+    from sklearn_clip import MultiLabelLogisticRegression, top_labels
+
+    n_rows, n_features, n_labels = map(int, size.split(","))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_features), dtype=np.float32)
+    head = MultiLabelLogisticRegression().fit(X[:200], rng.random((200, 2)) < 0.3)
+    head.coef_ = rng.standard_normal((n_labels, n_features), dtype=np.float32) / 10
+    head.intercept_ = np.full(n_labels, -4, dtype=np.float32)
+    head.classes_ = np.tile([0, 1], (n_labels, 1))
+    names = [str(label) for label in range(n_labels)]
+
+    def by_table():
+        return np.argpartition(-head.predict_proba(X), 5, axis=1)[:, :5]
+
+    def by_names():
+        return top_labels(head, X, 5, label_names=names)
+
+    found = {"table and partition": [], "top_labels": []}
+    for _ in range(rounds):
+        for name, function in zip(found, (by_table, by_names), strict=True):
+            start, used = time.perf_counter(), time.process_time()
+            answers = function()
+            wall, processor = time.perf_counter() - start, time.process_time() - used
+            found[name].append((wall, processor))
+            if name == "top_labels":
+                same = [{int(label) for label, _ in row} for row in answers[:500]]
+                assert same == [set(row) for row in first]
+            else:
+                first = answers[:500].tolist()
+            del answers
+    print(f"five of {n_labels:,} labels for {n_rows:,} rows of {n_features}")
+    middle = {name: np.median(times, axis=0) for name, times in found.items()}
+    for name, (wall, processor) in middle.items():
+        print(f"  {name:20} {wall:7.2f} s, {processor:7.2f} s of the processor")
+    ratio = middle["table and partition"] / middle["top_labels"]
+    print(f"  {ratio[0]:.2f}x faster (processor {ratio[1]:.2f}x)")
+
+
 def main():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -167,10 +208,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--C", type=float, default=1.0)
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--top", help="rows, features, labels")
     parser.add_argument("--fit", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit:
         fit_once(options.fit[0], Path(options.fit[1]), float(options.fit[2]))
+    elif options.top:
+        compare_tops(options.top, options.rounds)
     elif options.growth:
         grow(options.rounds, options.C)
     else:

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import (
-    label_array,
-    nested_estimators,
-    positive_scores,
-)
+from sklearn_clip._shared import label_array, nested_estimators
+from sklearn_clip.labels._first_labels import first_labels
 
 
 def predict_labels(
@@ -97,6 +94,10 @@ def top_labels(
     ValueError
         If `k` is no positive integer, or there are no names.
 
+    Notes
+    -----
+    Rows of thousands of labels are scored in blocks: no table of all scores is made.
+
     Examples
     --------
     >>> import pandas as pd
@@ -118,11 +119,11 @@ def top_labels(
             "Give label_names."
         )
     names = _names_of(estimator, label_names, n_labels)
-    scores, _ = positive_scores(estimator, X, n_labels)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    texts = [str(name) for name in names]
     return [
-        [(str(names[label]), float(row[label])) for label in best]
-        for row, best in zip(scores, order, strict=True)
+        [(texts[label], score) for label, score in zip(best, row, strict=True)]
+        for labels, scores in first_labels(estimator, X, n_labels, k)
+        for best, row in zip(labels.tolist(), scores.tolist(), strict=True)
     ]
 
 

@@ -20,6 +20,8 @@ from sklearn_clip import (
     predict_labels,
     top_labels,
 )
+from sklearn_clip.labels import _first_labels
+from sklearn_clip.labels._first_labels import highest
 
 TAGS = [["dog", "red"], [], ["red"], ["dog"]] * 6
 NAMES = ["dog", "red"]
@@ -128,3 +130,35 @@ def test_texts_and_names_that_repeat_are_refused_as_targets(make):
     texts = ["flag, animal", "car", "flag", "animal"]
     with pytest.raises(ValueError, match=r"labels_to_frame\(y.str.split\(','\)\)"):
         make().fit(np.eye(4), texts)
+
+
+@pytest.mark.parametrize("distinct", [4, 10**9])
+@pytest.mark.parametrize("n_labels", [1, 63, 64, 65, 500, 1000])
+@pytest.mark.parametrize("k", [1, 3, 60])
+def test_highest_scores_are_those_of_a_stable_sort(n_labels, k, distinct):
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, distinct, (40, n_labels)).astype(np.float32)
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(highest(scores, k), expected)
+
+
+@pytest.mark.parametrize("where", ["alone", "pipeline", "search"])
+def test_blocks_of_rows_give_the_labels_of_all(monkeypatch, where):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4))
+    Y = (X @ rng.normal(size=(4, 200)) > 1).astype(int)
+    model = MultiLabelLogisticRegression()
+    if where != "alone":
+        model = make_pipeline(StandardScaler(), model)
+    if where == "search":
+        grid = {"multilabellogisticregression__C": [1.0]}
+        model = GridSearchCV(model, grid, cv=2, scoring="f1_micro")
+    model.fit(X, Y)
+    names = [f"label {i}" for i in range(200)]
+    whole = top_labels(model, X, 3, label_names=names)
+    monkeypatch.setattr(_first_labels, "_BLOCK_SIZE", 200 * 7)
+    blocks = top_labels(model, X, 3, label_names=names)
+    assert [[n for n, _ in row] for row in blocks] == [[n for n, _ in r] for r in whole]
+    assert np.allclose(
+        [[p for _, p in row] for row in blocks], [[p for _, p in row] for row in whole]
+    )

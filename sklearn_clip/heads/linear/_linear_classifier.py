@@ -31,6 +31,10 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
     It reads `coef_`, `intercept_`, `classes_`, and the parameter `verbose`.
     """
 
+    # Probabilities are this function of the decision values, which for the first few
+    # labels of many (`top_labels`) need not be computed of all.
+    _link = staticmethod(expit)
+
     def decision_function(self, X):
         """Compute the logit of every label.
 
