@@ -60,7 +60,7 @@ def first_labels(
 
 
 def _last_step(estimator, X):
-    """The classifier inside searches and Pipelines, and the rows as it gets them."""
+    """Give the classifier inside searches and Pipelines, and what it is given."""
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
