@@ -216,7 +216,13 @@ def _write_max(builder, fusion, image, text):
 
 
 def _write_product(builder, fusion, image, text):
-    return builder.add("Mul", image.vectors, text.vectors)
+    product = builder.add("Mul", image.vectors, text.vectors)
+    if not fusion.block_norm:
+        return product
+    # The square root of the vectors' length, which is folded when the file is opened.
+    width = builder.add("Shape", product, start=1, end=2)
+    scale = builder.add("Sqrt", builder.add("Cast", width, to=1))  # float32
+    return builder.add("Mul", product, scale)
 
 
 def _write_concat_product(builder, fusion, image, text):
@@ -232,7 +238,8 @@ def _write_interaction(builder, fusion, image, text):
         for block in (image, text)
     )
     norms = _or_one(builder, builder.add("Mul", *norms))
-    cosine = builder.add("ReduceSum", product, axes, keepdims=1)
+    plain = builder.add("Mul", image.vectors, text.vectors)
+    cosine = builder.add("ReduceSum", plain, axes, keepdims=1)
     cosine = builder.add("Div", cosine, norms)
     distance = builder.add("Abs", builder.add("Sub", image.vectors, text.vectors))
     parts = image.vectors, text.vectors, product, distance, cosine

@@ -8,10 +8,13 @@ from sklearn.base import clone
 from sklearn_clip.fusion import (
     CallableFusion,
     ConcatFusion,
+    ConcatProductFusion,
     Fusion,
     ImageFusion,
+    InteractionFusion,
     MaxFusion,
     MeanFusion,
+    ProductFusion,
     TextFusion,
     make_fusion,
 )
@@ -49,12 +52,12 @@ FORMULAS = {
     "concat": lambda i, t, *_: [*i, *t],
     "mean": mean_of_present,
     "max": max_of_present,
-    "product": lambda i, t, *_: i * t,
-    "concat_product": lambda i, t, *_: [*i, *t, *(i * t)],
+    "product": lambda i, t, *_: DIM**0.5 * i * t,
+    "concat_product": lambda i, t, *_: [*i, *t, *(DIM**0.5 * i * t)],
     "interaction": lambda i, t, *_: [
         *i,
         *t,
-        *(i * t),
+        *(DIM**0.5 * i * t),
         *abs(i - t),
         *row_cosine(i, t),
     ],
@@ -67,6 +70,42 @@ def test_preset_equals_its_formula(preset):
     expected = [FORMULAS[preset](*row) for row in zip(I, T, HAS_I, HAS_T, strict=True)]
     np.testing.assert_allclose(fused, expected, rtol=1e-6, atol=1e-7)
     assert fused.dtype == np.float32
+
+
+WITH_PRODUCT = [ProductFusion, ConcatProductFusion, InteractionFusion]
+
+
+@pytest.mark.parametrize("dim", [3, 64, 700])
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+def test_blocks_of_unit_vectors_are_on_one_scale(fusion, dim):
+    image, text = RNG.normal(size=(2, 400, dim))
+    image /= np.linalg.norm(image, axis=1, keepdims=True)
+    text /= np.linalg.norm(text, axis=1, keepdims=True)
+    there = np.ones(400, dtype=bool)
+    fused = fusion().fuse(image, text, there, there)
+    names = fusion().feature_names(dim)
+    for block in fusion.blocks:
+        columns = [name.startswith(f"{block}_") for name in names]
+        norm = np.sqrt((fused[:, columns] ** 2).sum(axis=1).mean())
+        assert 0.8 < norm < 1.6
+
+
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+def test_without_block_norm_the_product_is_as_it_comes(fusion):
+    scaled = fusion().fuse(I, T, HAS_I, HAS_T)
+    plain = fusion(block_norm=False).fuse(I, T, HAS_I, HAS_T)
+    names = np.array(fusion().feature_names(DIM))
+    product = np.char.startswith(names, "product_")
+    np.testing.assert_array_equal(plain[:, product], I * T)
+    np.testing.assert_array_equal(plain[:, ~product], scaled[:, ~product])
+    assert plain.dtype == scaled.dtype == np.float32
+
+
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+@pytest.mark.parametrize("value", [None, "yes", 2, 0.5])
+def test_block_norm_that_is_no_boolean_is_refused(fusion, value):
+    with pytest.raises(ValueError, match="block_norm of .*must be True or False. Got"):
+        fusion(block_norm=value).fuse(I, T, HAS_I, HAS_T)
 
 
 @pytest.mark.parametrize("preset", FORMULAS)
