@@ -53,6 +53,7 @@ def fuse(name, image, text):
     blocks = {
         "product": [product],
         "product, sqrt(d)": [root * product],
+        "product, unit rows": [unit(product)],
         "concat_product, plain": [image, text, product],
         "concat_product, sqrt(d) / 3": [image, text, root / 3 * product],
         "concat_product, sqrt(d)": [image, text, root * product],
@@ -68,7 +69,7 @@ def fuse(name, image, text):
 
 FIXED = (
     *PRESETS,
-    *("product", "product, sqrt(d)"),
+    *("product", "product, sqrt(d)", "product, unit rows"),
     *("concat_product, plain", "concat_product, sqrt(d) / 3"),
     *("concat_product, sqrt(d)", "concat_product, unit rows"),
     *("interaction, plain", "interaction, sqrt(d)", "interaction, unit rows"),

@@ -55,7 +55,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     fusion : str, Fusion or callable, default="concat"
         How image vector i and text vector t become one row: ``"image"``, ``"text"``,
         ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` p, which is i * t
-        times sqrt(d), so that its scale is theirs, ``"concat_product"`` [i, t, p],
+        scaled to the norm of i and t, ``"concat_product"`` [i, t, p],
         ``"interaction"`` [i, t, p, \|i - t\|, cos], an object of
         `sklearn_clip.fusion`, or a function of two (n, d) arrays.
         All but the first three presets need vectors of one length. A modality that the

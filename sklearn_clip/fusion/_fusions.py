@@ -272,8 +272,15 @@ class _ProductBlockFusion(Fusion):
         product = image * text
         if not self.block_norm:
             return product
-        # Of independent directions E|i * t|^2 = sum_k E[i_k^2] E[t_k^2] = d / d^2.
-        return product * product.dtype.type(image.shape[1] ** 0.5)
+        # sqrt(|i| |t|) i * t / |i * t|: twice the vectors make twice the block, as of
+        # its neighbours. A factor of sqrt(d) for all would suit random directions; those
+        # of an encoder share some, and the norm it gives is between 0.3 and 9.
+        norms = np.linalg.norm(product, axis=1, keepdims=True)
+        scale = np.sqrt(
+            np.linalg.norm(image, axis=1, keepdims=True)
+            * np.linalg.norm(text, axis=1, keepdims=True)
+        )
+        return product * (scale / np.where(norms == 0, 1, norms))
 
 
 class ProductFusion(_ProductBlockFusion):
@@ -282,9 +289,10 @@ class ProductFusion(_ProductBlockFusion):
     Parameters
     ----------
     block_norm : bool, default=True
-        Multiply the product by the square root of the vectors' length d. The product of
-        two unit vectors has a norm of about 1 / sqrt(d), 0.05 for d = 384, which a
-        penalised head, or one that learns by steps, hardly sees. False leaves it so.
+        Scale the product of each row to the norm that its vectors have, 1 if they are
+        L2-normalised, their geometric mean if not. The product of two unit vectors of
+        length d has a norm of about 1 / sqrt(d), 0.05 for d = 384, which a penalised
+        head, or one that learns by steps, hardly sees. False leaves it so.
     """
 
     blocks = ("product",)
@@ -302,11 +310,12 @@ class ConcatProductFusion(_ProductBlockFusion):
     Parameters
     ----------
     block_norm : bool, default=True
-        Whether s is the square root of the vectors' length d, which puts the product on
-        the scale of the other two blocks, or 1. The product of two unit vectors has a
-        norm of about 1 / sqrt(d), 0.05 for d = 384: beside 1 a penalised head hardly
-        sees it, and the fusion is as good as `ConcatFusion`. An object that was saved
-        before there was this parameter has False.
+        Whether s scales the product of each row to the norm that its vectors have, 1 if
+        they are L2-normalised, their geometric mean if not; or is 1. The product of two
+        unit vectors of length d has a norm of about 1 / sqrt(d), 0.05 for d = 384:
+        beside 1 a penalised head hardly sees it, and the fusion is as good as
+        `ConcatFusion`. An object that was saved before there was this parameter has
+        False.
     """
 
     blocks = ("image", "text", "product")
@@ -324,8 +333,7 @@ class InteractionFusion(_ProductBlockFusion):
     Parameters
     ----------
     block_norm : bool, default=True
-        Whether s is the square root of the vectors' length, as in
-        `ConcatProductFusion`, or 1. The distance of two unit vectors is on their scale
+        Whether s scales the product as in `ConcatProductFusion`, or is 1. The distance of two unit vectors is on their scale
         as it is: its norm is at most 2.
     """
 

@@ -46,18 +46,24 @@ def max_of_present(i, t, has_i, has_t):
     return i + t
 
 
+def scaled(i, t):
+    norm = np.linalg.norm(i * t)
+    root = np.sqrt(np.linalg.norm(i) * np.linalg.norm(t))
+    return root * i * t / norm if norm else 0 * i
+
+
 FORMULAS = {
     "image": lambda i, t, *_: i,
     "text": lambda i, t, *_: t,
     "concat": lambda i, t, *_: [*i, *t],
     "mean": mean_of_present,
     "max": max_of_present,
-    "product": lambda i, t, *_: DIM**0.5 * i * t,
-    "concat_product": lambda i, t, *_: [*i, *t, *(DIM**0.5 * i * t)],
+    "product": lambda i, t, *_: scaled(i, t),
+    "concat_product": lambda i, t, *_: [*i, *t, *scaled(i, t)],
     "interaction": lambda i, t, *_: [
         *i,
         *t,
-        *(DIM**0.5 * i * t),
+        *scaled(i, t),
         *abs(i - t),
         *row_cosine(i, t),
     ],
@@ -75,19 +81,22 @@ def test_preset_equals_its_formula(preset):
 WITH_PRODUCT = [ProductFusion, ConcatProductFusion, InteractionFusion]
 
 
+@pytest.mark.parametrize("length", [1, 30])
+@pytest.mark.parametrize("shared", [0, 3])
 @pytest.mark.parametrize("dim", [3, 64, 700])
 @pytest.mark.parametrize("fusion", WITH_PRODUCT)
-def test_blocks_of_unit_vectors_are_on_one_scale(fusion, dim):
-    image, text = RNG.normal(size=(2, 400, dim))
-    image /= np.linalg.norm(image, axis=1, keepdims=True)
-    text /= np.linalg.norm(text, axis=1, keepdims=True)
-    there = np.ones(400, dtype=bool)
+def test_blocks_are_on_one_scale(fusion, dim, shared, length):
+    image, text = RNG.normal(size=(2, 50, dim))
+    image[:, 0] += shared * dim**0.5  # a direction that all vectors share
+    text[:, 0] += shared * dim**0.5
+    image *= length / np.linalg.norm(image, axis=1, keepdims=True)
+    text *= length / np.linalg.norm(text, axis=1, keepdims=True)
+    there = np.ones(50, dtype=bool)
     fused = fusion().fuse(image, text, there, there)
-    names = fusion().feature_names(dim)
-    for block in fusion.blocks:
-        columns = [name.startswith(f"{block}_") for name in names]
-        norm = np.sqrt((fused[:, columns] ** 2).sum(axis=1).mean())
-        assert 0.8 < norm < 1.6
+    names = np.array(fusion().feature_names(dim))
+    product = fused[:, np.char.startswith(names, "product_")]
+    np.testing.assert_allclose(np.linalg.norm(product, axis=1), length)
+    np.testing.assert_allclose(np.sign(product), np.sign(image * text))
 
 
 @pytest.mark.parametrize("fusion", WITH_PRODUCT)
