@@ -273,8 +273,8 @@ class _ProductBlockFusion(Fusion):
         if not self.block_norm:
             return product
         # sqrt(|i| |t|) i * t / |i * t|: twice the vectors make twice the block, as of
-        # its neighbours. A factor of sqrt(d) for all would suit random directions; those
-        # of an encoder share some, and the norm it gives is between 0.3 and 9.
+        # its neighbours. A factor of sqrt(d) for all would do for random directions. An
+        # encoder has others: of photographs it gave norms of 2.2, and up to 9.6.
         norms = np.linalg.norm(product, axis=1, keepdims=True)
         scale = np.sqrt(
             np.linalg.norm(image, axis=1, keepdims=True)
@@ -333,8 +333,8 @@ class InteractionFusion(_ProductBlockFusion):
     Parameters
     ----------
     block_norm : bool, default=True
-        Whether s scales the product as in `ConcatProductFusion`, or is 1. The distance of two unit vectors is on their scale
-        as it is: its norm is at most 2.
+        Whether s scales the product as in `ConcatProductFusion`, or is 1. The distance
+        of two unit vectors is on their scale as it is: its norm is at most 2.
     """
 
     blocks = ("image", "text", "product", "distance")
