@@ -9,7 +9,7 @@ modality centred, whitened, or projected by canonical correlation (CCA).
 Every fusion has the C that is best over its folds, of one grid, so that a mere change
 of scale does not decide. ``to concat`` is the mean difference of mAP fold by fold, with
 its standard error, ``!`` and ``+`` where it is beyond two of them. Folds keep groups
-whole; the test split is scored once.
+whole; nothing is chosen by the test split.
 
     python benchmarks/study_fusions.py            # minutes on two quiet cores
 """
