@@ -133,6 +133,7 @@ plt.show()
 # %%
 # The two disagree label by label, which is why fusions that use both vectors do better
 # than either alone. Among these the folds spread more than the fusions differ: take
-# ``"concat"``, the default, unless your own rows say otherwise. The products of two
-# unit vectors are small numbers, so that beside them ``"concat_product"`` changes
-# little at the same ``C``.
+# ``"concat"``, the default, unless your own rows say otherwise, or ``"mean"``, which
+# has half the columns. A product of the two adds little to a linear head, even though
+# it is put on the scale of the vectors: ``benchmarks/STUDIES.md`` has the figures, each
+# fusion at its own best ``C``.

@@ -71,7 +71,7 @@ micro_ap = make_scorer(
 search = GridSearchCV(
     pipe,
     {
-        "clip__fusion": ["image", "concat", "concat_product"],
+        "clip__fusion": ["image", "mean", "concat"],
         "head__C": [1, 5],
     },
     scoring=micro_ap,

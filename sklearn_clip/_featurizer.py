@@ -15,7 +15,7 @@ from sklearn_clip._shared import (
     warn_of_row_order,
 )
 from sklearn_clip.fusion import ConcatFusion, Fusion, ImageFusion, make_fusion
-from sklearn_clip.fusion._fusions import check_fused
+from sklearn_clip.fusion._fusions import check_fused, name_plain_preset
 
 
 class CLIPFeaturizer(TransformerMixin, BaseEstimator):
@@ -54,9 +54,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         A tower without a projection gives its embedding.
     fusion : str, Fusion or callable, default="concat"
         How image vector i and text vector t become one row: ``"image"``, ``"text"``,
-        ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` (i * t),
-        ``"concat_product"`` [i, t, i * t], ``"interaction"`` [i, t, i * t, \|i - t\|,
-        cos], an object of `sklearn_clip.fusion`, or a function of two (n, d) arrays.
+        ``"concat"`` [i, t], ``"mean"``, ``"max"``, ``"product"`` p, which is i * t
+        scaled to the norm of i and t, ``"concat_product"`` [i, t, p],
+        ``"interaction"`` [i, t, p, \|i - t\|, cos], an object of
+        `sklearn_clip.fusion`, or a function of two (n, d) arrays.
         All but the first three presets need vectors of one length. A modality that the
         fusion does not need is neither required nor encoded, nor is its tower loaded.
     normalize : bool, default=True
@@ -633,6 +634,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state.pop("_checked", None)
         state.pop("failed_rows_", None)
+        state["_block_norm"] = True  # the products of its presets have a scale
         if isinstance(self.cache, str) and self.cache == "auto":
             embedding.session_store()
         return state
@@ -640,7 +642,10 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     def __setstate__(self, state):
         """Give what was saved before there was a choice what it had."""
         before = {"engine": "torch", "features": "embedding", "regions": None}
-        super().__setstate__({**before, **state})
+        state = {**before, **state}
+        if not state.pop("_block_norm", False) and "fusion" in state:
+            state["fusion"] = name_plain_preset(state["fusion"])
+        super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):
         """Tell that `transform` works without `fit`."""

@@ -110,6 +110,8 @@ def _describe_fusion(fusion):
     if isinstance(fusion, CallableFusion):
         return _name_of(fusion.function)
     values = fusion.get_params(deep=False)
+    if values.get("block_norm") is False:  # folders from before have no such entry
+        del values["block_norm"]
     noted = ", ".join(f"{name}={_canonical(values[name])}" for name in sorted(values))
     return f"{_name_of(type(fusion))}({noted})"
 

@@ -79,9 +79,13 @@ def unit_rows(builder: GraphBuilder, rows: str) -> str:
     str
         The rows.
     """
+    return builder.add("Div", rows, _or_one(builder, _row_norms(builder, rows)))
+
+
+def _row_norms(builder, rows):
+    """Give the length of each row, as a column."""
     axes = builder.constant([1], np.int64)
-    norms = builder.add("ReduceL2", rows, axes, keepdims=1)
-    return builder.add("Div", rows, _or_one(builder, norms))
+    return builder.add("ReduceL2", rows, axes, keepdims=1)
 
 
 def _or_one(builder, norms):
@@ -216,7 +220,13 @@ def _write_max(builder, fusion, image, text):
 
 
 def _write_product(builder, fusion, image, text):
-    return builder.add("Mul", image.vectors, text.vectors)
+    product = builder.add("Mul", image.vectors, text.vectors)
+    if not fusion.block_norm:
+        return product
+    norms = _row_norms(builder, product)
+    both = builder.add("Mul", *(_row_norms(builder, b.vectors) for b in (image, text)))
+    scale = builder.add("Div", builder.add("Sqrt", both), _or_one(builder, norms))
+    return builder.add("Mul", product, scale)
 
 
 def _write_concat_product(builder, fusion, image, text):
@@ -227,12 +237,10 @@ def _write_concat_product(builder, fusion, image, text):
 def _write_interaction(builder, fusion, image, text):
     product = _write_product(builder, fusion, image, text)
     axes = builder.constant([1], np.int64)
-    norms = (
-        builder.add("ReduceL2", block.vectors, axes, keepdims=1)
-        for block in (image, text)
-    )
+    norms = (_row_norms(builder, block.vectors) for block in (image, text))
     norms = _or_one(builder, builder.add("Mul", *norms))
-    cosine = builder.add("ReduceSum", product, axes, keepdims=1)
+    plain = builder.add("Mul", image.vectors, text.vectors)
+    cosine = builder.add("ReduceSum", plain, axes, keepdims=1)
     cosine = builder.add("Div", cosine, norms)
     distance = builder.add("Abs", builder.add("Sub", image.vectors, text.vectors))
     parts = image.vectors, text.vectors, product, distance, cosine

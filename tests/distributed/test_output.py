@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from sklearn_clip.distributed._output import describe_parameters, refuse_nameless
-from sklearn_clip.fusion import CallableFusion, Fusion, MeanFusion
+from sklearn_clip.fusion import (
+    CallableFusion,
+    ConcatProductFusion,
+    Fusion,
+    MeanFusion,
+)
 
 SOURCES = {"image": "image", "text": "text"}
 
@@ -51,6 +56,10 @@ def describe(make_tiny, sources=None, **parameters):
         ({"sources": {"image": "front"}}, {"sources": {"image": "back"}}),
         ({"normalize": True}, {"normalize": False}),
         ({"regions": None}, {"regions": "2x2"}),
+        (
+            {"fusion": "concat_product"},
+            {"fusion": ConcatProductFusion(block_norm=False)},
+        ),
         ({"regions": "2x2"}, {"regions": "tokens"}),
     ],
 )
@@ -64,6 +73,7 @@ def test_parameters_that_change_the_numbers_differ(make_tiny, one, other):
         ({"fusion": "mean"}, {"fusion": MeanFusion()}),
         ({"fusion": MeanFusion(1)}, {"fusion": MeanFusion(np.float64(1))}),
         ({"fusion": add}, {"fusion": CallableFusion(add)}),
+        ({"fusion": "concat_product"}, {"fusion": ConcatProductFusion()}),
         ({"fusion": "concat", "text": None}, {"fusion": "image"}),
         ({"image_root": "a"}, {"image_root": "./a/"}),
         ({"fusion": Stretch(np.arange(9.0))}, {"fusion": Stretch(np.arange(9.0))}),
@@ -72,6 +82,12 @@ def test_parameters_that_change_the_numbers_differ(make_tiny, one, other):
 )
 def test_parameters_that_mean_the_same_are_equal(make_tiny, one, other):
     assert describe(make_tiny, **one) == describe(make_tiny, **other)
+
+
+def test_folder_from_before_products_had_a_scale_is_known_again(make_tiny):
+    noted = describe(make_tiny, fusion=ConcatProductFusion(block_norm=False))
+    name = "sklearn_clip.fusion._fusions.ConcatProductFusion()"
+    assert noted["fusion"] == name
 
 
 def test_folder_of_images_counts_only_where_images_are_read(make_tiny):

@@ -8,10 +8,13 @@ from sklearn.base import clone
 from sklearn_clip.fusion import (
     CallableFusion,
     ConcatFusion,
+    ConcatProductFusion,
     Fusion,
     ImageFusion,
+    InteractionFusion,
     MaxFusion,
     MeanFusion,
+    ProductFusion,
     TextFusion,
     make_fusion,
 )
@@ -43,18 +46,24 @@ def max_of_present(i, t, has_i, has_t):
     return i + t
 
 
+def scaled(i, t):
+    norm = np.linalg.norm(i * t)
+    root = np.sqrt(np.linalg.norm(i) * np.linalg.norm(t))
+    return root * i * t / norm if norm else 0 * i
+
+
 FORMULAS = {
     "image": lambda i, t, *_: i,
     "text": lambda i, t, *_: t,
     "concat": lambda i, t, *_: [*i, *t],
     "mean": mean_of_present,
     "max": max_of_present,
-    "product": lambda i, t, *_: i * t,
-    "concat_product": lambda i, t, *_: [*i, *t, *(i * t)],
+    "product": lambda i, t, *_: scaled(i, t),
+    "concat_product": lambda i, t, *_: [*i, *t, *scaled(i, t)],
     "interaction": lambda i, t, *_: [
         *i,
         *t,
-        *(i * t),
+        *scaled(i, t),
         *abs(i - t),
         *row_cosine(i, t),
     ],
@@ -67,6 +76,45 @@ def test_preset_equals_its_formula(preset):
     expected = [FORMULAS[preset](*row) for row in zip(I, T, HAS_I, HAS_T, strict=True)]
     np.testing.assert_allclose(fused, expected, rtol=1e-6, atol=1e-7)
     assert fused.dtype == np.float32
+
+
+WITH_PRODUCT = [ProductFusion, ConcatProductFusion, InteractionFusion]
+
+
+@pytest.mark.parametrize("length", [1, 30])
+@pytest.mark.parametrize("shared", [0, 3])
+@pytest.mark.parametrize("dim", [3, 64, 700])
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+def test_blocks_are_on_one_scale(fusion, dim, shared, length):
+    image, text = RNG.normal(size=(2, 50, dim))
+    image[:, 0] += shared * dim**0.5  # a direction that all vectors share
+    text[:, 0] += shared * dim**0.5
+    image *= length / np.linalg.norm(image, axis=1, keepdims=True)
+    text *= length / np.linalg.norm(text, axis=1, keepdims=True)
+    there = np.ones(50, dtype=bool)
+    fused = fusion().fuse(image, text, there, there)
+    names = np.array(fusion().feature_names(dim))
+    product = fused[:, np.char.startswith(names, "product_")]
+    np.testing.assert_allclose(np.linalg.norm(product, axis=1), length)
+    np.testing.assert_allclose(np.sign(product), np.sign(image * text))
+
+
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+def test_without_block_norm_the_product_is_as_it_comes(fusion):
+    scaled = fusion().fuse(I, T, HAS_I, HAS_T)
+    plain = fusion(block_norm=False).fuse(I, T, HAS_I, HAS_T)
+    names = np.array(fusion().feature_names(DIM))
+    product = np.char.startswith(names, "product_")
+    np.testing.assert_array_equal(plain[:, product], I * T)
+    np.testing.assert_array_equal(plain[:, ~product], scaled[:, ~product])
+    assert plain.dtype == scaled.dtype == np.float32
+
+
+@pytest.mark.parametrize("fusion", WITH_PRODUCT)
+@pytest.mark.parametrize("value", [None, "yes", 2, 0.5])
+def test_block_norm_that_is_no_boolean_is_refused(fusion, value):
+    with pytest.raises(ValueError, match="block_norm of .*must be True or False. Got"):
+        fusion(block_norm=value).fuse(I, T, HAS_I, HAS_T)
 
 
 @pytest.mark.parametrize("preset", FORMULAS)

@@ -21,11 +21,12 @@ from sklearn_clip import (
     ThresholdOptimizer,
 )
 from sklearn_clip.export import to_onnx
-from sklearn_clip.fusion import MeanFusion
+from sklearn_clip.fusion import InteractionFusion, MeanFusion
 
 FUSIONS = (
     *("image", "text", "concat", "mean", MeanFusion(0.8)),
     *("max", "product", "concat_product", "interaction"),
+    InteractionFusion(block_norm=False),
 )
 HEADS = (
     lambda: MultiLabelLogisticRegression(C=10),
