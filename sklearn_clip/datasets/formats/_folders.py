@@ -121,6 +121,12 @@ def load_folders(
         rows.append(None if is_unknown else (labels, unknown if labels else set()))
         copies.append(same)
     columns = list(names.values())
+    bare = [name for name in columns if all(name not in row[0] for row in rows if row)]
+    if bare:
+        warn_user(
+            f"Labels without a picture have no positive. Got {bare[0]!r}"
+            f"{f' and {len(bare) - 1} more' if len(bare) > 1 else ''} ('{root}')."
+        )
     return give_back(
         [same[0] for same in copies],
         mark(rows, columns),
@@ -161,8 +167,8 @@ def _check_names(folders, paths, classes, root):
     """Name of the column of each label, by what it looks like."""
     if not any(found for below, found in paths.items() if below):
         raise ValueError(
-            f"root must hold a folder with pictures for each label. Got '{root}', which "
-            "has none."
+            f"root must hold a folder with pictures for each label. Got '{root}', "
+            "which has none."
         )
     if classes is None:
         return {clean_name(name): name for name in sort_labels(folders.values())}

@@ -96,11 +96,12 @@ def load_yolo(
     >>> from pathlib import Path
     >>> from sklearn_clip.datasets import load_yolo
     >>> root = Path(tempfile.mkdtemp())
+    >>> for folder in ("images", "labels"):
+    ...     (root / folder).mkdir()
     >>> for name, text in (("0", "1 .5 .5 .2 .2"), ("1", "")):
-    ...     for folder, suffix, content in (("images", "jpg", ""), ("labels", "txt", text)):
-    ...         (root / folder).mkdir(exist_ok=True)
-    ...         _ = (root / folder / f"{name}.{suffix}").write_text(content)
-    >>> _ = (root / "data.yaml").write_text("train: images\\nnames: [cat, dog]")
+    ...     (root / "images" / f"{name}.jpg").touch()
+    ...     _ = (root / "labels" / f"{name}.txt").write_text(text)
+    >>> _ = (root / "data.yaml").write_text("{train: images, names: [cat, dog]}")
     >>> found = load_yolo(root / "data.yaml")
     >>> found.target_names
     ['cat', 'dog']
