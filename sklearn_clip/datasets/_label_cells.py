@@ -175,7 +175,9 @@ def _refuse_printed(cell, place):
         )
 
 
-def make_value_reader(table, labels, value, na_values, spell, present_from=1.0):
+def make_value_reader(
+    table, labels, value, na_values, spell, *, present_from=1.0, advice=None
+):
     """Make the function that reads lines of one label and whether it is there.
 
     Parameters
@@ -193,6 +195,8 @@ def make_value_reader(table, labels, value, na_values, spell, present_from=1.0):
     present_from : float, default=1.0
         A label of at least this value is present, of one below it that is not 0,
         unknown. At 1 such values are errors.
+    advice : str or None, default=None
+        The way out of such an error; None names `na_values`.
 
     Returns
     -------
@@ -224,9 +228,9 @@ def make_value_reader(table, labels, value, na_values, spell, present_from=1.0):
         if 0 < number < 1 and present_from < 1:
             return nothing
         raise ValueError(
-            f"A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
+            "A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
             f"Got {mark!r} in the column {table.header[values]!r} ({place}). "
-            f"na_values=[{mark!r}] makes it unknown."
+            + (advice or f"na_values=[{mark!r}] makes it unknown.")
         )
 
     return read

@@ -8,7 +8,7 @@ from sklearn_clip._shared import clean_name, hint_at_name, unify_names
 from sklearn_clip.datasets._bunch import as_integers
 
 
-def make_speller(label_names, hierarchy):
+def make_speller(label_names, hierarchy, parameter="label_names"):
     """Make the function that gives a label the name it has in the data set.
 
     Parameters
@@ -17,6 +17,8 @@ def make_speller(label_names, hierarchy):
         Name of each id.
     hierarchy : str or None
         What stands between the parts of a label that is a path.
+    parameter : str, default="label_names"
+        What errors call the names.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def make_speller(label_names, hierarchy):
         if name_of is not None:
             if clean_name(tag) not in name_of:
                 raise ValueError(
-                    f"Every label must have a name in label_names. Got {tag!r} "
+                    f"Every label must have a name in {parameter}. Got {tag!r} "
                     f"({place}).{hint_at_name(tag, list(name_of))}"
                 )
             tag = name_of[clean_name(tag)]

@@ -157,8 +157,9 @@ def _list_pictures(root, hierarchy):
                 labels.setdefault(clean_name(label), label)
     if others:
         warn_user(
-            f"{len(others)} files are no pictures by their suffix and left out: "
-            f"{', '.join(map(repr, others[:3]))}{' ...' if len(others) > 3 else ''}."
+            "Files that are no pictures by their suffix are left out. Got "
+            f"{len(others)}: {', '.join(map(repr, others[:3]))}"
+            f"{' and so on' if len(others) > 3 else ''} ('{root}')."
         )
     return labels, paths
 

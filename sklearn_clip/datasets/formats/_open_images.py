@@ -24,6 +24,8 @@ from sklearn_clip.datasets._tag_rows import (
 )
 from sklearn_clip.datasets._tag_targets import check_classes, indicate, make_speller
 
+_COLUMNS = ("ImageID", "LabelName", "Confidence")
+
 
 def load_open_images(
     annotations: str | os.PathLike[str],
@@ -134,6 +136,13 @@ def load_open_images(
         if isinstance(given, str):
             raise TypeError(f"{name} must be a list of texts. Got {given!r}.")
     table = open_table(annotations, "utf-8", ",")
+    lacking = [name for name in _COLUMNS if clean_name(name) not in table.header]
+    if lacking:
+        raise ValueError(
+            f"annotations must have the columns {', '.join(map(repr, _COLUMNS))}. Got "
+            f"none called {lacking[0]!r} in '{table.name}', which has "
+            f"{', '.join(map(repr, table.header))}."
+        )
     places = {"image": [table.find_column("ImageID", "ImageID")]}
     classes = check_classes(table, (), "pairs", classes)
     names = None if descriptions is None else _read_descriptions(descriptions)
@@ -142,8 +151,9 @@ def load_open_images(
         "LabelName",
         "Confidence",
         frozenset(),
-        make_speller(names, None),
+        make_speller(names, None, "descriptions"),
         present_from=min_confidence,
+        advice="min_confidence=0.5 takes from there on what a machine said.",
     )
     if sources is not None:
         _choose_sources(table, sources)

@@ -80,7 +80,7 @@ def test_load_folders_tells_of_what_it_leaves_out(tmp_path):
     fill(tmp_path, {"a/1.jpg": b"1", "a/notes.txt": b"2"})
     (tmp_path / "b").mkdir()
     with (
-        pytest.warns(UserWarning, match="1 files are no pictures .*notes.txt"),
+        pytest.warns(UserWarning, match="are left out. Got 1: .*notes.txt"),
         pytest.warns(UserWarning, match="without a picture have no positive. Got 'b'"),
     ):
         found = load_folders(tmp_path)
