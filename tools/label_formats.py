@@ -23,9 +23,14 @@ FORMATS = ("open_images", "voc", "yolo_ultralytics")
 
 
 def items():
-    """Two pictures with objects, one that was looked at and has none."""
+    """Three pictures with objects, one that was looked at and has none."""
     pixels = np.zeros((8, 8, 3), dtype=np.uint8)
-    boxes = {"a": [(0, False), (1, True)], "sub b": [(2, False)], "none": []}
+    boxes = {
+        "a": [(0, False), (1, True)],
+        "sub b": [(2, False)],
+        "none": [],
+        "d": [(0, False)],
+    }
     for name, found in boxes.items():
         annotations = [
             Bbox(1, 1, 4, 4, label=label, attributes={"difficult": hard})
@@ -33,7 +38,10 @@ def items():
         ]
         annotations += [Label(label) for label, _ in found]
         yield DatasetItem(
-            name, "train", media=Image.from_numpy(pixels), annotations=annotations
+            name,
+            subset="val" if name == "d" else "train",
+            media=Image.from_numpy(pixels),
+            annotations=annotations,
         )
 
 
@@ -44,7 +52,7 @@ def main(arguments=None):
     output = parser.parse_args(arguments).output
     for name in FORMATS:
         shutil.rmtree(output / name, ignore_errors=True)
-        data = Dataset.from_iterable(items(), categories=CLASSES)
+        data = Dataset.from_iterable(list(items()), categories=CLASSES)
         data.export(str(output / name), name, save_media=True)
         for path in (output / name).rglob("*"):
             if path.suffix in (".jpg", ".png"):

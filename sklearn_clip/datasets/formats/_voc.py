@@ -55,7 +55,7 @@ def load_voc(
         What a label is of which all objects in a picture are marked as difficult.
     classes : list of str or None, default=None
         The labels and their order. None takes all that occur, sorted. Others are
-        errors.
+        errors in XML files; their lists are not read.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What a picture is whose XML file has no object: a row that has none of the
         labels, a row to leave out, or one about which nothing is known (NaN).
@@ -134,7 +134,11 @@ def load_voc(
         raise ValueError(f"The annotations must have labels. Got none ('{root}').")
     column = {clean_name(name): name for name in columns}
     strange = sorted(tag for tag in names if spelled[tag] not in column)
-    if strange:
+    if labels == "lists":  # each is a file of its own, which may be left unread
+        for marks in found.values():
+            for tag in set(strange) & set(marks or ()):
+                del marks[tag]
+    elif strange:
         where = next(id_ for id_, marks in found.items() if strange[0] in (marks or ()))
         raise ValueError(
             f"Labels must be among classes. Got {strange[0]!r} ({where!r})."
