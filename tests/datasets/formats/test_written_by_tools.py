@@ -56,5 +56,5 @@ def test_load_voc_reads_what_datumaro_writes(copy):
     lists = load_voc(
         root, split="train", labels="lists", classes=["cat", "dog", "tree"]
     )
-    # Its lists call a label of difficult objects present.
+    # The script gives it the label of the image beside the difficult object: 1.
     np.testing.assert_array_equal(lists.target, [[1, 1, 0], [0, 0, 1], [NAN] * 3])
