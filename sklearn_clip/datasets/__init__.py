@@ -6,12 +6,20 @@ from sklearn_clip.datasets._coco import load_coco
 from sklearn_clip.datasets._openclipart import load_openclipart
 from sklearn_clip.datasets._photos import load_photos
 from sklearn_clip.datasets._tags import load_csv_tags
+from sklearn_clip.datasets.formats._folders import load_folders
+from sklearn_clip.datasets.formats._open_images import load_open_images
+from sklearn_clip.datasets.formats._voc import load_voc
+from sklearn_clip.datasets.formats._yolo import load_yolo
 
 __all__ = [
     "get_data_home",
     "load_clipart",
     "load_coco",
     "load_csv_tags",
+    "load_folders",
+    "load_open_images",
     "load_openclipart",
     "load_photos",
+    "load_voc",
+    "load_yolo",
 ]

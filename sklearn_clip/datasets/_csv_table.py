@@ -6,7 +6,8 @@ import io
 import os
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name, hint_at_name
+from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets._table import Table
 
 # What a file begins with that says its encoding, whatever is thought of it.
 _MARKS = {
@@ -21,7 +22,7 @@ _DELIMITERS = ";\t|,"
 _MISREAD_MARK = codecs.BOM_UTF8.decode("cp1252")
 
 
-class CSVTable:
+class CSVTable(Table):
     """The cells of a CSV file by column, and the lines they stand in.
 
     Parameters
@@ -65,13 +66,7 @@ class CSVTable:
         line, header = records[0]
         self.header = [clean_name(column) for column in header]
         self._as_written = header
-        named = [column for column in self.header if column]
-        if len(set(named)) < len(named):
-            twice = next(column for column in named if named.count(column) > 1)
-            raise ValueError(
-                f"Columns must have distinct names. Got {twice!r} twice "
-                f"({self.place(line)})."
-            )
+        self._check_header(self.place(line))
         self.rows = records[1:]
         if not self.rows:
             raise ValueError(f"The table must have rows. Got a header ({self.name}).")
@@ -86,37 +81,8 @@ class CSVTable:
                     + (self._hint_at_delimiter() or quote)
                 )
 
-    def place(self, line):
-        """Name a line in an error message."""
-        return f"{self.name}, line {line}"
-
-    def find_column(self, column, parameter):
-        """Position of a column.
-
-        Parameters
-        ----------
-        column : str
-            Its name.
-        parameter : str
-            The parameter that named it, for the error.
-
-        Returns
-        -------
-        int
-
-        Raises
-        ------
-        ValueError
-            If there is no such column.
-        """
-        name = clean_name(column)
-        if name in self.header:
-            return self.header.index(name)
-        hint = self._hint_at_delimiter() or hint_at_name(name, self.header)
-        raise ValueError(
-            f"{parameter} must name a column of '{self.name}', which has "
-            f"{', '.join(map(repr, self.header))}. Got {column!r}.{hint}"
-        )
+    def _hint_at_columns(self, name):
+        return self._hint_at_delimiter()
 
     def _hint_at_delimiter(self):
         """Ask whether another sign parts the header, which is one cell otherwise."""
@@ -172,10 +138,8 @@ def _read_text(source, encoding):
         return name, text
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            "csv must be a path or a file opened as text. Got "
-            f"{type(source).__name__}. A table that is read already needs no reader: "
-            "labels_to_frame makes the labels, CLIPFeaturizer(image=..., "
-            "image_root=...) takes the rows."
+            "csv must be a path, a file opened as text, a DataFrame of pandas or "
+            f"polars, or a table of Arrow. Got {type(source).__name__}."
         )
     path = Path(source).expanduser()
     content = path.read_bytes()

@@ -1,6 +1,7 @@
-"""What the label cells of a CSV file say: tags in one cell, or 0, 1 and unknown."""
+"""What the label cells of a table say: tags in one cell, or 0, 1 and unknown."""
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,32 @@ _PRINTED = re.compile(
     r"""\[.*\] | \{.*\} | \(\) | \((['"].*|\d+,.*)\) | (frozen)?set\(.*\)""",
     re.DOTALL | re.VERBOSE,
 )
+# Columns of tables of one label a line that say whether the label is there.
+_VALUE_COLUMNS = frozenset(
+    (
+        *("confidence", "is_present", "present", "presence", "value", "label_value"),
+        *("score", "state", "truth", "ground_truth", "verification", "verified"),
+    )
+)
+_NO = frozenset(("no", "n", "f", "off", "negative", "absent"))
+
+
+class Marks(NamedTuple):
+    """What one row of a table says of labels.
+
+    Parameters
+    ----------
+    present : frozenset of str, or ndarray of shape (n_labels,), or None
+        The labels that are there, or 0, 1 and NaN by column; None if nothing is known.
+    absent : frozenset of str or None
+        The labels that somebody looked for in vain; None if these are all others.
+    is_empty : bool
+        Whether the row holds no label.
+    """
+
+    present: object
+    absent: frozenset | None
+    is_empty: bool
 
 
 def make_column_reader(table, classes, na_values):
@@ -21,7 +48,7 @@ def make_column_reader(table, classes, na_values):
 
     Parameters
     ----------
-    table : CSVTable
+    table : Table
     classes : list of str
         Names of the columns.
     na_values : frozenset of str
@@ -30,8 +57,7 @@ def make_column_reader(table, classes, na_values):
     Returns
     -------
     callable
-        Of a line and its cells; returns an ndarray of shape (n_labels,) and whether
-        all of it is NaN.
+        Of a line and its cells; returns Marks of an ndarray of shape (n_labels,).
 
     Raises
     ------
@@ -44,19 +70,31 @@ def make_column_reader(table, classes, na_values):
     def read(line, cells):
         values = np.full(len(columns), np.nan)
         for i, column in enumerate(columns):
-            cell = clean_name(cells[column])
-            if cell in na_values or cell.lower() in EMPTY_WORDS:
-                continue
-            values[i] = _as_number(cell)
-            if values[i] not in (0, 1):
-                raise ValueError(
-                    f"A label must be 0, 1 or empty. Got {cell!r} in the column "
-                    f"{classes[i]!r} ({table.place(line)}). na_values=[{cell!r}] makes "
-                    "it unknown; other columns than labels are left out with classes."
-                )
-        return values, bool(np.isnan(values).all())
+            place = f"{table.header[column]!r} ({table.place(line)})"
+            values[i] = _read_mark(cells[column], na_values, place)
+        return Marks(values, None, bool(np.isnan(values).all()))
 
     return read
+
+
+def _read_mark(cell, na_values, place):
+    """0, 1 or NaN of a cell."""
+    if isinstance(cell, tuple):
+        raise ValueError(
+            f"A label must be 0, 1 or empty. Got a list in the column {place}. Is "
+            "layout='cells' meant?"
+        )
+    cell = "" if cell is None else clean_name(cell)
+    if cell in na_values or cell.lower() in EMPTY_WORDS:
+        return np.nan
+    value = _as_number(cell)
+    if value not in (0, 1):
+        raise ValueError(
+            f"A label must be 0, 1 or empty. Got {cell!r} in the column {place}. "
+            f"na_values=[{cell!r}] makes it unknown; other columns than labels are "
+            "left out with classes."
+        )
+    return value
 
 
 def _as_number(cell):
@@ -67,12 +105,12 @@ def _as_number(cell):
         return np.nan
 
 
-def make_cell_reader(table, layout, labels, separator, na_values):
+def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarchy):
     """Make the function that reads the tags of a row.
 
     Parameters
     ----------
-    table : CSVTable
+    table : Table
     layout : {"cells", "pairs"} or None
         Where the tags stand.
     labels : str
@@ -81,12 +119,15 @@ def make_cell_reader(table, layout, labels, separator, na_values):
         What stands between the tags of a cell.
     na_values : frozenset of str
         Cells that mean "unknown".
+    spell : callable
+        Of a label as it is written and the place where it stands; returns the label.
+    hierarchy : str or None
+        What stands between the parts of a tag.
 
     Returns
     -------
     callable
-        Of a line and its cells; returns a frozenset of tags, or None if they are
-        unknown, and whether there are none.
+        Of a line and its cells; returns Marks.
 
     Raises
     ------
@@ -95,29 +136,138 @@ def make_cell_reader(table, layout, labels, separator, na_values):
         raises it for a printed list.
     """
     if layout is None:
-        return lambda line, cells: (frozenset(), False)
+        return lambda line, cells: Marks(frozenset(), None, False)
     column = table.find_column(labels, "labels")
     if layout == "cells":
         _check_separator(table, column, separator)
 
     def read(line, cells):
-        cell = cells[column]
-        if cell in na_values:
-            return None, True
+        cell, place = cells[column], table.place(line)
+        if cell is None or cell in na_values:
+            return Marks(None, None, True)
         if layout == "pairs":
-            tags = frozenset([cell] if clean_name(cell) else [])
-            return tags, not tags
-        if _PRINTED.fullmatch(cell):
-            raise ValueError(
-                "A label cell must hold labels with a separator between them. Got the "
-                f"printed collection {cell!r:.60} ({table.place(line)}). Read the "
-                "column, as with ast.literal_eval, and make targets with "
-                "labels_to_frame."
-            )
-        tags = frozenset(_split(cell, separator))
-        return tags, not tags
+            tags = [cell] if isinstance(cell, tuple) or clean_name(cell) else []
+        elif isinstance(cell, tuple):
+            tags = cell
+        else:
+            _refuse_printed(cell, place)
+            if hierarchy is not None and separator in hierarchy and hierarchy in cell:
+                raise ValueError(
+                    f"separator={separator!r} must not part the paths of "
+                    f"hierarchy={hierarchy!r}. Got {cell!r:.60} ({place}). Name what "
+                    "stands between labels as separator=..."
+                )
+            tags = _split(cell, separator)
+        tags = frozenset(spell(tag, place) for tag in tags)
+        return Marks(tags, None, not tags)
 
     return read
+
+
+def _refuse_printed(cell, place):
+    """Raise if a text is a collection that was printed."""
+    if _PRINTED.fullmatch(cell):
+        raise ValueError(
+            "A label cell must hold labels with a separator between them. Got the "
+            f"printed collection {cell!r:.60} ({place}). Read the column, as with "
+            "ast.literal_eval, and give the table as a DataFrame, whose cells may be "
+            "lists."
+        )
+
+
+def make_value_reader(
+    table, labels, value, na_values, spell, *, present_from=1.0, advice=None
+):
+    """Make the function that reads lines of one label and whether it is there.
+
+    Parameters
+    ----------
+    table : Table
+    labels : str
+        Name of the column of the labels.
+    value : str
+        Name of the column that holds 1 where a label is present and 0 where somebody
+        looked and it is absent.
+    na_values : frozenset of str
+        Cells of either that mean "unknown".
+    spell : callable
+        As for :func:`make_cell_reader`.
+    present_from : float, default=1.0
+        A label of at least this value is present, of one below it that is not 0,
+        unknown. At 1 such values are errors.
+    advice : str or None, default=None
+        The way out of such an error; None names `na_values`.
+
+    Returns
+    -------
+    callable
+        Of a line and its cells; returns Marks whose `absent` is no None.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there. The function raises it for a value that is none.
+    """
+    column = table.find_column(labels, "labels")
+    values = table.find_column(value, "value")
+
+    def read(line, cells):
+        cell, place = cells[column], table.place(line)
+        nothing = Marks(frozenset(), frozenset(), True)
+        if not cell or cell in na_values:
+            return nothing
+        mark = "" if cells[values] is None else cells[values]
+        if mark in na_values or str(mark).lower() in EMPTY_WORDS:
+            return nothing
+        number = np.nan if isinstance(mark, tuple) else _as_number(mark)
+        tags = frozenset([spell(cell, place)])
+        if number == 0:
+            return Marks(frozenset(), tags, False)
+        if number == 1 or present_from <= number < 1:
+            return Marks(tags, frozenset(), False)
+        if 0 < number < 1 and present_from < 1:
+            return nothing
+        raise ValueError(
+            "A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
+            f"Got {mark!r} in the column {table.header[values]!r} ({place}). "
+            + (advice or f"na_values=[{mark!r}] makes it unknown.")
+        )
+
+    return read
+
+
+def refuse_unread_values(table, taken):
+    """Raise if lines of one label say "absent" in a column that nobody reads.
+
+    Parameters
+    ----------
+    table : Table
+    taken : set of int
+        Positions of the columns that are read.
+
+    Raises
+    ------
+    ValueError
+        If a column is called as one that says whether a label is there, and holds a
+        value that means it is not.
+    """
+    for column, name in enumerate(table.header):
+        if column in taken or name.casefold().replace(" ", "_") not in _VALUE_COLUMNS:
+            continue
+        for line, cells in table.rows:
+            cell = cells[column]
+            if isinstance(cell, str) and _means_absent(cell):
+                raise ValueError(
+                    "Each line of layout='pairs' is a label that is present. Got "
+                    f"{cell!r} in the column {name!r} ({table.place(line)}), as if it "
+                    f"were absent. value={name!r} reads the column; leave it out of "
+                    "the table if it says something else."
+                )
+
+
+def _means_absent(cell):
+    """Whether a value says that a label is not there."""
+    return cell.lower() in _NO or _as_number(cell) <= 0
 
 
 def _split(cell, separator):
@@ -130,6 +280,7 @@ def _check_separator(table, column, separator):
     cells = [
         (line, cells[column])
         for line, cells in table.rows
+        if isinstance(cells[column], str)
         if cells[column] and not _PRINTED.fullmatch(cells[column])
     ]
     several = [(line, cell) for line, cell in cells if separator in cell]

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 import sys
 import tempfile
 import warnings
@@ -65,9 +66,9 @@ def load_pairs(table, images, **parameters):
 
 def test_load_csv_tags_reads_labels_of_one_cell(images):
     found = load_cells(CELLS, images)
-    assert found.target_names == ["1", "19", "3", "8"]
+    assert found.target_names == ["1", "3", "8", "19"]  # ids sort as numbers
     assert found.target.dtype == np.int64
-    assert found.target.tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 1]]
+    assert found.target.tolist() == [[1, 0, 0, 0], [1, 0, 0, 1], [1, 1, 1, 0]]
     assert found.data[:, 0].tolist() == [str(images / f"{i}.jpg") for i in range(3)]
     assert found.data[1, 1] == "A couple of men riding horses, on a beach"
     assert found.data[2, 1] == 'They say "hi" to\na second line'
@@ -351,7 +352,7 @@ def test_load_csv_tags_refuses_bad_parameters(images, parameters, error, message
 @pytest.mark.parametrize("source", [io.BytesIO(b"image,labels\n0,a\n"), 3])
 def test_load_csv_tags_refuses_other_sources(images, source):
     with pytest.raises(
-        TypeError, match="a path or a file opened as text. Got (bytes|i)"
+        TypeError, match=r"a path(,| or) a file opened as text.* Got (bytes|i)"
     ):
         load_csv_tags(source, images)
 
@@ -438,5 +439,8 @@ def test_load_csv_tags_gives_back_what_was_written(rows):
             separator=";",
             missing_files="keep",
         )
-        assert found.target_names == list(expected.columns)
-        np.testing.assert_array_equal(found.target, expected.to_numpy())
+        names = list(expected.columns)
+        if layout != "columns" and all(re.fullmatch("[0-9]+", name) for name in names):
+            names.sort(key=lambda name: (int(name), name))
+        assert found.target_names == names
+        np.testing.assert_array_equal(found.target, expected[names].to_numpy())

@@ -1,0 +1,184 @@
+"""A DataFrame, a table of Arrow, a Parquet or Feather file: tables with types."""
+
+import os
+import re
+from numbers import Integral, Real
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name, import_optional, is_missing
+from sklearn_clip.datasets._csv_table import CSVTable
+from sklearn_clip.datasets._table import Table
+
+# What Parquet and Feather (version 2, which is Arrow's own form, and 1) begin with.
+_PARQUET, _FEATHER = b"PAR1", (b"ARROW1", b"FEA1")
+# How pandas calls an index without a name when it writes it as a column.
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
+_LISTS = list | tuple | set | frozenset
+
+
+def open_table(source, encoding, delimiter):
+    """Read a table of any kind.
+
+    Parameters
+    ----------
+    source : str, path-like, text file, DataFrame or table of Arrow
+        A CSV, Parquet or Feather file, told by what it begins with; a folder of
+        Parquet files; or a table that is read already.
+    encoding, delimiter : str
+        Of a CSV file.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    TypeError, FileNotFoundError, ValueError
+        As :class:`CSVTable` and :class:`FrameTable` do.
+    ImportError
+        If a Parquet or Feather file needs pyarrow, which is not installed.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = Path(source).expanduser()
+        found = _read_arrow(path)
+        if found is not None:
+            return FrameTable(found, path.name)
+        return CSVTable(source, encoding, delimiter)
+    if hasattr(source, "collect") and hasattr(source, "collect_schema"):
+        raise TypeError(
+            f"csv must be a table that is read. Got {type(source).__name__}: give "
+            "frame.collect()."
+        )
+    if hasattr(source, "columns") and hasattr(source, "__len__"):
+        return FrameTable(source, f"the {type(source).__name__}")
+    return CSVTable(source, encoding, delimiter)
+
+
+def _read_arrow(path):
+    """Table of a Parquet or Feather file, None if it is neither."""
+    is_parquet = path.is_dir() and any(path.glob("*.parquet"))
+    is_feather = False
+    if not path.is_dir():
+        with path.open("rb") as file:
+            start = file.read(6)
+        is_parquet = start.startswith(_PARQUET)
+        is_feather = start.startswith(_FEATHER)
+    if not is_parquet and not is_feather:
+        return None
+    kind = "Parquet" if is_parquet else "Feather"
+    purpose = f"A {kind} file"
+    arrow = import_optional("pyarrow", extra="parquet", purpose=purpose)
+    module = import_optional(
+        f"pyarrow.{kind.lower()}", extra="parquet", purpose=purpose
+    )
+    try:
+        return module.read_table(path)
+    except (arrow.ArrowException, OSError) as exc:
+        raise ValueError(
+            f"A {kind} file must be whole. Got one that cannot be read "
+            f"('{path.name}'): {exc}"
+        ) from exc
+
+
+class FrameTable(Table):
+    """The cells of a table with types, as a CSV file would hold them.
+
+    Numbers become texts, whole ones without a point: pandas makes 1.0 of 1 where
+    another cell of the column is missing. What is missing stays None, a list stays one.
+
+    Parameters
+    ----------
+    frame : DataFrame of pandas or polars, or table of Arrow
+        The table.
+    name : str
+        What errors call it. They count rows from 0.
+
+    Raises
+    ------
+    ValueError
+        If it has no rows or columns, two columns whose names look alike, or a cell
+        that is neither a value nor a list of values.
+    """
+
+    unit = "row"
+
+    def __init__(self, frame, name):
+        self.name = name
+        columns = [
+            (column, values)
+            for column, values in _columns(frame)
+            if not _NAMELESS_INDEX.fullmatch(column)
+        ]
+        if not columns:
+            raise ValueError(f"The table must have columns. Got none ({name}).")
+        self.header = [clean_name(column) for column, _ in columns]
+        self._check_header(name)
+        index = getattr(getattr(frame, "index", None), "names", ())
+        self._index = [clean_name(level) for level in index if level is not None]
+        cells = [
+            [self._read(value, number, column) for number, value in enumerate(values)]
+            for column, values in columns
+        ]
+        self.rows = [(i, list(row)) for i, row in enumerate(zip(*cells, strict=True))]
+        if not self.rows:
+            raise ValueError(f"The table must have rows. Got a header ({name}).")
+
+    def _hint_at_columns(self, name):
+        if name in self._index:
+            return f" {name!r} is the index: give frame.reset_index()."
+        return ""
+
+    def _read(self, value, number, column):
+        """Text, None or tuple of a cell."""
+        value = _as_python(value)
+        if isinstance(value, set | frozenset):
+            value = sorted(value, key=str)
+        if not isinstance(value, _LISTS):
+            return self._read_scalar(value, number, column)
+        parts = tuple(self._read(part, number, column) for part in value)
+        if None in parts or "" in parts:
+            raise ValueError(
+                "A list of labels must not hold a missing one. Got one in the column "
+                f"{column!r} ({self.place(number)}). Leave it out, or give None for a "
+                "row about which nothing is known."
+            )
+        return parts
+
+    def _read_scalar(self, value, number, column):
+        if is_missing(value):
+            return None
+        if isinstance(value, Real) and not isinstance(value, bool | Integral):
+            is_whole = np.isfinite(value) and value == np.trunc(value)
+            return str(int(value)) if is_whole else repr(value)
+        if isinstance(value, dict | bytes | bytearray):
+            raise ValueError(
+                "A cell must hold a value or a list of values. Got "
+                f"{type(value).__name__} in the column {column!r} "
+                f"({self.place(number)})."
+            )
+        if isinstance(value, PurePath):
+            return str(value)
+        return str(value).strip()
+
+
+def _columns(frame):
+    """Names and cells of the columns, as Python writes them."""
+    if hasattr(frame, "iloc"):  # pandas, whose columns may share a name
+        for i, name in enumerate(frame.columns):
+            yield str(name), frame.iloc[:, i].tolist()
+    elif hasattr(frame, "column_names"):  # Arrow
+        for name, column in zip(frame.column_names, frame.columns, strict=True):
+            yield str(name), column.to_pylist()
+    else:  # polars
+        for name in frame.columns:
+            yield str(name), frame[name].to_list()
+
+
+def _as_python(value):
+    """Put lists and values of Python in the place of those of other libraries."""
+    for method in ("as_py", "tolist", "to_list", "to_pylist"):
+        if hasattr(value, method) and not isinstance(value, str):
+            return getattr(value, method)()
+    return value

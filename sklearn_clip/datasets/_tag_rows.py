@@ -1,0 +1,213 @@
+"""Rows of images and labels: read from a table, found on the disk, merged."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import report_missing
+
+
+@dataclass
+class TagRow:
+    """One row of a data set.
+
+    `image` is the name in the table, later the path (None without pictures), and `file`
+    what is equal for all paths of one file. `labels`, `absent` and `is_empty` are
+    those of :class:`Marks`; `line_of` has the line of each label where a line is one.
+    """
+
+    line: int
+    image: str | None
+    text: str | None
+    group: str | None
+    labels: object
+    is_empty: bool
+    file: str | None = None
+    absent: frozenset | None = None
+    line_of: dict = field(default_factory=dict)
+
+
+def read_rows(table, places, read):
+    """Read every line of a table as a row, its image as it is named there.
+
+    Parameters
+    ----------
+    table : Table
+    places : dict of {str: list of int}
+        Positions of the columns ``image``, ``text`` and ``group``; those of several
+        texts are joined by blanks.
+    read : callable
+        Of a line and its cells; returns Marks.
+
+    Returns
+    -------
+    list of TagRow
+
+    Raises
+    ------
+    ValueError
+        If an image or a group is not there, or a cell of these columns is a list.
+    """
+    rows = []
+    for line, cells in table.rows:
+        found = dict.fromkeys(("image", "text", "group"))
+        for name, columns in places.items():
+            values = [_one_value(table, line, cells, column) for column in columns]
+            found[name] = " ".join(filter(None, values)) or None
+        for name in ("image", "group"):
+            if name in places and found[name] is None:
+                raise ValueError(
+                    f"Every row must have its {name}. Got an empty cell in the column "
+                    f"{table.header[places[name][0]]!r} ({table.place(line)})."
+                )
+        marks = read(line, cells)
+        row = TagRow(
+            line,
+            found["image"],
+            found["text"],
+            clean_name(found["group"]),
+            marks.present,
+            marks.is_empty,
+            absent=marks.absent,
+        )
+        if marks.absent is not None:
+            row.line_of = dict.fromkeys(marks.present | marks.absent, line)
+        rows.append(row)
+    return rows
+
+
+def _one_value(table, line, cells, column):
+    if isinstance(cells[column], tuple):
+        raise ValueError(
+            f"A cell of the column {table.header[column]!r} must hold one value. Got a "
+            f"list ({table.place(line)})."
+        )
+    return cells[column]
+
+
+def find_images(table, rows, images, missing_files):
+    """Put the path of its file in the place of the image of each row."""
+    folder = ImageFolder(images, "images")
+    paths, missing, kept = {}, {}, []
+    for row in rows:
+        name = row.image
+        if name not in paths:
+            try:
+                paths[name] = folder.find(name)
+            except ValueError as exc:
+                raise ValueError(f"{exc} ({table.place(row.line)}).") from exc
+            if paths[name] is None:
+                missing[name] = f"{name!r} ({table.unit} {row.line})"
+                if missing_files == "keep":
+                    paths[name] = str(folder.root / name)
+        row.image = paths[name]
+        if row.image is not None:
+            row.file = folder.identify(row.image)
+            kept.append(row)
+    if missing_files != "keep":
+        n_images = len({row.file for row in kept}) + len(missing)
+        report_missing(missing, n_images, [folder], missing_files)
+    return kept
+
+
+def take_texts(table, rows, layout):
+    """Make rows of texts alone, in pairs known by the column of the images."""
+    for row in rows:
+        if row.text is None:
+            raise ValueError(
+                "Without images every row must have its text. Got none "
+                f"({table.place(row.line)})."
+            )
+        row.file = row.image if layout == "pairs" else clean_name(row.text)
+        row.image = None
+    return rows
+
+
+def refuse_duplicates(table, rows):
+    """Raise if an image stands in two lines."""
+    line_of = {}
+    for row in rows:
+        first = line_of.setdefault(row.file, row.line)
+        if first != row.line:
+            raise ValueError(
+                f"An image must stand in one line. Got '{row.image}' in {table.unit} "
+                f"{first} and again ({table.place(row.line)}). layout='pairs' reads a "
+                "label a line, duplicates='keep' makes every line a row."
+            )
+
+
+def merge_rows(table, rows, disagreement="raise"):
+    """Make one row of the lines of each image.
+
+    Parameters
+    ----------
+    table : Table
+    rows : list of TagRow
+    disagreement : {"raise", "unknown"}, default="raise"
+        What a label is that one line says is there and another is not.
+
+    Returns
+    -------
+    list of TagRow
+
+    Raises
+    ------
+    ValueError
+        If lines of an image disagree on its text, its group or, on demand, a label.
+    """
+    merged = {}
+    for row in rows:
+        first = merged.setdefault(row.file, row)
+        if first is row:
+            continue
+        for name in ("text", "group"):
+            old, new = getattr(first, name), getattr(row, name)
+            if None not in (old, new) and clean_name(old) != clean_name(new):
+                raise ValueError(
+                    f"The lines of an image must have the same {name}. Got {old!r:.60} "
+                    f"({table.unit} {first.line}) and {new!r:.60} "
+                    f"({table.place(row.line)})."
+                )
+            setattr(first, name, new if old is None else old)
+        if row.absent is not None:
+            _check_agreement(table, first, row, disagreement)
+            first.absent = first.absent | row.absent
+            first.line_of = row.line_of | first.line_of
+        if row.labels is not None:
+            first.labels = row.labels | (first.labels or frozenset())
+        first.is_empty = not first.labels and not first.absent
+    return list(merged.values())
+
+
+def _check_agreement(table, first, row, disagreement):
+    """Raise if a label of an image is there by one line and absent by another."""
+    both = (first.labels & row.absent) | (first.absent & row.labels)
+    if both and disagreement == "raise":
+        tag = min(both)
+        raise ValueError(
+            "The lines of an image must agree. Got the label "
+            f"{tag!r} both present and absent ({table.unit} {first.line_of[tag]} and "
+            f"{table.place(row.line)})."
+        )
+
+
+def settle_unlabelled(table, rows, unlabelled):
+    """Drop rows without labels, or make them unknown."""
+    if unlabelled == "drop":
+        rows = [row for row in rows if not row.is_empty]
+        if not rows:
+            raise ValueError(f"The table must have labels. Got none ({table.name}).")
+    for row in rows if unlabelled == "unknown" else ():
+        if row.is_empty and isinstance(row.labels, frozenset):
+            row.labels = None
+    return rows
+
+
+def number_groups(rows, group):
+    """Group of each row: that of its column, else a number for its image."""
+    if group is not None:
+        return np.array([row.group for row in rows])
+    numbers = {}
+    return np.array([numbers.setdefault(row.file, len(numbers)) for row in rows])

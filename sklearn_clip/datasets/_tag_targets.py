@@ -1,0 +1,232 @@
+"""Targets of rows whose labels are named: 1, 0 where surely absent, NaN."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip.datasets._bunch import as_integers
+
+
+def make_speller(label_names, hierarchy, parameter="label_names"):
+    """Make the function that gives a label the name it has in the data set.
+
+    Parameters
+    ----------
+    label_names : dict of {str: str} or None
+        Name of each id.
+    hierarchy : str or None
+        What stands between the parts of a label that is a path.
+    parameter : str, default="label_names"
+        What errors call the names.
+
+    Returns
+    -------
+    callable
+        Of a label as it is written (a tuple for a path given as a list) and the place
+        where it stands; returns its name.
+
+    Raises
+    ------
+    TypeError
+        If `label_names` is no dict.
+    ValueError
+        If `hierarchy` is empty. The function raises it for an id without a name, and
+        for a path that is not asked for or has an empty part.
+    """
+    if label_names is not None and not isinstance(label_names, Mapping):
+        raise TypeError(
+            "label_names must be a dict of the name of each id. Got "
+            f"{type(label_names).__name__}."
+        )
+    if hierarchy is not None and (not isinstance(hierarchy, str) or not hierarchy):
+        raise ValueError(f"hierarchy must be a text or None. Got {hierarchy!r}.")
+    name_of = None
+    if label_names is not None:
+        name_of = {
+            clean_name(str(key)): str(name).strip() for key, name in label_names.items()
+        }
+
+    def spell(tag, place):
+        if isinstance(tag, tuple):
+            if hierarchy is None or any(isinstance(part, tuple) for part in tag):
+                raise ValueError(
+                    f"A label must be a text. Got a list {list(tag)!r:.60} ({place}). "
+                    "hierarchy='/' reads lists of lists as paths."
+                )
+            if any(hierarchy in part for part in tag):
+                raise ValueError(
+                    f"A part of a path must not hold hierarchy={hierarchy!r}. Got "
+                    f"{list(tag)!r:.60} ({place})."
+                )
+            tag = hierarchy.join(tag)
+        if name_of is not None:
+            if clean_name(tag) not in name_of:
+                raise ValueError(
+                    f"Every label must have a name in {parameter}. Got {tag!r} "
+                    f"({place}).{hint_at_name(tag, list(name_of))}"
+                )
+            tag = name_of[clean_name(tag)]
+        return tag if hierarchy is None else _trim(tag, hierarchy, place)
+
+    return spell
+
+
+def _trim(tag, hierarchy, place):
+    """Spell a path without white space around its parts."""
+    parts = [part.strip() for part in tag.split(hierarchy)]
+    if not all(parts):
+        raise ValueError(
+            f"A path of labels must have no empty part. Got {tag!r} ({place})."
+        )
+    return hierarchy.join(parts)
+
+
+def ancestors(tag, hierarchy):
+    """Give a path and all it stands below: "a|b" and "a" of "a|b"."""
+    parts = tag.split(hierarchy)
+    return {hierarchy.join(parts[: i + 1]) for i in range(len(parts))}
+
+
+def check_classes(table, taken, layout, classes):
+    """Names of the labels as texts, or None if the cells say them.
+
+    Parameters
+    ----------
+    table : Table
+    taken : set of int
+        Positions of the columns that hold no labels.
+    layout : {"cells", "columns", "pairs"} or None
+    classes : iterable of str or None
+
+    Returns
+    -------
+    list of str or None
+
+    Raises
+    ------
+    ValueError
+        If there is no label, or one twice.
+    """
+    if classes is None and layout == "columns":
+        others = {table.header[place] for place in taken}
+        classes = [name for name in table.header if name and name not in others]
+        if not classes:
+            raise ValueError(
+                "The layout 'columns' must have a column for each label. Got none "
+                f"beside {', '.join(map(repr, sorted(others)))} ({table.name})."
+            )
+        unify_names(classes)  # tells of those that differ in case
+    if classes is None:
+        return None
+    classes = [str(name) for name in classes]
+    if not classes:
+        raise ValueError("classes must name a label. Got an empty list.")
+    looks = [clean_name(name) for name in classes]
+    if len(set(looks)) < len(looks):
+        twice = next(name for name in looks if looks.count(name) > 1)
+        raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
+    return classes
+
+
+def sort_labels(names):
+    """Sort labels; ids, which are numbers all of them, as numbers: 9 before 10."""
+    names = set(names)
+    if all(name.isascii() and name.isdigit() for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def indicate(
+    table, rows, classes, other_labels, *, hierarchy=None, disagreement="raise"
+):
+    """Targets of 0, 1 and NaN, and the names of their columns.
+
+    A label that a row does not name is 0 where the row names all it has (`absent` is
+    None), else NaN. In a hierarchy what stands above a label that is present is
+    present, what stands below one that is absent is absent.
+
+    Parameters
+    ----------
+    table : Table
+    rows : list of TagRow
+    classes : list of str or None
+    other_labels : {"raise", "ignore"}
+    hierarchy : str or None, default=None
+    disagreement : {"raise", "unknown"}, default="raise"
+        What a label is that a row has both among those present and those absent.
+
+    Returns
+    -------
+    target : ndarray of shape (n, n_labels)
+        int64, or float64 with NaN where a label is unknown.
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If there is no label, one is not among `classes`, or one that is absent stands
+        above one that is present.
+    """
+    if hierarchy is not None:
+        for row in rows:
+            if row.labels is not None:
+                row.labels = frozenset().union(
+                    *(ancestors(tag, hierarchy) for tag in row.labels)
+                )
+    found = {tag for row in rows for tag in (row.labels or ())}
+    found |= {tag for row in rows for tag in (row.absent or ())}
+    spelled = unify_names(found, chosen=classes is not None)
+    names = sort_labels(spelled.values()) if classes is None else classes
+    if not names:
+        raise ValueError(f"The table must have labels. Got none ({table.name}).")
+    column = {clean_name(name): i for i, name in enumerate(names)}
+    place = {tag: column[name] for tag, name in spelled.items() if name in column}
+    if other_labels == "ignore" and found and not place:
+        raise ValueError(
+            f"The table must have labels among classes. Got none, but such as "
+            f"{min(found)!r} ({table.name}).{hint_at_name(min(found), names)}"
+        )
+    below = _find_below(names, hierarchy)
+    target = np.zeros((len(rows), len(names)))
+    for values, row in zip(target, rows, strict=True):
+        if row.labels is None or row.absent is not None:
+            values[:] = np.nan
+        if row.labels is None:
+            continue
+        strange = (row.labels | (row.absent or frozenset())) - place.keys()
+        if strange and other_labels == "raise":
+            raise ValueError(
+                f"Labels must be among classes. Got {min(strange)!r} "
+                f"({table.place(row.line)}).{hint_at_name(min(strange), names)} "
+                "other_labels='ignore' leaves out those that are not."
+            )
+        present = {place[tag] for tag in row.labels - strange}
+        values[list(present)] = 1
+        for tag in sorted((row.absent or frozenset()) - strange):
+            # NaN of a label that is both; what is below an absent one is absent.
+            both = [i for i in below[place[tag]] if i in present]
+            if both and disagreement == "raise":
+                where = table.place(row.line_of.get(tag, row.line))
+                what = ", ".join(repr(names[i]) for i in both)
+                raise ValueError(
+                    "A label that is absent must not be present, nor one below it. Got "
+                    f"{tag!r} absent and {what} present in one image ({where})."
+                )
+            values[below[place[tag]]] = 0
+            values[both] = np.nan
+    return as_integers(target), names
+
+
+def _find_below(names, hierarchy):
+    """Columns of each label and of those that stand below it."""
+    below = [[i] for i in range(len(names))]
+    if hierarchy is None:
+        return below
+    column = {clean_name(name): i for i, name in enumerate(names)}
+    for i, name in enumerate(names):
+        for above in ancestors(name, hierarchy):
+            place = column.get(clean_name(above), i)
+            if place != i:
+                below[place].append(i)
+    return below

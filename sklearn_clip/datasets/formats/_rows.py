@@ -1,0 +1,100 @@
+"""What readers of folders share: pictures on the disk, rows without texts."""
+
+import os
+
+import numpy as np
+
+from sklearn_clip.datasets._bunch import as_integers, make_bunch
+from sklearn_clip.datasets._image_files import is_picture
+
+
+def walk(folder):
+    """Find the files below a folder, those of hidden folders and names left out.
+
+    Parameters
+    ----------
+    folder : str or path-like
+
+    Yields
+    ------
+    below : str
+        Folder of the files, relative to `folder`, with slashes; empty for itself.
+    names : list of str
+        Names of the files, sorted.
+    """
+    for path, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        below = os.path.relpath(path, folder).replace(os.sep, "/")
+        shown = sorted(name for name in names if not _is_hidden(name))
+        yield "" if below == "." else below, shown
+
+
+def _is_hidden(name):
+    # __MACOSX holds a shadow ._a.jpg of every a.jpg of an archive.
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def find_pictures(folder):
+    """Paths of all pictures below a folder, sorted within each."""
+    return [
+        os.path.join(folder, *below.split("/"), name)
+        for below, names in walk(folder)
+        for name in names
+        if is_picture(name)
+    ]
+
+
+def mark(rows, names):
+    """Targets of rows that say which labels are present and which nobody knows.
+
+    Parameters
+    ----------
+    rows : list of (set of str, set of str) or None
+        Labels that are present, and those that are unknown; all others are absent. None
+        where nothing is known.
+    names : list of str
+        The labels in the order of the columns.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels)
+        1, 0 and NaN.
+    """
+    column = {name: i for i, name in enumerate(names)}
+    target = np.zeros((len(rows), len(names)))
+    for values, row in zip(target, rows, strict=True):
+        if row is None:
+            values[:] = np.nan
+            continue
+        present, unknown = row
+        values[[column[name] for name in unknown]] = np.nan
+        values[[column[name] for name in present]] = 1
+    return target
+
+
+def give_back(paths, target, names, *, groups=None, **options):
+    """Arrange pictures without texts as every loader returns them.
+
+    Parameters
+    ----------
+    paths : list of str
+    target : ndarray of shape (n, n_labels)
+        1, 0 and NaN.
+    names : list of str
+    groups : ndarray of shape (n,) or None, default=None
+        None counts the rows.
+    **options : object
+        Further ones of :func:`make_bunch`.
+
+    Returns
+    -------
+    Bunch, or tuple of (data, target)
+    """
+    return make_bunch(
+        paths,
+        [None] * len(paths),
+        as_integers(target),
+        names,
+        groups=np.arange(len(paths)) if groups is None else groups,
+        **options,
+    )

@@ -1,0 +1,196 @@
+"""Pictures and labels in the form of Pascal VOC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
+from sklearn_clip.datasets._tag_targets import sort_labels
+from sklearn_clip.datasets.formats._rows import give_back, mark
+from sklearn_clip.datasets.formats._voc_files import read_ids, read_lists, read_objects
+
+
+def load_voc(
+    root: str | os.PathLike[str],
+    *,
+    labels: Literal["objects", "lists"] = "objects",
+    split: str | None = None,
+    images: str | os.PathLike[str] | None = None,
+    difficult: Literal["unknown", "present"] = "unknown",
+    classes: Iterable[str] | None = None,
+    unlabelled: Literal["keep", "drop", "unknown"] = "keep",
+    missing_files: Literal["raise", "drop", "keep"] = "raise",
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Loaded:
+    """Load labels in the form of Pascal VOC: a file of objects for each picture.
+
+    A label is present where an object bears it and absent from a picture whose objects
+    are others. Of a picture that a split names and that has no file, nothing is known.
+
+    Parameters
+    ----------
+    root : str or path-like
+        The folder that holds ``Annotations``, ``JPEGImages`` and ``ImageSets/Main``. A
+        folder of pictures with the XML files beside them will do.
+    labels : {"objects", "lists"}, default="objects"
+        Where the labels stand: in the XML files, or in the lists of the pictures of a
+        class, ``ImageSets/Main/<class>_<split>.txt``. In these 1 is present, -1 is
+        absent, and 0 is not absent, but `difficult`.
+    split : str or None, default=None
+        The list ``ImageSets/Main/<split>.txt`` of the pictures to load. None loads all
+        that have an XML file; ``labels="lists"`` needs one.
+    images : str, path-like or None, default=None
+        The folder of the pictures. None takes ``JPEGImages``, or where the XML files
+        are if there is no such folder.
+    difficult : {"unknown", "present"}, default="unknown"
+        What a label is of which all objects in a picture are marked as difficult.
+    classes : list of str or None, default=None
+        The labels and their order. None takes all that occur, sorted. Others are
+        errors in XML files; their lists are not read.
+    unlabelled : {"keep", "drop", "unknown"}, default="keep"
+        What a picture is whose XML file has no object: a row that has none of the
+        labels, a row to leave out, or one about which nothing is known (NaN).
+    missing_files : {"raise", "drop", "keep"}, default="raise"
+        What happens to rows whose picture is not there, as in :func:`load_csv_tags`.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether `data` and `target` are pandas DataFrames.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        As of :func:`load_csv_tags`: `data` of shape (n, 2), of which the texts are
+        None, `target` of shape (n, n_labels), `target_names`, `groups`, `frame`, and
+
+        ids : ndarray of shape (n,)
+            Names of the pictures in the lists.
+
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown, a file is no XML or has a DOCTYPE, an object has no
+        name, a line of a list is none, or a label is not among `classes`.
+    FileNotFoundError
+        If a list or a picture is not there.
+    NotADirectoryError
+        If `root` or `images` is no folder.
+    ImportError
+        If `as_frame` and pandas is not installed.
+
+    See Also
+    --------
+    load_coco : Read a data set in the format of COCO.
+    load_yolo : Read labels as YOLO has them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_clip.datasets import load_voc
+    >>> root = Path(tempfile.mkdtemp())
+    >>> for name, objects in (("0", "<object><name>cat</name></object>"), ("1", "")):
+    ...     (root / f"{name}.jpg").touch()
+    ...     _ = (root / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+    >>> found = load_voc(root)
+    >>> found.target_names
+    ['cat']
+    >>> found.target
+    array([[1],
+           [0]])
+    """
+    check_choice("labels", labels, ("objects", "lists"))
+    check_choice("difficult", difficult, ("unknown", "present"))
+    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
+    check_choice("missing_files", missing_files, MISSING_FILES)
+    if isinstance(classes, str):
+        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise NotADirectoryError(f"root must be a folder. Got '{root}'.")
+    ids = None if split is None else read_ids(root, split)
+    if labels == "lists":
+        if ids is None:
+            raise ValueError("labels='lists' needs the name of a list as split=...")
+        found, names = read_lists(root, split, ids)
+    else:
+        found = read_objects(root, ids)
+        names = {tag for marks in found.values() for tag in marks or ()}
+    spelled = unify_names(names, chosen=classes is not None)
+    columns = sort_labels(spelled.values()) if classes is None else list(classes)
+    if not columns:
+        raise ValueError(f"The annotations must have labels. Got none ('{root}').")
+    column = {clean_name(name): name for name in columns}
+    strange = sorted(tag for tag in names if spelled[tag] not in column)
+    if labels == "lists":  # each is a file of its own, which may be left unread
+        for marks in found.values():
+            for tag in set(strange) & set(marks or ()):
+                del marks[tag]
+    elif strange:
+        where = next(id_ for id_, marks in found.items() if strange[0] in (marks or ()))
+        raise ValueError(
+            f"Labels must be among classes. Got {strange[0]!r} ({where!r})."
+            f"{hint_at_name(strange[0], columns)}"
+        )
+    paths = _find_images(root, images, list(found), missing_files)
+    rows, kept = [], []
+    for id_, marks in found.items():
+        if id_ not in paths or (marks == {} and unlabelled == "drop"):
+            continue
+        kept.append(id_)
+        if marks is None or (marks == {} and unlabelled == "unknown"):
+            rows.append(None)
+            continue
+        named = {}  # of several spellings the surest counts
+        for tag, value in marks.items():
+            name = column[spelled[tag]]
+            named[name] = max(value, named.get(name, -1))
+        present = {tag for tag, value in named.items() if value == 1}
+        hard = {tag for tag, value in named.items() if value == 0}
+        unseen = {name for name in columns if name not in named}
+        unknown = unseen if labels == "lists" else set()
+        if difficult == "present":
+            present |= hard
+        rows.append((present, unknown | hard))
+    return give_back(
+        [paths[id_] for id_ in kept],
+        mark(rows, columns),
+        columns,
+        as_frame=as_frame,
+        return_X_y=return_X_y,
+        caller="load_voc",
+        ids=np.array(kept, dtype=object),
+    )
+
+
+def _find_images(root, images, ids, missing_files):
+    """Path of the picture of each name."""
+    folder = root / "JPEGImages"
+    if images is not None:
+        folder = images
+    elif not folder.is_dir():
+        beside = root / "Annotations"
+        folder = beside if beside.is_dir() else root
+    folder = ImageFolder(folder, "images", required=missing_files != "keep")
+    paths, missing = {}, {}
+    for id_ in ids:
+        found = folder.find(id_)
+        if found is None:
+            missing[id_] = repr(id_)
+        if found is not None or missing_files == "keep":
+            paths[id_] = found or str(folder.root / id_)
+    if missing_files != "keep":
+        report_missing(missing, len(ids), [folder], missing_files)
+    return paths

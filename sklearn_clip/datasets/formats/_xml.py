@@ -1,0 +1,72 @@
+"""XML as elements that know the line they begin in; without entities of its own."""
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+
+@dataclass
+class Element:
+    """One element: its tag, text, children and line."""
+
+    tag: str
+    line: int
+    text: str = ""
+    children: list = field(default_factory=list)
+
+    def find_all(self, tag):
+        """Children of a tag."""
+        return [child for child in self.children if child.tag == tag]
+
+    def text_of(self, tag):
+        """Text of the first child of a tag, without blanks around; None without."""
+        return next((child.text.strip() for child in self.find_all(tag)), None)
+
+
+def read_xml(path):
+    """Read an XML file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Element
+        The outermost one.
+
+    Raises
+    ------
+    ValueError
+        If the file is not well-formed, or has a DOCTYPE, whose entities can make
+        gigabytes of a kilobyte.
+    """
+    parser = expat.ParserCreate()
+    open_elements = [Element("", 0)]
+
+    def start(tag, attributes):
+        element = Element(tag, parser.CurrentLineNumber)
+        open_elements[-1].children.append(element)
+        open_elements.append(element)
+
+    def add_text(text):
+        open_elements[-1].text += text
+
+    def refuse(*declared):
+        raise ValueError(
+            "An annotation must have no DOCTYPE. Got one "
+            f"({path.name}, line {parser.CurrentLineNumber})."
+        )
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda tag: open_elements.pop()
+    parser.CharacterDataHandler = add_text
+    parser.StartDoctypeDeclHandler = refuse
+    root = open_elements[0]
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except expat.ExpatError as exc:
+        raise ValueError(
+            f"An annotation must be whole XML. Got {expat.ErrorString(exc.code)!r} "
+            f"({path.name}, line {exc.lineno})."
+        ) from exc
+    return root.children[0]

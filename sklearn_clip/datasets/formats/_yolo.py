@@ -1,0 +1,175 @@
+"""Pictures and labels in the form of YOLO."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
+from sklearn_clip.datasets.formats._rows import find_pictures, give_back, mark
+from sklearn_clip.datasets.formats._yolo_files import (
+    label_file,
+    orphans,
+    read_classes,
+    read_description,
+    read_list,
+    split_places,
+)
+
+
+def load_yolo(
+    data: str | os.PathLike[str],
+    *,
+    split: str | Sequence[str] | None = None,
+    unlabelled: Literal["keep", "drop", "unknown"] = "keep",
+    missing_labels: Literal["unknown", "absent", "drop"] = "unknown",
+    missing_files: Literal["raise", "drop", "keep"] = "raise",
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Loaded:
+    """Load labels in the form of YOLO: a text of numbers beside each picture.
+
+    A label is present where a line of the text begins with its number and absent where
+    none does. Boxes are not read, only checked.
+
+    Parameters
+    ----------
+    data : str or path-like
+        The YAML file that names the classes and the folders or lists of pictures, such
+        as ``data.yaml``. Paths in it are relative to its ``path``, and that to the
+        file. Needs PyYAML.
+    split : str, list of str or None, default=None
+        Which of the entries ``train``, ``val`` and ``test`` to load. None loads all.
+    unlabelled : {"keep", "drop", "unknown"}, default="keep"
+        What a picture is whose text is empty. The form cannot tell: a row that was
+        looked at and has none of the labels, a row to leave out, or one about which
+        nothing is known (NaN), as where pictures were tagged without boxes.
+    missing_labels : {"unknown", "absent", "drop"}, default="unknown"
+        What a picture is that has no text: nothing is known (NaN), none of the labels
+        is there, as trainers of YOLO take it, or a row to leave out.
+    missing_files : {"raise", "drop", "keep"}, default="raise"
+        What happens to texts and lines of lists whose picture is not there, as in
+        :func:`load_csv_tags`.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether `data` and `target` are pandas DataFrames.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        As of :func:`load_csv_tags`: `data` of shape (n, 2), of which the texts are
+        None, `target` of shape (n, n_labels), `target_names` in the order of the file,
+        `groups`, `frame`, and
+
+        split : ndarray of shape (n,)
+            The split of each row.
+
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown, the YAML file names no classes or one twice, a line
+        of a text does not begin with the number of one, or a picture is in two splits.
+    FileNotFoundError
+        If a file, a folder or a picture is not there.
+    ImportError
+        If PyYAML is not installed, or pandas and `as_frame`.
+
+    See Also
+    --------
+    load_coco : Read a data set in the format of COCO.
+    load_voc : Read labels as Pascal VOC has them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_clip.datasets import load_yolo
+    >>> root = Path(tempfile.mkdtemp())
+    >>> for folder in ("images", "labels"):
+    ...     (root / folder).mkdir()
+    >>> for name, text in (("0", "1 .5 .5 .2 .2"), ("1", "")):
+    ...     (root / "images" / f"{name}.jpg").touch()
+    ...     _ = (root / "labels" / f"{name}.txt").write_text(text)
+    >>> _ = (root / "data.yaml").write_text("{train: images, names: [cat, dog]}")
+    >>> found = load_yolo(root / "data.yaml")
+    >>> found.target_names
+    ['cat', 'dog']
+    >>> found.target
+    array([[0, 1],
+           [0, 0]])
+    """
+    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
+    check_choice("missing_labels", missing_labels, ("unknown", "absent", "drop"))
+    check_choice("missing_files", missing_files, MISSING_FILES)
+    path = Path(data).expanduser()
+    description, names = read_description(path)
+    found, split_of, file_of = {}, {}, {}
+    for name, places in split_places(path, description, split).items():
+        for picture in _list_pictures(places, missing_files):
+            real = os.path.realpath(picture)
+            first = file_of.setdefault(real, picture)
+            if split_of.get(first, name) != name:
+                raise ValueError(
+                    f"Splits must not share images. Got '{picture}' in "
+                    f"{split_of[first]!r} and {name!r} ({path.name}). Name the splits "
+                    "with split=..."
+                )
+            split_of[first] = name
+            if first not in found:
+                found[first] = read_classes(label_file(first), names)
+    unread = {None: missing_labels, frozenset(): unlabelled}
+    rows, kept = [], []
+    for picture, labels in found.items():
+        action = unread.get(labels, "keep")
+        if action != "drop":
+            kept.append(picture)
+            is_unknown = action == "unknown"
+            rows.append(None if is_unknown else (labels or frozenset(), frozenset()))
+    columns = list(names.values())
+    if not rows:
+        raise ValueError(f"The data set must have labels. Got none ('{path}').")
+    return give_back(
+        kept,
+        mark(rows, columns),
+        columns,
+        as_frame=as_frame,
+        return_X_y=return_X_y,
+        caller="load_yolo",
+        split=np.array([split_of[picture] for picture in kept]),
+    )
+
+
+def _list_pictures(places, missing_files):
+    """Paths of the pictures of folders and lists."""
+    pictures = []
+    for place in places:
+        folder = ImageFolder(place if place.is_dir() else place.parent, "path")
+        missing, found = {}, []
+        if place.is_dir():
+            found = find_pictures(place)
+            known = {clean_name(os.path.splitext(picture)[0]) for picture in found}
+            named = orphans(place, known)
+        else:
+            named = read_list(place)
+        for name, where in named:
+            picture = folder.find(name)
+            if picture is None:
+                missing[name] = f"{name!r} ({where})"
+                if missing_files == "keep":
+                    picture = str(folder.root / name)
+            found += [] if picture is None else [picture]
+        if missing_files != "keep":
+            report_missing(missing, len(found) + len(missing), [folder], missing_files)
+        pictures += found
+    return pictures

@@ -1,0 +1,222 @@
+"""The files of YOLO: a description in YAML, lists of pictures, texts of numbers."""
+
+import os
+from pathlib import Path
+
+from sklearn_clip._shared import clean_name, import_optional
+
+_SPLITS = ("train", "val", "test")
+
+
+def read_description(path):
+    """Read the YAML file of a data set.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    description : dict
+    names : dict of {int: str}
+        Label of each number.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, or names no classes, or one twice.
+    ImportError
+        If PyYAML is not installed.
+    """
+    yaml = import_optional("yaml", extra="yaml", purpose="load_yolo")
+    try:
+        description = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = path.name if mark is None else f"{path.name}, line {mark.line + 1}"
+        raise ValueError(
+            f"data must be a YAML file. Got {getattr(exc, 'problem', exc)} ({where})."
+        ) from exc
+    if not isinstance(description, dict):
+        raise ValueError(
+            f"data must be a YAML file with the key 'names'. Got {path.name!r}, which "
+            "has no keys."
+        )
+    names = description.get("names")
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        raise ValueError(
+            f"'names' must be a list of the classes or a map of their numbers "
+            f"({path.name}). Got {names!r:.60}."
+        )
+    for number, name in names.items():
+        if type(number) is not int or number < 0 or isinstance(name, list | dict):
+            raise ValueError(
+                "'names' must map whole numbers to names. Got "
+                f"{number!r}: {name!r:.60} ({path.name})."
+            )
+        if isinstance(name, bool) or name is None:
+            raise ValueError(
+                f"A name must be a text. YAML makes {name!r} of the name of class "
+                f"{number} ({path.name}): put it in quotation marks."
+            )
+    names = {number: str(names[number]).strip() for number in sorted(names)}
+    looks = [clean_name(name) for name in names.values()]
+    twice = next((look for look in looks if looks.count(look) > 1 or not look), None)
+    if twice is not None:
+        raise ValueError(f"Names must be distinct. Got {twice!r} twice ({path.name}).")
+    return description, names
+
+
+def split_places(path, description, split):
+    """Folders and lists of each split.
+
+    Parameters
+    ----------
+    path : Path
+        The YAML file.
+    description : dict
+    split : str, list of str or None
+
+    Returns
+    -------
+    dict of {str: list of Path}
+
+    Raises
+    ------
+    ValueError
+        If a split is not there.
+    FileNotFoundError
+        If a folder or a list is not there.
+    """
+    there = [name for name in _SPLITS if description.get(name)]
+    wanted = there if split is None else [split] if isinstance(split, str) else split
+    if not wanted or any(name not in there for name in wanted):
+        raise ValueError(
+            f"split must be among those of {path.name!r}, which has "
+            f"{', '.join(map(repr, there)) or 'none'}. Got {split!r}."
+        )
+    root = path.parent / str(description.get("path") or "")
+    # A path of another machine: the file itself mostly lies at the top.
+    roots = [root, path.parent] if root.is_dir() else [path.parent]
+    places = {}
+    for name in wanted:
+        entries = description[name]
+        entries = entries if isinstance(entries, list) else [entries]
+        places[name] = [_find_place(roots, entry, name, path) for entry in entries]
+    return places
+
+
+def _find_place(roots, entry, name, path):
+    for root in roots:
+        # "../train/images" of some exports is meant as "train/images".
+        for part in (str(entry), str(entry).removeprefix("../")):
+            if (root / part).exists():
+                return root / part
+    raise FileNotFoundError(
+        f"{name!r} must name a folder or a list of pictures ({path.name}). Got "
+        f"'{entry}', which is not in '{roots[0]}'."
+    )
+
+
+def read_list(path):
+    """Names of the pictures of a list, and where they stand."""
+    text = path.read_text(encoding="utf-8-sig")
+    return [
+        (line.strip(), f"{path.name}, line {number}")
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
+    ]
+
+
+def label_file(picture):
+    """Path of the text of a picture: in ``labels`` where that is in ``images``.
+
+    Parameters
+    ----------
+    picture : str
+
+    Returns
+    -------
+    Path
+    """
+    return _swap(Path(picture), "images", "labels").with_suffix(".txt")
+
+
+def _swap(path, old, new):
+    """Put another name in the place of the last folder of a name."""
+    parts = list(path.parts)
+    for i in range(len(parts) - 1, -1, -1):
+        if parts[i] == old:
+            return Path(*parts[:i], new, *parts[i + 1 :])
+    return path
+
+
+def orphans(folder, known):
+    """Texts below a folder of pictures that have none: their stems and names.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the pictures.
+    known : set of str
+        Paths of the pictures without suffix, as they are compared.
+
+    Returns
+    -------
+    list of tuple (str, str)
+    """
+    labels = _swap(folder, "images", "labels")
+    if labels == folder:  # beside the pictures a text may be anything
+        return []
+    found = []
+    for path in sorted(labels.rglob("*.txt")):
+        stem = path.relative_to(labels).with_suffix("")
+        is_known = clean_name(os.path.join(folder, stem)) in known
+        if not is_known and path.name != "classes.txt":
+            found.append((str(stem), path.name))
+    return found
+
+
+def read_classes(path, names):
+    """Read the labels of a text.
+
+    Parameters
+    ----------
+    path : Path
+    names : dict of {int: str}
+
+    Returns
+    -------
+    frozenset of str or None
+        None if there is no text.
+
+    Raises
+    ------
+    ValueError
+        If a line is none of numbers, of which the first is that of a class.
+    """
+    if not path.is_file():
+        return None
+    found = set()
+    text = path.read_text(encoding="utf-8-sig")
+    for number, line in enumerate(text.split("\n"), start=1):
+        cells = line.split()
+        if not cells:
+            continue
+        try:
+            values = [float(cell) for cell in cells]
+        except ValueError as exc:
+            raise ValueError(
+                "A line must be the number of a class and those of a box. Got "
+                f"{line.strip()!r:.60} ({path.name}, line {number})."
+            ) from exc
+        if values[0] not in names:
+            raise ValueError(
+                f"A line must begin with the number of a class, of which there are "
+                f"{min(names)} to {max(names)}. Got {cells[0]!r} ({path.name}, line "
+                f"{number})."
+            )
+        found.add(names[int(values[0])])
+    return frozenset(found)

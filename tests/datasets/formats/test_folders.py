@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from sklearn_clip.datasets import load_folders
+
+NAN = np.nan
+FILES = {
+    "animal/cat/a.jpg": b"1",
+    "animal/dog/b.jpg": b"2",
+    "animal/dog/also a.png": b"1",
+    "car/a.jpg": b"3",
+    "car/a.png": b"4",
+    "car/a copy.jpg": b"3",
+    "new.jpg": b"5",
+}
+
+
+def fill(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def test_load_folders_makes_one_row_of_one_picture(tmp_path):
+    found = load_folders(fill(tmp_path, FILES))
+    assert found.target_names == ["animal/cat", "animal/dog", "car"]
+    names = [path[len(str(tmp_path)) + 1 :] for path in found.data[:, 0]]
+    assert names == [
+        "new.jpg",
+        "animal/cat/a.jpg",
+        "animal/dog/b.jpg",
+        "car/a copy.jpg",
+        "car/a.png",
+    ]
+    expected = [[NAN] * 3, [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]]
+    np.testing.assert_array_equal(found.target, expected)
+    assert [len(copies) for copies in found.copies] == [1, 2, 1, 2, 1]
+    assert found.groups.tolist() == list(range(5))
+
+
+def test_load_folders_gives_folders_above_as_labels(tmp_path):
+    found = load_folders(fill(tmp_path, FILES), hierarchy=True, unlabelled="drop")
+    assert found.target_names == ["animal", "animal/cat", "animal/dog", "car"]
+    assert found.target[0].tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "first", "second"),
+    [
+        ({"unlabelled": "keep"}, [0, 0, 0], [1, 1, 0]),
+        ({"unlabelled": "drop"}, [1, 1, 0], [0, 1, 0]),
+        ({"other_labels": "unknown"}, [NAN] * 3, [1, 1, NAN]),
+        (
+            {"other_labels": "unknown", "unlabelled": "keep"},
+            [0, 0, 0],
+            [1, 1, NAN],
+        ),
+    ],
+)
+def test_load_folders_reads_what_is_asked(tmp_path, parameters, first, second):
+    found = load_folders(fill(tmp_path, FILES), **parameters)
+    np.testing.assert_array_equal(found.target[:2], [first, second])
+
+
+def test_load_folders_does_not_merge_empty_files(tmp_path):
+    found = load_folders(fill(tmp_path, {"a/1.jpg": b"", "b/1.jpg": b""}))
+    assert found.target.tolist() == [[1, 0], [0, 1]]
+
+
+def test_load_folders_sorts_ids_and_leaves_out_hidden_files(tmp_path):
+    files = {"10/a.jpg": b"1", "9/b.jpg": b"2", "9/.c.jpg": b"3", ".git/d.png": b"4"}
+    found = load_folders(fill(tmp_path, files | {"__MACOSX/9/._b.jpg": b"5"}))
+    assert found.target_names == ["9", "10"]
+    assert found.target.tolist() == [[0, 1], [1, 0]]
+
+
+def test_load_folders_tells_of_what_it_leaves_out(tmp_path):
+    fill(tmp_path, {"a/1.jpg": b"1", "a/notes.txt": b"2"})
+    (tmp_path / "b").mkdir()
+    with (
+        pytest.warns(UserWarning, match="are left out. Got 1: .*notes.txt"),
+        pytest.warns(UserWarning, match="without a picture have no positive. Got 'b'"),
+    ):
+        found = load_folders(tmp_path)
+    assert found.target.tolist() == [[1, 0]]
+
+
+def test_load_folders_refuses_what_is_no_folder_of_folders(tmp_path):
+    with pytest.raises(NotADirectoryError, match="root must be a folder of folders"):
+        load_folders(tmp_path / "none")
+    with pytest.raises(ValueError, match="a folder with pictures for each label"):
+        load_folders(fill(tmp_path, {"1.jpg": b"1"}))
+    fill(tmp_path, {"Cat/1.jpg": b"1"})
+    with pytest.raises(ValueError, match=r"Got 'Cat' in .* Is 'cat' meant\?"):
+        load_folders(tmp_path, classes=["cat"])
+    with pytest.raises(ValueError, match="other_labels must be 'absent' or 'unknown'"):
+        load_folders(tmp_path, other_labels="ignore")
+    found = load_folders(tmp_path, classes=["Cat"], unlabelled="drop")
+    assert found.target.tolist() == [[1]]

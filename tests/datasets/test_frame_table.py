@@ -1,0 +1,163 @@
+"""Tables with types: of pandas, polars and Arrow, in Parquet and in Feather files."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from sklearn_clip.datasets import load_csv_tags
+
+CELLS = [["dog", "red ball"], [], None, ["cat"]]
+
+
+def _arrow(folder):
+    return pa.table({"image": [0, 1, 2, 3], "labels": CELLS})
+
+
+def _parquet(folder):
+    pyarrow.parquet.write_table(_arrow(folder), folder / "table.parquet")
+    return folder / "table.parquet"
+
+
+def _parquet_of_pandas(folder):
+    frame = pd.DataFrame({"image": range(4), "labels": CELLS}, index=list("abcd"))
+    frame.to_parquet(folder / "table")  # the index becomes __index_level_0__
+    return str(folder / "table")
+
+
+def _parts(folder):
+    (folder / "parts").mkdir()
+    for i, part in enumerate((_arrow(folder)[:2], _arrow(folder)[2:])):
+        pyarrow.parquet.write_table(part, folder / "parts" / f"{i}.parquet")
+    return folder / "parts"
+
+
+def _feather(folder):
+    pyarrow.feather.write_feather(_arrow(folder), str(folder / "table.feather"))
+    return folder / "table.feather"
+
+
+def _ipc_of_polars(folder):
+    pl.DataFrame({"image": range(4), "labels": CELLS}).write_ipc(folder / "table.arrow")
+    return folder / "table.arrow"
+
+
+def _pandas(kind):
+    cells = [None if cell is None else kind(cell) for cell in CELLS]
+    return lambda folder: pd.DataFrame({"image": range(4), "labels": cells})
+
+
+SOURCES = {
+    "arrow": _arrow,
+    "parquet": _parquet,
+    "parquet of pandas": _parquet_of_pandas,
+    "parts": _parts,
+    "feather": _feather,
+    "ipc of polars": _ipc_of_polars,
+    "polars": lambda folder: pl.DataFrame({"image": range(4), "labels": CELLS}),
+    "lists": _pandas(list),
+    "tuples": _pandas(tuple),
+    "sets": _pandas(set),
+    "arrays": _pandas(lambda cell: np.array(cell, dtype=object)),
+    "series": _pandas(pd.Series),
+    "scalars of arrow": _pandas(lambda cell: pa.scalar(cell, pa.list_(pa.string()))),
+    "lists of arrow": lambda folder: _arrow(folder).to_pandas(
+        types_mapper=pd.ArrowDtype
+    ),
+    "arrays of arrow": lambda folder: _arrow(folder).to_pandas(),
+    "NaN": lambda folder: pd.DataFrame(
+        {"image": range(4), "labels": [["dog", "red ball"], [], np.nan, ["cat"]]}
+    ),
+    "NA": lambda folder: pd.DataFrame(
+        {"image": range(4), "labels": [["dog", "red ball"], [], pd.NA, ["cat"]]}
+    ),
+}
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.jpg").touch()
+    return folder
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_load_csv_tags_reads_tables_with_types(images, tmp_path, source):
+    found = load_csv_tags(SOURCES[source](tmp_path), images)
+    assert found.target_names == ["cat", "dog", "red ball"]
+    expected = [[0, 1, 1], [0, 0, 0], [np.nan] * 3, [1, 0, 0]]
+    np.testing.assert_array_equal(found.target, expected)
+    assert found.data[:, 0].tolist() == [str(images / f"{i}.jpg") for i in range(4)]
+    assert found.lines.tolist() == [0, 1, 2, 3]
+
+
+def test_load_csv_tags_tells_an_empty_list_from_none(images):
+    frame = pd.DataFrame({"image": range(4), "labels": CELLS})
+    assert len(load_csv_tags(frame, images, unlabelled="drop").target) == 2
+    unknown = load_csv_tags(frame, images, unlabelled="unknown").target
+    assert np.isnan(unknown).any(axis=1).tolist() == [False, True, True, False]
+
+
+def test_load_csv_tags_reads_columns_of_a_frame(images):
+    frame = pd.DataFrame(
+        {
+            "image": [0, 1, np.nan, 3],
+            "cat": pd.array([True, False, None, True], dtype="boolean"),
+            "dog": [1.0, np.nan, 0.0, 0.0],
+        }
+    )
+    with pytest.raises(ValueError, match=r"'image' \(the DataFrame, row 2\)"):
+        load_csv_tags(frame, images, layout="columns")
+    found = load_csv_tags(frame.drop(index=2), images, layout="columns")
+    np.testing.assert_array_equal(found.target, [[1, 1], [0, np.nan], [1, 0]])
+    assert found.lines.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [
+        (["cat", None], r"missing one. Got one in the column 'labels' .*row 1\)"),
+        ([["a", "b"]], r"Got a list \['a', 'b'\] \(the DataFrame, row 1\)"),
+        ({"choices": ["cat"]}, r"Got dict in the column 'labels' .*row 1\)"),
+        (b"cat", r"Got bytes in the column 'labels' .*row 1\)"),
+        ("['cat']", r"printed collection .*row 1\)"),
+    ],
+)
+def test_load_csv_tags_names_the_row_of_a_bad_cell(images, cell, match):
+    frame = pd.DataFrame({"image": [0, 1], "labels": [["dog"], cell]})
+    with pytest.raises(ValueError, match=match):
+        load_csv_tags(frame, images)
+
+
+def test_load_csv_tags_refuses_broken_and_lazy_tables(images, tmp_path):
+    path = _parquet(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="Parquet file must be whole.*table.parquet"):
+        load_csv_tags(path, images)
+    lazy = pl.DataFrame({"image": [0], "labels": [["a"]]}).lazy()
+    with pytest.raises(TypeError, match=r"give frame\.collect\(\)"):
+        load_csv_tags(lazy, images)
+    frame = pd.DataFrame({"labels": [["a"]]}, index=pd.Index(["0"], name="image"))
+    with pytest.raises(ValueError, match=r"is the index: give frame\.reset_index"):
+        load_csv_tags(frame, images)
+    with pytest.raises(ValueError, match="must have rows"):
+        load_csv_tags(frame.reset_index()[:0], images)
+    double = pd.DataFrame([[0, "a", "b"]], columns=["image", "labels", "labels"])
+    with pytest.raises(ValueError, match="'labels' twice"):
+        load_csv_tags(double, images)
+    with pytest.raises(ValueError, match="Got a list in the column 'labels'"):
+        load_csv_tags(_arrow(tmp_path), images, layout="columns")
+
+
+def test_load_csv_tags_reads_paths_in_lists(images):
+    cells = [[["animal", "cat"], ["car"]], [["animal"]], [], None]
+    frame = pl.DataFrame({"image": range(4), "labels": cells})
+    found = load_csv_tags(frame, images, hierarchy="/")
+    assert found.target_names == ["animal", "animal/cat", "car"]
+    expected = [[1, 1, 1], [1, 0, 0], [0, 0, 0], [np.nan] * 3]
+    np.testing.assert_array_equal(found.target, expected)

@@ -1,0 +1,137 @@
+"""Labels that are ids, paths, or looked for in vain."""
+
+import io
+
+import numpy as np
+import pytest
+
+from sklearn_clip.datasets import load_csv_tags
+
+PAIRS = """image,label,Confidence
+0,cat,1
+0,dog,0
+1,cat,0
+2,dog,
+"""
+
+
+@pytest.fixture
+def images(tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").touch()
+    return tmp_path
+
+
+def load(table, images, **parameters):
+    return load_csv_tags(io.StringIO(table), images, **parameters)
+
+
+def load_pairs(table, images, **parameters):
+    return load(table, images, layout="pairs", labels="label", **parameters)
+
+
+def test_load_csv_tags_value_tells_absent_from_unknown(images):
+    found = load_pairs(PAIRS, images, value="Confidence")
+    assert found.target_names == ["cat", "dog"]
+    expected = [[1, 0], [0, np.nan], [np.nan, np.nan]]
+    np.testing.assert_array_equal(found.target, expected)
+    dropped = load_pairs(PAIRS, images, value="Confidence", unlabelled="drop")
+    np.testing.assert_array_equal(dropped.target, expected[:2])
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0", "-1", "false", "No"])
+@pytest.mark.parametrize("column", ["Confidence", "is present", "value"])
+def test_load_csv_tags_refuses_values_nobody_reads(images, zero, column):
+    table = PAIRS.replace("Confidence", column).replace("cat,0", f"cat,{zero}")
+    table = table.replace("dog,0", "dog,1")
+    with pytest.raises(ValueError, match=rf"Got '{zero}' .*line 4\).*value='{column}'"):
+        load_pairs(table, images)
+
+
+def test_load_csv_tags_reads_past_values_that_are_all_present(images):
+    table = PAIRS.replace(",0\n", ",1\n")
+    assert load_pairs(table, images).target.tolist() == [[1, 1], [1, 0], [0, 1]]
+
+
+def test_load_csv_tags_names_values_and_lines_that_contradict(images):
+    with pytest.raises(ValueError, match=r"Got '0.5' in the column 'Confidence' .*3\)"):
+        load_pairs(PAIRS.replace("dog,0", "dog,0.5"), images, value="Confidence")
+    with pytest.raises(ValueError, match=r"'cat' both .*\(line 2 and .*line 6\)"):
+        load_pairs(PAIRS + "0,cat,0\n", images, value="Confidence")
+    with pytest.raises(ValueError, match=r"value is for layout='pairs'"):
+        load(PAIRS, images, value="Confidence", labels="label")
+
+
+def test_load_csv_tags_hierarchy_gives_ancestors(images):
+    table = "image,labels\n0,Apparel - Shoes - Red|Toy\n1,Apparel -  Shoes\n2,\n"
+    found = load(table, images, hierarchy=" - ", separator="|")
+    assert found.target_names == [
+        "Apparel",
+        "Apparel - Shoes",
+        "Apparel - Shoes - Red",
+        "Toy",
+    ]
+    assert found.target.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+    with pytest.raises(ValueError, match=r"separator=' ' must not part the paths"):
+        load(table, images, hierarchy=" - ")
+    with pytest.raises(ValueError, match=r"no empty part. Got 'a\|' .*line 2"):
+        load("image,labels\n0,a|\n", images, hierarchy="|")
+    with pytest.raises(ValueError, match=r"hierarchy is for"):
+        load("image,a\n0,1\n", images, hierarchy="|", layout="columns")
+
+
+def test_load_csv_tags_absent_is_all_that_stands_below(images):
+    table = "image,label,value\n0,a,0\n1,a|b,1\n2,a|b,0\n2,c,1\n"
+    found = load_pairs(table, images, value="value", hierarchy="|")
+    assert found.target_names == ["a", "a|b", "c"]
+    nan = np.nan
+    np.testing.assert_array_equal(found.target, [[0, 0, nan], [1, 1, nan], [nan, 0, 1]])
+    with pytest.raises(ValueError, match=r"'a' absent and 'a', 'a\|b' present"):
+        load_pairs(table + "1,a,0\n", images, value="value", hierarchy="|")
+
+
+def test_load_csv_tags_label_names_gives_names_to_ids(images):
+    names = {1: "cat", "2": "dog", 10: "tree"}
+    found = load("image,labels\n0,1 10\n1,2\n2,\n", images, label_names=names)
+    assert found.target_names == ["cat", "dog", "tree"]
+    assert found.target.tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+    columns = load("image,2,1\n0,1,0\n", images, label_names=names, layout="columns")
+    assert columns.target_names == ["dog", "cat"]
+    with pytest.raises(ValueError, match=r"name in label_names. Got '3' .*line 2"):
+        load("image,labels\n0,3\n", images, label_names=names)
+    with pytest.raises(TypeError, match="label_names must be a dict.*list"):
+        load("image,labels\n0,0\n", images, label_names=["cat"])
+    with pytest.raises(ValueError, match="a name of its own. Got 'cat' twice"):
+        load(
+            "image,1,2\n0,1,0\n",
+            images,
+            label_names={1: "cat", 2: "cat"},
+            layout="columns",
+        )
+
+
+def test_load_csv_tags_sorts_ids_as_numbers(images):
+    found = load("image,labels\n0,10 9 100\n", images)
+    assert found.target_names == ["9", "10", "100"]
+    assert load("image,labels\n0,10 9 x\n", images).target_names == ["10", "9", "x"]
+
+
+def test_load_csv_tags_joins_several_texts(images):
+    table = "image,labels,title,note\n0,a,Red,shoe\n1,a,,hat\n2,b,,\n"
+    found = load(table, images, text=["title", "note"])
+    assert found.data[:, 1].tolist() == ["Red shoe", "hat", None]
+
+
+def test_load_csv_tags_reads_texts_alone():
+    table = "id,title,labels\n1,red shoe,a b\n2,hat,b\n3,hat,\n"
+    found = load(table, None, text="title")
+    assert found.data.tolist() == [[None, "red shoe"], [None, "hat"], [None, "hat"]]
+    assert found.target.tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert found.groups.tolist() == [0, 1, 1]  # the same text is one group
+    pairs = "id,title,label\n1,hat,a\n2,hat,b\n1,hat,c\n"
+    found = load_pairs(pairs, None, text="title", image="id")
+    assert found.target.tolist() == [[1, 0, 1], [0, 1, 0]]
+    with pytest.raises(ValueError, match="Without images text must name"):
+        load(table, None)
+    with pytest.raises(ValueError, match=r"must have its text. Got none .*line 3"):
+        load("title,labels\na,b\n,c\n", None, text="title")
