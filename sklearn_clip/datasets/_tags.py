@@ -228,8 +228,10 @@ def load_csv_tags(
     spell = make_speller(label_names, hierarchy)
     table = open_table(csv, encoding, delimiter)
     reads_image = images is not None or layout == "pairs"
-    columns = {"image": [image] if reads_image else [], "group": [group]}
-    columns["text"] = [text] if isinstance(text, str | None) else list(text)
+    columns: dict[str, list[Any]] = {"group": [group]}
+    columns["image"] = [image] if reads_image else []
+    texts = [text] if text is None or isinstance(text, str) else list(text)
+    columns["text"] = texts
     places = {
         parameter: [table.find_column(name, parameter) for name in named]
         for parameter, named in columns.items()

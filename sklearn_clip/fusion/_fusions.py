@@ -413,7 +413,7 @@ _PRESETS = {
 
 
 # What these strings meant before a product had a scale.
-_PLAIN_PRESETS = {
+_PLAIN_PRESETS: dict[str, Any] = {
     name: made
     for name, made in _PRESETS.items()
     if issubclass(made, _ProductBlockFusion)

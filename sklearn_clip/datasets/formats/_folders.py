@@ -108,7 +108,7 @@ def load_folders(
     names = _check_names(folders, paths, classes, root)
     copies, rows = [], []
     for same in _merge_same([path for found in paths.values() for path in found]):
-        labels = set()
+        labels: set[str] = set()
         for path in same:
             below = os.path.relpath(os.path.dirname(path), root).replace(os.sep, "/")
             if below != ".":

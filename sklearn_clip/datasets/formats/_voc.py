@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -145,7 +145,8 @@ def load_voc(
             f"{hint_at_name(strange[0], columns)}"
         )
     paths = _find_images(root, images, list(found), missing_files)
-    rows, kept = [], []
+    rows: list[Any] = []
+    kept = []
     for id_, marks in found.items():
         if id_ not in paths or (marks == {} and unlabelled == "drop"):
             continue
@@ -153,7 +154,7 @@ def load_voc(
         if marks is None or (marks == {} and unlabelled == "unknown"):
             rows.append(None)
             continue
-        named = {}  # of several spellings the surest counts
+        named: dict[str, int] = {}  # of several spellings the surest counts
         for tag, value in marks.items():
             name = column[spelled[tag]]
             named[name] = max(value, named.get(name, -1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -114,7 +114,9 @@ def load_yolo(
     check_choice("missing_files", missing_files, MISSING_FILES)
     path = Path(data).expanduser()
     description, names = read_description(path)
-    found, split_of, file_of = {}, {}, {}
+    found: dict[str, Any] = {}
+    split_of: dict[str, str] = {}
+    file_of: dict[str, str] = {}
     for name, places in split_places(path, description, split).items():
         for picture in _list_pictures(places, missing_files):
             real = os.path.realpath(picture)
@@ -128,8 +130,9 @@ def load_yolo(
             split_of[first] = name
             if first not in found:
                 found[first] = read_classes(label_file(first), names)
-    unread = {None: missing_labels, frozenset(): unlabelled}
-    rows, kept = [], []
+    unread: dict[Any, str] = {None: missing_labels, frozenset(): unlabelled}
+    rows: list[Any] = []
+    kept = []
     for picture, labels in found.items():
         action = unread.get(labels, "keep")
         if action != "drop":
