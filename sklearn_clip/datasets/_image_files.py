@@ -45,7 +45,7 @@ class _Listing:
     @cached_property
     def stems(self):
         """Names of the pictures by their stems."""
-        return self._by(_stem, _is_picture)
+        return self._by(_stem, is_picture)
 
     @cached_property
     def alike(self):
@@ -55,7 +55,7 @@ class _Listing:
     @cached_property
     def stems_alike(self):
         """Names of the pictures by what their stems look like."""
-        return self._by(lambda name: _look(_stem(name)), _is_picture)
+        return self._by(lambda name: _look(_stem(name)), is_picture)
 
     @cached_property
     def similar(self):
@@ -329,7 +329,8 @@ def _stem(name):
     return os.path.splitext(name)[0]
 
 
-def _is_picture(name):
+def is_picture(name):
+    """Whether a file is a picture by its suffix."""
     return os.path.splitext(name)[1].lower() in _PICTURES
 
 

@@ -1,0 +1,338 @@
+"""Keywords of labels, written where photo managers read them: in sidecars."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from sklearn_clip._shared import clean_name, warn_user
+from sklearn_clip.datasets._bunch import check_choice
+from sklearn_clip.datasets._image_files import ImageFolder
+from sklearn_clip.datasets._missing_files import report_missing
+from sklearn_clip.datasets.keywords._edit import EMPTY, edit_keywords
+from sklearn_clip.datasets.keywords._iptc import LONGEST
+from sklearn_clip.datasets.keywords._labels import read_labels
+from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
+from sklearn_clip.datasets.keywords._sources import read_photo
+from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
+
+_PLACES = ("{name}", "{stem}")
+
+
+def write_photo_keywords(
+    path: str | os.PathLike[str],
+    images: Iterable[str | os.PathLike[str]],
+    labels: Any,
+    *,
+    label_names: Sequence[str] | None = None,
+    threshold: float | Sequence[float] | None = None,
+    mode: Literal["add", "replace"] = "add",
+    sidecar: str | None = None,
+    missing_files: Literal["raise", "drop"] = "raise",
+) -> list[Path]:
+    """Write labels as keywords into files of XMP beside photographs.
+
+    digiKam, darktable, Lightroom, exiftool and others read such sidecars. Pictures
+    themselves are not touched. Keywords and properties that are there stay, byte for
+    byte; a file that says already what is to be written is left as it is.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder to which `images` are relative.
+    images : list of str or path-like
+        Pictures, as :func:`load_photo_keywords` finds them or by their names.
+    labels : {array-like, DataFrame, list of (list of str or None)}
+        Of each picture 0 and 1, and NaN where a label is unknown; or scores, with
+        `threshold`; or the labels that it has, None where nothing is known.
+    label_names : list of str or None, default=None
+        Names of the columns; None takes those of a DataFrame. With lists of labels,
+        the vocabulary of the tagger, which ``mode="replace"`` needs.
+    threshold : float or array-like of shape (n_labels,) or None, default=None
+        Scores from which a label becomes a keyword. None refuses scores.
+    mode : {"add", "replace"}, default="add"
+        Whether keywords are only put in, or those labels of the vocabulary that are 0
+        are taken out too. What is unknown, and a keyword that is no label, stays in
+        either.
+    sidecar : str or None, default=None
+        Name of the file, with ``{name}`` for ``photo.jpg`` or ``{stem}`` for
+        ``photo``: ``"{name}.xmp"``, or ``"{stem}.xmp"`` as Adobe's programs name it.
+        None takes the sidecar that the picture has, else ``"{name}.xmp"``.
+    missing_files : {"raise", "drop"}, default="raise"
+        What happens to pictures that are not there: an error that names them, or they
+        are left out with a warning.
+
+    Returns
+    -------
+    list of Path
+        The sidecars that were written, in the order of the pictures.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown, `labels` do not fit `images` or are neither 0, 1
+        nor unknown, a label cannot stand in XML, two pictures are one or have one
+        sidecar, as ``photo.jpg`` and ``photo.nef`` have under ``"{stem}.xmp"``, or a
+        sidecar that is there cannot be read. Nothing is written then.
+    TypeError
+        If a label is no text.
+    FileNotFoundError
+        If a picture is not there.
+    NotADirectoryError
+        If `path` is no folder.
+
+    Warns
+    -----
+    UserWarning
+        If a label has more than 64 bytes: this is all that IPTC has room for, so that
+        programs which copy keywords there cut it off.
+
+    See Also
+    --------
+    load_photo_keywords : Read keywords from there.
+
+    Notes
+    -----
+    Keywords are the Bag ``dc:subject``, also a single one. Where a sidecar has another
+    form of it (Seq, Alt, text, attribute), it is made a Bag when something changes.
+    Lists of whole paths (``lr:hierarchicalSubject``, ``digiKam:TagsList``,
+    ``MicrosoftPhoto:LastKeywordXMP``) are kept in step where the sidecar has them.
+
+    A new ``dc:subject`` begins with the keywords that the picture has so far, in its
+    file or in another sidecar: programs read the sidecar alone, or before the file.
+    An empty Bag says that a picture has none of the labels; it is written where all
+    labels of a row are known and no keyword is left.
+
+    A file is written beside its place and moved there when it is complete, so that
+    there is the old one or the new one at any moment.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklearn_clip.datasets import write_photo_keywords
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.new("RGB", (8, 8)).save(folder / "1.jpg")
+    >>> written = write_photo_keywords(
+    ...     folder, ["1.jpg"], [[0.9, 0.2]], label_names=["dog", "cat"], threshold=0.5)
+    >>> written[0].name
+    '1.jpg.xmp'
+    >>> "<rdf:li>dog</rdf:li>" in written[0].read_text(encoding="utf-8")
+    True
+    """
+    check_choice("mode", mode, ("add", "replace"))
+    check_choice("missing_files", missing_files, ("raise", "drop"))
+    _check_pattern(sidecar)
+    names = [os.fspath(image) for image in _check_images(images)]
+    wanted = read_labels(
+        labels,
+        len(names),
+        label_names=label_names,
+        threshold=threshold,
+        removing=mode == "replace",
+    )
+    _tell_long(wanted)
+    rows = _find_images(path, names, wanted, missing_files)
+    plans = _plan(rows, sidecar)
+    # All is tried before the first file is written.
+    for plan in plans:
+        plan.edit(mode)
+    written = []
+    for plan in plans:
+        content = plan.edit(mode)
+        if content is not None:
+            _replace(plan.target, content)
+            written.append(plan.target)
+    return written
+
+
+class _Plan:
+    """What is to be done for one picture.
+
+    Parameters
+    ----------
+    image : Path
+        The picture.
+    row : int
+        Its number.
+    wanted : Wanted
+        What is known of its labels.
+    folder : PhotoFolder
+        The folder that it is in.
+    pattern : str or None
+        The parameter `sidecar`.
+    """
+
+    def __init__(self, image, row, wanted, folder, pattern):
+        self.image, self.row, self.wanted = image, row, wanted
+        self._folder = folder
+        found = folder.find(image.name)
+        ours = [file for file in found.files if file in found.packets]
+        if pattern is None:
+            broken = [file for file in found.files if file not in found.packets]
+            self.target = next(
+                iter(ours or broken), image.with_name(f"{image.name}.xmp")
+            )
+            return
+        name = pattern.replace("{name}", image.name).replace("{stem}", image.stem)
+        self.target = image.with_name(name)
+        before = [file for file in ours if found.packets[file].keywords is not None]
+        if (
+            before
+            and before[0] != self.target
+            and self.target.name != f"{image.name}.xmp"
+        ):
+            raise ValueError(
+                f"A sidecar must not be read after another one. Got '{self.target}' "
+                f"(row {row}), but '{before[0].name}' is there, which is read first: "
+                "sidecar=None writes into that one."
+            )
+
+    def edit(self, mode):
+        """Bytes of the sidecar as it is to be; None if nothing is to be changed."""
+        add = self.wanted.present
+        remove = self.wanted.absent if mode == "replace" else []
+        old, packet = None, Packet(EMPTY)
+        if self.target.exists():
+            try:
+                old = self.target.read_bytes()
+                packet = Packet(old)
+            except BrokenBlockError as exc:
+                raise ValueError(
+                    f"A sidecar that is there must be XMP. Got '{self.target}' (row "
+                    f"{self.row}), of which {exc}. Mend it or move it away."
+                ) from exc
+        base = packet.keywords
+        if base is None:
+            base = read_photo(
+                str(self.image), self._folder.find(self.image.name)
+            ).keywords
+            if not self._says_more(base, add, remove):
+                return None
+        content = edit_keywords(packet, base or [], add, remove)
+        return None if content == old else content
+
+    def _says_more(self, there, add, remove):
+        """Whether a ``dc:subject`` is needed where the sidecar says nothing yet."""
+        if there is None:
+            return bool(add) or self.wanted.is_complete
+        looks = {clean_name(name) for name in there}
+        added = any(clean_name(name) not in looks for name in add)
+        return added or any(clean_name(name) in looks for name in remove)
+
+
+def _check_pattern(sidecar):
+    """Raise if the name of a sidecar is none, or the same for all pictures."""
+    if sidecar is None:
+        return
+    if not isinstance(sidecar, str):
+        raise TypeError(f"sidecar must be None or a text. Got {sidecar!r}.")
+    if not any(place in sidecar for place in _PLACES) or not sidecar.endswith(".xmp"):
+        raise ValueError(
+            "sidecar must hold {name} or {stem} and end in '.xmp', as '{name}.xmp'. "
+            f"Got {sidecar!r}."
+        )
+    if re.search(r"[/\\]", sidecar):
+        raise ValueError(
+            f"sidecar must name a file beside the picture. Got {sidecar!r}."
+        )
+
+
+def _check_images(images):
+    if isinstance(images, str | os.PathLike):
+        raise TypeError(f"images must be a list of paths. Got {images!r}.")
+    images = list(images)
+    for row, image in enumerate(images):
+        if not isinstance(image, str | os.PathLike):
+            raise TypeError(
+                f"An image must be a path. Got {image!r:.60} (row {row}). Of the data "
+                "of a loader give the first column, data[:, 0]."
+            )
+    return images
+
+
+def _tell_long(wanted):
+    long = {
+        name: None
+        for row in wanted
+        for name in row.present
+        if len(name.encode()) > LONGEST
+    }
+    if long:
+        name = next(iter(long))
+        warn_user(
+            f"{len(long)} labels have more than {LONGEST} bytes, which is all that "
+            "IPTC has room for: programs that copy keywords there cut them off. Got "
+            f"{name!r} ({len(name.encode())} bytes)."
+        )
+
+
+def _find_images(path, names, wanted, missing_files):
+    """Files of the pictures, each once."""
+    folder = ImageFolder(path, "path")
+    rows, missing, seen = [], {}, {}
+    for row, name in enumerate(names):
+        try:
+            found = folder.find(name)
+        except ValueError as exc:
+            raise ValueError(f"{exc} (row {row}).") from exc
+        if found is None:
+            missing[name] = f"{name!r} (row {row})"
+            continue
+        file = folder.identify(found)
+        if file in seen:
+            raise ValueError(
+                f"A picture must be in one row. Got {name!r} in row {seen[file]} and "
+                f"in row {row}."
+            )
+        seen[file] = row
+        rows.append((Path(found), row, wanted[row]))
+    report_missing(missing, len(names), [folder], missing_files)
+    return rows
+
+
+def _plan(rows, pattern):
+    """Plan each picture, and see that no two have one sidecar."""
+    folders, plans, owner = {}, [], {}
+    for image, row, wanted in rows:
+        folder = folders.get(image.parent)
+        if folder is None:
+            folder = folders[image.parent] = PhotoFolder(image.parent)
+        plan = _Plan(image, row, wanted, folder, pattern)
+        plans.append(plan)
+        others = folder.others_of(image.name)
+        if plan.target.name == f"{image.stem}.xmp" and others and pattern is not None:
+            raise ValueError(
+                f"A sidecar must belong to one file. Got '{plan.target}' for "
+                f"{image.name!r} (row {row}), which {others[0]!r} would share. "
+                "sidecar='{name}.xmp' names them apart."
+            )
+        first = owner.setdefault(plan.target, plan)
+        if first is not plan:
+            raise ValueError(
+                f"A sidecar must belong to one file. Got '{plan.target}' for rows "
+                f"{first.row} and {row}. sidecar='{{name}}.xmp' names them apart."
+            )
+    return plans
+
+
+def _replace(path, content):
+    """Write a file as a whole or not at all."""
+    if path.is_symlink():  # what it names is replaced, and not itself
+        path = path.resolve()
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o777)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
