@@ -276,8 +276,12 @@ def _read_tiff(file, blocks):
 
 def _read_webp(file, blocks):
     """Go through the chunks, whose lengths are filled up to even ones."""
+    file.seek(4)
+    end = 8 + int.from_bytes(file.read(4), "little")
+    if file.seek(0, os.SEEK_END) < end:
+        blocks.problems.append(("file", "it is cut off"))
     file.seek(12)
-    while head := file.read(8):
+    while len(head := file.read(8)) == 8:
         size = int.from_bytes(head[4:], "little")
         if head[:4] not in (b"XMP ", b"EXIF") or size > _MOST:
             file.seek(size + size % 2, os.SEEK_CUR)

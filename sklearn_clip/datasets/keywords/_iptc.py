@@ -1,5 +1,6 @@
 """Keywords of the records of IPTC, and the resources of Photoshop they stand in."""
 
+from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError
 
 # The length of a keyword in bytes that the standard allows (IIM 4.2, data set 2:25).
@@ -106,6 +107,11 @@ def may_be_cut(keyword):
     return LONGEST - 3 <= len(keyword.encode()) <= LONGEST
 
 
-def cut(keyword):
-    """Keyword as most writers of IPTC cut it off."""
-    return keyword.encode()[:LONGEST].decode(errors="ignore").strip()
+def is_cut_of(short, keyword):
+    """Whether a keyword of IPTC is another one, perhaps cut off.
+
+    exiftool puts a full stop in the place of half a letter.
+    """
+    if may_be_cut(short) and len(keyword.encode()) > LONGEST:
+        return keyword.startswith(short) or keyword.startswith(short[:-1])
+    return clean_name(short) == clean_name(keyword)

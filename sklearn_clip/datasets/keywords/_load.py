@@ -188,6 +188,10 @@ def load_photo_keywords(
     _tell_cuts(photos, root)
     if unlabelled == "drop":
         photos = [photo for photo in photos if photo.keywords is not None]
+        if not photos:
+            raise ValueError(
+                f"folder must hold pictures with keywords. Got none in '{root}'."
+            )
     labels = [
         None if photo.keywords is None else _labels(photo, hierarchy)
         for photo in photos

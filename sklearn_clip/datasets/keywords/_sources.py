@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets.keywords._blocks import read_blocks
-from sklearn_clip.datasets.keywords._iptc import cut
+from sklearn_clip.datasets.keywords._iptc import is_cut_of
 from sklearn_clip.datasets.keywords._xmp import split_path
 
 SOURCES = ("sidecar", "xmp", "iptc", "exif")
@@ -121,9 +121,9 @@ def _agree(decided, source, keywords):
     if found == {clean_name(name) for name in decided}:
         return True
     if source == "iptc":
-        return {clean_name(cut(name)) for name in decided} == {
-            clean_name(cut(name)) for name in keywords
-        }
+        return len(decided) == len(keywords) and all(
+            any(is_cut_of(short, name) for short in keywords) for name in decided
+        )
     if source == "exif":
         parts = (part for name in decided for part in split_path(name, ";"))
         return found == {clean_name(part) for part in parts}

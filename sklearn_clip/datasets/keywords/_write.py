@@ -89,7 +89,8 @@ def write_photo_keywords(
     -----
     UserWarning
         If a label has more than 64 bytes: this is all that IPTC has room for, so that
-        programs which copy keywords there cut it off.
+        programs which copy keywords there cut it off. If a picture has blocks that
+        cannot be read, with keywords perhaps that a new sidecar does not have.
 
     See Also
     --------
@@ -140,14 +141,12 @@ def write_photo_keywords(
     rows = _find_images(path, names, wanted, missing_files)
     plans = _plan(rows, sidecar)
     # All is tried before the first file is written.
-    for plan in plans:
-        plan.edit(mode)
+    changing = [plan for plan in plans if plan.edit(mode) is not None]
+    _tell_problems([plan for plan in changing if plan.problems])
     written = []
-    for plan in plans:
-        content = plan.edit(mode)
-        if content is not None:
-            _replace(plan.target, content)
-            written.append(plan.target)
+    for plan in changing:
+        _replace(plan.target, plan.edit(mode))
+        written.append(plan.target)
     return written
 
 
@@ -170,6 +169,7 @@ class _Plan:
 
     def __init__(self, image, row, wanted, folder, pattern):
         self.image, self.row, self.wanted = image, row, wanted
+        self.problems = []
         self._folder = folder
         found = folder.find(image.name)
         ours = [file for file in found.files if file in found.packets]
@@ -209,16 +209,16 @@ class _Plan:
                 ) from exc
         base = packet.keywords
         if base is None:
-            base = read_photo(
-                str(self.image), self._folder.find(self.image.name)
-            ).keywords
-            if not self._says_more(base, add, remove):
-                return None
+            sidecars = self._folder.find(self.image.name)
+            photo = read_photo(str(self.image), sidecars)
+            base, self.problems = photo.keywords, photo.problems
+        if not self._says_more(base, add, remove):
+            return None
         content = edit_keywords(packet, base or [], add, remove)
         return None if content == old else content
 
     def _says_more(self, there, add, remove):
-        """Whether a ``dc:subject`` is needed where the sidecar says nothing yet."""
+        """Whether anything is to be said beside what is said."""
         if there is None:
             return bool(add) or self.wanted.is_complete
         looks = {clean_name(name) for name in there}
@@ -269,6 +269,16 @@ def _tell_long(wanted):
             f"{len(long)} labels have more than {LONGEST} bytes, which is all that "
             "IPTC has room for: programs that copy keywords there cut them off. Got "
             f"{name!r} ({len(name.encode())} bytes)."
+        )
+
+
+def _tell_problems(broken):
+    if broken:
+        block, reason = broken[0].problems[0]
+        warn_user(
+            f"Blocks of {len(broken)} pictures could not be read, and new sidecars "
+            f"begin without the keywords there: '{broken[0].image}' (row "
+            f"{broken[0].row}, {block}: {reason})."
         )
 
 
