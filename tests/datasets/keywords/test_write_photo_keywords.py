@@ -480,14 +480,16 @@ def test_exiftool_reads_what_is_written(folder):
     if exiftool is None:
         pytest.skip("exiftool is not there")
     [path] = write_photo_keywords(folder, ["a.jpg"], [TAGS])
-    command = [exiftool, "-s3", "-sep", "\n", "-XMP-dc:Subject", os.fspath(path)]
+    command = [exiftool, "-b", "-XMP-dc:Subject", os.fspath(path)]
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stdout.decode().splitlines() == TAGS
 
 
 def test_exiv2_reads_what_is_written_and_we_what_it_writes(folder):
     pyexiv2 = pytest.importorskip("pyexiv2")
-    sidecar(folder, node("<lr:other>kept</lr:other>"))
+    # exiv2 takes no file for XMP that begins with rdf:RDF.
+    around = '<x:xmpmeta xmlns:x="adobe:ns:meta/">', "</x:xmpmeta>"
+    sidecar(folder, node("<lr:other>kept</lr:other>").join(around))
     paths = write_photo_keywords(folder, ["a.jpg", "b.jpg"], [TAGS, []])
     for path, tags in zip(paths, (TAGS, []), strict=True):
         with pyexiv2.Image(os.fspath(path)) as image:
