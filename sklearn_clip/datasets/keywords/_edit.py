@@ -1,11 +1,13 @@
 """Keywords put into and taken out of a packet of XMP, and no other byte changed."""
 
 import re
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets.keywords._xmp import (
     DC,
+    LIGHTROOM,
     PATH_LISTS,
     RDF,
     SUBJECT,
@@ -25,10 +27,95 @@ EMPTY = """\
 </x:xmpmeta>
 <?xpacket end="w"?>
 """.encode()
+# Of the namespaces whose properties may be made anew.
+_PREFIXES = {
+    DC: "dc",
+    LIGHTROOM[0]: "lr",
+    "http://www.digikam.org/ns/1.0/": "digiKam",
+    "http://ns.microsoft.com/photo/1.0/": "MicrosoftPhoto",
+    "http://ns.microsoft.com/photo/1.0": "MicrosoftPhoto",
+}
 _BLANK = re.compile(rb"\s*\Z")
 
 
-def edit_keywords(packet, base, add, remove):
+@dataclass
+class Change:
+    """What is to become of the keywords of a picture.
+
+    Attributes
+    ----------
+    names : list of str
+        Keywords to put in.
+    gone : set of str
+        Keywords to take out, cleaned.
+    paths : list of tuple of str
+        The places of those to put in; a name alone where it has none.
+    gone_paths : set of tuple of str, or None
+        Places to take out, cleaned; None for all that end in a keyword to take out.
+    """
+
+    names: list
+    gone: set
+    paths: list
+    gone_paths: set | None = None
+
+    @classmethod
+    def of_names(cls, add, remove):
+        """Change keywords that have no places."""
+        gone = {clean_name(name) for name in remove}
+        return cls(list(add), gone, [(name,) for name in add])
+
+    @classmethod
+    def of_labels(cls, add, remove, separator, there):
+        """Change keywords whose labels are paths.
+
+        Parameters
+        ----------
+        add, remove : list of str
+            Labels. One that stands above another is said by that one.
+        separator : str
+            What stands between the parts of a label.
+        there : list of tuple of str
+            Places that the picture has.
+        """
+        paths = [split_path(label, separator) for label in add]
+        above = {path[:n] for path in map(clean_path, paths) for n in range(len(path))}
+        paths = [path for path in paths if path and clean_path(path) not in above]
+        # What stands above a label that is added is not taken out with it.
+        gone_paths = {clean_path(split_path(label, separator)) for label in remove}
+        gone_paths -= above
+        there = {clean_path(path) for path in there}
+        gone = {path[-1] for path in gone_paths if len(path) == 1 or path in there}
+        gone -= {path[-1] for path in there - gone_paths}
+        gone |= {clean_name(label) for label in remove}
+        gone -= {clean_name(path[-1]) for path in paths}
+        return cls([path[-1] for path in paths], gone, paths, gone_paths)
+
+    def changes(self, names, places):
+        """Whether keywords and their places are others afterwards."""
+        looks = {clean_name(name) for name in names}
+        if looks & self.gone or any(clean_name(n) not in looks for n in self.names):
+            return True
+        if self.gone_paths is None:
+            return False
+        places = {clean_path(path) for path in places}
+        new = {clean_path(path) for path in self.paths if len(path) > 1}
+        return bool(new - places or self.gone_paths & places)
+
+    def is_out(self, path):
+        """Whether a place is to be taken out."""
+        path = clean_path(path)
+        if self.gone_paths is None:
+            return bool(path) and path[-1] in self.gone
+        return path in self.gone_paths
+
+
+def clean_path(path):
+    """Path whose parts are spelled in the one way of all that look alike."""
+    return tuple(clean_name(part) for part in path)
+
+
+def edit_keywords(packet, base, change):
     """Change the keywords of a packet.
 
     Those of ``dc:subject`` are changed and it is a Bag afterwards. Lists of paths that
@@ -41,8 +128,8 @@ def edit_keywords(packet, base, add, remove):
         The packet, which stays as it is.
     base : list of str
         Keywords to begin with where it has no ``dc:subject``.
-    add, remove : list of str
-        Keywords to put in and to take out, in any spelling that looks alike.
+    change : Change
+        What is to be put in and taken out.
 
     Returns
     -------
@@ -50,10 +137,9 @@ def edit_keywords(packet, base, add, remove):
         The packet with the changes; the same bytes where there are none.
     """
     editor = _Editor(packet)
-    remove = {clean_name(name) for name in remove}
-    editor.edit_subject(base, add, remove)
+    editor.edit_subject(base, change)
     for key, separator in PATH_LISTS.items():
-        editor.edit_paths(key, separator, add, remove)
+        editor.edit_paths(key, separator, change)
     return editor.finish()
 
 
@@ -75,52 +161,55 @@ class _Editor:
         parts.append(content[at:])
         return self._packet.encode(b"".join(parts))
 
-    def edit_subject(self, base, add, remove):
-        elements, nodes = self._packet.find(SUBJECT)
+    def edit_subject(self, base, change):
+        """Change ``dc:subject``, or make it."""
         there = self._packet.values(SUBJECT)
-        looks = {clean_name(name) for name in (base if there is None else there)}
-        new = [name for name in add if clean_name(name) not in looks]
+        names = base if there is None else there
+        looks = {clean_name(name) for name in names}
+        new = [name for name in change.names if clean_name(name) not in looks]
         if there is None:
-            kept = [name for name in base if clean_name(name) not in remove]
-            self._insert_subject([*kept, *new])
-            return
-        if not new and not looks & remove:
-            return
+            kept = [name for name in names if clean_name(name) not in change.gone]
+            self._insert_property(SUBJECT, [*kept, *new])
+        elif new or looks & change.gone:
+            self._edit_property(
+                SUBJECT, new, lambda name: clean_name(name) in change.gone, True
+            )
+
+    def edit_paths(self, key, separator, change):
+        """Change a list of paths; that of Lightroom is made where there are places."""
+        texts = self._packet.values(key)
+        there = [split_path(text, separator) for text in texts or ()]
+        if change.gone_paths is None:
+            ends = {clean_name(path[-1]) for path in there if path}
+            new = [path for path in change.paths if clean_name(path[-1]) not in ends]
+        else:
+            looks = {clean_path(path) for path in there}
+            new = [path for path in change.paths if clean_path(path) not in looks]
+        new = [
+            separator.join(path)
+            for path in new
+            if not any(separator in part for part in path)
+        ]
+        if texts is None:
+            if key == LIGHTROOM and any(len(path) > 1 for path in change.paths):
+                self._insert_property(key, new)
+        elif new or any(map(change.is_out, there)):
+            self._edit_property(
+                key, new, lambda text: change.is_out(split_path(text, separator)), False
+            )
+
+    def _edit_property(self, key, new, is_out, as_bag):
+        """Change the items of a property, wherever they stand."""
+        elements, nodes = self._packet.find(key)
         for element in elements:
-            self._edit_list(element, new, lambda name: clean_name(name) in remove, True)
+            self._edit_list(element, new, is_out, as_bag)
             new = []
         for node in nodes:
-            value = node.attributes[SUBJECT].strip()
-            kept = [value] if value and clean_name(value) not in remove else []
-            self._take_attribute(node)
-            if kept or not elements:
-                self._insert(node, _subject(node.scope, [*kept, *new]))
-            new = []
-
-    def edit_paths(self, key, separator, add, remove):
-        there = self._packet.values(key)
-        if there is None:
-            return
-        ends = {
-            clean_name(path[-1])
-            for text in there
-            if (path := split_path(text, separator))
-        }
-        new = [
-            name
-            for name in add
-            if clean_name(name) not in ends and separator not in name
-        ]
-
-        def is_out(text):
-            path = split_path(text, separator)
-            return bool(path) and clean_name(path[-1]) in remove
-
-        if not new and not ends & remove:
-            return
-        elements, _ = self._packet.find(key)
-        for element in elements:
-            self._edit_list(element, new, is_out, False)
+            value = node.attributes[key].strip()
+            kept = [value] if value and not is_out(value) else []
+            self._take_attribute(node, key)
+            if kept or new or not elements:
+                self._insert(node, _new_property(key, node.scope, [*kept, *new]))
             new = []
 
     def _edit_list(self, element, new, is_out, as_bag):
@@ -172,24 +261,24 @@ class _Editor:
             at = element.closing + 2
             self._changes.append((at, at + old, tag.encode()))
 
-    def _take_attribute(self, node):
-        """Take the attribute ``dc:subject`` out of a start tag."""
+    def _take_attribute(self, node, key):
+        """Take an attribute out of a start tag."""
         content = self._packet.content
         for prefix, uri in node.scope.items():
-            if uri != DC or not prefix:
+            if uri != key[0] or not prefix:
                 continue
-            pattern = rb"\s+" + re.escape(f"{prefix}:subject".encode())
+            pattern = rb"\s+" + re.escape(f"{prefix}:{key[1]}".encode())
             pattern += rb"\s*=\s*(\"[^\"]*\"|'[^']*')"
             for found in re.finditer(pattern, content[node.start : node.opened]):
                 start = node.start + found.start()
                 self._changes.append((start, node.start + found.end(), b""))
 
-    def _insert_subject(self, names):
-        """Put ``dc:subject`` into the first node, or into one of its own."""
+    def _insert_property(self, key, names):
+        """Put a property into the first node, or into one of its own."""
         rdf = self._packet.rdf
         nodes = [node for node in rdf.children if node.key == (RDF, "Description")]
         if nodes:
-            self._insert(nodes[0], _subject(nodes[0].scope, names))
+            self._insert(nodes[0], _new_property(key, nodes[0].scope, names))
             return
         prefix = rdf.tag.removesuffix("RDF")
         if not prefix:  # attributes need one
@@ -198,7 +287,7 @@ class _Editor:
         else:
             head = f'{prefix}Description {prefix}about=""'
         scope = rdf.scope | {prefix[:-1]: RDF}
-        text = f"<{head}>".encode() + _subject(scope, names)
+        text = f"<{head}>".encode() + _new_property(key, scope, names)
         self._insert(rdf, text + f"</{prefix}Description>".encode())
 
     def _insert(self, node, new):
@@ -213,12 +302,17 @@ class _Editor:
         self._changes.append((at, at, b"\n   " + new))
 
 
-def _subject(scope, names):
-    """``dc:subject`` as a new element."""
-    prefix = _prefix(scope, DC)
-    if prefix is not None:
-        return _property(f"{prefix}subject", scope, names)
-    return _property("dc:subject", scope | {"dc": DC}, names, f' xmlns:dc="{DC}"')
+def _new_property(key, scope, names):
+    """Write a property as a new element."""
+    uri, local = key
+    prefix = _prefix(scope, uri)
+    if prefix:
+        return _property(f"{prefix}{local}", scope, names)
+    # An attribute needs a prefix, an element need not go without one.
+    prefix = _PREFIXES[uri]
+    return _property(
+        f"{prefix}:{local}", scope | {prefix: uri}, names, f' xmlns:{prefix}="{uri}"'
+    )
 
 
 def _property(tag, scope, names, declared=""):

@@ -17,6 +17,7 @@ from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
 from sklearn_clip.datasets.keywords._sources import (
     SOURCES,
     Photo,
+    check_separator,
     place_keywords,
     read_photo,
 )
@@ -247,22 +248,6 @@ def _check_classes(classes):
     if twice is not None:
         raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
     return classes
-
-
-def check_separator(hierarchy):
-    """Raise if what stands between the parts of a path is no text.
-
-    Raises
-    ------
-    TypeError
-        If it is neither None nor a text.
-    ValueError
-        If it is blank.
-    """
-    if hierarchy is not None and not isinstance(hierarchy, str):
-        raise TypeError(f"hierarchy must be None or a separator. Got {hierarchy!r}.")
-    if hierarchy is not None and not hierarchy.strip():
-        raise ValueError(f"hierarchy must not be blank. Got {hierarchy!r}.")
 
 
 def _read_photos(root, sources, combine, missing_files):

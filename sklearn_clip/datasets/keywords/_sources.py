@@ -166,3 +166,19 @@ def place_keywords(keywords, paths, separator):
     parts = {clean_name(path[-1]) for path in placed.values()}
     bare = [name for name in bare if clean_name(name) not in parts]
     return [*placed, *bare]
+
+
+def check_separator(hierarchy):
+    """Raise if what stands between the parts of a path is no text.
+
+    Raises
+    ------
+    TypeError
+        If it is neither None nor a text.
+    ValueError
+        If it is blank.
+    """
+    if hierarchy is not None and not isinstance(hierarchy, str):
+        raise TypeError(f"hierarchy must be None or a separator. Got {hierarchy!r}.")
+    if hierarchy is not None and not hierarchy.strip():
+        raise ValueError(f"hierarchy must not be blank. Got {hierarchy!r}.")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sklearn_clip._shared import clean_name, warn_user
+from sklearn_clip._shared import warn_user
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
-from sklearn_clip.datasets.keywords._edit import EMPTY, edit_keywords
+from sklearn_clip.datasets.keywords._edit import EMPTY, Change, edit_keywords
 from sklearn_clip.datasets.keywords._iptc import LONGEST
 from sklearn_clip.datasets.keywords._labels import read_labels
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
-from sklearn_clip.datasets.keywords._sources import read_photo
+from sklearn_clip.datasets.keywords._sources import check_separator, read_photo
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
-
-_PLACES = ("{name}", "{stem}")
 
 
 def write_photo_keywords(
@@ -31,7 +28,8 @@ def write_photo_keywords(
     label_names: Sequence[str] | None = None,
     threshold: float | Sequence[float] | None = None,
     mode: Literal["add", "replace"] = "add",
-    sidecar: str | None = None,
+    hierarchy: str | None = None,
+    sidecar: Literal["{name}.xmp", "{stem}.xmp"] | None = None,
     missing_files: Literal["raise", "drop"] = "raise",
 ) -> list[Path]:
     """Write labels as keywords into files of XMP beside photographs.
@@ -58,10 +56,15 @@ def write_photo_keywords(
         Whether keywords are only put in, or those labels of the vocabulary that are 0
         are taken out too. What is unknown, and a keyword that is no label, stays in
         either.
-    sidecar : str or None, default=None
-        Name of the file, with ``{name}`` for ``photo.jpg`` or ``{stem}`` for
-        ``photo``: ``"{name}.xmp"``, or ``"{stem}.xmp"`` as Adobe's programs name it.
-        None takes the sidecar that the picture has, else ``"{name}.xmp"``.
+    hierarchy : str or None, default=None
+        None writes labels as they are. A separator says that labels are paths, as
+        :func:`load_photo_keywords` makes them: the end of ``"animal|cat"`` becomes a
+        keyword, and its place an item of ``lr:hierarchicalSubject``; ``"animal"`` is
+        said by that.
+    sidecar : {"{name}.xmp", "{stem}.xmp"} or None, default=None
+        Name of the file: ``photo.jpg.xmp`` as digiKam and darktable name it, or
+        ``photo.xmp`` as Adobe's programs do. None takes the sidecar that the picture
+        has, else ``"{name}.xmp"``.
     missing_files : {"raise", "drop"}, default="raise"
         What happens to pictures that are not there: an error that names them, or they
         are left out with a warning.
@@ -128,7 +131,8 @@ def write_photo_keywords(
     """
     check_choice("mode", mode, ("add", "replace"))
     check_choice("missing_files", missing_files, ("raise", "drop"))
-    _check_pattern(sidecar)
+    check_choice("sidecar", sidecar, ("{name}.xmp", "{stem}.xmp", None))
+    check_separator(hierarchy)
     names = [os.fspath(image) for image in _check_images(images)]
     wanted = read_labels(
         labels,
@@ -141,11 +145,11 @@ def write_photo_keywords(
     rows = _find_images(path, names, wanted, missing_files)
     plans = _plan(rows, sidecar)
     # All is tried before the first file is written.
-    changing = [plan for plan in plans if plan.edit(mode) is not None]
+    changing = [plan for plan in plans if plan.edit(mode, hierarchy) is not None]
     _tell_problems([plan for plan in changing if plan.problems])
     written = []
     for plan in changing:
-        _replace(plan.target, plan.edit(mode))
+        _replace(plan.target, plan.edit(mode, hierarchy))
         written.append(plan.target)
     return written
 
@@ -193,10 +197,8 @@ class _Plan:
                 "sidecar=None writes into that one."
             )
 
-    def edit(self, mode):
+    def edit(self, mode, hierarchy):
         """Bytes of the sidecar as it is to be; None if nothing is to be changed."""
-        add = self.wanted.present
-        remove = self.wanted.absent if mode == "replace" else []
         old, packet = None, Packet(EMPTY)
         if self.target.exists():
             try:
@@ -207,40 +209,27 @@ class _Plan:
                     f"A sidecar that is there must be XMP. Got '{self.target}' (row "
                     f"{self.row}), of which {exc}. Mend it or move it away."
                 ) from exc
-        base = packet.keywords
-        if base is None:
+        base, paths = packet.keywords, packet.paths
+        if base is None or hierarchy is not None:
             sidecars = self._folder.find(self.image.name)
             photo = read_photo(str(self.image), sidecars)
-            base, self.problems = photo.keywords, photo.problems
-        if not self._says_more(base, add, remove):
+            paths = photo.paths
+            if base is None:
+                base, self.problems = photo.keywords, photo.problems
+        add = self.wanted.present
+        remove = self.wanted.absent if mode == "replace" else []
+        if hierarchy is None:
+            change = Change.of_names(add, remove)
+        else:
+            change = Change.of_labels(add, remove, hierarchy, paths)
+        if base is None:
+            needed = bool(add) or self.wanted.is_complete
+        else:
+            needed = change.changes(base, paths)
+        if not needed:
             return None
-        content = edit_keywords(packet, base or [], add, remove)
+        content = edit_keywords(packet, base or [], change)
         return None if content == old else content
-
-    def _says_more(self, there, add, remove):
-        """Whether anything is to be said beside what is said."""
-        if there is None:
-            return bool(add) or self.wanted.is_complete
-        looks = {clean_name(name) for name in there}
-        added = any(clean_name(name) not in looks for name in add)
-        return added or any(clean_name(name) in looks for name in remove)
-
-
-def _check_pattern(sidecar):
-    """Raise if the name of a sidecar is none, or the same for all pictures."""
-    if sidecar is None:
-        return
-    if not isinstance(sidecar, str):
-        raise TypeError(f"sidecar must be None or a text. Got {sidecar!r}.")
-    if not any(place in sidecar for place in _PLACES) or not sidecar.endswith(".xmp"):
-        raise ValueError(
-            "sidecar must hold {name} or {stem} and end in '.xmp', as '{name}.xmp'. "
-            f"Got {sidecar!r}."
-        )
-    if re.search(r"[/\\]", sidecar):
-        raise ValueError(
-            f"sidecar must name a file beside the picture. Got {sidecar!r}."
-        )
 
 
 def _check_images(images):

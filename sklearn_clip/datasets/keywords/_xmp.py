@@ -15,10 +15,11 @@ DC = "http://purl.org/dc/elements/1.1/"
 SUBJECT = (DC, "subject")
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
+LIGHTROOM = ("http://ns.adobe.com/lightroom/1.0/", "hierarchicalSubject")
 # Lists of whole paths, and what stands between their parts. exiftool writes
-# Microsoft's namespace without the last slash, exiv2 and Windows with it.
+# Microsoft's namespace without the last slash, exiv2 with it.
 PATH_LISTS = {
-    ("http://ns.adobe.com/lightroom/1.0/", "hierarchicalSubject"): "|",
+    LIGHTROOM: "|",
     ("http://www.digikam.org/ns/1.0/", "TagsList"): "/",
     ("http://ns.microsoft.com/photo/1.0/", "LastKeywordXMP"): "/",
     ("http://ns.microsoft.com/photo/1.0", "LastKeywordXMP"): "/",

@@ -17,8 +17,8 @@ from PIL import Image
 from scipy import sparse
 
 from sklearn_clip.datasets import load_photo_keywords, write_photo_keywords
-from sklearn_clip.datasets.keywords._edit import edit_keywords
-from sklearn_clip.datasets.keywords._xmp import Packet
+from sklearn_clip.datasets.keywords._edit import Change, edit_keywords
+from sklearn_clip.datasets.keywords._xmp import LIGHTROOM, Packet
 
 DATA = Path(__file__).parents[1] / "data" / "keywords"
 SPACES = (
@@ -210,6 +210,61 @@ def test_picture_with_a_broken_block_is_told(folder):
         write_photo_keywords(folder, ["a.jpg", "b.jpg"], [["cat"], ["dog"]])
 
 
+def test_paths_in_an_attribute_follow_too(folder):
+    path = sidecar(folder, node(bag("cat"), 'digiKam:TagsList="animal/cat"'))
+    write_photo_keywords(
+        folder, ["a.jpg"], [[0, 1]], label_names=["cat", "dog"], mode="replace"
+    )
+    found = Packet(path.read_bytes())
+    assert (found.keywords, found.paths) == (["dog"], [("dog",)])
+
+
+PATHS = ["animal", "animal|cat", "animal|dog", "red"]
+
+
+def test_labels_that_are_paths_are_read_again(folder):
+    labels = np.array([[1, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0]])
+    images = ["a.jpg", "b.jpg", "c.jpg"]
+    parameters = {"label_names": PATHS, "hierarchy": "|"}
+    written = write_photo_keywords(folder, images, labels, **parameters)
+    found = load_photo_keywords(folder, hierarchy="|", classes=PATHS)
+    np.testing.assert_array_equal(found.target, labels)
+    assert found.keywords == [["cat", "red"], ["animal"], []]
+    assert Packet(written[0].read_bytes()).paths == [("animal", "cat"), ("red",)]
+    assert write_photo_keywords(folder, images, labels, **parameters) == []
+    other = np.array([[1, 0, 1, 0], [0, 0, 0, 1], [1, 1, 1, 1]])
+    write_photo_keywords(folder, images, other, mode="replace", **parameters)
+    found = load_photo_keywords(folder, hierarchy="|", classes=PATHS)
+    np.testing.assert_array_equal(found.target, other)
+
+
+def test_keyword_at_two_places_stays_at_the_other(folder):
+    paths = bag("animal|cat", "machine|cat", tag="lr:hierarchicalSubject")
+    path = sidecar(folder, node(bag("cat", "holiday") + paths))
+    write_photo_keywords(
+        folder,
+        ["a.jpg"],
+        [[1, 0]],
+        label_names=["animal", "animal|cat"],
+        mode="replace",
+        hierarchy="|",
+    )
+    found = Packet(path.read_bytes())
+    assert found.keywords == ["cat", "holiday", "animal"]
+    assert found.paths == [("machine", "cat"), ("animal",)]
+
+
+def test_paths_are_put_into_every_list_that_is_there(folder):
+    paths = bag("place/sea", tag="digiKam:TagsList", kind="Seq")
+    path = sidecar(folder, node(bag("sea") + paths))
+    write_photo_keywords(folder, ["a.jpg"], [["animal > cat"]], hierarchy=" > ")
+    found = Packet(path.read_bytes())
+    assert found.keywords == ["sea", "cat"]
+    tags = ("http://www.digikam.org/ns/1.0/", "TagsList")
+    assert found.values(tags) == ["place/sea", "animal/cat"]
+    assert found.values(LIGHTROOM) == ["animal|cat"]
+
+
 def test_label_with_the_separator_of_a_list_of_paths_is_not_put_there(folder):
     paths = bag("animal/cat", tag="digiKam:TagsList")
     sidecar(folder, node(bag("cat") + paths))
@@ -315,7 +370,7 @@ NAMES = st.text("abcä&<>'\";| ", min_size=1, max_size=3).map(str.strip).filter(
 def test_edited_packet_holds_what_sets_say(there, add, remove, kind):
     remove = remove - set(add)
     before = Packet(node(bag(*map(escape, there), kind=kind)).encode())
-    after = Packet(edit_keywords(before, [], add, remove))
+    after = Packet(edit_keywords(before, [], Change.of_names(add, remove)))
     names = [name for name in there if name not in remove]
     assert after.keywords == [*names, *(name for name in add if name not in names)]
 
@@ -446,10 +501,8 @@ def test_missing_pictures_are_told(folder):
             "one for each",
         ),
         ([["a"]], {"mode": "merge"}, ValueError, "mode must be 'add' or 'replace'"),
-        ([["a"]], {"sidecar": "x.xmp"}, ValueError, "must hold {name} or {stem}"),
-        ([["a"]], {"sidecar": "{name}.txt"}, ValueError, "end in '.xmp'"),
-        ([["a"]], {"sidecar": "x/{name}.xmp"}, ValueError, "beside the picture"),
-        ([["a"]], {"sidecar": 3}, TypeError, "sidecar must be None or a text"),
+        ([["a"]], {"sidecar": "x.xmp"}, ValueError, "sidecar must be '{name}.xmp'"),
+        ([["a"]], {"hierarchy": ""}, ValueError, "hierarchy must not be blank"),
         (
             pd.DataFrame({"a": [1]}),
             {"label_names": ["b"]},
