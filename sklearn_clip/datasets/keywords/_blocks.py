@@ -1,10 +1,11 @@
 """The blocks of a picture file in which keywords stand, found without decoding it.
 
-Pillow decodes no more than it must either, and reads AVIF and GIF here. For the other
-formats it does not do (13.0): it takes the first part of an XMP packet that a JPEG
-holds in several, its `getxmp` drops the namespaces and so makes one of every
-``subject``, it opens no picture whose pixels are broken where the keywords are whole,
-and it takes a packet in a PNG behind the pixels only after these.
+Pillow decodes no more than it must either, and reads AVIF and what else it opens here.
+For JPEG, PNG, TIFF and WebP it does not do (13.0): of the XMP of a JPEG that goes over
+several segments it takes the first packet alone; its `getxmp` drops the namespaces, and
+makes a list of ``dc:subject`` and ``pur:subject``; it opens no JPEG that is cut off
+before its frame, where the keywords are whole; and a packet in a PNG behind the pixels,
+or records of IPTC there, are not to be had without decoding these, or at all.
 """
 
 import hashlib
