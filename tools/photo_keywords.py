@@ -202,6 +202,33 @@ def check(tools):
             print(Path(found.data[row, 0]).name, keywords, found.sources[row])
 
 
+def check_embedding(tools):
+    """Put a keyword into each JPEG that the tools wrote, and let them read it."""
+    with tempfile.TemporaryDirectory() as place:
+        for source in sorted(DATA.glob("*/*.jpg")):
+            path = Path(place, f"{source.parent.name}_{source.name}")
+            path.write_bytes(source.read_bytes())
+            before = validate(tools, path)
+            write_photo_keywords(place, [path.name], [["bird"]], embed=True)
+            told = validate(tools, path) - before
+            tags = ("-XMP-dc:Subject", "-IPTC:Keywords", "-XPKeywords")
+            done = tools.exiftool("-j", *tags, path)
+            found = json.loads(done.stdout)[0]
+            found.pop("SourceFile")
+            with pyexiv2.Image(str(path)) as image:
+                subject = image.read_xmp()["Xmp.dc.subject"]
+            same = Image.open(path).tobytes() == Image.open(source).tobytes()
+            print(
+                path.name, found, subject, "same pixels:", same, "new warnings:", told
+            )
+
+
+def validate(tools, path):
+    """Ask exiftool what is wrong with a file."""
+    done = tools.exiftool("-validate", "-a", "-s3", "-Warning", "-Error", path)
+    return set(done.stdout.splitlines())
+
+
 def main():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -209,7 +236,12 @@ def main():
     for tool in ("exiftool", "exiv2", "exempi"):
         parser.add_argument(f"--{tool}", default=tool)
     options = parser.parse_args()
-    {"make": make, "check": check}[options.what](Tools(options))
+    tools = Tools(options)
+    if options.what == "make":
+        make(tools)
+    else:
+        check(tools)
+        check_embedding(tools)
 
 
 if __name__ == "__main__":

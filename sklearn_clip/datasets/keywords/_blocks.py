@@ -25,10 +25,10 @@ from sklearn_clip.datasets.keywords._tiff import (
 )
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
 
-_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
+XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_HEAD = b"http://ns.adobe.com/xmp/extension/\0"
-_PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
-_EXIF_HEAD = b"Exif\0\0"
+PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
+EXIF_HEAD = b"Exif\0\0"
 _PNG_HEAD, _XMP_WORD = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp"
 _IPTC_WORD = b"Raw profile type iptc"
 # Markers of a JPEG that have no length after them, and those behind which pixels come.
@@ -89,7 +89,7 @@ class Blocks:
     def add_exif(self, data):
         """Add Exif."""
         try:
-            found = read_directory(io.BytesIO(data.removeprefix(_EXIF_HEAD)))
+            found = read_directory(io.BytesIO(data.removeprefix(EXIF_HEAD)))
         except BrokenBlockError as exc:
             self.problems.append(("exif", str(exc)))
             return
@@ -138,16 +138,16 @@ def _read_jpeg(file, blocks):
     packets, more, resources = [], [], []
     file.seek(2)
     try:
-        for marker, data in _segments(file):
-            if marker == 0xE1 and data.startswith(_XMP_HEAD):
-                packets.append(data.removeprefix(_XMP_HEAD))
+        for marker, data in segments(file):
+            if marker == 0xE1 and data.startswith(XMP_HEAD):
+                packets.append(data.removeprefix(XMP_HEAD))
             elif marker == 0xE1 and data.startswith(_MORE_HEAD):
                 more.append(data.removeprefix(_MORE_HEAD))
-            elif marker == 0xE1 and data.startswith(_EXIF_HEAD):
+            elif marker == 0xE1 and data.startswith(EXIF_HEAD):
                 blocks.add_exif(data)
-            elif marker == 0xED and data.startswith(_PHOTOSHOP_HEAD):
+            elif marker == 0xED and data.startswith(PHOTOSHOP_HEAD):
                 # One block of more than a segment goes on in the next.
-                resources.append(data.removeprefix(_PHOTOSHOP_HEAD))
+                resources.append(data.removeprefix(PHOTOSHOP_HEAD))
     finally:
         for packet in packets:
             blocks.add_xmp(packet, more)
@@ -155,8 +155,26 @@ def _read_jpeg(file, blocks):
             blocks.add_photoshop(b"".join(resources))
 
 
-def _segments(file):
-    """Markers and contents of the segments of a JPEG."""
+def segments(file):
+    """Go through the segments of a JPEG before its pixels.
+
+    Parameters
+    ----------
+    file : binary file
+        Behind its first two bytes.
+
+    Yields
+    ------
+    marker : int
+        Its second byte.
+    data : bytes
+        What stands behind its length; the file stands at its end.
+
+    Raises
+    ------
+    BrokenBlockError
+        If the file ends before the pixels begin.
+    """
     while True:
         mark = file.read(2)
         if len(mark) < 2 or mark[0] != 0xFF:
@@ -245,7 +263,7 @@ def _read_text_chunk(kind, data, blocks):
         except ValueError as exc:
             blocks.problems.append(("iptc", f"it cannot be unpacked: {exc}"))
             return
-        records = records.removeprefix(_PHOTOSHOP_HEAD)
+        records = records.removeprefix(PHOTOSHOP_HEAD)
         if records.startswith(b"8BIM"):
             blocks.add_photoshop(records)
         else:

@@ -1,7 +1,9 @@
 """The first directory of a TIFF file, which is also what Exif is made of."""
 
+import io
 import struct
 
+from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError
 
 XMP, IPTC, PHOTOSHOP, XP_KEYWORDS = 700, 33723, 34377, 40094
@@ -31,6 +33,19 @@ def read_directory(file):
     BrokenBlockError
         If the directory or a value stands behind the end.
     """
+    found = {}
+    for number, kind, at, length, _ in _entries(file):
+        file.seek(at)
+        value = _read(file, length)
+        # Some write the records of IPTC as numbers of four bytes, and turn these round.
+        if number == IPTC and kind == _LONG and value[:1] != b"\x1c":
+            value = b"".join(value[i : i + 4][::-1] for i in range(0, len(value), 4))
+        found[number] = value
+    return found
+
+
+def _entries(file):
+    """Yield number, type, place and length of values, and place of their entries."""
     head = file.read(4)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     version = struct.unpack(f"{order}H", head[2:4])[0] if order and head[3:] else None
@@ -44,23 +59,61 @@ def read_directory(file):
     (at,) = _unpack(file, word)
     file.seek(at)
     (count,) = _unpack(file, order + count_form)
+    at = file.tell()
     size = struct.calcsize(order + entry_form)
     table = _read(file, min(count, 1 << 16) * size)
-    found = {}
     for entry in struct.iter_unpack(order + entry_form, table):
         number, kind, length, value = entry
-        if number not in _WANTED or kind not in _WIDTHS:
-            continue
-        length *= _WIDTHS[kind]
-        if length > width:
-            file.seek(struct.unpack(word, value)[0])
-            value = _read(file, length)
-        value = value[:length]
-        # Some write the records of IPTC as numbers of four bytes, and turn these round.
-        if number == IPTC and kind == _LONG and value[:1] != b"\x1c":
-            value = b"".join(value[i : i + 4][::-1] for i in range(0, len(value), 4))
-        found[number] = value
-    return found
+        if number in _WANTED and kind in _WIDTHS:
+            length *= _WIDTHS[kind]
+            place = (
+                at + size - width if length <= width else struct.unpack(word, value)[0]
+            )
+            yield number, kind, place, length, at
+        at += size
+
+
+def edit_xp_keywords(exif, add, gone):
+    """Change XPKeywords in Exif.
+
+    Parameters
+    ----------
+    exif : bytes
+        A classic TIFF, which has the entry.
+    add : list of str
+        Keywords to put in.
+    gone : set of str
+        Keywords to take out, cleaned.
+
+    Returns
+    -------
+    bytes
+        The same with a new value behind all others, so that none of them moves.
+
+    Raises
+    ------
+    BrokenBlockError
+        If it cannot be read, or a keyword has a semicolon.
+    """
+    found = [entry for entry in _entries(io.BytesIO(exif)) if entry[0] == XP_KEYWORDS]
+    _, _, at, length, entry = found[0]
+    old = read_xp_keywords(exif[at : at + length])
+    looks = {clean_name(name) for name in old}
+    new = [name for name in add if clean_name(name) not in looks]
+    if not new and not looks & gone:
+        return exif
+    bad = next((name for name in new if ";" in name), None)
+    if bad is not None:
+        raise BrokenBlockError(f"its XPKeywords have no room for the ';' of {bad!r}")
+    kept = [name for name in old if clean_name(name) not in gone]
+    value = (";".join([*kept, *new]) + "\0").encode("utf-16-le")
+    order = {b"II": "<", b"MM": ">"}[exif[:2]]
+    exif += b"\0" * (len(exif) % 2)
+    place, more = value.ljust(4, b"\0"), b""
+    if len(value) > 4:
+        place, more = struct.pack(f"{order}I", len(exif)), value
+    head = struct.pack(f"{order}HHI", XP_KEYWORDS, 1, len(value))
+    return exif[:entry] + head + place + exif[entry + 12 :] + more
 
 
 def read_xp_keywords(value):

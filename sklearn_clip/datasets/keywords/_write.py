@@ -12,12 +12,11 @@ from sklearn_clip._shared import warn_user
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
-from sklearn_clip.datasets.keywords._edit import EMPTY, Change, edit_keywords
 from sklearn_clip.datasets.keywords._iptc import LONGEST
 from sklearn_clip.datasets.keywords._labels import read_labels
+from sklearn_clip.datasets.keywords._plans import EmbeddingPlan, SidecarPlan
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
-from sklearn_clip.datasets.keywords._sources import check_separator, read_photo
-from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
+from sklearn_clip.datasets.keywords._sources import check_separator
 
 
 def write_photo_keywords(
@@ -30,13 +29,15 @@ def write_photo_keywords(
     mode: Literal["add", "replace"] = "add",
     hierarchy: str | None = None,
     sidecar: Literal["{name}.xmp", "{stem}.xmp"] | None = None,
+    embed: bool = False,
     missing_files: Literal["raise", "drop"] = "raise",
 ) -> list[Path]:
     """Write labels as keywords into files of XMP beside photographs.
 
     digiKam, darktable, Lightroom, exiftool and others read such sidecars. Pictures
-    themselves are not touched. Keywords and properties that are there stay, byte for
-    byte; a file that says already what is to be written is left as it is.
+    themselves are not touched, unless `embed` says so. Keywords and properties that are
+    there stay, byte for byte; a file that says already what is to be written is left as
+    it is.
 
     Parameters
     ----------
@@ -65,6 +66,10 @@ def write_photo_keywords(
         Name of the file: ``photo.jpg.xmp`` as digiKam and darktable name it, or
         ``photo.xmp`` as Adobe's programs do. None takes the sidecar that the picture
         has, else ``"{name}.xmp"``.
+    embed : bool, default=False
+        Whether keywords are put into the pictures, which must be JPEGs, and not beside
+        them. XMP is changed or made; keywords of IPTC and XPKeywords follow where the
+        file has some; pixels and all else are copied byte for byte.
     missing_files : {"raise", "drop"}, default="raise"
         What happens to pictures that are not there: an error that names them, or they
         are left out with a warning.
@@ -72,7 +77,7 @@ def write_photo_keywords(
     Returns
     -------
     list of Path
-        The sidecars that were written, in the order of the pictures.
+        The files that were written, in the order of the pictures.
 
     Raises
     ------
@@ -80,7 +85,10 @@ def write_photo_keywords(
         If a parameter is unknown, `labels` do not fit `images` or are neither 0, 1
         nor unknown, a label cannot stand in XML, two pictures are one or have one
         sidecar, as ``photo.jpg`` and ``photo.nef`` have under ``"{stem}.xmp"``, or a
-        sidecar that is there cannot be read. Nothing is written then.
+        sidecar that is there cannot be read; with `embed`, if a picture is no JPEG,
+        has a block that cannot be read or no room for a keyword (64 bytes in IPTC, no
+        semicolon in XPKeywords), keywords in a sidecar, or is signed (C2PA). Nothing
+        is written then.
     TypeError
         If a label is no text.
     FileNotFoundError
@@ -143,93 +151,27 @@ def write_photo_keywords(
     )
     _tell_long(wanted)
     rows = _find_images(path, names, wanted, missing_files)
-    plans = _plan(rows, sidecar)
+    if embed and sidecar is not None:
+        raise ValueError(f"sidecar must be None if embed=True. Got {sidecar!r}.")
+    folders: dict[Path, PhotoFolder] = {}
+    plans: list[SidecarPlan | EmbeddingPlan] = []
+    for image, row, known in rows:
+        if image.parent not in folders:
+            folders[image.parent] = PhotoFolder(image.parent)
+        task = image, row, known, folders[image.parent], mode, hierarchy
+        plans.append(
+            EmbeddingPlan(*task) if embed else SidecarPlan(*task, pattern=sidecar)
+        )
+    if not embed:
+        _refuse_clashes(plans, sidecar)
     # All is tried before the first file is written.
-    changing = [plan for plan in plans if plan.edit(mode, hierarchy) is not None]
+    changing = [plan for plan in plans if plan.edit() is not None]
     _tell_problems([plan for plan in changing if plan.problems])
     written = []
     for plan in changing:
-        _replace(plan.target, plan.edit(mode, hierarchy))
+        _replace(plan.target, plan.edit())
         written.append(plan.target)
     return written
-
-
-class _Plan:
-    """What is to be done for one picture.
-
-    Parameters
-    ----------
-    image : Path
-        The picture.
-    row : int
-        Its number.
-    wanted : Wanted
-        What is known of its labels.
-    folder : PhotoFolder
-        The folder that it is in.
-    pattern : str or None
-        The parameter `sidecar`.
-    """
-
-    def __init__(self, image, row, wanted, folder, pattern):
-        self.image, self.row, self.wanted = image, row, wanted
-        self.problems = []
-        self._folder = folder
-        found = folder.find(image.name)
-        ours = [file for file in found.files if file in found.packets]
-        if pattern is None:
-            broken = [file for file in found.files if file not in found.packets]
-            self.target = next(
-                iter(ours or broken), image.with_name(f"{image.name}.xmp")
-            )
-            return
-        name = pattern.replace("{name}", image.name).replace("{stem}", image.stem)
-        self.target = image.with_name(name)
-        before = [file for file in ours if found.packets[file].keywords is not None]
-        if (
-            before
-            and before[0] != self.target
-            and self.target.name != f"{image.name}.xmp"
-        ):
-            raise ValueError(
-                f"A sidecar must not be read after another one. Got '{self.target}' "
-                f"(row {row}), but '{before[0].name}' is there, which is read first: "
-                "sidecar=None writes into that one."
-            )
-
-    def edit(self, mode, hierarchy):
-        """Bytes of the sidecar as it is to be; None if nothing is to be changed."""
-        old, packet = None, Packet(EMPTY)
-        if self.target.exists():
-            try:
-                old = self.target.read_bytes()
-                packet = Packet(old)
-            except BrokenBlockError as exc:
-                raise ValueError(
-                    f"A sidecar that is there must be XMP. Got '{self.target}' (row "
-                    f"{self.row}), of which {exc}. Mend it or move it away."
-                ) from exc
-        base, paths = packet.keywords, packet.paths
-        if base is None or hierarchy is not None:
-            sidecars = self._folder.find(self.image.name)
-            photo = read_photo(str(self.image), sidecars)
-            paths = photo.paths
-            if base is None:
-                base, self.problems = photo.keywords, photo.problems
-        add = self.wanted.present
-        remove = self.wanted.absent if mode == "replace" else []
-        if hierarchy is None:
-            change = Change.of_names(add, remove)
-        else:
-            change = Change.of_labels(add, remove, hierarchy, paths)
-        if base is None:
-            needed = bool(add) or self.wanted.is_complete
-        else:
-            needed = change.changes(base, paths)
-        if not needed:
-            return None
-        content = edit_keywords(packet, base or [], change)
-        return None if content == old else content
 
 
 def _check_images(images):
@@ -295,29 +237,24 @@ def _find_images(path, names, wanted, missing_files):
     return rows
 
 
-def _plan(rows, pattern):
-    """Plan each picture, and see that no two have one sidecar."""
-    folders, plans, owner = {}, [], {}
-    for image, row, wanted in rows:
-        folder = folders.get(image.parent)
-        if folder is None:
-            folder = folders[image.parent] = PhotoFolder(image.parent)
-        plan = _Plan(image, row, wanted, folder, pattern)
-        plans.append(plan)
-        others = folder.others_of(image.name)
-        if plan.target.name == f"{image.stem}.xmp" and others and pattern is not None:
+def _refuse_clashes(plans, pattern):
+    """Raise if two pictures, or a picture and another file, have one sidecar."""
+    owner = {}
+    for plan in plans:
+        image, target = plan.image, plan.target
+        others = plan.folder.others_of(image.name)
+        if pattern == "{stem}.xmp" and others:
             raise ValueError(
-                f"A sidecar must belong to one file. Got '{plan.target}' for "
-                f"{image.name!r} (row {row}), which {others[0]!r} would share. "
+                f"A sidecar must belong to one file. Got '{target}' for "
+                f"{image.name!r} (row {plan.row}), which {others[0]!r} would share. "
                 "sidecar='{name}.xmp' names them apart."
             )
-        first = owner.setdefault(plan.target, plan)
+        first = owner.setdefault(target, plan)
         if first is not plan:
             raise ValueError(
-                f"A sidecar must belong to one file. Got '{plan.target}' for rows "
-                f"{first.row} and {row}. sidecar='{{name}}.xmp' names them apart."
+                f"A sidecar must belong to one file. Got '{target}' for rows "
+                f"{first.row} and {plan.row}. sidecar='{{name}}.xmp' names them apart."
             )
-    return plans
 
 
 def _replace(path, content):
