@@ -96,7 +96,8 @@ def jpeg(path, *added):
         b"\xff" + bytes([marker]) + struct.pack(">H", len(data) + 2) + data
         for marker, data in added
     )
-    path.write_bytes(b"\xff\xd8" + raw + buffer.getvalue()[2:])
+    content = buffer.getvalue()
+    path.write_bytes(content[:20] + raw + content[20:])  # behind JFIF
     return path
 
 
