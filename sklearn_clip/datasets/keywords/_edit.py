@@ -148,7 +148,7 @@ class _Editor:
 
     def __init__(self, packet: Packet):
         self._packet = packet
-        self._changes = []
+        self._changes: list[tuple[int, int, bytes]] = []
 
     def finish(self):
         content = self._packet.content

@@ -1,6 +1,7 @@
 """What a row of labels or scores says: present, absent and unknown."""
 
 import re
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,6 +166,13 @@ def _read_lists(rows, names, removing):
         if is_missing(row):
             wanted.append(Wanted([], [], False))
             continue
+        if isinstance(row, Mapping):
+            raise TypeError(
+                f"The labels of a picture must be a list. Got the dict {shown(row)} "
+                f"(row {number})."
+            )
+        # A set has another order in every process.
+        row = sorted(row, key=str) if isinstance(row, Set) else row
         present = [_check_keyword(name, f"row {number}") for name in row]
         present = list({clean_name(name): name for name in present}.values())
         looks = {clean_name(name) for name in present}

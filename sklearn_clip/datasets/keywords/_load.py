@@ -28,7 +28,7 @@ _SHOWN = 3
 def load_photo_keywords(
     folder: str | os.PathLike[str],
     *,
-    sources: Sequence[Literal["sidecar", "xmp", "iptc", "exif"]] = SOURCES,
+    sources: Sequence[str] = SOURCES,
     combine: Literal["first", "union"] = "first",
     hierarchy: str | None = None,
     classes: Iterable[str] | None = None,
@@ -253,7 +253,7 @@ def _check_classes(classes):
 def _read_photos(root, sources, combine, missing_files):
     """Read all pictures of a folder and of those below, sorted by path."""
     photos, orphans = [], {}
-    for place, below, _ in os.walk(root):
+    for place, below, _ in os.walk(root, onerror=_raise):
         below[:] = sorted(name for name in below if not name.startswith("."))
         folder = PhotoFolder(place)
         for name in folder.pictures:
@@ -267,6 +267,11 @@ def _read_photos(root, sources, combine, missing_files):
                 photos.append(read_photo(path, found, ("sidecar",), combine))
     _tell_orphans(orphans, root, missing_files)
     return sorted(photos, key=lambda photo: Path(photo.path).parts)
+
+
+def _raise(error):
+    """Let no folder be left out because it cannot be listed."""
+    raise error
 
 
 def _tell_orphans(orphans, root, missing_files):

@@ -8,6 +8,11 @@ from sklearn_clip.datasets._image_files import is_picture
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
 
 SUFFIX = ".xmp"
+# Files beside a picture that have no keywords of their own.
+_SUFFIXES = """
+aae bak cos csv dop htm html ini json log md npy npz on1 pp3 thm txt xml yaml yml
+"""
+_COMPANIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 
 
 @dataclass
@@ -49,7 +54,7 @@ class PhotoFolder:
             stem, suffix = os.path.splitext(name)
             if suffix.lower() == SUFFIX:
                 self._sidecars.setdefault(stem, []).append(name)
-            else:
+            elif suffix.lower() not in _COMPANIONS:
                 self._by_stem.setdefault(stem, []).append(name)
 
     @property

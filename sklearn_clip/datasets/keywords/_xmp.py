@@ -25,6 +25,8 @@ PATH_LISTS = {
     ("http://ns.microsoft.com/photo/1.0", "LastKeywordXMP"): "/",
 }
 CONTAINERS = ("Bag", "Seq", "Alt")
+# Elements within one another; values are read by recursion.
+_DEEPEST = 100
 _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
 _START_TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
 # The marks of UTF-32 begin with those of UTF-16.
@@ -232,6 +234,8 @@ def _parse(content):
     elements, stack = [], []
 
     def begin(tag, attributes):
+        if len(stack) > _DEEPEST:
+            raise BrokenBlockError(f"it is nested more than {_DEEPEST} times")
         scope = stack[-1].scope if stack else {"xml": "xml", "": ""}
         spaces = {
             name.partition(":")[2]: uri

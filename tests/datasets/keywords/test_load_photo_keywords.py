@@ -190,6 +190,14 @@ def test_sidecar_of_several_files_is_that_which_it_names(tmp_path):
         assert found.problems == []
 
 
+def test_notes_beside_a_picture_have_no_sidecar(tmp_path):
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 1 1")
+    (tmp_path / "a.xmp").write_text(packet("cat"))
+    found = load_photo_keywords(tmp_path)
+    assert (found.keywords, found.problems) == ([["cat"]], [])
+
+
 def test_suffix_of_a_sidecar_may_be_in_capitals(tmp_path):
     picture(tmp_path / "A.JPG")
     (tmp_path / "A.XMP").write_text(packet("cat"))

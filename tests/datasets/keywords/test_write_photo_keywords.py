@@ -144,6 +144,12 @@ def test_replace_leaves_what_is_unknown(folder):
     assert written == []
 
 
+def test_sets_are_written_in_one_order(folder):
+    names = {f"label {number}" for number in range(9)}
+    write_photo_keywords(folder, ["a.jpg"], [names])
+    assert load_photo_keywords(folder).keywords[0] == sorted(names)
+
+
 def test_last_keyword_taken_out_leaves_an_empty_list(folder):
     sidecar(folder, node(bag("cat")))
     write_photo_keywords(folder, ["a.jpg"], [[0]], label_names=["cat"], mode="replace")
@@ -489,6 +495,7 @@ def test_missing_pictures_are_told(folder):
         ([["a"], []], {}, ValueError, "Got 2 rows for 1 images"),
         (["cat"], {}, TypeError, "must be a list. Got the text 'cat'"),
         ([["a", 3]], {}, TypeError, r"A keyword must be a text. Got 3 \(row 0\)"),
+        ([{"a": 0}], {}, TypeError, r"Got the dict .* \(row 0\)"),
         ([[" "]], {}, ValueError, "must not be blank"),
         ([["a\x01"]], {}, ValueError, r"XML can hold. Got 'a\\x01' with the sign"),
         ([["a"]], {"threshold": 0.5}, ValueError, "threshold must be None with lists"),

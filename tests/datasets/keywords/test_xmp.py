@@ -170,6 +170,7 @@ def test_padding_is_kept(before, after):
     [
         (b"", "not well-formed"),
         (b"<a/>", "no element rdf:RDF"),
+        (b"<a>" * 300 + b"</a>" * 300, "nested more than 100 times"),
         (node("<dc:subject>cat").encode(), "not well-formed"),
         (node("<dc:subject>\x01</dc:subject>").encode(), "not well-formed"),
         (
