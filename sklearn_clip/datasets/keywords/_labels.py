@@ -1,7 +1,7 @@
 """What a row of labels or scores says: present, absent and unknown."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +139,11 @@ def _tag_lists(labels):
         return None
     if getattr(labels, "ndim", 1) > 1:
         return None
+    if isinstance(labels, str | Mapping) or not isinstance(labels, Iterable):
+        raise TypeError(
+            "labels must be a table, or a list of the labels of each picture. Got "
+            f"{shown(labels)}."
+        )
     rows = labels.to_pylist() if hasattr(labels, "to_pylist") else list(labels)
     first = None
     for row in rows:

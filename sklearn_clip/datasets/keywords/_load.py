@@ -224,7 +224,7 @@ def load_photo_keywords(
 
 def _check_sources(sources):
     """Names of the sources, each once."""
-    if isinstance(sources, str):
+    if isinstance(sources, str) or not isinstance(sources, Iterable):
         raise TypeError(f"sources must be a list of names. Got {sources!r}.")
     sources = tuple(dict.fromkeys(sources))
     for source in sources:
@@ -238,7 +238,7 @@ def _check_classes(classes):
     """Names of the labels as texts, which are distinct to the eye too."""
     if classes is None:
         return None
-    if isinstance(classes, str):
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
     classes = [str(name) for name in classes]
     if not classes:

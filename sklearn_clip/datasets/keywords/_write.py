@@ -114,6 +114,9 @@ def write_photo_keywords(
     Lists of whole paths (``lr:hierarchicalSubject``, ``digiKam:TagsList``,
     ``MicrosoftPhoto:LastKeywordXMP``) are kept in step where the sidecar has them.
 
+    Keywords cannot say that a label is unknown: a picture that has some is read as one
+    that has no others. Keep the table where that matters.
+
     A new ``dc:subject`` begins with the keywords that the picture has so far, in its
     file or in another sidecar: programs read the sidecar alone, or before the file.
     An empty Bag says that a picture has none of the labels; it is written where all
@@ -169,8 +172,10 @@ def write_photo_keywords(
     _tell_problems([plan for plan in changing if plan.problems])
     written = []
     for plan in changing:
-        _replace(plan.target, plan.edit())
-        written.append(plan.target)
+        content = plan.edit()
+        if content is not None:  # or somebody else has written it by now
+            _replace(plan.target, content)
+            written.append(plan.target)
     return written
 
 

@@ -329,6 +329,8 @@ def test_path_may_be_a_text_or_relative(tmp_path, monkeypatch):
             ValueError,
             "A source must be 'sidecar', .* Got 'ipct'",
         ),
+        ({"sources": None}, TypeError, "sources must be a list of names. Got None"),
+        ({"classes": 3}, TypeError, "classes must be a list of texts. Got 3"),
         ({"sources": []}, ValueError, "sources must name a source"),
         ({"combine": "all"}, ValueError, "combine must be 'first' or 'union'"),
         ({"hierarchy": 3}, TypeError, "hierarchy must be None or a separator. Got 3"),
