@@ -10,6 +10,7 @@ from sklearn_clip.datasets.formats._folders import load_folders
 from sklearn_clip.datasets.formats._open_images import load_open_images
 from sklearn_clip.datasets.formats._voc import load_voc
 from sklearn_clip.datasets.formats._yolo import load_yolo
+from sklearn_clip.datasets.keywords import load_photo_keywords, write_photo_keywords
 
 __all__ = [
     "get_data_home",
@@ -19,7 +20,9 @@ __all__ = [
     "load_folders",
     "load_open_images",
     "load_openclipart",
+    "load_photo_keywords",
     "load_photos",
     "load_voc",
     "load_yolo",
+    "write_photo_keywords",
 ]
