@@ -10,6 +10,11 @@ from sklearn_clip.metrics._calibration import (
     masked_brier_score,
     masked_log_loss,
 )
+from sklearn_clip.metrics._first_k import (
+    label_propensities,
+    precision_at_k_score,
+    propensity_scored_precision_at_k_score,
+)
 from sklearn_clip.metrics._interval_results import BootstrapInterval, Comparison
 from sklearn_clip.metrics._intervals import bootstrap_interval, compare
 from sklearn_clip.metrics._masked import (
@@ -60,6 +65,7 @@ __all__ = [
     "gap_at_k_scorer",
     "gap_scorer",
     "global_average_precision_score",
+    "label_propensities",
     "macro_average_precision_score",
     "make_multilabel_scorer",
     "map_scorer",
@@ -85,4 +91,6 @@ __all__ = [
     "masked_subset_accuracy_scorer",
     "multilabel_report",
     "neg_expected_calibration_error_scorer",
+    "precision_at_k_score",
+    "propensity_scored_precision_at_k_score",
 ]
