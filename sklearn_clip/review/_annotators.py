@@ -1,9 +1,10 @@
 """How well annotators agree, with each other and with a tagger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_clip._shared import import_optional, label_array, shown
 from sklearn_clip.review._inputs import check_scores
@@ -115,7 +116,13 @@ class AnnotatorQuality:
         return "\n".join(lines)
 
 
-def annotator_quality(votes, *, annotators=None, scores=None, label_names=None):
+def annotator_quality(
+    votes: ArrayLike,
+    *,
+    annotators: Collection[Hashable] | None = None,
+    scores: ArrayLike | None = None,
+    label_names: Collection[Hashable] | None = None,
+) -> AnnotatorQuality:
     """Measure the agreement of each annotator with the others, and with a tagger.
 
     Parameters
@@ -326,10 +333,9 @@ def _read_names(names, count, what):
     """Names as an array, as many as there must be."""
     if names is None:
         return None
-    if isinstance(names, str) or not isinstance(names, (Sequence, np.ndarray)):
-        names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else list(names)
     array = np.empty(len(names), dtype=object)
-    array[:] = list(names)
+    array[:] = names
     if len(array) != count:
         raise ValueError(
             f"{what} must have one name for each of the {count}. Got {len(array)}."

@@ -1,10 +1,14 @@
 """Labels that look wrong."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_clip._shared import (
+    TableLike,
+    TargetsLike,
     check_indicator,
     check_same_length,
     column_names,
@@ -33,18 +37,18 @@ _LISTED = 0.5
 
 
 def find_label_issues(
-    estimator_or_scores,
-    X,
-    Y,
+    estimator_or_scores: Any,
+    X: Any,
+    Y: TargetsLike,
     *,
-    cv=5,
-    groups=None,
-    n=None,
-    vectors=None,
-    annotators=None,
-    n_nearest=3,
-    random_state=None,
-):
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    n: int | None = None,
+    vectors: TableLike | None = None,
+    annotators: ArrayLike | None = None,
+    n_nearest: int = 3,
+    random_state: Any = None,
+) -> LabelIssues:
     """Find the cells of a table of labels that are probably wrong.
 
     A cell is one label of one row. It is suspicious if a classifier that has not seen

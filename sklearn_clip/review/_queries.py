@@ -1,13 +1,18 @@
 """Which unknown cells to ask about next."""
 
+from collections.abc import Collection, Hashable
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.stats import rankdata
 from sklearn.utils import check_random_state
 
 from sklearn_clip._shared import (
+    TableLike,
+    TargetsLike,
     _num_samples,
     check_indicator,
     check_same_length,
@@ -37,18 +42,18 @@ _CANDIDATES, _LIKENESS = 3, 0.1
 
 
 def suggest_queries(
-    estimator_or_scores,
-    X_pool,
-    n,
+    estimator_or_scores: Any,
+    X_pool: Any,
+    n: int,
     *,
-    strategy="balanced",
-    Y_known=None,
-    cold_start=None,
-    thresholds=None,
-    vectors=None,
-    label_names=None,
-    random_state=None,
-):
+    strategy: Literal["balanced", "likely", "uncertainty", "random"] = "balanced",
+    Y_known: TargetsLike | None = None,
+    cold_start: Any = None,
+    thresholds: ArrayLike | None = None,
+    vectors: TableLike | None = None,
+    label_names: Collection[Hashable] | None = None,
+    random_state: Any = None,
+) -> LabelQueries:
     """Choose the next cells to ask an annotator about.
 
     A cell is one label of one row: "does this picture show a dog?" is answered faster
