@@ -34,6 +34,7 @@ _LEAST = 1e-4
 # Weights of the priors: pseudo-cells of the missing rate of all labels and of one, and
 # of a group of rows' floor; precision of slopes around the mean, and of intercepts.
 _PRIOR_ALL, _PRIOR_ONE, _PRIOR_FLOOR = 20.0, 50.0, 2000.0
+_PRIOR_CAUTIOUS = 500.0
 _PRECISION, _FREE = 5.0, 0.1
 _MISSING = 0.05
 _STEPS = 40
@@ -84,15 +85,16 @@ def fit_noise_model(given, evidence, writers=None):
     # Constant first, then the evidence.
     x = np.stack([np.ones(given.shape), *(sign * part for part in evidence)], axis=-1)
     floor = _read_floor(given, x[..., 1], known, share, writers)
-    weights, missing = _maximise(given, x, known, share, floor)
+    _, lost = _maximise(given, x, known, share, floor, cautious=False)
+    weights, missing = _maximise(given, x, known, share, floor, cautious=True)
     truth = _truth(x, weights, share)
     posterior = _posterior(given, truth, floor, missing)
     wrong = np.where(given == 1, 1 - posterior, posterior)
     floors = np.broadcast_to(floor, given.shape).mean(axis=0)
     return NoiseModel(
         np.where(known, wrong, np.nan),
-        np.where(turned, missing, floors),
-        np.where(turned, floors, missing),
+        np.where(turned, lost, floors),
+        np.where(turned, floors, lost),
     )
 
 
@@ -133,8 +135,12 @@ def _posterior(given, truth, floor, missing):
     return one / np.maximum(one + zero, np.finfo(float).tiny)
 
 
-def _maximise(given, x, known, share, floor):
-    """Weights of the evidence, (n_labels, n_parts), and missing rates, (n_labels,)."""
+def _maximise(given, x, known, share, floor, *, cautious):
+    """Find weights of the evidence, (n_labels, n_parts), and the missing rates.
+
+    Cautious rates, for the ranking, lie half-way to what is usual, on a log scale.
+    """
+    own = _PRIOR_CAUTIOUS if cautious else _PRIOR_ONE
     n_labels, n_parts = x.shape[1:]
     weights = np.zeros((n_labels, n_parts))
     weights[:, 1] = 1.0
@@ -149,7 +155,11 @@ def _maximise(given, x, known, share, floor):
         there = posterior.sum(axis=0)
         # Maximisation: the rate of all labels, and each one's drawn to it ...
         rate = (lost.sum() + _PRIOR_ALL * _MISSING) / (there.sum() + _PRIOR_ALL)
-        missing = (lost + _PRIOR_ONE * rate) / (there + _PRIOR_ONE)
+        if cautious:
+            # A row that only looks as if it had the label, of a pair that goes
+            # together, counts as missing it: such rates feed themselves.
+            rate = np.sqrt(rate * _MISSING)
+        missing = (lost + own * rate) / (there + own)
         # ... and one Newton step of a logistic regression on the expected truth.
         error = np.where(known, posterior - truth, 0.0)
         curve = np.where(known, truth * (1 - truth), 0.0)

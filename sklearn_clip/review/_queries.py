@@ -76,7 +76,7 @@ def suggest_queries(
           at random, for what the classifier does not expect;
         - "likely": the likely positives of every label alone;
         - "uncertainty": the cells of all labels closest to the cut. On vectors of CLIP
-          that is *worse than random* for macro-F1: see Notes;
+          that is little better than random for macro-F1, and often worse: see Notes;
         - "random": any unknown cell.
     Y_known : {array-like, sparse matrix, DataFrame} of shape (n_rows, n_labels) or \
             None, default=None
