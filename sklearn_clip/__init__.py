@@ -11,6 +11,7 @@ The way of the data, and the room each step lives in::
     tag lists -> targets, labels -> names                        (labels)
     labels -> folds with every label, near copies on one side    (model_selection)
     scores, labels -> how good they are                          (metrics)
+    scores, labels -> what to look at, and to ask about, next    (review)
     labels, scores, pictures -> drawings of them                 (plotting)
     the same features from more than one machine                 (distributed)
     a fitted tagger -> one file that needs no torch              (export)
@@ -67,6 +68,7 @@ _ROOMS = (
     "metrics",
     "model_selection",
     "plotting",
+    "review",
     "thresholds",
     "zero_shot",
 )
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
         metrics as metrics,
         model_selection as model_selection,
         plotting as plotting,
+        review as review,
         thresholds as thresholds,
         zero_shot as zero_shot,
     )

@@ -1,0 +1,92 @@
+"""Rows that lie near: what they say of a label, and which of them agree."""
+
+import numpy as np
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import safe_sparse_dot
+
+_NEIGHBORS = 10
+# Weight of a row of cosine c beside the nearest one of cosine c': exp(10 (c - c')).
+_SHARPNESS = 10.0
+_CELLS = 2**24  # of one block of cosines: 128 MB
+
+
+def _blocks(vectors, rows, group_of, width=1):
+    """Yield positions in `rows` and their cosines with all rows of other groups."""
+    step = max(1, _CELLS // max(vectors.shape[0], width))
+    for start in range(0, len(rows), step):
+        here = rows[start : start + step]
+        cosines = safe_sparse_dot(vectors[here], vectors.T, dense_output=True)
+        cosines[group_of[here][:, None] == group_of] = -np.inf
+        yield slice(start, start + step), cosines
+
+
+def unit_vectors(vectors):
+    """Scale rows to length 1; a row of zeros stays."""
+    return normalize(vectors)
+
+
+def neighbour_votes(vectors, given, group_of):
+    """Share of the ten nearest rows of other groups that have each label.
+
+    Parameters
+    ----------
+    vectors : {ndarray, sparse matrix} of shape (n, d)
+        Unit vectors.
+    given : ndarray of shape (n, n_labels)
+        0, 1 and NaN.
+    group_of : ndarray of shape (n,)
+        Rows of one group are no neighbours.
+
+    Returns
+    -------
+    votes : ndarray of shape (n, n_labels)
+        In [0, 1]; NaN where none of the nearest rows says anything of the label.
+    """
+    n = len(given)
+    positive, known = np.nan_to_num(given), (~np.isnan(given)).astype(float)
+    votes = np.full(given.shape, np.nan)
+    count = min(_NEIGHBORS, n)
+    for part, cosines in _blocks(
+        vectors, np.arange(n), group_of, count * given.shape[1]
+    ):
+        near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        weight = np.take_along_axis(cosines, near, axis=1)
+        best = weight.max(axis=1, keepdims=True)
+        best[np.isneginf(best)] = 0.0  # all rows are of its group
+        weight = np.exp(_SHARPNESS * (weight - best))  # 0 for its own group
+        said = np.einsum("nk,nkl->nl", weight, known[near])
+        found = np.einsum("nk,nkl->nl", weight, positive[near])
+        np.divide(found, said, out=votes[part], where=said > 0)
+    return votes
+
+
+def agreeing_rows(vectors, given, group_of, rows, labels, wanted, count):
+    """Nearest rows that have what a cell should have.
+
+    Parameters
+    ----------
+    vectors, given, group_of
+        As for :func:`neighbour_votes`.
+    rows, labels, wanted : ndarray of shape (n_cells,)
+        The cells, and the value that agrees.
+    count : int
+        How many.
+
+    Returns
+    -------
+    nearest : ndarray of shape (n_cells, count), dtype=int64
+        The nearest first; -1 where there are no more.
+    """
+    nearest = np.full((len(rows), count), -1)
+    if vectors is None:
+        return nearest
+    for part, cosines in _blocks(vectors, rows, group_of):
+        cosines[given.T[labels[part]] != wanted[part][:, None]] = -np.inf
+        some = min(count, cosines.shape[1])
+        near = np.argpartition(-cosines, some - 1, axis=1)[:, :some]
+        values = np.take_along_axis(cosines, near, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        near = np.take_along_axis(near, order, axis=1)
+        values = np.take_along_axis(values, order, axis=1)
+        nearest[part, :some] = np.where(np.isneginf(values), -1, near)
+    return nearest

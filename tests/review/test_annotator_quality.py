@@ -1,0 +1,134 @@
+"""Agreement of annotators: kappa of two, alpha of several, few votes, a tagger."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from sklearn_clip.review import annotator_quality
+
+
+def draw(errors, n=600, n_labels=3, seed=0):
+    """Truth, and what annotators of such shares of errors make of it."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((n, n_labels)) < 0.3).astype(float)
+    wrong = rng.random((len(errors), n, n_labels)) < np.reshape(errors, (-1, 1, 1))
+    return truth, np.where(wrong, 1 - truth, truth)
+
+
+def test_kappa_of_two_is_that_of_cohen():
+    _, votes = draw([0.1, 0.2])
+    quality = annotator_quality(votes)
+    for label in range(3):
+        kappa = cohen_kappa_score(votes[0, :, label], votes[1, :, label])
+        # Both have this one, and its mean: nothing is drawn anywhere.
+        assert quality.kappa[:, label] == pytest.approx(kappa)
+        agreement = (votes[0, :, label] == votes[1, :, label]).mean()
+        assert quality.agreement[:, label] == pytest.approx(agreement)
+
+
+def test_alpha_is_that_of_the_published_example():
+    # Krippendorff's example of two observers and ten binary units: alpha = 0.095.
+    one = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0]
+    two = [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
+    votes = np.array([one, two], dtype=float)[:, :, None]
+    assert annotator_quality(votes).alpha == pytest.approx([0.095], abs=5e-4)
+
+
+def test_alpha_of_holes_is_that_of_the_pairs():
+    rng = np.random.default_rng(0)
+    _, votes = draw([0.1, 0.2, 0.3], n=40)
+    votes[rng.random(votes.shape) < 0.4] = np.nan
+    found = annotator_quality(votes).alpha
+    for label in range(3):
+        seen = expected = total = 0.0
+        units = [unit[~np.isnan(unit)] for unit in votes[:, :, label].T]
+        units = [unit for unit in units if len(unit) > 1]
+        pool = np.concatenate(units)
+        for unit in units:
+            unlike = (unit[:, None] != unit[None]).sum()
+            seen += unlike / (len(unit) - 1)
+        total = len(pool)
+        expected = (pool[:, None] != pool[None]).sum() / (total - 1)
+        assert found[label] == pytest.approx(1 - seen / expected)
+
+
+def test_careless_annotator_agrees_least():
+    truth, votes = draw([0.02, 0.02, 0.02, 0.3])
+    quality = annotator_quality(votes, scores=np.where(truth == 1, 0.9, 0.05))
+    assert np.argmin(quality.overall) == np.argmin(quality.tagger_overall) == 3
+    assert (quality.kappa[3] < quality.kappa[:3].min(axis=0)).all()
+    assert (quality.tagger[3] < quality.tagger[:3].min(axis=0)).all()
+
+
+def test_who_answers_by_chance_is_at_nothing_with_scores_in_any_order():
+    rng = np.random.default_rng(0)
+    votes = (rng.random((1, 20_000, 1)) < 0.3).astype(float)
+    quality = annotator_quality(votes, scores=rng.random((20_000, 1)))
+    assert quality.tagger[0, 0] == pytest.approx(0, abs=0.03)
+
+
+def test_few_votes_are_drawn_to_the_mean():
+    truth, votes = draw([0.05, 0.05, 0.05, 0.05])
+    votes[3, 3:] = np.nan
+    votes[:3, :3] = truth[:3]
+    votes[3, :3] = 1 - truth[:3]  # three answers, all wrong
+    quality = annotator_quality(votes)
+    assert quality.n_shared[3].tolist() == [3, 3, 3]
+    assert quality.agreement[3].tolist() == [0] * 3
+    assert quality.overall[3] > 0.2
+    assert quality.overall[3] < quality.overall[:3].min()
+
+
+def test_who_shares_no_cell_has_no_agreement():
+    _, votes = draw([0.1, 0.1, 0.1])
+    votes[2, 300:] = np.nan
+    votes[:2, :300] = np.nan
+    quality = annotator_quality(votes)
+    assert np.isnan(quality.kappa[2]).all() and np.isnan(quality.overall[2])
+    assert quality.n_votes[2].tolist() == [300] * 3
+    assert quality.n_shared[2].tolist() == [0] * 3
+    assert np.isfinite(quality.overall[:2]).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
+def test_label_of_one_answer_has_no_kappa(value):
+    _, votes = draw([0.1, 0.1])
+    votes[:, :, 1] = value
+    quality = annotator_quality(votes)
+    assert np.isnan(quality.kappa[:, 1]).all() and np.isnan(quality.alpha[1])
+    assert np.isfinite(quality.overall).all()
+
+
+def test_nothing_said_at_all_is_no_error():
+    quality = annotator_quality(np.full((2, 4, 3), np.nan))
+    assert np.isnan(quality.overall).all()
+    assert "annotator" in repr(quality)
+
+
+def test_table_names_annotators_and_labels():
+    truth, votes = draw([0.1, 0.1])
+    quality = annotator_quality(
+        votes, annotators=["ann", "bo"], scores=truth, label_names=list("xyz")
+    )
+    table = quality.to_frame()
+    assert table["annotator"].tolist() == ["ann"] * 3 + ["bo"] * 3
+    assert table["label"].tolist() == list("xyz") * 2
+    assert {"kappa", "tagger", "votes", "shared"} <= set(table.columns)
+    assert "bo" in repr(quality) and "tagger" in repr(quality)
+
+
+@pytest.mark.parametrize(
+    ("votes", "options", "words"),
+    [
+        (np.zeros((2, 3)), {}, r"Got shape \(2, 3\)"),
+        (np.full((2, 3, 4), 0.5), {}, r"Got 0.5 \(annotator 0, row 0, label 0\)"),
+        ([[["a"]]], {}, "votes must be an array"),
+        (np.zeros((2, 3, 4)), {"annotators": ["a"]}, "annotators must have one name"),
+        (np.zeros((2, 3, 4)), {"label_names": ["a"]}, "label_names must have one name"),
+        (np.zeros((2, 3, 4)), {"scores": np.zeros((3, 5))}, "scores must have one row"),
+        (np.zeros((2, 3, 4)), {"scores": np.full((3, 4), 2.0)}, "Got values from 2"),
+    ],
+)
+def test_bad_input_is_told(votes, options, words):
+    with pytest.raises(ValueError, match=words):
+        annotator_quality(votes, **options)
