@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_clip._shared import import_optional, label_array, shown
 from sklearn_clip.review._inputs import check_scores
@@ -187,29 +187,29 @@ def annotator_quality(
     bo              160       160     0.648
     cy              160       160     0.648
     """
-    votes = _read_votes(votes)
-    n_annotators, n_rows, n_labels = votes.shape
-    annotators = _read_names(annotators, n_annotators, "annotators")
+    said_by: NDArray[np.float64] = _read_votes(votes)
+    n_annotators, n_rows, n_labels = said_by.shape
+    people = _read_names(annotators, n_annotators, "annotators")
     names = None
     if label_names is not None:
         names = _read_names(label_names, n_labels, "label_names")
         label_array(names)
-    said = ~np.isnan(votes)
-    ones = np.where(said, votes, 0.0)
+    said = ~np.isnan(said_by)
+    ones = np.where(said, said_by, 0.0)
     counts = _Counts(*_count_disagreement(said, ones))
     kappa, overall = _shrink(counts)
     tagger = tagger_overall = None
     if scores is not None:
-        scores = check_scores(scores, (n_rows, n_labels), "scores")
-        if scores.min(initial=0.0) < 0 or scores.max(initial=0.0) > 1:
+        theirs: NDArray[np.float64] = check_scores(scores, (n_rows, n_labels), "scores")
+        if theirs.min(initial=0.0) < 0 or theirs.max(initial=0.0) > 1:
             raise ValueError(
                 "scores must be probabilities in [0, 1]. Got values from "
-                f"{scores.min():.3g} to {scores.max():.3g}."
+                f"{theirs.min():.3g} to {theirs.max():.3g}."
             )
-        tagger, tagger_overall = _shrink(_Counts(*_count_against(said, ones, scores)))
+        tagger, tagger_overall = _shrink(_Counts(*_count_against(said, ones, theirs)))
     n_votes = said.sum(axis=1)
     return AnnotatorQuality(
-        annotators=np.arange(n_annotators) if annotators is None else annotators,
+        annotators=np.arange(n_annotators) if people is None else people,
         n_votes=n_votes,
         n_shared=counts.cells.astype(np.int64),
         agreement=1 - _divide(counts.observed, counts.cells),
