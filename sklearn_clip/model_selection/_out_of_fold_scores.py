@@ -1,12 +1,19 @@
 """Scores of all rows, each by a classifier that has not seen it."""
 
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_clip._shared import check_indicator, check_same_length, warn_user
+from sklearn_clip._shared import (
+    TargetsLike,
+    check_indicator,
+    check_same_length,
+    warn_user,
+)
 from sklearn_clip.model_selection._out_of_fold import (
     counts_as_fitted,
     make_splits,
@@ -18,17 +25,17 @@ _METHODS = ("auto", "predict_proba", "decision_function")
 
 
 def out_of_fold_scores(
-    estimator,
-    X,
-    Y,
+    estimator: Any,
+    X: Any,
+    Y: TargetsLike,
     *,
-    cv=5,
-    groups=None,
-    method="auto",
-    params=None,
-    n_jobs=None,
-    random_state=None,
-):
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    method: Literal["auto", "predict_proba", "decision_function"] = "auto",
+    params: dict[str, Any] | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> NDArray[np.float64]:
     """Score every row with a clone that was fitted on other rows.
 
     Unlike :func:`sklearn.model_selection.cross_val_predict` it takes unknown labels

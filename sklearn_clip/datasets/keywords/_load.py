@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +28,7 @@ _SHOWN = 3
 def load_photo_keywords(
     folder: str | os.PathLike[str],
     *,
-    sources: Sequence[str] = SOURCES,
+    sources: Collection[str] = SOURCES,
     combine: Literal["first", "union"] = "first",
     hierarchy: str | None = None,
     classes: Iterable[str] | None = None,
