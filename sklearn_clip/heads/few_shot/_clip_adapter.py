@@ -131,8 +131,8 @@ class CLIPAdapterClassifier(PromptHead):
     >>> prompts = np.eye(3, 16)
     >>> Y = (rng.random((60, 3)) < 0.4).astype(int)
     >>> X = Y @ np.eye(3, 16, k=1) + rng.normal(size=(60, 16)) / 4
-    >>> model = CLIPAdapterClassifier(prompts, probe=False, device="cpu", random_state=0)
-    >>> model.fit(X, Y).n_epochs_ > 0
+    >>> model = CLIPAdapterClassifier(prompts, probe=False, random_state=0)
+    >>> model.set_params(device="cpu").fit(X, Y).n_epochs_ > 0
     True
     >>> model.predict_proba(X).shape
     (60, 3)

@@ -25,9 +25,10 @@ from sklearn_clip.model_selection import MultiLabelStratifiedKFold
 _C = 5.0
 # Folds up to so many rows, where a fifth of them would be missed, and beyond.
 _FEW_ROWS, _MANY_FOLDS, _N_FOLDS = 200, 20, 5
-# Prior of (a, b), mean and precision. No rows at all is no evidence for the prompts;
-# the probe then decides, and any b > 0 gives its order.
-_PRIOR_MEAN = np.array([0.0, 2.0])
+# Prior of (a, b): the means are 0 and 2 m / (m + 20), with m the positives of which
+# something can be held out; of the precisions. Where a is 0, any b > 0 gives the order
+# of the probe; where the prompts say much and m is small, they are not to be drowned.
+_PROBE_MEAN, _HALF_TRUSTED = 2.0, 20.0
 _PRIOR_PRECISION = np.array([3.0, 30.0])
 # Standard errors of a that count as chance.
 _CHANCE = 2.0
@@ -143,6 +144,8 @@ def weigh(parts, positive, known):
         Weights, at least 0.
     """
     counts = (positive * known).sum(axis=0)
+    judged = counts[counts >= 2].sum()
+    mean = np.array([0.0, _PROBE_MEAN * judged / (judged + _HALF_TRUSTED)])
     share = counts.sum() / max((counts > 0).sum(), 1)
     weights = known * share / np.maximum(counts, 1)
     sign = 2 * positive - 1
@@ -150,7 +153,7 @@ def weigh(parts, positive, known):
     def loss(parameters):
         slopes, common, offsets = parameters[:2], parameters[2], parameters[3:]
         margins = sign * (np.tensordot(slopes, parts, 1) + common + offsets)
-        far = slopes - _PRIOR_MEAN
+        far = slopes - mean
         value = -(weights * log_expit(margins)).sum()
         value += 0.5 * (_PRIOR_PRECISION @ far**2 + _OFFSET_PENALTY * offsets @ offsets)
         pull = -sign * expit(-margins) * weights
@@ -163,7 +166,7 @@ def weigh(parts, positive, known):
 
     n_labels = positive.shape[1]
     bounds = [(0, None)] * 2 + [(None, None)] * (n_labels + 1)
-    start = np.concatenate([_PRIOR_MEAN, np.zeros(n_labels + 1)])
+    start = np.concatenate([mean, np.zeros(n_labels + 1)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     slopes = found[:2].copy()
     if slopes[0] > 0:
@@ -174,7 +177,7 @@ def weigh(parts, positive, known):
 
 
 def _standard_errors(parts, probabilities, positive, weights):
-    """Roots of the diagonal of H^-1 J H^-1, H the Hessian, J = sum of squared scores."""
+    """Roots of the diagonal of H^-1 J H^-1: Hessian H, and J = sum of score score^T."""
     curvature = weights * probabilities * (1 - probabilities)
     hessian = np.diag(_PRIOR_PRECISION).astype(float)
     hessian += np.tensordot(parts * curvature, parts, ([1, 2], [1, 2]))
