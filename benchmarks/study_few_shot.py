@@ -172,9 +172,8 @@ def measure_bound(model, data, seeds):
                 f"logistic {means['logistic']:.3f}{cells} | s: {spent}",
                 flush=True,
             )
-    print(
-        f"{model} {data}: worst {worst:+.3f}; bound {'met' if worst >= -BOUND else 'MISSED'}"
-    )
+    verdict = "met" if worst >= -BOUND else "MISSED"
+    print(f"{model} {data}: worst {worst:+.3f}; bound {verdict}")
 
 
 def print_tables(start, found, rows, seconds):
