@@ -113,8 +113,8 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# Tip-Adapter weighs words and probe by rows that the probe has not seen: words count most
-# where rows are few, and less the more there are.
+# Tip-Adapter weighs words and probe by rows that the probe has not seen: words count
+# most where rows are few, and less the more there are.
 tip, logistic = (np.mean(values, axis=1) for values in found.values())
 print("Tip-Adapter's lead:", (tip - logistic).round(3))
 

@@ -29,7 +29,7 @@ _FEW_ROWS, _MANY_FOLDS, _N_FOLDS = 200, 20, 5
 # something can be held out; of the precisions. Where a is 0, any b > 0 gives the order
 # of the probe; where the prompts say much and m is small, they are not to be drowned.
 _PROBE_MEAN, _HALF_TRUSTED = 2.0, 20.0
-_PRIOR_PRECISION = np.array([3.0, 10.0])
+_PRIOR_PRECISION = np.array([3.0, 20.0])
 # Standard errors of a that count as chance.
 _CHANCE = 2.0
 _OFFSET_PENALTY = 1.0

@@ -59,7 +59,7 @@ def test_weights_are_those_of_a_plain_search():
     mean = np.array([0, 2 * Y.sum() / (Y.sum() + 20)])
 
     def loss(p):
-        total = 1.5 * (p[0] - mean[0]) ** 2 + 5 * (p[1] - mean[1]) ** 2
+        total = 1.5 * (p[0] - mean[0]) ** 2 + 10 * (p[1] - mean[1]) ** 2
         for label in range(3):
             for row in np.flatnonzero(known[:, label]):
                 z = p[:2] @ parts[:, row, label] + p[2] + p[3 + label]
@@ -72,7 +72,7 @@ def test_weights_are_those_of_a_plain_search():
     a, b = weigh(parts, Y, known)
     assert b == pytest.approx(best[1], abs=1e-3)
     # The weight of the prompts is that, less what chance would have given it.
-    jacobian, hessian = [], np.diag([3.0, 10.0])
+    jacobian, hessian = [], np.diag([3.0, 20.0])
     for label in range(3):
         for row in np.flatnonzero(known[:, label]):
             x, weight = parts[:, row, label], counts.mean() / counts[label]
