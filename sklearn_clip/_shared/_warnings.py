@@ -23,6 +23,7 @@ _PARTS_OF_A_FIT = frozenset(
     {
         ("sklearn.model_selection._validation", "_fit_and_predict"),
         ("sklearn.model_selection._validation", "_fit_and_score"),
+        ("sklearn_clip.heads.few_shot._probe", "_held_out"),
         ("sklearn_clip.model_selection._out_of_fold", "fit_all"),
         ("sklearn_clip.model_selection._out_of_fold", "score_fold"),
     }

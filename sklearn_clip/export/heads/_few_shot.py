@@ -25,17 +25,27 @@ def write_tip_adapter(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         alike = ((1.0 - rows @ memory.T) * -float(estimator.beta_)).apply("Exp")
         shares = float(estimator.alpha_) * positive / np.maximum(estimator._counts, 1)
         scores = scores + alike @ shares
-    return _calibrated(estimator, scores)
+    return _calibrated(estimator, _with_probe(estimator, rows, scores))
 
 
 def write_clip_adapter(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write a CLIPAdapterClassifier: prompts over adapted rows."""
     rows, alpha = unit_rows(rows), float(estimator.alpha_)
+    plain = rows
     if alpha:
         hidden = (rows @ estimator.down_.T).apply("Relu")
         adapted = (hidden @ estimator.up_.T).apply("Relu")
         rows = unit_rows(rows * (1.0 - alpha) + adapted * alpha)
-    return _calibrated(estimator, _stand_out(estimator, rows, estimator.label_vectors_))
+    scores = _stand_out(estimator, rows, estimator.label_vectors_)
+    return _calibrated(estimator, _with_probe(estimator, plain, scores))
+
+
+def _with_probe(estimator, rows, scores):
+    """Weigh the scores by the prompts, and add those of the probe."""
+    if estimator.probe_coef_ is None:
+        return scores
+    probed = rows @ estimator.probe_coef_.T + estimator.probe_intercept_
+    return scores * float(estimator.prompt_weight_) + probed
 
 
 def _stand_out(estimator, rows, vectors):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_clip._shared import MaskedAccuracyMixin, _fit_context, label_classes
 from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
+from sklearn_clip.heads.few_shot._probe import mix
 
 # Strength with which the offsets of the labels are held together: rare ones follow.
 _OFFSET_PENALTY = 1.0
@@ -19,9 +20,9 @@ _LEAST_SLOPE = 0.1
 class PromptHead(MaskedAccuracyMixin, BaseEstimator):
     """Base of heads with `label_embeddings` that calibrate scores to probabilities.
 
-    A subclass has `background` too, `decision_function`, and `_learn`: with the checked
-    rows, 1.0 and 0.0 of the labels, and where they are known, it sets what it learns
-    and returns scores of the rows and which entries to calibrate on.
+    A subclass has `background` and `probe` too, `decision_function`, and `_learn`: with
+    the checked rows, 1.0 and 0.0 of the labels, and where they are known, it sets what
+    it learns and returns scores of the rows and which entries to calibrate on.
     """
 
     # Of the rows, in the order of preference.
@@ -113,6 +114,36 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
                 f"another one (label {int(bad.argmax())})."
             )
         return unit_rows(prompts)
+
+    def _mix(self, X, prompted, positive, known):
+        """Set weights of prompts and probe; give held-out scores, None without."""
+        found = mix(X, prompted, positive, known)
+        if found is None:
+            self._leave_out_probe()
+            return None
+        self.prompt_weight_ = found.prompt_weight
+        self.probe_coef_, self.probe_intercept_ = found.coef, found.intercept
+        return found.held_out
+
+    def _leave_out_probe(self):
+        self.prompt_weight_, self.probe_coef_, self.probe_intercept_ = 1.0, None, None
+
+    def _with_probe(self, X, scores):
+        """Weigh the scores of rows by their prompts, and add those of the probe."""
+        if self.probe_coef_ is None:
+            return scores
+        return (
+            self.prompt_weight_ * scores
+            + X @ self.probe_coef_.T
+            + self.probe_intercept_
+        )
+
+    def __setstate__(self, state):
+        state = {"probe": False} | state  # of a version that had none
+        if "slope_" in state:
+            unused = {"probe_coef_": None, "probe_intercept_": None}
+            state = {"prompt_weight_": 1.0} | unused | state
+        super().__setstate__(state)
 
     def _stand_out(self, X, vectors):
         """Cosines of rows with label vectors, less those with the background."""

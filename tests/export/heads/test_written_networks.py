@@ -146,7 +146,17 @@ def test_exporting_leaves_the_net_as_it_was(problem, rows):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("params", [{}, {"alpha": 0}, {"alpha": 2, "beta": 3}], ids=str)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"probe": False},
+        {"alpha": 0},
+        {"alpha": 2, "beta": 3},
+        {"alpha": 2, "probe": True},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("with_words", [False, True])
 def test_tip_adapter_says_the_same(
     params, with_words, dtype, problem, rows, prompts, background
@@ -157,14 +167,18 @@ def test_tip_adapter_says_the_same(
     assert_exported_alike(model.fit(X.astype(dtype), Y), rows)
 
 
-@pytest.mark.parametrize("n_epochs", [0, 3])
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"n_epochs": 0}, {"n_epochs": 3}, {"n_epochs": 3, "probe": True}],
+    ids=str,
+)
 @pytest.mark.parametrize("with_words", [False, True])
 def test_clip_adapter_says_the_same(
-    n_epochs, with_words, problem, rows, prompts, background
+    params, with_words, problem, rows, prompts, background
 ):
     words = background if with_words else None
     model = CLIPAdapterClassifier(
-        prompts, n_epochs=n_epochs, background=words, device="cpu", random_state=0
+        prompts, background=words, device="cpu", random_state=0, **params
     )
     assert_exported_alike(model.fit(*problem), rows)
 

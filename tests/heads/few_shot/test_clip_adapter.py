@@ -14,7 +14,7 @@ from sklearn_clip.heads import CLIPAdapterClassifier, CLIPAdapterHead
 
 def make_adapter(prompts, **params):
     return CLIPAdapterClassifier(
-        prompts, **{"device": "cpu", "random_state": 0} | params
+        prompts, **{"probe": False, "device": "cpu", "random_state": 0} | params
     )
 
 

@@ -34,12 +34,12 @@ def test_without_the_memory_it_is_zero_shot(data):
 def test_memory_is_weighed_without_a_rows_own_entry(data):
     X, Y, prompts = data
     rng = np.random.default_rng(2)
-    model = TipAdapterClassifier(prompts).fit(X, Y)
+    model = TipAdapterClassifier(prompts, probe=False).fit(X, Y)
     assert model.alpha_ > 0
     # Labels that have nothing to do with the rows: the memory is of no use, though
     # every row would find itself in it.
     noise = (rng.random((80, 5)) < 0.3).astype(int)
-    model = TipAdapterClassifier(prompts).fit(X, noise)
+    model = TipAdapterClassifier(prompts, probe=False).fit(X, noise)
     order = model.decision_function(X)
     assert average_precision_score(noise, order, average="macro") < 0.75
 
