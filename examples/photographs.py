@@ -106,11 +106,11 @@ heads = {
     "labelled pictures alone": ThresholdOptimizer(
         MultiLabelLogisticRegression(C=10), random_state=0
     ),
-    "words and a memory (Tip-Adapter)": TipAdapterClassifier(
+    "words and a probe (Tip-Adapter)": TipAdapterClassifier(
         prompts, background=background
     ),
     "words that learn (CLIP-Adapter)": CLIPAdapterClassifier(
-        prompts, background=background, random_state=0
+        prompts, background=background, probe=True, random_state=0
     ),
 }
 
