@@ -139,7 +139,7 @@ def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarc
         return lambda line, cells: Marks(frozenset(), None, False)
     column = table.find_column(labels, "labels")
     if layout == "cells":
-        _check_separator(table, column, separator)
+        _check_separator(table, column, separator, hierarchy or "")
 
     def read(line, cells):
         cell, place = cells[column], table.place(line)
@@ -275,7 +275,7 @@ def _split(cell, separator):
     return [part.strip() for part in cell.split(separator) if clean_name(part)]
 
 
-def _check_separator(table, column, separator):
+def _check_separator(table, column, separator, hierarchy):
     """Raise or warn if the cells look as if another separator were meant."""
     cells = [
         (line, cells[column])
@@ -285,7 +285,7 @@ def _check_separator(table, column, separator):
     ]
     several = [(line, cell) for line, cell in cells if separator in cell]
     if not several:
-        _warn_of_another(table, [cell for _, cell in cells], separator)
+        _warn_of_another(table, [cell for _, cell in cells], separator, hierarchy)
     elif separator.isspace():
         _check_ends(table, several, separator)
     if separator == " ":
@@ -304,11 +304,11 @@ def _tell_of_other_blanks(table, cells):
         )
 
 
-def _warn_of_another(table, cells, separator):
+def _warn_of_another(table, cells, separator, hierarchy):
     """Warn if no cell holds the separator, but many another."""
     for other in _SEPARATORS:
         n_cells = sum(other in cell for cell in cells)
-        if other not in separator and n_cells > len(cells) / 4:
+        if other not in separator + hierarchy and n_cells > len(cells) / 4:
             warn_user(
                 f"No label cell holds the separator {separator!r}, but {n_cells} of "
                 f"{len(cells)} hold {other!r} ({table.name}): is "

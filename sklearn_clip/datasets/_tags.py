@@ -103,8 +103,7 @@ def load_csv_tags(
     hierarchy : str or None, default=None
         What stands between the parts of labels that are paths, such as ``" - "`` in
         ``"Shoes - Red"``: all that a label stands below are labels too, here
-        ``"Shoes"``. In a table with types a path may be a list. Not for the layout
-        ``"columns"``.
+        ``"Shoes"``. In a table with types a path may be a list.
     label_names : dict of {str or int: str} or None, default=None
         The name of each label that the table calls by an id, or of each column. Every
         one that occurs must be there.
@@ -116,7 +115,8 @@ def load_csv_tags(
     other_labels : {"raise", "ignore"}, default="raise"
         What happens to labels that are not among `classes`: an error that names the
         first, or they are left out, as when only the most frequent are learnt. A row
-        that has no others is then one that has none of the labels.
+        that has no others is then one that has none of the labels. What stands above a
+        label of the row, in a hierarchy, need not be among them.
     na_values : list of str, default=()
         Label cells that mean "unknown", such as ``"-1"``. In the layout ``"columns"``
         empty cells, nan, NA, null and None are among them anyway; in the others such

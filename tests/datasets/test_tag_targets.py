@@ -135,3 +135,59 @@ def test_load_csv_tags_reads_texts_alone():
         load(table, None)
     with pytest.raises(ValueError, match=r"must have its text. Got none .*line 3"):
         load("title,labels\na,b\n,c\n", None, text="title")
+
+
+PATHS = "image,labels\n0,animal|cat;red\n1,animal\n2,animal|dog\n"
+LISTED = ["animal|cat", "animal|dog", "red"]
+
+
+def test_load_csv_tags_leaves_out_ancestors_that_are_not_listed(images):
+    parameters = {"separator": ";", "hierarchy": "|", "classes": LISTED}
+    table = PATHS.replace("1,animal\n", "1,red;animal|dog;animal\n")
+    found = load(table, images, **parameters)
+    assert found.target.tolist() == [[1, 0, 1], [0, 1, 1], [0, 1, 0]]
+    # One that no label of its row stands below was given by somebody.
+    with pytest.raises(ValueError, match=r"among classes. Got 'animal' .*line 3\)"):
+        load(PATHS, images, **parameters)
+    found = load(PATHS, images, **parameters, other_labels="ignore")
+    assert found.target.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+
+
+def test_load_csv_tags_absence_of_an_ancestor_holds_where_it_is_not_listed(images):
+    table = "image,label,value\n0,animal,0\n0,red,1\n1,animal|dog,1\n"
+    parameters = {"value": "value", "hierarchy": "|", "classes": LISTED}
+    with pytest.raises(ValueError, match=r"among classes. Got 'animal' .*line 2\)"):
+        load_pairs(table, images, **parameters)
+    found = load_pairs(table, images, **parameters, other_labels="ignore")
+    nan = np.nan
+    np.testing.assert_array_equal(found.target, [[0, 0, 1], [nan, 1, nan]])
+
+
+@pytest.mark.parametrize(
+    ("hierarchy", "cell", "expected"),
+    [
+        ("|", "|animal|cat", ["animal", "animal|cat"]),  # the root, as digiKam has it
+        ("/", "/ animal / cat", ["animal", "animal/cat"]),
+        (" > ", "animal\u00a0> cat", ["animal", "animal > cat"]),
+        ("\u00a0> ", "animal > cat", ["animal", "animal > cat"]),
+        ("  -  ", "T-Shirt - red", ["T-Shirt", "T-Shirt - red"]),
+        ("|", "a\u0308|b", ["\u00e4", "\u00e4|b"]),
+        ("||", "a||b|c", ["a", "a||b|c"]),
+    ],
+)
+def test_load_csv_tags_spells_paths_as_they_look(images, hierarchy, cell, expected):
+    table = f"image,labels\n0,{cell}\n"
+    found = load(table, images, hierarchy=hierarchy, separator=";")
+    assert found.target_names == expected
+
+
+def test_load_csv_tags_sorts_ids_of_any_length_as_numbers(images):
+    long = "1" * 5000
+    found = load(f"image,labels\n0,{long} 10 9\n1,010\n", images)
+    assert found.target_names == ["9", "010", "10", long]
+
+
+@pytest.mark.parametrize(("hierarchy", "error"), [(" ", ValueError), (1, TypeError)])
+def test_load_csv_tags_refuses_a_separator_that_is_none(images, hierarchy, error):
+    with pytest.raises(error, match="hierarchy must"):
+        load(PATHS, images, separator=";", hierarchy=hierarchy)

@@ -12,8 +12,9 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._hierarchy import ancestors
 from sklearn_clip.datasets._image_files import is_picture
-from sklearn_clip.datasets._tag_targets import ancestors, sort_labels
+from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
 from sklearn_clip.datasets.formats._rows import give_back, mark, walk
 
 
