@@ -1,6 +1,6 @@
 """Labels that are paths, such as "animal|cat": their parts, and what they stand below.
 
-All readers name what stands above a label in the same way: the parts without white space
+All readers name what stands above a label in one way: the parts without white space
 around them, joined by the separator that the user named, one at the beginning left out.
 """
 

@@ -77,7 +77,7 @@ def test_load_csv_tags_hierarchy_gives_ancestors(images):
     with pytest.raises(ValueError, match=r"no empty part. Got 'a\|' .*line 2"):
         load("image,labels\n0,a|\n", images, hierarchy="|")
     with pytest.raises(ValueError, match=r"hierarchy is for"):
-        load("image,a\n0,1\n", images, hierarchy="|", layout="columns")
+        load("image,a\n0,1\n", images, hierarchy="|", layout=None)
 
 
 def test_load_csv_tags_absent_is_all_that_stands_below(images):
@@ -191,3 +191,75 @@ def test_load_csv_tags_sorts_ids_of_any_length_as_numbers(images):
 def test_load_csv_tags_refuses_a_separator_that_is_none(images, hierarchy, error):
     with pytest.raises(error, match="hierarchy must"):
         load(PATHS, images, separator=";", hierarchy=hierarchy)
+
+
+COLUMNS = """image,animal | cat,animal|dog|poodle,red
+0,1,0,0
+1,0,,1
+2,0,0,
+"""
+
+
+def test_load_csv_tags_hierarchy_gives_columns_of_ancestors(images):
+    found = load(COLUMNS, images, layout="columns", hierarchy="|")
+    names = ["animal", "animal|cat", "animal|dog", "animal|dog|poodle", "red"]
+    assert found.target_names == names
+    nan = np.nan
+    expected = [[1, 1, 0, 0, 0], [nan, 0, nan, nan, 1], [0, 0, 0, 0, nan]]
+    np.testing.assert_array_equal(found.target, expected)
+    listed = ["red", "animal|cat"]
+    table = COLUMNS.replace(" | ", "|")
+    found = load(table, images, layout="columns", hierarchy="|", classes=listed)
+    assert found.target_names == listed
+    np.testing.assert_array_equal(found.target, [[0, 1], [1, 0], [nan, 0]])
+
+
+def test_load_csv_tags_columns_of_a_hierarchy_agree(images):
+    table = "image,a,a|b,a|c\n0,0,,0\n1,,1,\n2,,0,0\n"
+    found = load(table, images, layout="columns", hierarchy="|")
+    assert found.target_names == ["a", "a|b", "a|c"]
+    nan = np.nan
+    # In the last a may be there as another than b and c, for it is a column.
+    expected = [[0, 0, 0], [1, 1, nan], [nan, 0, 0]]
+    np.testing.assert_array_equal(found.target, expected)
+    with pytest.raises(ValueError, match=r"'a' absent and 'a\|c' present .*line 3\)"):
+        load(table.replace("1,,1,", "1,0,,1"), images, layout="columns", hierarchy="|")
+    named = load(
+        "image,1,2\n0,1,0\n",
+        images,
+        layout="columns",
+        hierarchy="|",
+        label_names={1: "a|b", 2: "a|c"},
+    )
+    assert named.target_names == ["a", "a|b", "a|c"]
+    assert named.target.tolist() == [[1, 1, 0]]
+
+
+@pytest.mark.parametrize("marks", ["10", "1-", ("True", "False"), ("yes", "no")])
+def test_load_csv_tags_tells_of_a_column_of_yes_and_no(images, marks):
+    yes, no = ("1", "-1") if marks == "1-" else marks
+    table = f"image,label,vorhanden\n0,cat,{yes}\n0,dog,{no}\n1,cat,\n"
+    with pytest.warns(UserWarning, match=rf"'vorhanden' .*Got '{no}' .*line 3.*value="):
+        found = load_pairs(table, images)
+    assert found.target.tolist() == [[1, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "is_crowd,1,0,1",
+        "IsOccluded,1,0,0",
+        "Is Train,1,0,0",
+        "worker,0,1,2",
+        "all,1,1,1",
+        "none,0,0,0",
+        "area,0,0.5,1",
+        "note,no,maybe,yes",
+        "empty,,,",
+    ],
+)
+def test_load_csv_tags_reads_past_columns_that_say_something_else(images, column):
+    name, *cells = column.split(",")
+    rows = zip((0, 0, 1), ("cat", "dog", "cat"), cells, strict=True)
+    table = f"image,label,{name}\n" + "".join("{},{},{}\n".format(*row) for row in rows)
+    assert load_pairs(table, images).target.tolist() == [[1, 1], [1, 0]]

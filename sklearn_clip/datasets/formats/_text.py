@@ -17,7 +17,7 @@ def read_text(path):
     Returns
     -------
     str
-        Its ends of line are ``"\\n"``.
+        Its ends of line are those of Python.
 
     Raises
     ------

@@ -40,10 +40,8 @@ def read_description(path):
             f"data must be a file such as 'data.yaml'. Got the folder '{path}', which "
             f"holds {', '.join(map(repr, there)) or 'none'}."
         )
-    if is_darknet(path):
-        description = read_data(path)
-    else:
-        description = read_yaml(path, "load_yolo")
+    of_darknet = is_darknet(path)
+    description = read_data(path) if of_darknet else read_yaml(path, "load_yolo")
     if not isinstance(description, dict):
         raise ValueError(
             f"data must be a YAML file with the key 'names'. Got {path.name!r}, which "

@@ -219,7 +219,7 @@ def test_load_yolo_names_an_empty_line_of_names(darknet):
     ],
 )
 def test_load_yolo_reads_names_in_every_form(root, names):
-    text = f"x: &names [cat, dog]\ny: &more {{0: cat}}\ntrain: images/train\nnc: 2\n"
+    text = "x: &names [cat, dog]\ny: &more {0: cat}\ntrain: images/train\nnc: 2\n"
     (root / "data.yaml").write_bytes(f"{text}names: {names}\n".encode("utf-16"))
     assert load_yolo(root / "data.yaml").target_names == ["cat", "dog"]
 
