@@ -14,6 +14,7 @@ from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make
 from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels
 from sklearn_clip.datasets._missing_files import MISSING_FILES
 from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
+from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.keywords._iptc import may_be_cut
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
 from sklearn_clip.datasets.keywords._sources import (
@@ -43,7 +44,8 @@ def load_photo_keywords(
 
     What digiKam, Lightroom, darktable, Windows, exiftool and others write. Every
     picture of the folder and of those below is a row, sorted by its path; hidden files
-    and folders are left out, and pictures are told by their suffix.
+    and folders are left out, links are followed unless they lead back, and pictures are
+    told by their suffix.
 
     Parameters
     ----------
@@ -240,8 +242,8 @@ def _check_sources(sources):
 def _read_photos(root, sources, combine, missing_files):
     """Read all pictures of a folder and of those below, sorted by path."""
     photos, orphans = [], {}
-    for place, below, _ in os.walk(root, onerror=_raise):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+    for below, _ in walk(root):
+        place = os.path.join(root, *below.split("/"))
         folder = PhotoFolder(place)
         for name in folder.pictures:
             path = os.path.join(place, name)
@@ -254,11 +256,6 @@ def _read_photos(root, sources, combine, missing_files):
                 photos.append(read_photo(path, found, ("sidecar",), combine))
     _tell_orphans(orphans, root, missing_files)
     return sorted(photos, key=lambda photo: Path(photo.path).parts)
-
-
-def _raise(error):
-    """Let no folder be left out because it cannot be listed."""
-    raise error
 
 
 def _tell_orphans(orphans, root, missing_files):

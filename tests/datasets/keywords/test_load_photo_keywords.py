@@ -397,3 +397,34 @@ def test_labels_of_photographs_and_of_tables_are_named_alike(tmp_path, hierarchy
     assert photos.target_names == tags.target_names
     ids = load_photo_keywords(tmp_path, classes=["10", "9"], other_labels="ignore")
     assert ids.target.tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("form", ["{}.jpg.xmp", "{}.xmp"])
+@pytest.mark.parametrize(
+    "names", [("K\u00e4se", "Ka\u0308se"), ("Ka\u0308se", "K\u00e4se")]
+)
+def test_sidecars_are_found_in_the_spelling_of_another_system(tmp_path, names, form):
+    picture(tmp_path / f"{names[0]}.jpg", packet("old"))
+    (tmp_path / form.format(names[1])).write_text(packet("cat"))
+    with pytest.warns(UserWarning, match="The sources disagree"):
+        assert load_photo_keywords(tmp_path).keywords == [["cat"]]
+
+
+def test_links_are_followed_unless_they_lead_back_or_nowhere(tmp_path):
+    root = tmp_path / "root"
+    picture(root / "a.jpg", packet("cat"))
+    picture(tmp_path / "far" / "b.jpg", packet("dog"))
+    try:
+        (root / "far").symlink_to(tmp_path / "far")
+        (root / "back").symlink_to(root)
+        (root / "gone.jpg").symlink_to(root / "nothing.jpg")
+    except OSError:
+        pytest.skip("no links on this system")
+    with pytest.warns(UserWarning, match="Blocks of 1 of 3 .*'gone.jpg'"):
+        found = load_photo_keywords(root)
+    assert found.keywords == [["cat"], ["dog"], None]
+    assert [Path(path).name for path in found.data[:, 0]] == [
+        "a.jpg",
+        "b.jpg",
+        "gone.jpg",
+    ]
