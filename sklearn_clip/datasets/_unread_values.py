@@ -15,9 +15,10 @@ _VALUE_COLUMNS = frozenset(
 _OTHER_MARKS = frozenset(
     (
         *("crowd", "occluded", "truncated", "difficult", "groupof", "depiction"),
-        *("inside", "train", "test", "val", "valid", "validation", "fold", "split"),
+        *("inside", "train", "test", "val", "validation", "fold", "split"),
     )
 )
+_NUMBERS = ("id", "idx", "index")  # of a label beside its name: 0 and 1 where two are
 _NO = frozenset(("no", "n", "f", "false", "off", "negative", "absent"))
 _YES = frozenset(("yes", "y", "t", "true", "on", "positive", "present"))
 
@@ -55,7 +56,9 @@ def check_unread_values(table, taken):
                 "the table if it says something else."
             )
         look = "".join(filter(str.isalnum, name.casefold())).removeprefix("is")
-        if look in _OTHER_MARKS or not all(_is_no(c) or _is_yes(c) for _, c in cells):
+        if look in _OTHER_MARKS or (look.endswith(_NUMBERS) and look != "valid"):
+            continue
+        if not all(_is_no(c) or _is_yes(c) for _, c in cells):
             continue
         if any(_is_yes(cell) for _, cell in cells):
             warn_user(

@@ -250,6 +250,7 @@ def test_load_csv_tags_tells_of_a_column_of_yes_and_no(images, marks):
         "is_crowd,1,0,1",
         "IsOccluded,1,0,0",
         "Is Train,1,0,0",
+        "LabelID,1,0,1",
         "worker,0,1,2",
         "all,1,1,1",
         "none,0,0,0",
