@@ -19,7 +19,7 @@ from datumaro.components.dataset_base import DatasetItem
 from datumaro.components.media import Image
 
 CLASSES = ["cat", "dog", "tree"]
-FORMATS = ("open_images", "voc", "yolo_ultralytics")
+FORMATS = ("open_images", "voc", "yolo", "yolo_ultralytics")
 
 
 def items():

@@ -142,16 +142,31 @@ def _read_text(source, encoding):
             f"polars, or a table of Arrow. Got {type(source).__name__}."
         )
     path = Path(source).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(
+            "csv must be a file, or a folder of Parquet files. Got the folder "
+            f"'{path}', which has none."
+        )
     content = path.read_bytes()
     if content.startswith(_BINARY):
         raise ValueError(
             f"The table must be a text. Got a workbook or an archive ({path.name}): "
             "save the sheet as CSV, or unpack the file."
         )
+    is_json = path.suffix.lower() == ".json"
+    if is_json and content[:99].lstrip().startswith((b"{", b"[")):
+        raise ValueError(
+            f"The table must have columns. Got JSON ({path.name}): read it, as with "
+            "pandas.read_json, and give the DataFrame."
+        )
     marked = (name for mark, name in _MARKS.items() if content.startswith(mark))
     encoding = next(marked, encoding)
     try:
         text = content.decode(encoding)
+    except LookupError as exc:
+        raise ValueError(
+            f"encoding must be one that Python knows. Got {encoding!r}."
+        ) from exc
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ValueError(

@@ -17,6 +17,8 @@ _PICTURES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://|data:[\w/+.-]*[;,]")
 _FILE_URL = re.compile(r"file:(//(localhost(?=/))?|(?=/))", re.IGNORECASE)
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+# What lies beside a picture and is never meant by its name.
+_NOTES = (".csv", ".json", ".txt", ".xml", ".xmp")
 # Folders that are gone through for a hint.
 _MOST_FOLDERS = 50
 
@@ -259,6 +261,7 @@ class ImageFolder:
             at, found = at / part, [*found, part]
         similar = self._list(at).similar
         files = similar.get(_blur(parts[-1])) or similar.get(_blur(_stem(parts[-1])))
+        files = [name for name in files or () if not name.lower().endswith(_NOTES)]
         return "/".join([*found, files[0]]) if files else None
 
     def _has_like(self, path, name):

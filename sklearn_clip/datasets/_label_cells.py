@@ -6,23 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip._shared import EMPTY_WORDS, clean_name, warn_user
+from sklearn_clip.datasets._printed_lists import (
+    are_printed_lists,
+    is_printed,
+    read_printed,
+    refuse_printed,
+    refuse_printed_pair,
+)
 
 _WORDS = {"false": 0.0, "true": 1.0}
 _SEPARATORS = ";|,"
 _OTHER_BLANK = re.compile(r"[^\S ]")
-# Lists, sets and tuples as Python, numpy and PostgreSQL print them; not "(18+)".
-_PRINTED = re.compile(
-    r"""\[.*\] | \{.*\} | \(\) | \((['"].*|\d+,.*)\) | (frozen)?set\(.*\)""",
-    re.DOTALL | re.VERBOSE,
-)
-# Columns of tables of one label a line that say whether the label is there.
-_VALUE_COLUMNS = frozenset(
-    (
-        *("confidence", "is_present", "present", "presence", "value", "label_value"),
-        *("score", "state", "truth", "ground_truth", "verification", "verified"),
-    )
-)
-_NO = frozenset(("no", "n", "f", "off", "negative", "absent"))
 
 
 class Marks(NamedTuple):
@@ -138,19 +132,23 @@ def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarc
     if layout is None:
         return lambda line, cells: Marks(frozenset(), None, False)
     column = table.find_column(labels, "labels")
-    if layout == "cells":
-        _check_separator(table, column, separator)
+    printed = layout == "cells" and are_printed_lists(table, column, na_values)
+    if layout == "cells" and not printed:
+        _check_separator(table, column, separator, hierarchy or "")
 
     def read(line, cells):
         cell, place = cells[column], table.place(line)
         if cell is None or cell in na_values:
             return Marks(None, None, True)
         if layout == "pairs":
+            refuse_printed_pair(cell, place)
             tags = [cell] if isinstance(cell, tuple) or clean_name(cell) else []
+        elif printed:
+            tags = read_printed(cell) or []
         elif isinstance(cell, tuple):
             tags = cell
         else:
-            _refuse_printed(cell, place)
+            refuse_printed(cell, place)
             if hierarchy is not None and separator in hierarchy and hierarchy in cell:
                 raise ValueError(
                     f"separator={separator!r} must not part the paths of "
@@ -162,17 +160,6 @@ def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarc
         return Marks(tags, None, not tags)
 
     return read
-
-
-def _refuse_printed(cell, place):
-    """Raise if a text is a collection that was printed."""
-    if _PRINTED.fullmatch(cell):
-        raise ValueError(
-            "A label cell must hold labels with a separator between them. Got the "
-            f"printed collection {cell!r:.60} ({place}). Read the column, as with "
-            "ast.literal_eval, and give the table as a DataFrame, whose cells may be "
-            "lists."
-        )
 
 
 def make_value_reader(
@@ -236,56 +223,22 @@ def make_value_reader(
     return read
 
 
-def refuse_unread_values(table, taken):
-    """Raise if lines of one label say "absent" in a column that nobody reads.
-
-    Parameters
-    ----------
-    table : Table
-    taken : set of int
-        Positions of the columns that are read.
-
-    Raises
-    ------
-    ValueError
-        If a column is called as one that says whether a label is there, and holds a
-        value that means it is not.
-    """
-    for column, name in enumerate(table.header):
-        if column in taken or name.casefold().replace(" ", "_") not in _VALUE_COLUMNS:
-            continue
-        for line, cells in table.rows:
-            cell = cells[column]
-            if isinstance(cell, str) and _means_absent(cell):
-                raise ValueError(
-                    "Each line of layout='pairs' is a label that is present. Got "
-                    f"{cell!r} in the column {name!r} ({table.place(line)}), as if it "
-                    f"were absent. value={name!r} reads the column; leave it out of "
-                    "the table if it says something else."
-                )
-
-
-def _means_absent(cell):
-    """Whether a value says that a label is not there."""
-    return cell.lower() in _NO or _as_number(cell) <= 0
-
-
 def _split(cell, separator):
     """Tags of a cell, in order."""
     return [part.strip() for part in cell.split(separator) if clean_name(part)]
 
 
-def _check_separator(table, column, separator):
+def _check_separator(table, column, separator, hierarchy):
     """Raise or warn if the cells look as if another separator were meant."""
     cells = [
         (line, cells[column])
         for line, cells in table.rows
         if isinstance(cells[column], str)
-        if cells[column] and not _PRINTED.fullmatch(cells[column])
+        if cells[column] and not is_printed(cells[column])
     ]
     several = [(line, cell) for line, cell in cells if separator in cell]
     if not several:
-        _warn_of_another(table, [cell for _, cell in cells], separator)
+        _warn_of_another(table, [cell for _, cell in cells], separator, hierarchy)
     elif separator.isspace():
         _check_ends(table, several, separator)
     if separator == " ":
@@ -304,11 +257,11 @@ def _tell_of_other_blanks(table, cells):
         )
 
 
-def _warn_of_another(table, cells, separator):
+def _warn_of_another(table, cells, separator, hierarchy):
     """Warn if no cell holds the separator, but many another."""
     for other in _SEPARATORS:
         n_cells = sum(other in cell for cell in cells)
-        if other not in separator and n_cells > len(cells) / 4:
+        if other not in separator + hierarchy and n_cells > len(cells) / 4:
             warn_user(
                 f"No label cell holds the separator {separator!r}, but {n_cells} of "
                 f"{len(cells)} hold {other!r} ({table.name}): is "

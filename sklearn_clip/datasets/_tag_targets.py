@@ -1,11 +1,18 @@
 """Targets of rows whose labels are named: 1, 0 where surely absent, NaN."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
 from sklearn_clip.datasets._bunch import as_integers
+from sklearn_clip.datasets._hierarchy import (
+    ancestors,
+    check_hierarchy,
+    join_label,
+    made_labels,
+    split_label,
+)
 
 
 def make_speller(label_names, hierarchy, parameter="label_names"):
@@ -29,9 +36,9 @@ def make_speller(label_names, hierarchy, parameter="label_names"):
     Raises
     ------
     TypeError
-        If `label_names` is no dict.
+        If `label_names` is no dict, or `hierarchy` no text.
     ValueError
-        If `hierarchy` is empty. The function raises it for an id without a name, and
+        If `hierarchy` is blank. The function raises it for an id without a name, and
         for a path that is not asked for or has an empty part.
     """
     if label_names is not None and not isinstance(label_names, Mapping):
@@ -39,8 +46,7 @@ def make_speller(label_names, hierarchy, parameter="label_names"):
             "label_names must be a dict of the name of each id. Got "
             f"{type(label_names).__name__}."
         )
-    if hierarchy is not None and (not isinstance(hierarchy, str) or not hierarchy):
-        raise ValueError(f"hierarchy must be a text or None. Got {hierarchy!r}.")
+    check_hierarchy(hierarchy)
     name_of = None
     if label_names is not None:
         name_of = {
@@ -54,12 +60,12 @@ def make_speller(label_names, hierarchy, parameter="label_names"):
                     f"A label must be a text. Got a list {list(tag)!r:.60} ({place}). "
                     "hierarchy='/' reads lists of lists as paths."
                 )
-            if any(hierarchy in part for part in tag):
+            if any(len(split_label(part, hierarchy)) > 1 for part in tag):
                 raise ValueError(
                     f"A part of a path must not hold hierarchy={hierarchy!r}. Got "
                     f"{list(tag)!r:.60} ({place})."
                 )
-            tag = hierarchy.join(tag)
+            tag = join_label(tag, hierarchy)
         if name_of is not None:
             if clean_name(tag) not in name_of:
                 raise ValueError(
@@ -74,18 +80,12 @@ def make_speller(label_names, hierarchy, parameter="label_names"):
 
 def _trim(tag, hierarchy, place):
     """Spell a path without white space around its parts."""
-    parts = [part.strip() for part in tag.split(hierarchy)]
+    parts = split_label(tag, hierarchy)
     if not all(parts):
         raise ValueError(
             f"A path of labels must have no empty part. Got {tag!r} ({place})."
         )
-    return hierarchy.join(parts)
-
-
-def ancestors(tag, hierarchy):
-    """Give a path and all it stands below: "a|b" and "a" of "a|b"."""
-    parts = tag.split(hierarchy)
-    return {hierarchy.join(parts[: i + 1]) for i in range(len(parts))}
+    return join_label(parts, hierarchy)
 
 
 def check_classes(table, taken, layout, classes):
@@ -119,10 +119,37 @@ def check_classes(table, taken, layout, classes):
         unify_names(classes)  # tells of those that differ in case
     if classes is None:
         return None
+    return name_classes(classes)
+
+
+def name_classes(classes):
+    """Names of the labels that a user lists, as texts.
+
+    Parameters
+    ----------
+    classes : iterable of str or None
+
+    Returns
+    -------
+    list of str or None
+
+    Raises
+    ------
+    TypeError
+        If it is one text, or no list.
+    ValueError
+        If there is no label, a blank one, or one twice to the eye.
+    """
+    if classes is None:
+        return None
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
     classes = [str(name) for name in classes]
     if not classes:
         raise ValueError("classes must name a label. Got an empty list.")
     looks = [clean_name(name) for name in classes]
+    if "" in looks:
+        raise ValueError(f"classes must not be blank. Got {classes!r:.60}.")
     if len(set(looks)) < len(looks):
         twice = next(name for name in looks if looks.count(name) > 1)
         raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
@@ -133,7 +160,10 @@ def sort_labels(names):
     """Sort labels; ids, which are numbers all of them, as numbers: 9 before 10."""
     names = set(names)
     if all(name.isascii() and name.isdigit() for name in names):
-        return sorted(names, key=lambda name: (int(name), name))
+        # By length and digits, since int takes no more than a few thousand of them.
+        return sorted(
+            names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)
+        )
     return sorted(names)
 
 
@@ -144,7 +174,8 @@ def indicate(
 
     A label that a row does not name is 0 where the row names all it has (`absent` is
     None), else NaN. In a hierarchy what stands above a label that is present is
-    present, what stands below one that is absent is absent.
+    present, and left out where `classes` do not list it; what stands below one that is
+    absent is absent.
 
     Parameters
     ----------
@@ -194,18 +225,22 @@ def indicate(
             values[:] = np.nan
         if row.labels is None:
             continue
-        strange = (row.labels | (row.absent or frozenset())) - place.keys()
+        absent = row.absent or frozenset()
+        strange = (row.labels | absent) - place.keys()
+        if strange and other_labels == "raise" and hierarchy is not None:
+            strange -= made_labels(row.labels, hierarchy) - absent
         if strange and other_labels == "raise":
             raise ValueError(
                 f"Labels must be among classes. Got {min(strange)!r} "
                 f"({table.place(row.line)}).{hint_at_name(min(strange), names)} "
                 "other_labels='ignore' leaves out those that are not."
             )
-        present = {place[tag] for tag in row.labels - strange}
+        present = {place[tag] for tag in row.labels & place.keys()}
         values[list(present)] = 1
-        for tag in sorted((row.absent or frozenset()) - strange):
+        for tag in sorted(absent):
             # NaN of a label that is both; what is below an absent one is absent.
-            both = [i for i in below[place[tag]] if i in present]
+            columns = below.get(spelled[tag], [])
+            both = [i for i in columns if i in present]
             if both and disagreement == "raise":
                 where = table.place(row.line_of.get(tag, row.line))
                 what = ", ".join(repr(names[i]) for i in both)
@@ -213,20 +248,16 @@ def indicate(
                     "A label that is absent must not be present, nor one below it. Got "
                     f"{tag!r} absent and {what} present in one image ({where})."
                 )
-            values[below[place[tag]]] = 0
+            values[columns] = 0
             values[both] = np.nan
     return as_integers(target), names
 
 
 def _find_below(names, hierarchy):
-    """Columns of each label and of those that stand below it."""
-    below = [[i] for i in range(len(names))]
-    if hierarchy is None:
-        return below
-    column = {clean_name(name): i for i, name in enumerate(names)}
+    """Columns of each label and of those below it, of labels without column too."""
+    below = {}
     for i, name in enumerate(names):
-        for above in ancestors(name, hierarchy):
-            place = column.get(clean_name(above), i)
-            if place != i:
-                below[place].append(i)
+        above = {name} if hierarchy is None else {name, *ancestors(name, hierarchy)}
+        for look in {clean_name(label) for label in above}:
+            below.setdefault(look, []).append(i)
     return below

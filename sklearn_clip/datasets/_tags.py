@@ -15,9 +15,9 @@ from sklearn_clip.datasets._label_cells import (
     make_cell_reader,
     make_column_reader,
     make_value_reader,
-    refuse_unread_values,
 )
 from sklearn_clip.datasets._missing_files import MISSING_FILES
+from sklearn_clip.datasets._path_columns import add_ancestors
 from sklearn_clip.datasets._tag_rows import (
     find_images,
     merge_rows,
@@ -28,6 +28,7 @@ from sklearn_clip.datasets._tag_rows import (
     take_texts,
 )
 from sklearn_clip.datasets._tag_targets import check_classes, indicate, make_speller
+from sklearn_clip.datasets._unread_values import check_unread_values
 
 
 def load_csv_tags(
@@ -92,19 +93,22 @@ def load_csv_tags(
         The column, in the layout ``"pairs"``, that says whether the label of the line
         is present (1) or was looked for in vain (0), such as ``"Confidence"``; empty
         cells and `na_values` are unknown. A label that no line of an image names is
-        then unknown too. Without it each line is a label that is present, and a table
-        that seems to say otherwise is refused.
+        then unknown too. Without it each line is a label that is present; a column that
+        is called as such values are and says otherwise is refused, and a warning tells
+        of others that are yes and no.
     group : str or None, default=None
         A column that is equal for rows which must not be torn apart in
         cross-validation, such as a product or a patient. None groups rows of one image.
     separator : str, default=" "
         What stands between the labels of a cell. White space around a label is
-        dropped.
+        dropped. Where all cells are lists that were printed, as ``"['cat', 'dog']"``,
+        they are read as lists, and a warning says so.
     hierarchy : str or None, default=None
         What stands between the parts of labels that are paths, such as ``" - "`` in
         ``"Shoes - Red"``: all that a label stands below are labels too, here
-        ``"Shoes"``. In a table with types a path may be a list. Not for the layout
-        ``"columns"``.
+        ``"Shoes"``. In a table with types a path may be a list. In the layout
+        ``"columns"`` a label without a column of its own is 1 where one below it is,
+        and 0 where all are; it stands before these.
     label_names : dict of {str or int: str} or None, default=None
         The name of each label that the table calls by an id, or of each column. Every
         one that occurs must be there.
@@ -116,7 +120,8 @@ def load_csv_tags(
     other_labels : {"raise", "ignore"}, default="raise"
         What happens to labels that are not among `classes`: an error that names the
         first, or they are left out, as when only the most frequent are learnt. A row
-        that has no others is then one that has none of the labels.
+        that has no others is then one that has none of the labels. What stands above a
+        label of the row, in a hierarchy, need not be among them.
     na_values : list of str, default=()
         Label cells that mean "unknown", such as ``"-1"``. In the layout ``"columns"``
         empty cells, nan, NA, null and None are among them anyway; in the others such
@@ -241,6 +246,7 @@ def load_csv_tags(
     if images is None and clean_name(image) in table.header:
         taken.add(table.find_column(image, "image"))
     na_values = frozenset(map(str, na_values))
+    chosen = classes is not None
     classes = check_classes(table, taken, layout, classes)
     if layout == "columns":
         read = make_column_reader(table, classes, na_values)
@@ -251,7 +257,7 @@ def load_csv_tags(
             table, layout, labels, separator, na_values, spell, hierarchy
         )
         if layout == "pairs":
-            refuse_unread_values(table, taken | {table.find_column(labels, "labels")})
+            check_unread_values(table, taken | {table.find_column(labels, "labels")})
     rows = read_rows(table, places, read)
     if images is None:
         rows = take_texts(table, rows, layout)
@@ -265,8 +271,14 @@ def load_csv_tags(
     if layout is None:
         target, names = None, []
     elif layout == "columns":
-        target = as_integers(np.array([row.labels for row in rows]))
+        target = np.array([row.labels for row in rows])
         names = _name_columns(classes, spell, table)
+        if hierarchy is not None:
+            lines = [row.line for row in rows]
+            target, names = add_ancestors(
+                table, lines, target, names, hierarchy, chosen=chosen
+            )
+        target = as_integers(target)
     else:
         target, names = indicate(
             table, rows, classes, other_labels, hierarchy=hierarchy
@@ -290,10 +302,10 @@ def _check_layout(layout, images, text, value, hierarchy):
         raise ValueError(
             f"value is for layout='pairs'. Got {value!r} with layout={layout!r}."
         )
-    if hierarchy is not None and layout not in ("cells", "pairs"):
+    if hierarchy is not None and layout is None:
         raise ValueError(
-            "hierarchy is for layout='cells' and 'pairs'. Got "
-            f"{hierarchy!r} with layout={layout!r}."
+            f"hierarchy is for a layout with labels. Got {hierarchy!r} with "
+            "layout=None."
         )
     if images is None and not text:
         raise ValueError(

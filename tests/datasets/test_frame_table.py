@@ -1,5 +1,7 @@
 """Tables with types: of pandas, polars and Arrow, in Parquet and in Feather files."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -161,3 +163,78 @@ def test_load_csv_tags_reads_paths_in_lists(images):
     assert found.target_names == ["animal", "animal/cat", "car"]
     expected = [[1, 1, 1], [1, 0, 0], [0, 0, 0], [np.nan] * 3]
     np.testing.assert_array_equal(found.target, expected)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_load_csv_tags_reads_both_versions_of_feather(images, tmp_path, version):
+    frame = pd.DataFrame({"image": ["0", "1"], "labels": ["dog cat", None]})
+    path = str(tmp_path / "table.feather")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pyarrow, about the first version
+        pyarrow.feather.write_feather(frame, path, version=version)
+        found = load_csv_tags(path, images)
+    assert found.target_names == ["cat", "dog"]
+    np.testing.assert_array_equal(found.target, [[1, 1], [np.nan, np.nan]])
+
+
+LISTS = [["cat", "dog"], ["dog", "dog"]]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pa.array(LISTS, pa.large_list(pa.string())),
+        pa.array(LISTS, pa.list_(pa.large_string(), 2)),
+        pa.array(LISTS, pa.list_view(pa.string_view())),
+        pa.array(LISTS, pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        pa.array(["cat dog", "dog"]).dictionary_encode(),
+        pa.chunked_array([["cat dog"], ["dog"]]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("as_batch", [False, True])
+def test_load_csv_tags_reads_every_column_of_arrow(images, labels, as_batch):
+    table = pa.table({"image": pa.array([0, 1], pa.uint8()), "labels": labels})
+    if as_batch:
+        (table,) = table.combine_chunks().to_batches()
+    assert load_csv_tags(table, images).target.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pl.Categorical, pl.Enum(["cat dog", "dog", "0", "1"])],
+    ids=["Categorical", "Enum"],
+)
+def test_load_csv_tags_reads_categories_of_polars(images, dtype):
+    frame = pl.DataFrame({"image": ["0", "1"], "labels": ["cat dog", "dog"]})
+    found = load_csv_tags(frame.with_columns(pl.all().cast(dtype)), images)
+    assert found.target.tolist() == [[1, 1], [0, 1]]
+    lists = pl.DataFrame({"image": ["0", "1"], "labels": LISTS}).with_columns(
+        pl.col("labels").cast(pl.List(pl.Categorical))
+    )
+    assert load_csv_tags(lists, images).target.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float32", "bool[pyarrow]"])
+def test_load_csv_tags_reads_columns_that_may_be_missing(images, dtype):
+    marks = pd.array([True, False, None], dtype=dtype)
+    frame = pd.DataFrame({"image": [0, 1, 2], "cat": marks})
+    found = load_csv_tags(frame, images, layout="columns")
+    np.testing.assert_array_equal(found.target, [[1], [0], [np.nan]])
+
+
+def test_load_csv_tags_names_a_table_that_is_none(images, tmp_path):
+    path = tmp_path / "table.parquet"
+    pyarrow.parquet.write_table(_arrow(tmp_path)[:0], path)
+    with pytest.raises(ValueError, match="must have rows.*table.parquet"):
+        load_csv_tags(path, images)
+    with pytest.raises(IsADirectoryError, match="a folder of Parquet files"):
+        load_csv_tags(images, images)
+    path = tmp_path / "table.json"
+    path.write_text('[{"image": "0", "labels": ["cat"]}]')
+    with pytest.raises(ValueError, match=r"Got JSON \(table.json\)"):
+        load_csv_tags(path, images)
+    path = tmp_path / "table.csv"
+    path.write_text("image,labels\n0,cat\n")
+    with pytest.raises(ValueError, match="encoding must be .* Got 'utf-nine'"):
+        load_csv_tags(path, images, encoding="utf-nine")

@@ -77,7 +77,7 @@ def test_load_csv_tags_hierarchy_gives_ancestors(images):
     with pytest.raises(ValueError, match=r"no empty part. Got 'a\|' .*line 2"):
         load("image,labels\n0,a|\n", images, hierarchy="|")
     with pytest.raises(ValueError, match=r"hierarchy is for"):
-        load("image,a\n0,1\n", images, hierarchy="|", layout="columns")
+        load("image,a\n0,1\n", images, hierarchy="|", layout=None)
 
 
 def test_load_csv_tags_absent_is_all_that_stands_below(images):
@@ -135,3 +135,132 @@ def test_load_csv_tags_reads_texts_alone():
         load(table, None)
     with pytest.raises(ValueError, match=r"must have its text. Got none .*line 3"):
         load("title,labels\na,b\n,c\n", None, text="title")
+
+
+PATHS = "image,labels\n0,animal|cat;red\n1,animal\n2,animal|dog\n"
+LISTED = ["animal|cat", "animal|dog", "red"]
+
+
+def test_load_csv_tags_leaves_out_ancestors_that_are_not_listed(images):
+    parameters = {"separator": ";", "hierarchy": "|", "classes": LISTED}
+    table = PATHS.replace("1,animal\n", "1,red;animal|dog;animal\n")
+    found = load(table, images, **parameters)
+    assert found.target.tolist() == [[1, 0, 1], [0, 1, 1], [0, 1, 0]]
+    # One that no label of its row stands below was given by somebody.
+    with pytest.raises(ValueError, match=r"among classes. Got 'animal' .*line 3\)"):
+        load(PATHS, images, **parameters)
+    found = load(PATHS, images, **parameters, other_labels="ignore")
+    assert found.target.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+
+
+def test_load_csv_tags_absence_of_an_ancestor_holds_where_it_is_not_listed(images):
+    table = "image,label,value\n0,animal,0\n0,red,1\n1,animal|dog,1\n"
+    parameters = {"value": "value", "hierarchy": "|", "classes": LISTED}
+    with pytest.raises(ValueError, match=r"among classes. Got 'animal' .*line 2\)"):
+        load_pairs(table, images, **parameters)
+    found = load_pairs(table, images, **parameters, other_labels="ignore")
+    nan = np.nan
+    np.testing.assert_array_equal(found.target, [[0, 0, 1], [nan, 1, nan]])
+
+
+@pytest.mark.parametrize(
+    ("hierarchy", "cell", "expected"),
+    [
+        ("|", "|animal|cat", ["animal", "animal|cat"]),  # the root, as digiKam has it
+        ("/", "/ animal / cat", ["animal", "animal/cat"]),
+        (" > ", "animal\u00a0> cat", ["animal", "animal > cat"]),
+        ("\u00a0> ", "animal > cat", ["animal", "animal > cat"]),
+        ("  -  ", "T-Shirt - red", ["T-Shirt", "T-Shirt - red"]),
+        ("|", "a\u0308|b", ["\u00e4", "\u00e4|b"]),
+        ("||", "a||b|c", ["a", "a||b|c"]),
+    ],
+)
+def test_load_csv_tags_spells_paths_as_they_look(images, hierarchy, cell, expected):
+    table = f"image,labels\n0,{cell}\n"
+    found = load(table, images, hierarchy=hierarchy, separator=";")
+    assert found.target_names == expected
+
+
+def test_load_csv_tags_sorts_ids_of_any_length_as_numbers(images):
+    long = "1" * 5000
+    found = load(f"image,labels\n0,{long} 10 9\n1,010\n", images)
+    assert found.target_names == ["9", "010", "10", long]
+
+
+@pytest.mark.parametrize(("hierarchy", "error"), [(" ", ValueError), (1, TypeError)])
+def test_load_csv_tags_refuses_a_separator_that_is_none(images, hierarchy, error):
+    with pytest.raises(error, match="hierarchy must"):
+        load(PATHS, images, separator=";", hierarchy=hierarchy)
+
+
+COLUMNS = """image,animal | cat,animal|dog|poodle,red
+0,1,0,0
+1,0,,1
+2,0,0,
+"""
+
+
+def test_load_csv_tags_hierarchy_gives_columns_of_ancestors(images):
+    found = load(COLUMNS, images, layout="columns", hierarchy="|")
+    names = ["animal", "animal|cat", "animal|dog", "animal|dog|poodle", "red"]
+    assert found.target_names == names
+    nan = np.nan
+    expected = [[1, 1, 0, 0, 0], [nan, 0, nan, nan, 1], [0, 0, 0, 0, nan]]
+    np.testing.assert_array_equal(found.target, expected)
+    listed = ["red", "animal|cat"]
+    table = COLUMNS.replace(" | ", "|")
+    found = load(table, images, layout="columns", hierarchy="|", classes=listed)
+    assert found.target_names == listed
+    np.testing.assert_array_equal(found.target, [[0, 1], [1, 0], [nan, 0]])
+
+
+def test_load_csv_tags_columns_of_a_hierarchy_agree(images):
+    table = "image,a,a|b,a|c\n0,0,,0\n1,,1,\n2,,0,0\n"
+    found = load(table, images, layout="columns", hierarchy="|")
+    assert found.target_names == ["a", "a|b", "a|c"]
+    nan = np.nan
+    # In the last a may be there as another than b and c, for it is a column.
+    expected = [[0, 0, 0], [1, 1, nan], [nan, 0, 0]]
+    np.testing.assert_array_equal(found.target, expected)
+    with pytest.raises(ValueError, match=r"'a' absent and 'a\|c' present .*line 3\)"):
+        load(table.replace("1,,1,", "1,0,,1"), images, layout="columns", hierarchy="|")
+    named = load(
+        "image,1,2\n0,1,0\n",
+        images,
+        layout="columns",
+        hierarchy="|",
+        label_names={1: "a|b", 2: "a|c"},
+    )
+    assert named.target_names == ["a", "a|b", "a|c"]
+    assert named.target.tolist() == [[1, 1, 0]]
+
+
+@pytest.mark.parametrize("marks", ["10", "1-", ("True", "False"), ("yes", "no")])
+def test_load_csv_tags_tells_of_a_column_of_yes_and_no(images, marks):
+    yes, no = ("1", "-1") if marks == "1-" else marks
+    table = f"image,label,vorhanden\n0,cat,{yes}\n0,dog,{no}\n1,cat,\n"
+    with pytest.warns(UserWarning, match=rf"'vorhanden' .*Got '{no}' .*line 3.*value="):
+        found = load_pairs(table, images)
+    assert found.target.tolist() == [[1, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "is_crowd,1,0,1",
+        "IsOccluded,1,0,0",
+        "Is Train,1,0,0",
+        "LabelID,1,0,1",
+        "worker,0,1,2",
+        "all,1,1,1",
+        "none,0,0,0",
+        "area,0,0.5,1",
+        "note,no,maybe,yes",
+        "empty,,,",
+    ],
+)
+def test_load_csv_tags_reads_past_columns_that_say_something_else(images, column):
+    name, *cells = column.split(",")
+    rows = zip((0, 0, 1), ("cat", "dog", "cat"), cells, strict=True)
+    table = f"image,label,{name}\n" + "".join("{},{},{}\n".format(*row) for row in rows)
+    assert load_pairs(table, images).target.tolist() == [[1, 1], [1, 0]]

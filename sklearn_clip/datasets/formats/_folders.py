@@ -12,8 +12,9 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._hierarchy import ancestors
 from sklearn_clip.datasets._image_files import is_picture
-from sklearn_clip.datasets._tag_targets import ancestors, sort_labels
+from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
 from sklearn_clip.datasets.formats._rows import give_back, mark, walk
 
 
@@ -47,7 +48,7 @@ def load_folders(
         a row to leave out, or one that nobody has looked at yet (NaN).
     classes : list of str or None, default=None
         The labels and their order. None takes all folders, sorted. Pictures of others
-        are errors.
+        are errors; what stands above a folder need not be listed.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
@@ -97,15 +98,14 @@ def load_folders(
     """
     check_choice("other_labels", other_labels, ("absent", "unknown"))
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
-    if isinstance(classes, str):
-        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    classes = name_classes(classes)
     root = Path(root).expanduser()
     if not root.is_dir():
         raise NotADirectoryError(
             f"root must be a folder of folders with pictures. Got '{root}'."
         )
-    folders, paths = _list_pictures(root, hierarchy)
-    names = _check_names(folders, paths, classes, root)
+    folders, made, paths = _list_pictures(root, hierarchy)
+    names = _check_names(folders, made, paths, classes, root)
     copies, rows = [], []
     for same in _merge_same([path for found in paths.values() for path in found]):
         labels: set[str] = set()
@@ -115,7 +115,9 @@ def load_folders(
                 labels |= ancestors(below, "/") if hierarchy else {below}
         if not labels and unlabelled == "drop":
             continue
-        labels = {names[clean_name(label)] for label in labels}
+        # Folders above, which need not be listed, have no column then.
+        looks = map(clean_name, labels)
+        labels = {names[look] for look in looks if look in names}
         unknown = set(names.values()) if other_labels == "unknown" else set()
         is_unknown = not labels and unlabelled == "unknown"
         rows.append(None if is_unknown else (labels, unknown if labels else set()))
@@ -140,31 +142,32 @@ def load_folders(
 
 
 def _list_pictures(root, hierarchy):
-    """Labels of the folders, and the paths of the pictures of each folder."""
-    labels, paths, others = {}, {}, []
+    """Labels of the folders, these and what is above, and the pictures of each."""
+    labels, made, paths, others = {}, {}, {}, []
     for below, files in walk(root):
         found = [name for name in files if is_picture(name)]
         others += [os.path.join(below, name) for name in files if name not in found]
         folder = root / below
         paths[below] = [str(folder / name) for name in found]
-        holds_folders = any(
-            entry.is_dir() and not entry.name.startswith(".")
-            for entry in os.scandir(folder)
-        )
+        with os.scandir(folder) as entries:
+            holds_folders = any(
+                entry.is_dir() and not entry.name.startswith(".") for entry in entries
+            )
         # An empty folder is a label nobody was given; one of folders is a step.
         if below and (found or not holds_folders):
-            for label in ancestors(below, "/") if hierarchy else {below}:
-                labels.setdefault(clean_name(label), label)
+            labels[clean_name(below)] = below
+            for label in sorted(ancestors(below, "/")) if hierarchy else ():
+                made.setdefault(clean_name(label), label)
     if others:
         warn_user(
             "Files that are no pictures by their suffix are left out. Got "
             f"{len(others)}: {', '.join(map(repr, others[:3]))}"
             f"{' and so on' if len(others) > 3 else ''} ('{root}')."
         )
-    return labels, paths
+    return labels, made | labels, paths
 
 
-def _check_names(folders, paths, classes, root):
+def _check_names(folders, made, paths, classes, root):
     """Name of the column of each label, by what it looks like."""
     if not any(found for below, found in paths.items() if below):
         raise ValueError(
@@ -172,8 +175,8 @@ def _check_names(folders, paths, classes, root):
             "which has none."
         )
     if classes is None:
-        return {clean_name(name): name for name in sort_labels(folders.values())}
-    names = {clean_name(str(name)): str(name) for name in classes}
+        return {clean_name(name): name for name in sort_labels(made.values())}
+    names = {clean_name(name): name for name in classes}
     strange = sorted(folders.keys() - names.keys())
     if strange:
         raise ValueError(
@@ -187,6 +190,10 @@ def _merge_same(paths):
     """Put together the paths of files that hold the same, in order of the first."""
     sizes = {}
     for path in paths:
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f"A picture must be there. Got the link '{path}', which leads nowhere."
+            )
         sizes.setdefault(os.path.getsize(path), []).append(path)
     same = {}
     for path in paths:

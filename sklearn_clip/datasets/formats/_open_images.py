@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ from sklearn_clip.datasets._tag_rows import (
     settle_unlabelled,
 )
 from sklearn_clip.datasets._tag_targets import check_classes, indicate, make_speller
+from sklearn_clip.datasets.formats._text import read_text
 
 _COLUMNS = ("ImageID", "LabelName", "Confidence")
 
@@ -194,21 +196,20 @@ def _read_descriptions(path):
     """Names of the labels by their ids."""
     path = Path(path).expanduser()
     names = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        for cells in reader:
-            where = f"{path.name}, line {reader.line_num}"
-            if not any(cells) or cells[:2] == ["LabelName", "DisplayName"]:
-                continue
-            if len(cells) != 2 or not all(cell.strip() for cell in cells):
-                raise ValueError(
-                    "A description must be the id of a label and its name. Got "
-                    f"{','.join(cells)!r:.60} ({where})."
-                )
-            label, name = clean_name(cells[0]), cells[1].strip()
-            if names.setdefault(label, name) != name:
-                raise ValueError(
-                    f"A label must have one name. Got {names[label]!r} and {name!r} "
-                    f"for {label!r} ({where})."
-                )
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    for cells in reader:
+        where = f"{path.name}, line {reader.line_num}"
+        if not any(cells) or cells[:2] == ["LabelName", "DisplayName"]:
+            continue
+        if len(cells) != 2 or not all(cell.strip() for cell in cells):
+            raise ValueError(
+                "A description must be the id of a label and its name. Got "
+                f"{','.join(cells)!r:.60} ({where})."
+            )
+        label, name = clean_name(cells[0]), cells[1].strip()
+        if names.setdefault(label, name) != name:
+            raise ValueError(
+                f"A label must have one name. Got {names[label]!r} and {name!r} "
+                f"for {label!r} ({where})."
+            )
     return names

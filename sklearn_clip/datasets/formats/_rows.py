@@ -11,6 +11,8 @@ from sklearn_clip.datasets._image_files import is_picture
 def walk(folder):
     """Find the files below a folder, those of hidden folders and names left out.
 
+    Links are followed, but for those that lead back to a folder above.
+
     Parameters
     ----------
     folder : str or path-like
@@ -22,11 +24,29 @@ def walk(folder):
     names : list of str
         Names of the files, sorted.
     """
-    for path, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+    for path, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not _is_hidden(name) and not _leads_back(os.path.join(path, name))
+        )
         below = os.path.relpath(path, folder).replace(os.sep, "/")
         shown = sorted(name for name in names if not _is_hidden(name))
         yield "" if below == "." else below, shown
+
+
+def _raise(error):
+    """Let no folder be left out because it cannot be listed."""
+    raise error
+
+
+def _leads_back(path):
+    """Whether a folder is a link to one that it lies in."""
+    if not os.path.islink(path):
+        return False
+    goal = os.path.realpath(path)
+    above = os.path.realpath(os.path.dirname(path))
+    return os.path.commonpath([goal, above]) == goal
 
 
 def _is_hidden(name):

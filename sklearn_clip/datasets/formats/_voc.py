@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from sklearn_clip._shared import clean_name, hint_at_name, unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
-from sklearn_clip.datasets._tag_targets import sort_labels
+from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
 from sklearn_clip.datasets.formats._rows import give_back, mark
 from sklearn_clip.datasets.formats._voc_files import read_ids, read_lists, read_objects
 
@@ -40,7 +41,9 @@ def load_voc(
     ----------
     root : str or path-like
         The folder that holds ``Annotations``, ``JPEGImages`` and ``ImageSets/Main``. A
-        folder of pictures with the XML files beside them will do.
+        folder of pictures with the XML files beside them will do. Files may lie in
+        folders below. A picture has the name of its file, or else the ``filename``
+        that stands there.
     labels : {"objects", "lists"}, default="objects"
         Where the labels stand: in the XML files, or in the lists of the pictures of a
         class, ``ImageSets/Main/<class>_<split>.txt``. In these 1 is present, -1 is
@@ -55,7 +58,8 @@ def load_voc(
         What a label is of which all objects in a picture are marked as difficult.
     classes : list of str or None, default=None
         The labels and their order. None takes all that occur, sorted. Others are
-        errors in XML files; their lists are not read.
+        errors in XML files; of lists only those of `classes` are read, and must be
+        there.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What a picture is whose XML file has no object: a row that has none of the
         labels, a row to leave out, or one about which nothing is known (NaN).
@@ -115,36 +119,43 @@ def load_voc(
     check_choice("difficult", difficult, ("unknown", "present"))
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("missing_files", missing_files, MISSING_FILES)
-    if isinstance(classes, str):
-        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    classes = name_classes(classes)
     root = Path(root).expanduser()
     if not root.is_dir():
         raise NotADirectoryError(f"root must be a folder. Got '{root}'.")
     ids = None if split is None else read_ids(root, split)
+    files: dict[str, Any] = {}
     if labels == "lists":
         if ids is None:
             raise ValueError("labels='lists' needs the name of a list as split=...")
         found, names = read_lists(root, split, ids)
     else:
-        found = read_objects(root, ids)
+        files = read_objects(root, ids)
+        found = {
+            id_: None if file is None else file.marks for id_, file in files.items()
+        }
         names = {tag for marks in found.values() for tag in marks or ()}
     spelled = unify_names(names, chosen=classes is not None)
-    columns = sort_labels(spelled.values()) if classes is None else list(classes)
+    columns = sort_labels(spelled.values()) if classes is None else classes
     if not columns:
         raise ValueError(f"The annotations must have labels. Got none ('{root}').")
     column = {clean_name(name): name for name in columns}
-    strange = sorted(tag for tag in names if spelled[tag] not in column)
+    strange = {tag for tag in names if spelled[tag] not in column}
     if labels == "lists":  # each is a file of its own, which may be left unread
+        _check_lists(columns, set(spelled.values()), root, split)
         for marks in found.values():
-            for tag in set(strange) & set(marks or ()):
+            for tag in strange & set(marks or ()):
                 del marks[tag]
-    elif strange:
-        where = next(id_ for id_, marks in found.items() if strange[0] in (marks or ()))
-        raise ValueError(
-            f"Labels must be among classes. Got {strange[0]!r} ({where!r})."
-            f"{hint_at_name(strange[0], columns)}"
+    for file in files.values() if strange else ():
+        tag = (
+            next((tag for tag in file.marks if tag in strange), None) if file else None
         )
-    paths = _find_images(root, images, list(found), missing_files)
+        if tag is not None:
+            raise ValueError(
+                f"Labels must be among classes. Got {tag!r} ({file.name}, line "
+                f"{file.line_of[tag]}).{hint_at_name(tag, columns)}"
+            )
+    paths = _find_images(root, images, list(found), files, missing_files)
     rows: list[Any] = []
     kept = []
     for id_, marks in found.items():
@@ -176,7 +187,18 @@ def load_voc(
     )
 
 
-def _find_images(root, images, ids, missing_files):
+def _check_lists(columns, there, root, split):
+    """Raise if a class has no list."""
+    for name in columns:
+        if clean_name(name) not in there:
+            raise ValueError(
+                f"Each of classes must have a list in '{root / 'ImageSets' / 'Main'}'. "
+                f"Got {name!r}, which has no {name + '_' + split + '.txt'!r}."
+                f"{hint_at_name(name, there)}"
+            )
+
+
+def _find_images(root, images, ids, files, missing_files):
     """Path of the picture of each name."""
     folder = root / "JPEGImages"
     if images is not None:
@@ -187,11 +209,27 @@ def _find_images(root, images, ids, missing_files):
     folder = ImageFolder(folder, "images", required=missing_files != "keep")
     paths, missing = {}, {}
     for id_ in ids:
-        found = folder.find(id_)
+        found = _find_image(folder, id_, files.get(id_))
         if found is None:
-            missing[id_] = repr(id_)
+            where = f" ({files[id_].name})" if files.get(id_) else ""
+            missing[id_] = f"'{folder.root / id_}'{where}"
         if found is not None or missing_files == "keep":
             paths[id_] = found or str(folder.root / id_)
     if missing_files != "keep":
         report_missing(missing, len(ids), [folder], missing_files)
     return paths
+
+
+def _find_image(folder, id_, file):
+    """Path of the picture of a name, or that its file gives it; None without."""
+    problem = None
+    try:
+        found = folder.find(id_)
+    except ValueError as exc:  # two pictures that differ in their suffix
+        found, problem = None, exc
+    if found is None and file is not None and file.picture:
+        found = folder.find(posixpath.join(posixpath.dirname(id_), file.picture))
+    if found is None and problem is not None:
+        where = repr(id_) if file is None else file.name
+        raise ValueError(f"{problem} ({where}).") from problem
+    return found

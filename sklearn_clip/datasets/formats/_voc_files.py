@@ -1,12 +1,34 @@
 """The files of Pascal VOC: objects of a picture, lists of pictures."""
 
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sklearn_clip.datasets.formats._rows import walk
+from sklearn_clip.datasets.formats._text import read_text
 from sklearn_clip.datasets.formats._xml import read_xml
 
 _VALUES = {"1": 1, "0": 0, "-1": -1}
 
 
+@dataclass
+class Objects:
+    """What the file of a picture says: 1 and 0 by label, and where that stands.
+
+    `name` is that of the file below the folder of them, `picture` the one that it gives
+    the picture, None if it gives none, and `line_of` has the line of each label.
+    """
+
+    name: str
+    picture: str | None
+    marks: dict = field(default_factory=dict)
+    line_of: dict = field(default_factory=dict)
+
+
 def read_objects(root, ids):
     """Read the labels of the objects of each picture.
+
+    Files of folders below are read too; the name of their picture is the way there.
 
     Parameters
     ----------
@@ -16,34 +38,48 @@ def read_objects(root, ids):
 
     Returns
     -------
-    dict of {str: dict of {str: int} or None}
+    dict of {str: Objects or None}
         Of each picture 1 for each label, 0 if all objects of it are difficult; None if
         the picture has no file.
 
     Raises
     ------
     ValueError
-        If a file is none of objects.
+        If a file is none of objects, or a picture has two.
     FileNotFoundError
         If there is no file at all.
     """
     folder = root / "Annotations"
     folder = folder if folder.is_dir() else root
-    files = {path.stem: path for path in sorted(folder.glob("*.xml"))}
+    files = {}
+    for below, names in walk(folder):
+        for name in names:
+            stem, suffix = os.path.splitext(f"{below}/{name}" if below else name)
+            if suffix.lower() != ".xml":
+                continue
+            if stem in files:
+                raise ValueError(
+                    "A picture must have one XML file. Got "
+                    f"{files[stem] + ' and ' + stem + suffix!r} in '{folder}'."
+                )
+            files[stem] = stem + suffix
     if not files:
         raise FileNotFoundError(f"'{folder}' must hold XML files. Got none.")
     wanted = files if ids is None else ids
-    return {id_: _read_file(files[id_]) if id_ in files else None for id_ in wanted}
+    return {
+        id_: _read_file(folder, files[id_]) if id_ in files else None for id_ in wanted
+    }
 
 
-def _read_file(path):
+def _read_file(folder, name):
+    path = Path(folder, name)
     root = read_xml(path)
     if root.tag != "annotation":
         raise ValueError(
             "A file of objects must begin with <annotation>. Got "
             f"<{root.tag}> ({path.name}, line {root.line})."
         )
-    marks = {}
+    found = Objects(name, root.text_of("filename") or None)
     for element in root.find_all("object"):
         name, difficult = element.text_of("name"), element.text_of("difficult") or "0"
         where = f"({path.name}, line {element.line})"
@@ -54,8 +90,9 @@ def _read_file(path):
                 f"<difficult> must be 0 or 1. Got {difficult!r} of {name!r} {where}."
             )
         value = int(difficult.lower() not in ("1", "true"))
-        marks[name] = max(value, marks.get(name, 0))
-    return marks
+        found.marks[name] = max(value, found.marks.get(name, 0))
+        found.line_of.setdefault(name, element.line)
+    return found
 
 
 def read_ids(root, split):
@@ -157,7 +194,7 @@ def read_lists(root, split, ids):
 
 def _lines(path):
     """Numbers and texts of the lines that are not blank."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line.strip().replace("\t", " ")

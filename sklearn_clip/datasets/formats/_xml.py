@@ -37,14 +37,17 @@ def read_xml(path):
     Raises
     ------
     ValueError
-        If the file is not well-formed, or has a DOCTYPE, whose entities can make
-        gigabytes of a kilobyte.
+        If the file is not well-formed, is in an encoding that the parser does not know,
+        or has a DOCTYPE, whose entities can make gigabytes of a kilobyte.
     """
     parser = expat.ParserCreate()
+    parser.buffer_text = True
     open_elements = [Element("", 0)]
+    doctypes = []
 
     def start(tag, attributes):
-        element = Element(tag, parser.CurrentLineNumber)
+        # Of the forms that are read none has two tags which differ in a prefix alone.
+        element = Element(tag.rpartition(":")[2], parser.CurrentLineNumber)
         open_elements[-1].children.append(element)
         open_elements.append(element)
 
@@ -52,6 +55,7 @@ def read_xml(path):
         open_elements[-1].text += text
 
     def refuse(*declared):
+        doctypes.append(declared)
         raise ValueError(
             "An annotation must have no DOCTYPE. Got one "
             f"({path.name}, line {parser.CurrentLineNumber})."
@@ -68,5 +72,12 @@ def read_xml(path):
         raise ValueError(
             f"An annotation must be whole XML. Got {expat.ErrorString(exc.code)!r} "
             f"({path.name}, line {exc.lineno})."
+        ) from exc
+    except (LookupError, ValueError) as exc:
+        if doctypes:
+            raise
+        raise ValueError(
+            f"An annotation must be in UTF-8, or an encoding with a byte a letter. Got "
+            f"another: {exc} ({path.name})."
         ) from exc
     return root.children[0]

@@ -13,8 +13,10 @@ from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
+from sklearn_clip.datasets.formats._darknet import DATA
 from sklearn_clip.datasets.formats._rows import find_pictures, give_back, mark
 from sklearn_clip.datasets.formats._yolo_files import (
+    is_darknet,
     label_file,
     orphans,
     read_classes,
@@ -44,9 +46,11 @@ def load_yolo(
     data : str or path-like
         The YAML file that names the classes and the folders or lists of pictures, such
         as ``data.yaml``. Paths in it are relative to its ``path``, and that to the
-        file. Needs PyYAML.
+        file. Needs PyYAML. Or the file of Darknet, ``obj.data``, as annotation tools
+        write it: its paths are relative to its folder, which they may call ``data``.
     split : str, list of str or None, default=None
-        Which of the entries ``train``, ``val`` and ``test`` to load. None loads all.
+        Which of the entries ``train``, ``val`` (Darknet's ``valid``) and ``test`` to
+        load. None loads all.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What a picture is whose text is empty. The form cannot tell: a row that was
         looked at and has none of the labels, a row to leave out, or one about which
@@ -78,8 +82,11 @@ def load_yolo(
     Raises
     ------
     ValueError
-        If a parameter is unknown, the YAML file names no classes or one twice, a line
-        of a text does not begin with the number of one, or a picture is in two splits.
+        If a parameter is unknown, the file names no classes, one twice or another
+        number of them than it says, a line of a text does not begin with the number of
+        one, or a picture is in two splits.
+    IsADirectoryError
+        If `data` is a folder.
     FileNotFoundError
         If a file, a folder or a picture is not there.
     ImportError
@@ -118,7 +125,7 @@ def load_yolo(
     split_of: dict[str, str] = {}
     file_of: dict[str, str] = {}
     for name, places in split_places(path, description, split).items():
-        for picture in _list_pictures(places, missing_files):
+        for picture in _list_pictures(places, missing_files, is_darknet(path)):
             real = os.path.realpath(picture)
             first = file_of.setdefault(real, picture)
             if split_of.get(first, name) != name:
@@ -153,7 +160,7 @@ def load_yolo(
     )
 
 
-def _list_pictures(places, missing_files):
+def _list_pictures(places, missing_files, of_darknet):
     """Paths of the pictures of folders and lists."""
     pictures = []
     for place in places:
@@ -167,6 +174,9 @@ def _list_pictures(places, missing_files):
             named = read_list(place)
         for name, where in named:
             picture = folder.find(name)
+            if picture is None and of_darknet:
+                name = name.removeprefix(DATA)
+                picture = folder.find(name)
             if picture is None:
                 missing[name] = f"{name!r} ({where})"
                 if missing_files == "keep":

@@ -1,15 +1,17 @@
-"""The files of YOLO: a description in YAML, lists of pictures, texts of numbers."""
+"""The files of YOLO: a description, lists of pictures, texts of numbers."""
 
 import os
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name, import_optional
+from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets.formats._darknet import find_beside, read_data
+from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
 _SPLITS = ("train", "val", "test")
 
 
 def read_description(path):
-    """Read the YAML file of a data set.
+    """Read the description of a data set, in YAML or in lines of Darknet.
 
     Parameters
     ----------
@@ -24,19 +26,22 @@ def read_description(path):
     Raises
     ------
     ValueError
-        If it is no YAML, or names no classes, or one twice.
+        If it is neither, or names no classes, one twice, or more or less than it says.
+    IsADirectoryError
+        If it is a folder.
     ImportError
-        If PyYAML is not installed.
+        If PyYAML is needed and not installed.
     """
-    yaml = import_optional("yaml", extra="yaml", purpose="load_yolo")
-    try:
-        description = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        where = path.name if mark is None else f"{path.name}, line {mark.line + 1}"
-        raise ValueError(
-            f"data must be a YAML file. Got {getattr(exc, 'problem', exc)} ({where})."
-        ) from exc
+    if path.is_dir():
+        there = sorted(
+            file.name for file in path.iterdir() if file.suffix in (".yaml", ".data")
+        )
+        raise IsADirectoryError(
+            f"data must be a file such as 'data.yaml'. Got the folder '{path}', which "
+            f"holds {', '.join(map(repr, there)) or 'none'}."
+        )
+    of_darknet = is_darknet(path)
+    description = read_data(path) if of_darknet else read_yaml(path, "load_yolo")
     if not isinstance(description, dict):
         raise ValueError(
             f"data must be a YAML file with the key 'names'. Got {path.name!r}, which "
@@ -50,6 +55,9 @@ def read_description(path):
             f"'names' must be a list of the classes or a map of their numbers "
             f"({path.name}). Got {names!r:.60}."
         )
+    # JSON has texts as keys alone.
+    numbered = {_as_number(number): name for number, name in names.items()}
+    names = numbered if len(numbered) == len(names) else names
     for number, name in names.items():
         if type(number) is not int or number < 0 or isinstance(name, list | dict):
             raise ValueError(
@@ -66,7 +74,23 @@ def read_description(path):
     twice = next((look for look in looks if looks.count(look) > 1 or not look), None)
     if twice is not None:
         raise ValueError(f"Names must be distinct. Got {twice!r} twice ({path.name}).")
+    count = description.get("nc")
+    if count is not None and str(count) != str(len(names)):
+        raise ValueError(
+            f"There must be as many names as the file says. Got {len(names)} for "
+            f"{count} ({path.name})."
+        )
     return description, names
+
+
+def is_darknet(path):
+    """Whether a description is one of Darknet, by its suffix."""
+    return path.suffix.lower() == ".data"
+
+
+def _as_number(key):
+    is_number = isinstance(key, str) and key.isascii() and key.isdigit()
+    return int(key) if is_number and len(key) < 10 else key
 
 
 def split_places(path, description, split):
@@ -114,6 +138,8 @@ def _find_place(roots, entry, name, path):
         for part in (str(entry), str(entry).removeprefix("../")):
             if (root / part).exists():
                 return root / part
+        if is_darknet(path) and (found := find_beside(root, str(entry))):
+            return found
     raise FileNotFoundError(
         f"{name!r} must name a folder or a list of pictures ({path.name}). Got "
         f"'{entry}', which is not in '{roots[0]}'."
@@ -122,7 +148,7 @@ def _find_place(roots, entry, name, path):
 
 def read_list(path):
     """Names of the pictures of a list, and where they stand."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     return [
         (line.strip(), f"{path.name}, line {number}")
         for number, line in enumerate(text.split("\n"), start=1)
@@ -133,6 +159,8 @@ def read_list(path):
 def label_file(picture):
     """Path of the text of a picture: in ``labels`` where that is in ``images``.
 
+    Darknet has it beside the picture, as is read where it is not in ``labels``.
+
     Parameters
     ----------
     picture : str
@@ -141,7 +169,9 @@ def label_file(picture):
     -------
     Path
     """
-    return _swap(Path(picture), "images", "labels").with_suffix(".txt")
+    beside = Path(picture).with_suffix(".txt")
+    apart = _swap(beside, "images", "labels")
+    return beside if beside.is_file() and not apart.is_file() else apart
 
 
 def _swap(path, old, new):
@@ -200,7 +230,7 @@ def read_classes(path, names):
     if not path.is_file():
         return None
     found = set()
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     for number, line in enumerate(text.split("\n"), start=1):
         cells = line.split()
         if not cells:

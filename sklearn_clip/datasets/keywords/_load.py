@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +11,15 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels
 from sklearn_clip.datasets._missing_files import MISSING_FILES
+from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
+from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.keywords._iptc import may_be_cut
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
 from sklearn_clip.datasets.keywords._sources import (
     SOURCES,
     Photo,
-    check_separator,
     place_keywords,
     read_photo,
 )
@@ -28,7 +30,7 @@ _SHOWN = 3
 def load_photo_keywords(
     folder: str | os.PathLike[str],
     *,
-    sources: Collection[str] = SOURCES,
+    sources: Iterable[str] = SOURCES,
     combine: Literal["first", "union"] = "first",
     hierarchy: str | None = None,
     classes: Iterable[str] | None = None,
@@ -42,7 +44,8 @@ def load_photo_keywords(
 
     What digiKam, Lightroom, darktable, Windows, exiftool and others write. Every
     picture of the folder and of those below is a row, sorted by its path; hidden files
-    and folders are left out, and pictures are told by their suffix.
+    and folders are left out, links are followed unless they lead back, and pictures are
+    told by their suffix.
 
     Parameters
     ----------
@@ -64,11 +67,13 @@ def load_photo_keywords(
         there, and from keywords in which the separator stands. They only place
         keywords that a picture has: a path whose end is none of these is left out.
     classes : list of str or None, default=None
-        The labels and their order; None takes all that occur, sorted. Labels that look
-        alike are one, as in :func:`~sklearn_clip.labels_to_frame`.
+        The labels and their order; None takes all that occur, sorted, as numbers if all
+        are. Labels that look alike are one, as in
+        :func:`~sklearn_clip.labels_to_frame`.
     other_labels : {"raise", "ignore"}, default="raise"
         What happens to labels that are not among `classes`: an error that names the
-        first, or they are left out.
+        first, or they are left out. What stands above a label of the picture need not
+        be among them.
     unlabelled : {"keep", "drop", "unknown"}, default="unknown"
         What a picture is about whose keywords no block says anything: a row that has
         none of the labels, a row to leave out, or one about which nothing is known
@@ -174,8 +179,8 @@ def load_photo_keywords(
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("missing_files", missing_files, MISSING_FILES)
     sources = _check_sources(sources)
-    classes = _check_classes(classes)
-    check_separator(hierarchy)
+    classes = name_classes(classes)
+    check_hierarchy(hierarchy)
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise NotADirectoryError(
@@ -199,7 +204,7 @@ def load_photo_keywords(
     ]
     if unlabelled == "keep":
         labels = [[] if found is None else found for found in labels]
-    target, names = _indicate(photos, labels, root, classes, other_labels)
+    target, names = _indicate(photos, labels, root, classes, other_labels, hierarchy)
     return make_bunch(
         [photo.path for photo in photos],
         [None] * len(photos),
@@ -234,27 +239,11 @@ def _check_sources(sources):
     return sources
 
 
-def _check_classes(classes):
-    """Names of the labels as texts, which are distinct to the eye too."""
-    if classes is None:
-        return None
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
-    classes = [str(name) for name in classes]
-    if not classes:
-        raise ValueError("classes must name a label. Got an empty list.")
-    looks = [clean_name(name) for name in classes]
-    twice = next((name for name in looks if looks.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
-    return classes
-
-
 def _read_photos(root, sources, combine, missing_files):
     """Read all pictures of a folder and of those below, sorted by path."""
     photos, orphans = [], {}
-    for place, below, _ in os.walk(root, onerror=_raise):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+    for below, _ in walk(root):
+        place = os.path.join(root, *below.split("/"))
         folder = PhotoFolder(place)
         for name in folder.pictures:
             path = os.path.join(place, name)
@@ -267,11 +256,6 @@ def _read_photos(root, sources, combine, missing_files):
                 photos.append(read_photo(path, found, ("sidecar",), combine))
     _tell_orphans(orphans, root, missing_files)
     return sorted(photos, key=lambda photo: Path(photo.path).parts)
-
-
-def _raise(error):
-    """Let no folder be left out because it cannot be listed."""
-    raise error
 
 
 def _tell_orphans(orphans, root, missing_files):
@@ -355,11 +339,11 @@ def _labels(photo: Photo, hierarchy):
     return place_keywords(photo.keywords, photo.paths, hierarchy)
 
 
-def _indicate(photos, labels, root, classes, other_labels):
+def _indicate(photos, labels, root, classes, other_labels, hierarchy):
     """Targets of 0, 1 and NaN, and the names of their columns."""
     found = dict.fromkeys(name for row in labels for name in row or ())
     spelled = unify_names(found, chosen=classes is not None)
-    names = sorted(set(spelled.values())) if classes is None else classes
+    names = sort_labels(spelled.values()) if classes is None else classes
     if not names:
         raise ValueError(
             f"folder must hold pictures with keywords. Got none in {len(photos)} "
@@ -375,11 +359,12 @@ def _indicate(photos, labels, root, classes, other_labels):
     for row, (photo, tags) in enumerate(zip(photos, labels, strict=True)):
         if tags is None:
             target[row] = np.nan
+        made = set() if hierarchy is None else made_labels(tags or (), hierarchy)
         for tag in tags or ():
             place = column.get(spelled[tag])
             if place is not None:
                 target[row, place] = 1
-            elif other_labels == "raise":
+            elif other_labels == "raise" and tag not in made:
                 raise ValueError(
                     f"Keywords must be among classes. Got {tag!r} "
                     f"({_name(photo, root)!r}).{hint_at_name(tag, names)} "

@@ -1,6 +1,7 @@
 """The pictures of a folder, and the sidecars that belong to them."""
 
 import os
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Sidecars:
     problems: list = field(default_factory=list)
 
 
+def _compose(name):
+    """Spell a name with its accents in the letters: systems write it both ways."""
+    return unicodedata.normalize("NFC", name)
+
+
 class PhotoFolder:
     """The files of one folder, not of those below, by the ways sidecars are named.
 
@@ -46,12 +52,13 @@ class PhotoFolder:
     def __init__(self, folder):
         self.folder = Path(folder)
         with os.scandir(self.folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file()]
+            # A link that leads nowhere is a picture that cannot be read, not none.
+            names = [entry.name for entry in entries if not entry.is_dir()]
         # Names with a dot before them are hidden, such as those that macOS puts beside.
         self.names = sorted(name for name in names if not name.startswith("."))
         self._sidecars, self._by_stem = {}, {}
         for name in self.names:
-            stem, suffix = os.path.splitext(name)
+            stem, suffix = os.path.splitext(_compose(name))
             if suffix.lower() == SUFFIX:
                 self._sidecars.setdefault(stem, []).append(name)
             elif suffix.lower() not in _COMPANIONS:
@@ -65,7 +72,7 @@ class PhotoFolder:
     @property
     def orphans(self):
         """Names of the files that sidecars belong to and that are not there."""
-        files = set(self.names)
+        files = set(map(_compose, self.names))
         return {
             stem: names[0]
             for stem, names in self._sidecars.items()
@@ -76,7 +83,7 @@ class PhotoFolder:
         """Names of the other files that share the stem of a picture."""
         return [
             other
-            for other in self._by_stem.get(os.path.splitext(name)[0], ())
+            for other in self._by_stem.get(os.path.splitext(_compose(name))[0], ())
             if other != name
         ]
 
@@ -98,11 +105,12 @@ class PhotoFolder:
         Sidecars
         """
         found = Sidecars()
-        stem, suffix = os.path.splitext(name)
-        for sidecar in self._sidecars.get(name, ()):
+        look = _compose(name)
+        stem, suffix = os.path.splitext(look)
+        for sidecar in self._sidecars.get(look, ()):
             self._read(sidecar, found)
         others = self.others_of(name)
-        for sidecar in self._sidecars.get(stem, ()) if stem != name else ():
+        for sidecar in self._sidecars.get(stem, ()) if stem != look else ():
             packet = self._read(sidecar, found)
             if not others or packet is None:
                 continue

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets._hierarchy import join_label, split_label
 from sklearn_clip.datasets.keywords._blocks import read_blocks
 from sklearn_clip.datasets.keywords._iptc import is_cut_of
 from sklearn_clip.datasets.keywords._xmp import split_path
@@ -155,30 +156,14 @@ def place_keywords(keywords, paths, separator):
     placed, bare = {}, []
     for name in keywords:
         ends = by_end.get(clean_name(name), [])
-        parts = split_path(name, separator)
+        parts = tuple(filter(None, split_label(name, separator))) or (name,)
         if not ends and len(parts) > 1:
             ends = [parts]
         if not ends:
-            bare.append(name)
+            bare += parts
         for path in ends:
             for length in range(1, len(path) + 1):
-                placed[separator.join(path[:length])] = path[:length]
+                placed[join_label(path[:length], separator)] = path[:length]
     parts = {clean_name(path[-1]) for path in placed.values()}
     bare = [name for name in bare if clean_name(name) not in parts]
     return [*placed, *bare]
-
-
-def check_separator(hierarchy):
-    """Raise if what stands between the parts of a path is no text.
-
-    Raises
-    ------
-    TypeError
-        If it is neither None nor a text.
-    ValueError
-        If it is blank.
-    """
-    if hierarchy is not None and not isinstance(hierarchy, str):
-        raise TypeError(f"hierarchy must be None or a separator. Got {hierarchy!r}.")
-    if hierarchy is not None and not hierarchy.strip():
-        raise ValueError(f"hierarchy must not be blank. Got {hierarchy!r}.")

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from sklearn_clip._shared import warn_user
 from sklearn_clip.datasets._bunch import check_choice
+from sklearn_clip.datasets._hierarchy import check_hierarchy
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
 from sklearn_clip.datasets.keywords._iptc import LONGEST
 from sklearn_clip.datasets.keywords._labels import read_labels
 from sklearn_clip.datasets.keywords._plans import EmbeddingPlan, SidecarPlan
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
-from sklearn_clip.datasets.keywords._sources import check_separator
 
 
 def write_photo_keywords(
@@ -143,7 +143,7 @@ def write_photo_keywords(
     check_choice("mode", mode, ("add", "replace"))
     check_choice("missing_files", missing_files, ("raise", "drop"))
     check_choice("sidecar", sidecar, ("{name}.xmp", "{stem}.xmp", None))
-    check_separator(hierarchy)
+    check_hierarchy(hierarchy)
     names = [os.fspath(image) for image in _check_images(images)]
     wanted = read_labels(
         labels,

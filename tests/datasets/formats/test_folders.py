@@ -99,3 +99,49 @@ def test_load_folders_refuses_what_is_no_folder_of_folders(tmp_path):
         load_folders(tmp_path, other_labels="ignore")
     found = load_folders(tmp_path, classes=["Cat"], unlabelled="drop")
     assert found.target.tolist() == [[1]]
+
+
+def test_load_folders_asks_for_no_folders_above_among_classes(tmp_path):
+    root = fill(tmp_path, FILES)
+    listed = ["animal/cat", "animal/dog", "car"]
+    found = load_folders(root, hierarchy=True, classes=listed, unlabelled="drop")
+    plain = load_folders(root, classes=listed, unlabelled="drop")
+    np.testing.assert_array_equal(found.target, plain.target)
+    found = load_folders(
+        root, hierarchy=True, classes=["animal", *listed], unlabelled="drop"
+    )
+    assert found.target[0].tolist() == [1, 1, 1, 0]
+    fill(root, {"animal/d.jpg": b"6"})
+    with pytest.raises(ValueError, match="among classes. Got 'animal'"):
+        load_folders(root, hierarchy=True, classes=listed)
+
+
+def test_load_folders_follows_links_that_do_not_lead_back(tmp_path):
+    root = fill(tmp_path / "root", {"cat/a.jpg": b"1", "dog/b.jpg": b"2"})
+    fill(tmp_path / "far", {"c.jpg": b"3"})
+    try:
+        (root / "cat" / "loop").symlink_to(root)
+        (root / "car").symlink_to(tmp_path / "far")
+        (root / "dog" / "a.jpg").symlink_to(root / "cat" / "a.jpg")
+    except OSError:
+        pytest.skip("no links on this system")
+    found = load_folders(root)
+    assert found.target_names == ["car", "cat", "dog"]
+    assert found.target.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    (root / "dog" / "gone.jpg").symlink_to(root / "gone.jpg")
+    with pytest.raises(FileNotFoundError, match="gone.jpg', which leads nowhere"):
+        load_folders(root)
+
+
+def test_load_folders_takes_names_as_they_are(tmp_path):
+    files = {
+        "100% wool/a%20b.JPG": b"1",
+        "Ka\u0308se/a.JpEg": b"2",
+        "K\u00e4se/b.jpg": b"3",
+        "red, blue/a.jpg": b"",  # empty files have nothing in common
+        "cat.jpg/a.jpg": b"",
+        "__MACOSX/cat/._a.jpg": b"4",
+    }
+    found = load_folders(fill(tmp_path, files))
+    assert found.target_names == ["100% wool", "K\u00e4se", "cat.jpg", "red, blue"]
+    assert found.target.sum(axis=0).tolist() == [1, 2, 1, 1]

@@ -122,3 +122,17 @@ def test_load_open_images_checks_choices_and_files(images):
     (images / "000b.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"'000b' \(line 4\)"):
         load_open_images(path, images)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_load_open_images_reads_descriptions_in_unicode(tmp_path, encoding):
+    (tmp_path / "x.jpg").touch()
+    table = tmp_path / "labels.csv"
+    table.write_text("ImageID,LabelName,Confidence\r\nx,/m/1,1\r\n")
+    names = tmp_path / "names.csv"
+    names.write_bytes('/m/1,"Käse, alt"\r\n'.encode(encoding))
+    found = load_open_images(table, tmp_path, descriptions=names)
+    assert found.target_names == ["Käse, alt"]
+    names.write_bytes("/m/2,Tee\n/m/1,Käse\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"in UTF-8.*\(names.csv, line 2\)"):
+        load_open_images(table, tmp_path, descriptions=names)

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from sklearn_clip.datasets import load_voc
+from sklearn_clip.datasets import load_folders, load_voc
 
 NAN = np.nan
 OBJECT = "<object><name>{}</name><difficult>{}</difficult></object>\n"
@@ -108,11 +110,118 @@ def test_load_voc_refuses_what_is_not_there(root):
         load_voc(root, split="cat_train")
     with pytest.raises(ValueError, match="needs the name of a list"):
         load_voc(root, labels="lists")
-    with pytest.raises(ValueError, match=r"among classes. Got 'dog' \('000001'\)"):
+    with pytest.raises(ValueError, match=r"classes. Got 'dog' \(000001.xml, line 5\)"):
         load_voc(root, classes=["cat"])
     (root / "JPEGImages" / "000001.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match="'000001'"):
+    with pytest.raises(FileNotFoundError, match=r"JPEGImages.000001' \(000001.xml\)"):
         load_voc(root)
     with pytest.warns(UserWarning, match="1 of 3 images was not found"):
         assert len(load_voc(root, missing_files="drop").target) == 2
     assert len(load_voc(root, missing_files="keep").target) == 3
+
+
+def test_load_voc_reads_folders_below_with_pictures_of_equal_names(tmp_path):
+    for folder, label in (("x", "cat"), ("y", "dog")):
+        for place in ("Annotations", "JPEGImages"):
+            (tmp_path / place / folder).mkdir(parents=True)
+        write_xml(tmp_path, f"{folder}/a", (label, 0))
+        (tmp_path / "JPEGImages" / folder / "a.jpg").touch()
+    (tmp_path / "Annotations" / "x" / "a.xml").rename(
+        tmp_path / "Annotations" / "x" / "a.XML"
+    )
+    found = load_voc(tmp_path)
+    assert found.ids.tolist() == ["x/a", "y/a"]
+    assert found.target.tolist() == [[1, 0], [0, 1]]
+    assert [Path(path).parent.name for path in found.data[:, 0]] == ["x", "y"]
+    write_xml(tmp_path, "x/a")
+    with pytest.raises(ValueError, match="'x/a.XML and x/a.xml'"):
+        load_voc(tmp_path)
+
+
+def test_load_voc_takes_the_picture_that_the_file_names(root):
+    (root / "JPEGImages" / "000001.png").touch()
+    assert Path(load_voc(root).data[0, 0]).name == "000001.jpg"
+    path = root / "Annotations" / "000001.xml"
+    path.write_text(path.read_text().replace("<filename>000001.jpg</filename>", ""))
+    match = r"000001.jpg or 000001.png \(000001.xml\)"
+    with pytest.raises(ValueError, match=match):
+        load_voc(root)
+    (root / "JPEGImages" / "000003.jpg").rename(root / "JPEGImages" / "other.jpg")
+    path.unlink()
+    path = root / "Annotations" / "000003.xml"
+    path.write_text(path.read_text().replace("000003.jpg", "other.jpg"))
+    assert Path(load_voc(root).data[-1, 0]).name == "other.jpg"
+
+
+XML = '<?xml version="1.0" encoding="{}"?><annotation>{}</annotation>'
+KÄSE = OBJECT.format("Käse", 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        XML.format("utf-16", KÄSE).encode("utf-16"),
+        b"\xef\xbb\xbf" + XML.format("utf-8", KÄSE).encode(),
+        XML.format("iso-8859-1", KÄSE).encode("latin-1"),
+        XML.format("utf-8", KÄSE.replace("ä", "&#228;")).encode(),
+        XML.format("utf-8", KÄSE.replace("Käse", "<![CDATA[Käse]]>")).encode(),
+        f'<annotation xmlns="urn:x">{KÄSE}</annotation>'.encode(),
+        f'<v:annotation xmlns:v="urn:x">{KÄSE}</v:annotation>'.replace(
+            "name>", "v:name>"
+        )
+        .replace("object>", "v:object>")
+        .encode(),
+        ("<annotation>" + "<a>" * 20_000 + "</a>" * 20_000 + KÄSE).encode()
+        + b"</annotation>",
+        f"<annotation>\r\n{KÄSE}\r\n</annotation>\r\n".encode(),
+    ],
+)
+def test_load_voc_reads_xml_of_every_kind(tmp_path, content):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "a.xml").write_bytes(content)
+    assert load_voc(tmp_path).target_names == ["Käse"]
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", r"whole XML.*a.xml"),
+        (XML.format("gbk", KÄSE).encode("utf-8"), r"be in UTF-8.*a.xml"),
+        (XML.format("no-such", KÄSE).encode(), r"a.xml"),
+        (b"<annotation>&foo;</annotation>", r"undefined entity.*a.xml, line 1"),
+        (b"<annotation>\n\xff</annotation>", r"invalid token.*a.xml, line 2"),
+    ],
+)
+def test_load_voc_names_xml_that_is_none(tmp_path, content, match):
+    (tmp_path / "a.xml").write_bytes(content)
+    with pytest.raises(ValueError, match=match):
+        load_voc(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "match"),
+    [
+        (["cat", "Cat ", "cat"], ValueError, "distinct. Got 'cat' twice"),
+        ([], ValueError, "must name a label"),
+        ("cat", TypeError, "a list of texts"),
+        ([" "], ValueError, "must not be blank"),
+    ],
+)
+@pytest.mark.parametrize("load", [load_voc, load_folders])
+def test_classes_must_be_distinct_names(root, load, classes, error, match):
+    with pytest.raises(error, match=match):
+        load(root, classes=classes)
+
+
+def test_load_voc_refuses_a_class_without_a_list(root):
+    parameters = {"split": "train", "labels": "lists"}
+    assert load_voc(root, classes=["dog"], **parameters).target_names == ["dog"]
+    with pytest.raises(ValueError, match=r"Got 'catt', .*'catt_train.txt'"):
+        load_voc(root, classes=["catt"], **parameters)
+
+
+def test_load_voc_names_a_list_in_another_encoding(root):
+    path = root / "ImageSets" / "Main" / "train.txt"
+    path.write_bytes("000001\nKäse\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"in UTF-8. Got .*\(train.txt, line 2\)"):
+        load_voc(root, split="train")

@@ -46,6 +46,14 @@ def test_load_yolo_reads_what_datumaro_writes(copy):
     assert found.split.tolist() == ["train", "train", "train", "val"]
 
 
+def test_load_yolo_reads_what_datumaro_writes_for_darknet(copy):
+    root = copy("yolo", "obj_{}_data")
+    found = load_yolo(root / "obj.data")
+    assert found.target_names == ["cat", "dog", "tree"]
+    assert found.target.tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    assert found.split.tolist() == ["train", "train", "train", "val"]
+
+
 def test_load_voc_reads_what_datumaro_writes(copy):
     root = copy("voc", "JPEGImages")
     found = load_voc(root, split="train")

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,140 @@ def test_load_yolo_refuses_a_picture_in_two_splits(root):
     (root / "data.yaml").write_text(DESCRIPTION.replace("images/val", "images/train"))
     with pytest.raises(ValueError, match="must not share images.*'train' and 'val'"):
         load_yolo(root / "data.yaml")
+
+
+DARKNET = """classes = 2
+train = data/train.txt
+valid=data/valid.txt
+
+# a comment
+names = data/obj.names
+backup = backup/
+"""
+
+
+@pytest.fixture
+def darknet(tmp_path):
+    # A folder above of this name holds no texts of its own.
+    root = tmp_path / "images" / "export"
+    files = {
+        "obj.data": DARKNET,
+        "obj.names": "cat\ndog\n\n",
+        "train.txt": "data/obj_train_data/a.jpg\r\ndata/obj_train_data/x/a.jpg\r\n",
+        "valid.txt": "data/obj_valid_data/b.png\n",
+        "obj_train_data/a.txt": "1 .5 .5 .1 .1\r\n",
+        "obj_train_data/a.jpg": "",
+        "obj_train_data/x/a.txt": "",
+        "obj_train_data/x/a.jpg": "",
+        "obj_valid_data/b.png": "",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(text.encode())
+    return root
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("prefix", ["data/", "", "./"])
+def test_load_yolo_reads_the_description_of_darknet(darknet, prefix, encoding):
+    for name in ("obj.data", "train.txt", "valid.txt"):
+        text = re.sub("(?<!_)data/", prefix, (darknet / name).read_text())
+        (darknet / name).write_text(text, encoding=encoding)
+    found = load_yolo(darknet / "obj.data")
+    assert found.target_names == ["cat", "dog"]
+    np.testing.assert_array_equal(found.target, [[0, 1], [0, 0], [NAN, NAN]])
+    assert found.split.tolist() == ["train", "train", "val"]
+    assert load_yolo(darknet / "obj.data", split="train").target.shape == (2, 2)
+
+
+def test_load_yolo_keeps_what_darknet_lists_without_pictures(darknet):
+    (darknet / "obj_train_data" / "a.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"a.jpg' \(train.txt, line 1\)"):
+        load_yolo(darknet / "obj.data")
+    found = load_yolo(darknet / "obj.data", split="train", missing_files="keep")
+    assert sorted(found.target.tolist()) == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "match"),
+    [
+        ("classes = 2", "classes = 3", ValueError, r"Got 2 for 3 \(obj.data\)"),
+        ("backup = backup/", "backup", ValueError, r"'backup' \(obj.data, line 7\)"),
+        ("valid", "train", ValueError, "no key twice.*line 3"),
+        ("obj.names", "voc.names", FileNotFoundError, "Got 'data/voc.names'"),
+        ("names =", "labels =", ValueError, "must name the file of the classes"),
+        ("valid.txt", "v.txt", FileNotFoundError, "Got 'data/v.txt'"),
+    ],
+)
+def test_load_yolo_names_what_darknet_lacks(darknet, old, new, error, match):
+    (darknet / "obj.data").write_text(DARKNET.replace(old, new))
+    with pytest.raises(error, match=match):
+        load_yolo(darknet / "obj.data")
+
+
+def test_load_yolo_names_an_empty_line_of_names(darknet):
+    (darknet / "obj.names").write_text("cat\n\ndog\n")
+    with pytest.raises(ValueError, match=r"empty one \(obj.names, line 2\)"):
+        load_yolo(darknet / "obj.data")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "[cat, dog]",
+        "{0: cat, 1: dog}",
+        "{'0': cat, '1': dog}",
+        '{"0": "cat", "1": "dog"}',
+        "*names",
+        "{<<: *more, 1: dog}",
+    ],
+)
+def test_load_yolo_reads_names_in_every_form(root, names):
+    text = "x: &names [cat, dog]\ny: &more {0: cat}\ntrain: images/train\nnc: 2\n"
+    (root / "data.yaml").write_bytes(f"{text}names: {names}\n".encode("utf-16"))
+    assert load_yolo(root / "data.yaml").target_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("names: !!python/object/apply:os.getcwd []", r"tag .*\(data.yaml, line 2\)"),
+        ("names: " + "[" * 5000 + "]" * 5000, r"without end \(data.yaml\)"),
+        ("names: [cat]\nnames: [dog]", r"'names' twice \(data.yaml, line 3\)"),
+        ("names:\n  0: cat\n  0: dog", r"'0' twice \(data.yaml, line 4\)"),
+        ("names: {0: cat, '0': dog}", "Got '0': 'dog'"),
+        ("names: [cat, dog]\nnc: 3", r"Got 2 for 3 \(data.yaml\)"),
+        ("names: [c\x07at]", r"special characters .*\(data.yaml, line 2\)"),
+        ("names: [cat, dog]\n---\nnames: [dog]", r"data.yaml, line 3\)"),
+    ],
+)
+def test_load_yolo_names_yaml_that_is_none(root, text, match):
+    (root / "data.yaml").write_text("train: images/train\n" + text)
+    with pytest.raises(ValueError, match=match):
+        load_yolo(root / "data.yaml")
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "labels/train/a.txt"])
+def test_load_yolo_names_a_text_in_another_encoding(root, name):
+    path = root / name
+    path.write_bytes(path.read_bytes() + "# Käse\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"in UTF-8.*\({path.name}, line"):
+        load_yolo(root / "data.yaml")
+
+
+def test_load_yolo_names_the_description_in_a_folder(root):
+    with pytest.raises(IsADirectoryError, match="which holds 'data.yaml'"):
+        load_yolo(root)
+
+
+def test_load_yolo_follows_links_that_do_not_lead_back(root, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "e.jpg").touch()
+    try:
+        (root / "images" / "train" / "loop").symlink_to(root / "images")
+        (root / "images" / "train" / "other").symlink_to(other)
+    except OSError:
+        pytest.skip("no links on this system")
+    found = load_yolo(root / "data.yaml", split="train")
+    names = [path.replace("\\", "/").split("/")[-1] for path in found.data[:, 0]]
+    assert names == ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]

@@ -1,5 +1,6 @@
 """Folders of photographs with keywords, made by real tools and by hand."""
 
+import io
 import os
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sklearn_clip.datasets import load_photo_keywords
+from sklearn_clip.datasets import load_csv_tags, load_photo_keywords
 
 DATA = Path(__file__).parents[1] / "data" / "keywords"
 THREE = ["cat", "dog, red", "2024"]
@@ -363,3 +364,67 @@ def test_folder_without_pictures_or_keywords_is_told(tmp_path):
     with pytest.raises(ValueError, match="pictures with keywords. Got none in"):
         load_photo_keywords(tmp_path, unlabelled="drop", classes=["cat"])
     assert np.isnan(load_photo_keywords(tmp_path, classes=["cat"]).target).all()
+
+
+LABELS = ["animal|cat", "animal|dog", "red"]
+
+
+@pytest.mark.parametrize("flat", [("cat",), ("animal", "cat")])  # Lightroom writes both
+def test_what_stands_above_a_keyword_need_not_be_among_classes(tmp_path, flat):
+    paths = bag(["animal|cat"], "lr:hierarchicalSubject")
+    picture(tmp_path / "a.jpg", packet(*flat, "red", more=paths))
+    found = load_photo_keywords(tmp_path, hierarchy="|", classes=LABELS)
+    assert found.target.tolist() == [[1, 0, 1]]
+    picture(tmp_path / "b.jpg", packet("animal"))
+    with pytest.raises(ValueError, match=r"among classes. Got 'animal' \('b.jpg'\)"):
+        load_photo_keywords(tmp_path, hierarchy="|", classes=LABELS)
+    found = load_photo_keywords(
+        tmp_path, hierarchy="|", classes=LABELS, other_labels="ignore"
+    )
+    assert found.target.tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("hierarchy", ["|", "/", " > ", "\u00a0-  "])
+@pytest.mark.parametrize(
+    "tag", ["animal{}cat", "{}animal{}cat", "animal {} cat{}Perser", "Ka\u0308se{}alt"]
+)
+def test_labels_of_photographs_and_of_tables_are_named_alike(tmp_path, hierarchy, tag):
+    tag = tag.replace("{}", hierarchy)
+    picture(tmp_path / "a.jpg", packet(tag, "red", "10", "9"))
+    photos = load_photo_keywords(tmp_path, hierarchy=hierarchy)
+    table = io.StringIO(f"image,labels\na.jpg,{tag};red;10;9\n")
+    tags = load_csv_tags(table, tmp_path, hierarchy=hierarchy, separator=";")
+    assert photos.target_names == tags.target_names
+    ids = load_photo_keywords(tmp_path, classes=["10", "9"], other_labels="ignore")
+    assert ids.target.tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("form", ["{}.jpg.xmp", "{}.xmp"])
+@pytest.mark.parametrize(
+    "names", [("K\u00e4se", "Ka\u0308se"), ("Ka\u0308se", "K\u00e4se")]
+)
+def test_sidecars_are_found_in_the_spelling_of_another_system(tmp_path, names, form):
+    picture(tmp_path / f"{names[0]}.jpg", packet("old"))
+    (tmp_path / form.format(names[1])).write_text(packet("cat"))
+    with pytest.warns(UserWarning, match="The sources disagree"):
+        assert load_photo_keywords(tmp_path).keywords == [["cat"]]
+
+
+def test_links_are_followed_unless_they_lead_back_or_nowhere(tmp_path):
+    root = tmp_path / "root"
+    picture(root / "a.jpg", packet("cat"))
+    picture(tmp_path / "far" / "b.jpg", packet("dog"))
+    try:
+        (root / "far").symlink_to(tmp_path / "far")
+        (root / "back").symlink_to(root)
+        (root / "gone.jpg").symlink_to(root / "nothing.jpg")
+    except OSError:
+        pytest.skip("no links on this system")
+    with pytest.warns(UserWarning, match="Blocks of 1 of 3 .*'gone.jpg'"):
+        found = load_photo_keywords(root)
+    assert found.keywords == [["cat"], ["dog"], None]
+    assert [Path(path).name for path in found.data[:, 0]] == [
+        "a.jpg",
+        "b.jpg",
+        "gone.jpg",
+    ]

@@ -1,0 +1,87 @@
+"""Columns of tables of one label a line that say "absent" and that nobody reads."""
+
+import numpy as np
+
+from sklearn_clip._shared import warn_user
+
+# Columns that say whether the label of the line is there.
+_VALUE_COLUMNS = frozenset(
+    (
+        *("confidence", "is_present", "present", "presence", "value", "label_value"),
+        *("score", "state", "truth", "ground_truth", "verification", "verified"),
+    )
+)
+# Those of tables of objects and splits that are 0 and 1 and say something else.
+_OTHER_MARKS = frozenset(
+    (
+        *("crowd", "occluded", "truncated", "difficult", "groupof", "depiction"),
+        *("inside", "train", "test", "val", "validation", "fold", "split"),
+    )
+)
+_NUMBERS = ("id", "idx", "index")  # of a label beside its name: 0 and 1 where two are
+_NO = frozenset(("no", "n", "f", "false", "off", "negative", "absent"))
+_YES = frozenset(("yes", "y", "t", "true", "on", "positive", "present"))
+
+
+def check_unread_values(table, taken):
+    """Raise or warn if lines of one label say "absent" where nobody reads it.
+
+    Parameters
+    ----------
+    table : Table
+    taken : set of int
+        Positions of the columns that are read.
+
+    Raises
+    ------
+    ValueError
+        If a column is called as one that says whether a label is there, and holds a
+        value that means it is not. Of others that hold nothing but yes and no, and
+        both, it is told: they may say something else, as ``is_crowd`` does, of which
+        it is known.
+    """
+    for column, name in enumerate(table.header):
+        if column in taken:
+            continue
+        cells = [(line, cells[column]) for line, cells in table.rows if cells[column]]
+        absent = next(((line, cell) for line, cell in cells if _is_no(cell)), None)
+        if absent is None:
+            continue
+        line, cell = absent
+        if name.casefold().replace(" ", "_") in _VALUE_COLUMNS:
+            raise ValueError(
+                "Each line of layout='pairs' is a label that is present. Got "
+                f"{cell!r} in the column {name!r} ({table.place(line)}), as if it "
+                f"were absent. value={name!r} reads the column; leave it out of "
+                "the table if it says something else."
+            )
+        look = "".join(filter(str.isalnum, name.casefold())).removeprefix("is")
+        if look in _OTHER_MARKS or (look.endswith(_NUMBERS) and look != "valid"):
+            continue
+        if not all(_is_no(c) or _is_yes(c) for _, c in cells):
+            continue
+        if any(_is_yes(cell) for _, cell in cells):
+            warn_user(
+                f"The column {name!r} of {table.name} is yes and no, and not read: "
+                f"each line of layout='pairs' is a label that is present. Got {cell!r} "
+                f"({table.place(line)}). value={name!r} reads it, if it says whether "
+                "the label is there; leave it out of the table if it does not."
+            )
+
+
+def _is_no(cell):
+    """Whether a value may say that a label is not there."""
+    if not isinstance(cell, str):
+        return False
+    return cell.lower() in _NO or _as_number(cell) <= 0
+
+
+def _is_yes(cell):
+    return isinstance(cell, str) and (cell.lower() in _YES or _as_number(cell) == 1)
+
+
+def _as_number(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
