@@ -63,6 +63,13 @@ def join_label(parts, hierarchy):
     return _separator(hierarchy)[1].join(parts)
 
 
+def spell_label(label, hierarchy):
+    """Spell a label that a user wrote as readers do; as it is without a hierarchy."""
+    if hierarchy is None:
+        return label
+    return join_label(split_label(label, hierarchy), hierarchy)
+
+
 def ancestors(label, hierarchy):
     """Give a path and all it stands below: "a|b" and "a" of "a|b"."""
     parts = split_label(label, hierarchy)

@@ -13,10 +13,11 @@ _PRINTED = re.compile(
 )
 # Those that can mean one thing alone: texts in quotation marks or whole numbers, with
 # commas between. Without commas, as numpy prints, Python would join two texts to one.
-_PART = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+)"""
-_PARTS = rf"\s*{_PART}\s*(?:,\s*{_PART}\s*)*,?\s*"
+# Possessive (*+): a cell that is none is left after one pass, however long it is.
+_PART = r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?\d++)"""
+_PARTS = rf"\s*+{_PART}\s*+(?:,\s*+{_PART}\s*+)*+(?:,\s*+)?+"
 _CERTAIN = re.compile(
-    rf"\[(?:{_PARTS})?\s*\]|\((?:{_PARTS})?\s*\)|\{{{_PARTS}\}}|set\(\)", re.DOTALL
+    rf"\[(?:{_PARTS})?+\s*+\]|\((?:{_PARTS})?+\s*+\)|\{{{_PARTS}\}}|set\(\)", re.DOTALL
 )
 
 
@@ -78,11 +79,12 @@ def are_printed_lists(table, column, na_values):
         isinstance(cell, str) and read_printed(cell) is not None for _, cell in cells
     ):
         return False
-    line, cell = max(cells, key=lambda each: len(each[1]))
+    line, cell = next((each for each in cells if read_printed(each[1])), cells[0])
+    first = read_printed(cell)[:3]
     warn_user(
         f"The {len(cells)} label cells of {table.name} are lists that were printed, "
-        f"and are read as such. Got {cell!r:.60} ({table.place(line)}), which is "
-        f"{', '.join(map(repr, read_printed(cell))) or 'empty'}."
+        f"and are read as such. Got {cell!r:.60} ({table.place(line)}), whose first "
+        f"labels are {', '.join(map(repr, first)) or 'none'}."
     )
     return True
 

@@ -11,6 +11,7 @@ from sklearn_clip.datasets._hierarchy import (
     check_hierarchy,
     join_label,
     made_labels,
+    spell_label,
     split_label,
 )
 
@@ -211,14 +212,15 @@ def indicate(
     names = sort_labels(spelled.values()) if classes is None else classes
     if not names:
         raise ValueError(f"The table must have labels. Got none ({table.name}).")
-    column = {clean_name(name): i for i, name in enumerate(names)}
+    paths = [spell_label(name, hierarchy) for name in names]
+    column = {clean_name(name): i for i, name in enumerate(paths)}
     place = {tag: column[name] for tag, name in spelled.items() if name in column}
     if other_labels == "ignore" and found and not place:
         raise ValueError(
             f"The table must have labels among classes. Got none, but such as "
             f"{min(found)!r} ({table.name}).{hint_at_name(min(found), names)}"
         )
-    below = _find_below(names, hierarchy)
+    below = _find_below(paths, hierarchy)
     target = np.zeros((len(rows), len(names)))
     for values, row in zip(target, rows, strict=True):
         if row.labels is None or row.absent is not None:

@@ -321,6 +321,7 @@ def _name_columns(columns, spell, table):
     twice = next((name for name in looks if looks.count(name) > 1), None)
     if twice is not None:
         raise ValueError(
-            f"label_names must give each column a name of its own. Got {twice!r} twice."
+            "label_names and hierarchy must give each column a name of its own. Got "
+            f"{twice!r} twice."
         )
     return names

@@ -123,6 +123,19 @@ def test_printed_lists_of_ids_have_names_and_are_unknown_where_that_is_said(imag
     np.testing.assert_array_equal(found.target, [[1], [np.nan], [0]])
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "['a'" + " " * 20_000 + "x]",
+        "[" + "'a' " * 20_000 + "]",
+        "[" * 9_999 + "]" * 9_999,
+    ],
+)
+def test_long_cells_that_are_no_printed_lists_are_refused_at_once(images, cell):
+    with pytest.raises(ValueError, match="the printed collection"):
+        load([cell, "[]", "[]"], images)
+
+
 def test_a_printed_list_is_no_label_of_a_pair(images):
     with pytest.raises(ValueError, match="layout='cells' reads lists"):
         load(["['cat', 'dog']", "cat", "cat"], images, layout="pairs")

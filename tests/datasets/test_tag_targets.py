@@ -138,7 +138,7 @@ def test_load_csv_tags_reads_texts_alone():
 
 
 PATHS = "image,labels\n0,animal|cat;red\n1,animal\n2,animal|dog\n"
-LISTED = ["animal|cat", "animal|dog", "red"]
+LISTED = ["animal|cat", "|animal | dog", "red"]
 
 
 def test_load_csv_tags_leaves_out_ancestors_that_are_not_listed(images):

@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
-from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels
+from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels, spell_label
 from sklearn_clip.datasets._missing_files import MISSING_FILES
 from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
 from sklearn_clip.datasets.formats._rows import walk
@@ -349,7 +349,8 @@ def _indicate(photos, labels, root, classes, other_labels, hierarchy):
             f"folder must hold pictures with keywords. Got none in {len(photos)} "
             f"pictures in '{root}'. classes=[...] names the labels that there may be."
         )
-    column = {clean_name(name): place for place, name in enumerate(names)}
+    looks = [clean_name(spell_label(name, hierarchy)) for name in names]
+    column = {look: place for place, look in enumerate(looks)}
     if other_labels == "ignore" and found and not column.keys() & spelled.values():
         raise ValueError(
             "folder must hold pictures with keywords among classes. Got none, but such "

@@ -366,7 +366,7 @@ def test_folder_without_pictures_or_keywords_is_told(tmp_path):
     assert np.isnan(load_photo_keywords(tmp_path, classes=["cat"]).target).all()
 
 
-LABELS = ["animal|cat", "animal|dog", "red"]
+LABELS = ["|animal | cat", "animal|dog", "red"]
 
 
 @pytest.mark.parametrize("flat", [("cat",), ("animal", "cat")])  # Lightroom writes both
