@@ -25,8 +25,15 @@ from sklearn_clip.embedding import (
     read_classes,
     read_templates,
 )
+from sklearn_clip.zero_shot._adaptation import (
+    ADAPTATIONS,
+    adapt_scores,
+    check_adaptation,
+    read_prior,
+)
 from sklearn_clip.zero_shot._background import own_words, read_background
 from sklearn_clip.zero_shot._calibration import expected_f1_thresholds, fit_calibration
+from sklearn_clip.zero_shot._captions import read_captions
 from sklearn_clip.zero_shot._checks import (
     check_featurizer,
     read_logits,
@@ -198,6 +205,9 @@ class ZeroShotClassifier(PromptPredictions):
         "calibrate": ["boolean"],
         "region_pooling": [StrOptions(set(POOLINGS))],
         "region_weight": [Interval(Real, 0, None, closed="left")],
+        "adapt": [StrOptions(set(ADAPTATIONS)), None],
+        "prior": [Real, "array-like", dict, None],
+        "captions": ["array-like", None],
     }
 
     def __init__(
@@ -215,6 +225,9 @@ class ZeroShotClassifier(PromptPredictions):
         calibrate=False,
         region_pooling="softmax",
         region_weight=1.5,
+        adapt=None,
+        prior: Any = None,
+        captions: Any = None,
     ):
         self.classes = classes
         self.featurizer = featurizer
@@ -228,6 +241,9 @@ class ZeroShotClassifier(PromptPredictions):
         self.calibrate = calibrate
         self.region_pooling = region_pooling
         self.region_weight = region_weight
+        self.adapt = adapt
+        self.prior = prior
+        self.captions = captions
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
@@ -261,6 +277,7 @@ class ZeroShotClassifier(PromptPredictions):
         background = read_background(self.background)
         own = self._own_words(descriptions, background)
         targets = self._check(X, y, names)
+        prior = read_prior(self.prior, names)
         clip = CLIPFeaturizer(text=None) if self.featurizer is None else self.featurizer
         clip = clone(clip)
         scale, bias = read_logits(clip)
@@ -275,6 +292,13 @@ class ZeroShotClassifier(PromptPredictions):
         given = self.logit_scale
         self.logit_scale_ = float(scale if given == "model" else given)
         self.logit_bias_ = bias
+        check_adaptation(
+            self.adapt,
+            self.prior,
+            X,
+            is_probability=self._has_zero(),
+            hint=f"scoring={self.scoring!r}",
+        )
         self._templates, self._background = templates, background
         self._descriptions = descriptions
         self.label_names_ = np.array(names, dtype=object)
@@ -283,11 +307,17 @@ class ZeroShotClassifier(PromptPredictions):
         if self.scoring == "contrast":
             words = self._embed_background(templates)
             self.background_ = Background(words, self.logit_scale_, own)
-        for name in ("slope_", "intercept_", "_common"):
+        for name in ("slope_", "intercept_", "_common", "prior_", "_bank", "_visual"):
             self.__dict__.pop(name, None)
         self.thresholds_ = self._read_thresholds(names, self.threshold)
+        if self.adapt is None and not self.calibrate:
+            return self
+        features = self._features(X)
+        if self.adapt is not None:
+            self._adapt(X, features, prior)
+            features = features if self._bank is None else self._bank.move(features)
         if self.calibrate:
-            self._calibrate(X, targets)
+            self._calibrate(features, targets)
         return self
 
     def add_classes(self, classes):
@@ -313,6 +343,11 @@ class ZeroShotClassifier(PromptPredictions):
             If a label is there already.
         """
         check_is_fitted(self)
+        if self._is_adapted():
+            raise ValueError(
+                "add_classes has no rows to which new labels could be adapted as the "
+                "others were. Fit again with all classes, or with adapt=None."
+            )
         names, descriptions = read_classes(classes)
         known = set(map(clean_name, self.label_names_))
         for name in names:
@@ -369,9 +404,38 @@ class ZeroShotClassifier(PromptPredictions):
             auto = np.nan if self.top_k is None else -np.inf
         return read_thresholds(threshold, names, auto, probability=self._has_logits())
 
-    def _calibrate(self, X, targets):
+    def _adapt(self, X, features, prior):
+        """Fit vectors and scores to rows whose labels are not known."""
+        captions = None
+        if self.adapt == "captions":
+            texts = read_captions(self.captions, X, self.featurizer_)
+            captions = self.featurizer_, self._descriptions, texts
+        found = adapt_scores(
+            self.adapt,
+            self._scorer(),
+            features,
+            prior,
+            captions=captions,
+            is_probability=self._has_zero(),
+        )
+        self.label_embeddings_ = found.labels
+        self._bank, self._visual = found.bank, found.visual
+        if found.prior is not None:
+            self.prior_ = found.prior
+            self.slope_, self.intercept_ = found.slope, found.intercept
+
+    def _is_adapted(self):
+        """Tell whether rows without labels have changed anything."""
+        parts = self._bank, self._visual, getattr(self, "prior_", None)
+        return any(part is not None for part in parts)
+
+    def _has_zero(self):
+        """Tell whether prompts alone give log-odds, before any calibration."""
+        biased = self.scoring == "sigmoid" and self.logit_bias_ is not None
+        return biased or self.scoring in ("contrast", "softmax")
+
+    def _calibrate(self, features, targets):
         """Learn scale and bias of every label, and its threshold."""
-        features = self._features(X)
         visible = ~shows_nothing(features)
         targets = targets[visible]
         if np.isnan(targets).all():
@@ -380,23 +444,31 @@ class ZeroShotClassifier(PromptPredictions):
                 "is known. Got none."
             )
         scores = self._scorer().score(features[visible])
-        biased = self.scoring == "sigmoid" and self.logit_bias_ is not None
-        learnt = fit_calibration(
-            scores, targets, is_logit=biased or self.scoring in ("contrast", "softmax")
-        )
-        self.slope_, self.intercept_ = learnt.slope, learnt.intercept
+        learnt = fit_calibration(scores, targets, is_logit=self._has_zero())
+        scores *= learnt.slope
+        scores += learnt.intercept
         self._common = learnt.common_slope, learnt.common_intercept
-        scores *= self.slope_
-        scores += self.intercept_
+        if hasattr(self, "slope_"):  # the scores were brought to a prior before
+            self.intercept_ = learnt.slope * self.intercept_ + learnt.intercept
+            self.slope_ = learnt.slope * self.slope_
+        else:
+            self.slope_, self.intercept_ = learnt.slope, learnt.intercept
         auto = expected_f1_thresholds(expit(scores, out=scores), _AUTO_THRESHOLD)
         self.thresholds_ = self._read_thresholds(
             self.label_names_, self.threshold, auto
         )
 
     def __setstate__(self, state):
-        """Give what was saved before there were regions the defaults, unused there."""
+        """Give what was saved before there were these parameters their defaults."""
         super().__setstate__(
-            {"region_pooling": "softmax", "region_weight": 1.5, **state}
+            {
+                "region_pooling": "softmax",
+                "region_weight": 1.5,
+                "adapt": None,
+                "prior": None,
+                "captions": None,
+                **state,
+            }
         )
 
     def __sklearn_tags__(self):
