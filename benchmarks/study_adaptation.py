@@ -32,9 +32,13 @@ from sklearn_clip.zero_shot import _captions, _levels, _visual
 
 COLUMNS = ("mAP", "GAP", "GAP@10", "P", "|P-f|", "ECE", "logloss")
 GRIDS = {
-    "scores": [(_levels, "_SPREAD_SHARE", (0.0, 0.25, 0.5, 1.0))],
+    "scores": [
+        (_levels, "_SPREAD_SHARE", (0.0, 0.25, 0.5, 1.0)),
+        (_levels, "_COMMON_SHARE", (0.0, 0.05, 0.2)),
+    ],
     "captions": [
-        (_captions, "_WAY", (0.15, 0.3, 0.5)),
+        (_captions, "_WAY", (0.2, 0.35, 0.5)),
+        (_captions, "_HALF_WAY_BANK", (0.0, 100.0, 300.0)),
         (_captions, "_SCALE_SHARE", (0.25, 0.5, 1.0)),
         (_captions, "_HALF_WAY_CAPTIONS", (3.0, 10.0, 30.0, 1e9)),
     ],

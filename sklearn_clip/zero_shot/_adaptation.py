@@ -183,8 +183,8 @@ def adapt_scores(way, scorer, features, prior, *, captions, is_probability):
     before = measure_levels(scorer, features) if is_probability else None
     if way == "captions":
         featurizer, descriptions, texts = captions
-        row_mean = features[:, : scorer.labels.shape[1]].mean(axis=0, dtype=np.float64)
-        bank = embed_captions(featurizer, texts, row_mean, scorer.scale)
+        whole = features[:, : scorer.labels.shape[1]]  # the pictures, of regions too
+        bank = embed_captions(featurizer, texts, whole, scorer.scale)
         labels = move_labels(scorer.labels, descriptions, texts, bank)
         found = replace(found, labels=labels, bank=bank)
         features, scorer = bank.move(features), replace(scorer, labels=labels)
@@ -194,7 +194,7 @@ def adapt_scores(way, scorer, features, prior, *, captions, is_probability):
     if before is None:
         return found
     after = before if way == "scores" else measure_levels(scorer, features)
-    return replace(found, **_bring(way, prior, before, after))
+    return replace(found, **_bring(way, prior, before.shrunk(), after.shrunk()))
 
 
 def _bring(way, prior, before, after):

@@ -11,9 +11,11 @@ from sklearn_clip.embedding import split_rows, unit_rows
 from sklearn_clip.zero_shot._checks import unfrozen
 
 # Chosen on the training rows of the clip art (benchmarks/study_adaptation.py): how far
-# vectors move, the captions with which a label goes half of that, and the factor of
-# the centred cosines as a share of the model's own, which are nearer to each other.
-_WAY = 0.3
+# vectors move; the captions in the bank, or rows to take the mean of, and those that
+# contain a label, with which it is half as far; and the factor of the centred cosines
+# as a share of the model's own, which are nearer to each other.
+_WAY = 0.35
+_HALF_WAY_BANK = 100.0
 _HALF_WAY_CAPTIONS = 10.0
 _SCALE_SHARE = 0.5
 # Texts that are embedded at once, and captions that are compared with rows at once.
@@ -37,12 +39,15 @@ class CaptionBank:
         Mean of the rows at `fit`: pictures lie elsewhere than texts, as a whole.
     scale : float
         Factor of the cosines in the softmax.
+    way : float
+        How far vectors move, in [0, 1].
     """
 
     vectors: np.ndarray
     mean: np.ndarray
     row_mean: np.ndarray
     scale: float
+    way: float
 
     def move(self, features):
         """Move rows towards the captions that are nearest to them.
@@ -63,7 +68,7 @@ class CaptionBank:
         for some in row_blocks(len(there), max(_CAPTIONS, 2 * len(self.mean))):
             rows = there[some]
             near = unit_rows(self._mean_of_nearest(vectors[rows]))
-            vectors[rows] = unit_rows((1 - _WAY) * vectors[rows] + _WAY * near)
+            vectors[rows] = unit_rows((1 - self.way) * vectors[rows] + self.way * near)
         return moved
 
     def _mean_of_nearest(self, vectors):
@@ -138,7 +143,7 @@ def _own_texts(X, clip):
         ) from exc
 
 
-def embed_captions(featurizer, texts, row_mean, scale):
+def embed_captions(featurizer, texts, rows, scale):
     """Embed captions as a bank.
 
     Parameters
@@ -147,8 +152,8 @@ def embed_captions(featurizer, texts, row_mean, scale):
         What has `encode_texts`.
     texts : list of str
         Distinct captions.
-    row_mean : ndarray of shape (d,)
-        Mean of the rows.
+    rows : ndarray of shape (n, d)
+        Unit rows that lie where those to come will.
     scale : float
         The model's factor of cosines.
 
@@ -157,14 +162,15 @@ def embed_captions(featurizer, texts, row_mean, scale):
     CaptionBank
         The bank.
     """
-    vectors = np.empty((len(texts), len(row_mean)), dtype=np.float16)
+    vectors = np.empty((len(texts), rows.shape[1]), dtype=np.float16)
     for start in range(0, len(texts), _TEXTS):
         block = texts[start : start + _TEXTS]
         vectors[start : start + len(block)] = featurizer.encode_texts(block)
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return CaptionBank(
-        vectors, mean, np.asarray(row_mean, np.float32), _SCALE_SHARE * scale
-    )
+    row_mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    fewest = min(len(texts), len(rows))
+    way = _WAY * fewest / (fewest + _HALF_WAY_BANK)
+    return CaptionBank(vectors, mean, row_mean, _SCALE_SHARE * scale, way)
 
 
 def move_labels(labels, descriptions, texts, bank):
@@ -194,7 +200,7 @@ def move_labels(labels, descriptions, texts, bank):
         if not rows:
             continue
         mean = bank.vectors[rows].mean(axis=0, dtype=np.float32) + between
-        way = _WAY * len(rows) / (len(rows) + _HALF_WAY_CAPTIONS)
+        way = bank.way * len(rows) / (len(rows) + _HALF_WAY_CAPTIONS)
         moved[label] = (1 - way) * labels[label] + way * unit_rows(mean)
     return unit_rows(moved).astype(np.float32)
 

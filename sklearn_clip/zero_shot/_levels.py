@@ -17,8 +17,9 @@ _LOW, _HIGH, _STEP = -40.0, 30.0, 0.1
 _CENTRES = np.arange(_LOW, _HIGH + _STEP / 2, _STEP)
 # Rows like those of all labels together that stand beside a label's own.
 _POOLED_ROWS = 10.0
-# Rows of the labels' common frequency beside a label's own, in its estimate.
-_PRIOR_ROWS = 20.0
+# Rows of the labels' common frequency beside a label's own, as a share of these: they
+# correct zero-shot, which parts rare labels from frequent ones too widely, not chance.
+_COMMON_SHARE = 0.05
 # Of the ratio of spreads: 0 leaves the scale of each label, 1 makes all equal. Half of
 # the way was best on the training rows of the clip art, and near it everywhere.
 _SPREAD_SHARE = 0.5
@@ -35,12 +36,25 @@ class Levels(NamedTuple):
     ----------
     counts : ndarray of shape (n_labels, n_bins)
         Rows at every level.
-    n_rows : int
+    n_rows : float
         Number of rows.
     """
 
     counts: np.ndarray
-    n_rows: int
+    n_rows: float
+
+    def shrunk(self):
+        """Add a few rows in which every label scores as all labels together do.
+
+        Returns
+        -------
+        Levels
+            Of few rows, levels that differ little from label to label.
+        """
+        everything = self.counts.sum(axis=0) / (len(self.counts) * self.n_rows)
+        return Levels(
+            self.counts + _POOLED_ROWS * everything, self.n_rows + _POOLED_ROWS
+        )
 
     def spread(self):
         """Compute the standard deviation of every label, (n_labels,)."""
@@ -130,10 +144,8 @@ def estimate_prior(levels):
     prior = stated
     for _ in range(_EM_STEPS):
         expected = levels.mean_probability(offset=logit(prior) - logit(stated))
-        common = np.exp(np.log(np.maximum(prior, _SMALLEST)).mean())
-        found = (levels.n_rows * expected + _PRIOR_ROWS * common) / (
-            levels.n_rows + _PRIOR_ROWS
-        )
+        common = np.exp(np.log(prior).mean())
+        found = (expected + _COMMON_SHARE * common) / (1 + _COMMON_SHARE)
         prior = np.clip(found, _SMALLEST, 1 - _SMALLEST)
     return prior
 
@@ -149,11 +161,10 @@ def even_slopes(levels):
     Returns
     -------
     ndarray of shape (n_labels,)
-        Slopes, nearer to 1 where there are few rows.
+        Slopes.
     """
     spread = levels.spread()
-    share = _SPREAD_SHARE * levels.n_rows / (levels.n_rows + _POOLED_ROWS)
-    return (spread.mean() / spread) ** share
+    return (spread.mean() / spread) ** _SPREAD_SHARE
 
 
 def common_slope(levels, goal):
@@ -210,12 +221,9 @@ def match_prior(levels, prior, slope):
     Returns
     -------
     ndarray of shape (n_labels,)
-        Offsets. The mean is over the label's own rows and a few that are distributed
-        as the scores of all labels together, so that few rows decide little.
+        Offsets.
     """
-    everything = levels.counts.sum(axis=0) / (len(levels.counts) * levels.n_rows)
-    counts = levels.counts + _POOLED_ROWS * everything
-    return _solve(counts, levels.n_rows + _POOLED_ROWS, slope, prior)
+    return _solve(levels.counts, levels.n_rows, slope, prior)
 
 
 def _solve(counts, n_rows, slope, goal):
