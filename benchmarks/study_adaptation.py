@@ -22,7 +22,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_clip import CLIPFeaturizer, ZeroShotClassifier
+from sklearn_clip import CLIPFeaturizer, ZeroShotClassifier, suggest_labels
 from sklearn_clip.datasets import load_clipart, load_photos
 from sklearn_clip.metrics import (
     global_average_precision_score,
@@ -177,6 +177,40 @@ def by_rows(clip, X, Y, X_new, Y_new, seeds):
             show(f"{n_rows} rows, {way}, mean", np.mean(figures, axis=0))
 
 
+def suggest(split):
+    """Print how many of the labels are among the first words that are suggested."""
+    from sklearn_clip.datasets._vocabulary import SYNONYMS
+
+    data = load_clipart(split="train" if split == "dev" else split, as_frame=True)
+    names = set(data.target.columns)
+    words = [
+        word.replace("_", " ")
+        for label, others in SYNONYMS.items()
+        for word in (label, *others.split())
+    ]
+    clip = CLIPFeaturizer("clipart-tiny", text=None)
+    texts = list(data.data["text"].dropna())
+    for title, vocabulary in (("keywords of the collection", words), ("titles", None)):
+        found = suggest_labels(
+            clip, data.data, vocabulary, n_labels=10**6, redundancy=1
+        )
+        all_names = found.names
+        rows = _captions.find_names([[name] for name in all_names], texts)
+        often = np.argsort([-len(some) for some in rows], kind="stable")
+        orders = {
+            "suggested": suggest_labels(clip, data.data, vocabulary, n_labels=60).names,
+            "suggested, redundancy=1": all_names,
+            "most frequent in titles": [all_names[i] for i in often],
+        }
+        print(
+            f"\n{title}: {len(all_names)} words, {len(names & set(all_names))} of the "
+            f"{len(names)} labels among them"
+        )
+        for order, ranked in orders.items():
+            counts = [len(names & set(ranked[:k])) for k in (10, 20, 30, 60)]
+            print(f"{order:<36} labels among the first 10, 20, 30, 60: {counts}")
+
+
 def many_labels(n_rows=100_000, n_labels=5_000, n_captions=100_000):
     """Print time and peak memory of fit and predict with made vectors."""
     rng = np.random.default_rng(0)
@@ -228,7 +262,11 @@ def main():
     parser.add_argument("--rows", action="store_true")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--suggest", action="store_true")
     options = parser.parse_args()
+    if options.suggest:
+        suggest(options.split)
+        return
     if options.memory:
         many_labels()
         return

@@ -49,6 +49,7 @@ _HOMES = {
     "multilabel_train_test_split": "model_selection",
     "near_duplicate_groups": "model_selection",
     "predict_labels": "labels",
+    "suggest_labels": "zero_shot",
     "top_labels": "labels",
 }
 _ROOMS = (
@@ -123,6 +124,9 @@ if TYPE_CHECKING:
         RejectOptionClassifier as RejectOptionClassifier,
         ThresholdOptimizer as ThresholdOptimizer,
     )
-    from sklearn_clip.zero_shot import ZeroShotClassifier as ZeroShotClassifier
+    from sklearn_clip.zero_shot import (
+        ZeroShotClassifier as ZeroShotClassifier,
+        suggest_labels as suggest_labels,
+    )
 else:
     __getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)

@@ -25,6 +25,9 @@ from sklearn_clip.zero_shot._visual import VisualLabels, fit_visual_labels
 ADAPTATIONS = ("scores", "captions", "images")
 # A frequency of 0 or 1 has no log-odds; what never occurs is taken to be this rare.
 _RAREST = 1e-4
+# Rows by which the level of a label is measured where every row has to be compared with
+# every caption first: more of them change no mean.
+_LEVEL_ROWS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,10 +183,16 @@ def adapt_scores(way, scorer, features, prior, *, captions, is_probability):
             "all rows are missing or could not be read."
         )
     found = Adaptation(scorer.labels)
+    if way == "captions":
+        # Spread over all rows, which may lie in an order.
+        few = np.linspace(0, len(features) - 1, min(len(features), _LEVEL_ROWS))
+        everything, features = features, features[few.astype(np.int64)]
     before = measure_levels(scorer, features) if is_probability else None
     if way == "captions":
         featurizer, descriptions, texts = captions
-        whole = features[:, : scorer.labels.shape[1]]  # the pictures, of regions too
+        whole = everything[
+            :, : scorer.labels.shape[1]
+        ]  # the picture before its regions
         bank = embed_captions(featurizer, texts, whole, scorer.scale)
         labels = move_labels(scorer.labels, descriptions, texts, bank)
         found = replace(found, labels=labels, bank=bank)

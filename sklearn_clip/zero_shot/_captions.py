@@ -116,7 +116,9 @@ def read_captions(captions, X, featurizer):
         If one is no str.
     """
     if captions is None:
-        texts = _own_texts(X, unfrozen(featurizer))
+        texts = own_texts(
+            X, unfrozen(featurizer), "adapt='captions'", "captions, a list of texts"
+        )
     else:
         cells = split_rows(captions, image=None, text="text", modalities=("text",))
         texts = cells.text
@@ -129,8 +131,28 @@ def read_captions(captions, X, featurizer):
     return found
 
 
-def _own_texts(X, clip):
-    """Texts of rows, of which the featurizer may take the images alone."""
+def own_texts(X, clip, wanted_by, way_out):
+    """Read the texts of rows, of which the featurizer may take the images alone.
+
+    Parameters
+    ----------
+    X : DataFrame, list or ndarray
+        The rows.
+    clip : CLIPFeaturizer
+        Names the columns; without a name for texts it is ``"text"``.
+    wanted_by, way_out : str
+        What needs the texts, and what may be given instead.
+
+    Returns
+    -------
+    list of list of str
+        One text for each row, or none.
+
+    Raises
+    ------
+    ValueError
+        If rows have no texts.
+    """
     name = "text" if clip.text is None else clip.text
     try:
         return split_rows(X, image=clip.image, text=name, modalities=("text",)).text
@@ -138,8 +160,8 @@ def _own_texts(X, clip):
         if clip.text is not None:
             raise
         raise ValueError(
-            "adapt='captions' needs texts: rows with a column or key 'text', or "
-            "captions. Got rows of images alone; give captions=, a list of texts."
+            f"{wanted_by} needs texts: rows with a column or key 'text', or {way_out}. "
+            "Got rows of images alone."
         ) from exc
 
 
@@ -225,7 +247,7 @@ def find_names(descriptions, texts):
     for label, names in enumerate(descriptions):
         for name in names:
             *first, last = read_words(name) or [""]
-            for form in _number_forms(last) if last else ():
+            for form in number_forms(last) if last else ():
                 owners.setdefault((*first, form), set()).add(label)
     lengths = sorted({len(name) for name in owners})
     found = [[] for _ in descriptions]
@@ -257,8 +279,19 @@ def read_words(text):
     return _WORD.findall(plain)
 
 
-def _number_forms(word):
-    """Forms of a word in the singular and the plural."""
+def number_forms(word):
+    """Form the singular and the plural of an English word, by simple rules.
+
+    Parameters
+    ----------
+    word : str
+        The word, from `read_words`.
+
+    Returns
+    -------
+    set of str
+        The word, and what it may be written as.
+    """
     forms = {word, word + "s"}
     if word.endswith(_SIBILANTS):
         forms.add(word + "es")

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +15,6 @@ from sklearn_clip._shared import (
     Interval,
     StrOptions,
     _fit_context,
-    check_labelled_rows,
     clean_name,
 )
 from sklearn_clip.embedding import (
@@ -27,30 +25,16 @@ from sklearn_clip.embedding import (
 )
 from sklearn_clip.zero_shot._adaptation import (
     ADAPTATIONS,
-    adapt_scores,
     check_adaptation,
     read_prior,
 )
-from sklearn_clip.zero_shot._background import own_words, read_background
-from sklearn_clip.zero_shot._calibration import expected_f1_thresholds, fit_calibration
-from sklearn_clip.zero_shot._captions import read_captions
-from sklearn_clip.zero_shot._checks import (
-    check_featurizer,
-    read_logits,
-    shows_nothing,
-)
-from sklearn_clip.zero_shot._predictions import PromptPredictions
-from sklearn_clip.zero_shot._scoring import (
-    SCORINGS,
-    read_thresholds,
-)
-
-# Of a probability. The best threshold for F1 is half the best F1, which without
-# training is about 0.4; on the training rows of the clip art 0.15 to 0.2 was best.
-_AUTO_THRESHOLD = 0.2
+from sklearn_clip.zero_shot._background import read_background
+from sklearn_clip.zero_shot._checks import read_logits
+from sklearn_clip.zero_shot._fitting import PromptFitting
+from sklearn_clip.zero_shot._scoring import SCORINGS
 
 
-class ZeroShotClassifier(PromptPredictions):
+class ZeroShotClassifier(PromptFitting):
     r"""Label rows by the words for the labels; no training rows are needed.
 
     Every label is put into prompts, such as "a photo of a dog", and embedded once. A
@@ -123,7 +107,8 @@ class ZeroShotClassifier(PromptPredictions):
     label_names_ : ndarray of shape (n_labels,), dtype object
         The names.
     label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
-        One unit vector per label, for example for :class:`TipAdapterClassifier`.
+        One unit vector per label, for example for :class:`TipAdapterClassifier`. With
+        ``adapt="captions"`` these are the moved ones.
     background_ : Background or None
         The background texts as one unit vector each, with `logit_scale_` and the texts
         that are the labels' own, for the same heads; None unless
@@ -135,7 +120,12 @@ class ZeroShotClassifier(PromptPredictions):
     thresholds_ : ndarray of shape (n_labels,)
         The thresholds; minus infinity without, NaN where one has to be given first.
     slope_, intercept_ : ndarray of shape (n_labels,)
-        The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``.
+        The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``
+        or `adapt`, and not for cosines.
+    prior_ : ndarray of shape (n_labels,)
+        Mean probabilities over the rows at `fit` after adapting: the `prior`, or what
+        stands for it. Of few rows they are shrunk towards those of all labels. Only
+        with `adapt`, and not for cosines.
     classes_ : ndarray of shape (n_labels, 2)
         0 and 1 for every label.
 
@@ -155,7 +145,8 @@ class ZeroShotClassifier(PromptPredictions):
 
     Scores rank rows within a label. Those of two labels are not on one scale, since the
     model likes some words better than others: compare labels within a row, as
-    `top_labels`, `top_k` and GAP do, after ``calibrate=True`` rather than before.
+    `top_labels`, `top_k` and GAP do, after ``calibrate=True``, or `adapt` with a
+    `prior` that is known, rather than before.
 
     Where rows have regions, their pooled log-odds q are added to those of the picture,
     g, as :math:`\log((e^g + w e^q) / (1 + w))`, before labels compete under
@@ -167,7 +158,11 @@ class ZeroShotClassifier(PromptPredictions):
     ``on_error="nan"`` its scores are NaN. It gets no label either way, not by `top_k`
     or `at_least_one`, and a warning names it.
 
-    Scores are computed in blocks of rows, in the array that is returned.
+    Scores are computed in blocks of rows, in the array that is returned. Adapting keeps
+    a histogram of each label's scores, not the scores. What is kept of rows without
+    labels, in a pickle too: two numbers per label; with "images" a vector per label
+    more; with "captions" a vector of 16-bit floats for every distinct caption, and no
+    text.
 
     References
     ----------
@@ -247,12 +242,13 @@ class ZeroShotClassifier(PromptPredictions):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
-        """Embed the prompts, and with ``calibrate=True`` learn from labelled rows.
+        """Embed the prompts, and learn from rows where parameters say so.
 
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows, or None, default=None
-            Rows as the featurizer takes them. Read only with ``calibrate=True``.
+            Rows as the featurizer takes them. Read only with `adapt`, or
+            ``calibrate=True``.
         y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels) or None, \
                 default=None
             0 and 1, and NaN where a label is unknown, in the order of `classes`. Used
@@ -267,8 +263,8 @@ class ZeroShotClassifier(PromptPredictions):
         ------
         ValueError
             If parameters contradict each other or the data, ``scoring="sigmoid"`` has
-            neither a model with a bias nor ``calibrate=True``, or calibration has no
-            rows.
+            neither a model with a bias nor ``calibrate=True``, or calibration or
+            adapting has no rows, or no captions.
         WeightsUnavailableError
             If the model is neither on this machine nor to be fetched.
         """
@@ -315,8 +311,8 @@ class ZeroShotClassifier(PromptPredictions):
         features = self._features(X)
         if self.adapt is not None:
             self._adapt(X, features, prior)
-            features = features if self._bank is None else self._bank.move(features)
         if self.calibrate:
+            features = features if self._bank is None else self._bank.move(features)
             self._calibrate(features, targets)
         return self
 
@@ -340,7 +336,7 @@ class ZeroShotClassifier(PromptPredictions):
         Raises
         ------
         ValueError
-            If a label is there already.
+            If a label is there already, or the others are adapted to rows.
         """
         check_is_fitted(self)
         if self._is_adapted():
@@ -376,87 +372,6 @@ class ZeroShotClassifier(PromptPredictions):
         thresholds = self._read_thresholds(names, given)
         self.thresholds_ = np.append(self.thresholds_, thresholds)
         return self
-
-    def _check(self, X, y, names):
-        """Check what can be checked without a model; return the targets."""
-        if self.scoring == "softmax" and len(names) < 2:
-            raise ValueError(
-                "scoring='softmax' needs at least two labels that compete. Got "
-                f"{names}. Use scoring='contrast'."
-            )
-        self._check_top_k(self._read_thresholds(names, self.threshold))
-        if self.featurizer is not None:
-            check_featurizer(self.featurizer)
-        if self.calibrate and (X is None or y is None):
-            raise ValueError(
-                "calibrate=True learns from labelled rows: X and y must be given to "
-                "fit. Got None."
-            )
-        return None if y is None else check_labelled_rows(X, y, names)
-
-    def _own_words(self, descriptions, background):
-        """Background texts that are no alternative to a label, by label."""
-        return own_words(descriptions, background) if self.scoring == "contrast" else {}
-
-    def _read_thresholds(self, names, threshold, auto=_AUTO_THRESHOLD):
-        """One threshold per label, on the scale of the parameter."""
-        if not self._has_logits():
-            auto = np.nan if self.top_k is None else -np.inf
-        return read_thresholds(threshold, names, auto, probability=self._has_logits())
-
-    def _adapt(self, X, features, prior):
-        """Fit vectors and scores to rows whose labels are not known."""
-        captions = None
-        if self.adapt == "captions":
-            texts = read_captions(self.captions, X, self.featurizer_)
-            captions = self.featurizer_, self._descriptions, texts
-        found = adapt_scores(
-            self.adapt,
-            self._scorer(),
-            features,
-            prior,
-            captions=captions,
-            is_probability=self._has_zero(),
-        )
-        self.label_embeddings_ = found.labels
-        self._bank, self._visual = found.bank, found.visual
-        if found.prior is not None:
-            self.prior_ = found.prior
-            self.slope_, self.intercept_ = found.slope, found.intercept
-
-    def _is_adapted(self):
-        """Tell whether rows without labels have changed anything."""
-        parts = self._bank, self._visual, getattr(self, "prior_", None)
-        return any(part is not None for part in parts)
-
-    def _has_zero(self):
-        """Tell whether prompts alone give log-odds, before any calibration."""
-        biased = self.scoring == "sigmoid" and self.logit_bias_ is not None
-        return biased or self.scoring in ("contrast", "softmax")
-
-    def _calibrate(self, features, targets):
-        """Learn scale and bias of every label, and its threshold."""
-        visible = ~shows_nothing(features)
-        targets = targets[visible]
-        if np.isnan(targets).all():
-            raise ValueError(
-                "calibrate=True needs rows that show something and of which a label "
-                "is known. Got none."
-            )
-        scores = self._scorer().score(features[visible])
-        learnt = fit_calibration(scores, targets, is_logit=self._has_zero())
-        scores *= learnt.slope
-        scores += learnt.intercept
-        self._common = learnt.common_slope, learnt.common_intercept
-        if hasattr(self, "slope_"):  # the scores were brought to a prior before
-            self.intercept_ = learnt.slope * self.intercept_ + learnt.intercept
-            self.slope_ = learnt.slope * self.slope_
-        else:
-            self.slope_, self.intercept_ = learnt.slope, learnt.intercept
-        auto = expected_f1_thresholds(expit(scores, out=scores), _AUTO_THRESHOLD)
-        self.thresholds_ = self._read_thresholds(
-            self.label_names_, self.threshold, auto
-        )
 
     def __setstate__(self, state):
         """Give what was saved before there were these parameters their defaults."""

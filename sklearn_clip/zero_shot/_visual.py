@@ -96,7 +96,7 @@ def _covariance(vectors, mean):
 
 
 def _weigh(scorer, vectors):
-    """Sums over vectors, weighted by their probabilities, and of the weights."""
+    """Sum up vectors by their probabilities, and these, and their squares."""
     n_labels, width = scorer.labels.shape
     sums = np.zeros((n_labels, width))
     mass, squares = np.zeros(n_labels), np.zeros(n_labels)
