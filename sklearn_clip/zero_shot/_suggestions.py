@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip._shared import clean_name, import_optional
-from sklearn_clip.embedding import unit_rows
+from sklearn_clip.embedding import check_text, unit_rows
 from sklearn_clip.zero_shot._captions import number_forms, own_texts, read_words
 from sklearn_clip.zero_shot._checks import shows_nothing
 from sklearn_clip.zero_shot._classifier import ZeroShotClassifier
@@ -108,15 +108,15 @@ class LabelSuggestions(tuple):
 
 
 def suggest_labels(
-    featurizer,
-    X,
-    vocabulary=None,
+    featurizer: Any,
+    X: Any,
+    vocabulary: Any = None,
     *,
-    n_labels=30,
-    templates="default",
-    n_examples=3,
-    redundancy=_SAME,
-):
+    n_labels: int = 30,
+    templates: Any = "default",
+    n_examples: int = 3,
+    redundancy: float = _SAME,
+) -> LabelSuggestions:
     """Suggest labels: the words of a vocabulary that describe the most rows.
 
     Parameters
@@ -145,13 +145,15 @@ def suggest_labels(
     Returns
     -------
     LabelSuggestions
-        A tuple of `LabelSuggestion`, best first; `names` is the list of words,
-        `to_frame` a DataFrame of all.
+        A tuple of `LabelSuggestion`, best first, the singular where its plural is;
+        `names` is the list of words, `to_frame` a DataFrame of all.
 
     Raises
     ------
     ValueError
         If there is no word, or no row that shows anything, or a number is out of range.
+    TypeError
+        If a word is no str.
 
     See Also
     --------
@@ -182,7 +184,7 @@ def suggest_labels(
     if vocabulary is None:
         mentions = _words_of_texts(X, clip)
         vocabulary = list(mentions)
-    vocabulary = _distinct(vocabulary)
+    vocabulary = _read_vocabulary(vocabulary)
     clip = clip if isinstance(clip, FrozenEstimator) else clone(clip)
     model = ZeroShotClassifier(vocabulary, clip, templates=templates).fit()
     features = model._features(X)
@@ -230,13 +232,21 @@ def _check_numbers(n_labels, n_examples, redundancy):
         )
 
 
-def _distinct(vocabulary):
-    """Leave out words that come twice; a list of words may well repeat some."""
-    if isinstance(vocabulary, str | Mapping) or not hasattr(vocabulary, "__iter__"):
-        return vocabulary
+def _read_vocabulary(vocabulary):
+    """Check the words, and leave out those that come twice, as in a list of tags."""
+    if isinstance(vocabulary, str) or not hasattr(vocabulary, "__iter__"):
+        raise TypeError(
+            "vocabulary must be a list of words, or a dict of words and descriptions. "
+            f"Got {vocabulary!r:.80}."
+        )
     words = {}
-    for word in vocabulary:
+    for position, word in enumerate(vocabulary):
+        check_text(word, f"a word in vocabulary (position {position})")
         words.setdefault(clean_name(word), word)
+    if not words:
+        raise ValueError("vocabulary must hold at least one word. Got none.")
+    if isinstance(vocabulary, Mapping):
+        return vocabulary
     return list(words.values())
 
 
@@ -335,16 +345,23 @@ def _grounding(scorer, features, seen, mentions):
 def _part(order, names, vectors, n_labels, redundancy):
     """Take words in order, but none that says what one before it has said."""
     centred = unit_rows(vectors - vectors.mean(axis=0))
-    chosen, forms = [], set()
+    chosen, place = [], {}
     for word in order:
-        if len(chosen) == n_labels:
-            break
         *first, last = read_words(names[word]) or [names[word]]
-        if (*first, last) in forms:
+        forms = {(*first, form) for form in number_forms(last)}
+        before = {(*first, last)} if (*first, last) in place else forms & place.keys()
+        if before:
+            # Of "flags" and "flag" the singular stays, where the better one stood.
+            number = place[min(before)]
+            if len(names[word]) < len(names[chosen[number]]):
+                chosen[number] = word
+        elif len(chosen) < n_labels:
+            alike = (centred[chosen] @ centred[word]).max(initial=-1)
+            if alike >= redundancy and redundancy < 1:
+                continue
+            number = len(chosen)
+            chosen.append(word)
+        else:
             continue
-        alike = len(chosen) and (centred[chosen] @ centred[word]).max() >= redundancy
-        if alike and redundancy < 1:
-            continue
-        chosen.append(word)
-        forms |= {(*first, form) for form in number_forms(last)}
+        place |= {form: number for form in forms if form not in place}
     return chosen
