@@ -99,6 +99,32 @@ class ZeroShotClassifier(PromptFitting):
         Weight of the odds of the regions beside those of the picture, at least 0. Both
         are read at every prediction; with ``calibrate=True`` the calibration is of the
         values at `fit`.
+    adapt : {"scores", "captions", "images"} or None, default=None
+        What ``fit(X)`` learns from rows whose labels nobody knows, which should be like
+        those to come; a `y` is not looked at for it.
+
+        - "scores": per label the scale and the level of its scores, so that its mean
+          probability over the rows is its `prior`. The order within a label stays;
+        - "captions": vectors of labels move towards the captions that contain their
+          names, vectors of rows towards the captions that are nearest. Captions should
+          be of things like those in the rows;
+        - "images": to the score of the prompts that of a Gaussian classifier is added,
+          fitted to the vectors (of pictures and their regions) that the prompts are
+          confident of. Texts are not needed.
+
+        "captions" and "images" leave the mean of all probabilities, captions that of
+        each label too, unless there is a `prior`. For cosines, and for sigmoids of a
+        model without a bias, there is only "captions".
+    prior : float, array-like of shape (n_labels,), dict or None, default=None
+        How often labels occur, in [0, 1], for any `adapt`: mean probabilities over the
+        rows at `fit` become this. One number is for every label alike, which costs
+        much where labels are not alike; a dict names labels. None, NaN and what a dict
+        leaves out is estimated by "scores" from the rows; the estimate stays near what
+        zero-shot says, for rows without labels cannot tell more. 0 and 1 are taken as
+        0.0001 and 0.9999.
+    captions : array-like of str or None, default=None
+        Texts for ``adapt="captions"``. None takes the texts of X, the column or key
+        ``"text"`` where the featurizer reads images alone. Missing ones are left out.
 
     Attributes
     ----------

@@ -66,7 +66,13 @@ class LabelSuggestion:
 
 
 class LabelSuggestions(tuple):
-    """What :func:`suggest_labels` returns: a tuple that shows itself as a table."""
+    """What :func:`suggest_labels` returns: a tuple that shows itself as a table.
+
+    Parameters
+    ----------
+    iterable : iterable of LabelSuggestion, default=()
+        The suggestions, best first.
+    """
 
     __slots__ = ()
 
