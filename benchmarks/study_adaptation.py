@@ -130,16 +130,15 @@ def compare(clip, X, Y, X_new, Y_new):
         for name, prior in (("", None), (", true frequencies", true)):
             _, scores = score(clip, X, Y, X_new, adapt=way, prior=prior)
             show(way + name, judge(scores, Y_new))
-    for name, prior in (("their mean for all", one), ("0.05 for all", 0.05)):
+    all_alike = np.full(len(true), one)
+    estimate = score(clip, X, Y, X[:1], adapt="scores")[0].prior_
+    guess = np.full(len(true), np.exp(np.log(estimate).mean()))
+    for way in ("scores", "captions", "images"):
+        _, scores = score(clip, X, Y, X_new, adapt=way, prior=one)
+        show(f"{way}, prior=their mean", judge(scores, Y_new))
+    for name, prior in (("their mean", all_alike), ("one estimate", guess)):
         _, scores = score(clip, X, Y, X_new, adapt="scores", prior=prior)
-        show(f"scores, {name}", judge(scores, Y_new))
-    common = float(np.exp(np.log(_own_prior(clip, X, Y)).mean()))
-    _, scores = score(clip, X, Y, X_new, adapt="scores", prior=common)
-    show(f"scores, one estimate ({common:.3f})", judge(scores, Y_new))
-
-
-def _own_prior(clip, X, Y):
-    return score(clip, X, Y, X[:1], adapt="scores")[0].prior_
+        show(f"scores, {name} for each label", judge(scores, Y_new))
 
 
 @contextlib.contextmanager

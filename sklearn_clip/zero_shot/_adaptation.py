@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from sklearn_clip._shared import hint_at_name, respell_keys
 from sklearn_clip.zero_shot._captions import (
@@ -28,6 +30,8 @@ _RAREST = 1e-4
 # Rows by which the level of a label is measured where every row has to be compared with
 # every caption first: more of them change no mean.
 _LEVEL_ROWS = 10_000
+# Log-odds, further than any frequency is from another.
+_FARTHEST = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +72,9 @@ def read_prior(prior, names):
 
     Returns
     -------
-    ndarray of shape (n_labels,), or None
-        Frequencies inside (0, 1), NaN where one is not known.
+    ndarray of shape (n_labels,) or (), or None
+        Frequencies inside (0, 1), NaN where one is not known; without an axis their
+        mean over the labels.
 
     Raises
     ------
@@ -97,13 +102,20 @@ def read_prior(prior, names):
                 f"{len(names)} labels. Got shape {given.shape}."
             )
         found[:] = given
+        if given.ndim == 0 and not np.isnan(given):
+            _check_frequency(given, "the mean of all labels")
+            return np.clip(given, _RAREST, 1 - _RAREST)
     for name, value in zip(names, found, strict=True):
-        if not (np.isnan(value) or 0 <= value <= 1):
-            raise ValueError(
-                "prior must be how often a label occurs, in [0, 1], or NaN where that "
-                f"is not known. Got {value} (label {name!r})."
-            )
+        _check_frequency(value, f"label {name!r}")
     return np.clip(found, _RAREST, 1 - _RAREST)
+
+
+def _check_frequency(value, where):
+    if not (np.isnan(value) or 0 <= value <= 1):
+        raise ValueError(
+            "prior must be how often a label occurs, in [0, 1], or NaN where that is "
+            f"not known. Got {value} ({where})."
+        )
 
 
 def check_adaptation(way, prior, rows, *, is_probability, hint):
@@ -158,7 +170,7 @@ def adapt_scores(way, scorer, features, prior, *, captions, is_probability):
         Prompts alone.
     features : ndarray of shape (n, d) or (n, n_parts * d), dtype float32
         Unit rows; those that show nothing, or of which that is unknown, are left out.
-    prior : ndarray of shape (n_labels,), or None
+    prior : ndarray of shape (n_labels,) or (), or None
         From `read_prior`.
     captions : tuple of (featurizer, list of list of str, list of str), or None
         What embeds, the descriptions of the labels, and the captions; only for
@@ -216,9 +228,10 @@ def _bring(way, prior, before, after):
     elif way == "images":
         # What is added widens the scores: all alike they are drawn together again.
         slope *= common_slope(after, before)
-    if way == "images" and prior is None:
+    if way == "images" and (prior is None or prior.ndim == 0):
         # One offset for all labels: which of them are rare the images know better.
-        offset = np.full(n_labels, common_offset(after, stated.mean(), slope[0]))
+        mean = float(stated.mean() if prior is None else prior)
+        offset = np.full(n_labels, common_offset(after, mean, slope[0]))
         goal = after.mean_probability(slope, offset)
     else:
         goal = _fill_prior(way, prior, before, stated)
@@ -232,10 +245,22 @@ def _bring(way, prior, before, after):
 
 def _fill_prior(way, prior, before, stated):
     """Put an estimate where no frequency is given."""
-    if prior is not None and not np.isnan(prior).any():
+    if prior is not None and prior.ndim and not np.isnan(prior).any():
         return prior
-    if way == "captions" and prior is None:
+    if way == "captions" and (prior is None or prior.ndim == 0):
         # Vectors that move take the level of some labels along, and leave others.
-        return np.clip(stated, _RAREST, 1 - _RAREST)
-    estimate = estimate_prior(before)
-    return estimate if prior is None else np.where(np.isnan(prior), estimate, prior)
+        estimate = np.clip(stated, _RAREST, 1 - _RAREST)
+    else:
+        estimate = estimate_prior(before)
+    if prior is None:
+        return estimate
+    if prior.ndim == 0:
+        return _bring_mean(estimate, float(prior))
+    return np.where(np.isnan(prior), estimate, prior)
+
+
+def _bring_mean(frequencies, mean):
+    """Multiply the odds of all frequencies so that their mean is another."""
+    odds = logit(frequencies)
+    shift = brentq(lambda c: expit(odds + c).mean() - mean, -_FARTHEST, _FARTHEST)
+    return expit(odds + shift)

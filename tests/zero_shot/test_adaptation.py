@@ -34,7 +34,10 @@ def make(clip, way, **parameters):
     ("parameters", "message"),
     [
         ({"prior": 0.1}, r"prior is what adapt= brings.*Got adapt=None"),
-        ({"adapt": "scores", "prior": 1.5}, r"in \[0, 1\].*Got 1.5 \(label 'cat'\)"),
+        (
+            {"adapt": "scores", "prior": 1.5},
+            r"in \[0, 1\].*Got 1.5 \(the mean of all labels\)",
+        ),
         (
             {"adapt": "scores", "prior": [0.1, 0.2, -1, 0.3]},
             r"in \[0, 1\].*Got -1.0 \(label 'sea'\)",
@@ -96,13 +99,31 @@ def test_prior_of_every_form_is_read(clip, pictures):
 
     estimate = read(None)
     assert ((estimate > 0) & (estimate < 1)).all()
-    np.testing.assert_array_equal(read(0.2), [0.2] * 4)
+    np.testing.assert_array_equal(read([0.2] * 4), [0.2] * 4)
+    np.testing.assert_array_equal(read(np.nan), estimate)
     np.testing.assert_array_equal(read(pd.Series([0, 1, 0.5, 0.2]))[2:], [0.5, 0.2])
     assert read([0, 1, 0.5, 0.2])[:2] == pytest.approx([1e-4, 1 - 1e-4])
     some = read({"dog": 0.3, "sea": None})
     assert some[1] == 0.3
     np.testing.assert_array_equal(some[[0, 2, 3]], estimate[[0, 2, 3]])
     np.testing.assert_array_equal(read([np.nan, 0.3, np.nan, np.nan]), some)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mean", [0, 0.02, 0.2, 0.7, np.float32(0.5)])
+def test_one_number_is_the_mean_over_the_labels(clipart, way, mean):
+    clip, X, Y = clipart
+    names = list(Y.columns)
+    own = ZeroShotClassifier(names, clip, adapt=way).fit(X).prior_
+    model = ZeroShotClassifier(names, clip, adapt=way, prior=mean).fit(X)
+    found = model.predict_proba(X).mean(axis=0)
+    assert found.mean() == pytest.approx(max(mean, 1e-4), rel=0.02)
+    assert model.prior_.mean() == pytest.approx(max(mean, 1e-4), rel=0.01)
+    if way == "images":  # all labels alike
+        assert np.ptp(model.intercept_) == 0
+    else:
+        ratio = (model.prior_ / (1 - model.prior_)) / (own / (1 - own))
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
 
 
 def test_scores_keep_the_order_within_a_label(clip, make_pictures):
