@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from sklearn_clip._shared import hint_at_name, respell_keys
+from sklearn_clip._shared import hint_at_name, is_missing, respell_keys
 from sklearn_clip.zero_shot._captions import (
     CaptionBank,
     embed_captions,
@@ -85,6 +85,7 @@ def read_prior(prior, names):
     if prior is None:
         return None
     found = np.full(len(names), np.nan)
+    prior = _by_name(prior)
     if isinstance(prior, Mapping):
         place = {name: label for label, name in enumerate(names)}
         for name, value in respell_keys(prior, names).items():
@@ -93,29 +94,43 @@ def read_prior(prior, names):
                     f"prior must name labels of classes. Got {name!r}, which is none "
                     f"of the {len(names)}.{hint_at_name(name, names)}"
                 )
-            found[place[name]] = np.nan if value is None else value
+            found[place[name]] = _read_number(value, f"label {name!r}")
     else:
-        given = np.asarray(prior, dtype=np.float64)
+        given = np.asarray(prior)
         if given.shape not in ((), (len(names),)):
             raise ValueError(
                 "prior must be a number, or one for each of the "
                 f"{len(names)} labels. Got shape {given.shape}."
             )
-        found[:] = given
-        if given.ndim == 0 and not np.isnan(given):
-            _check_frequency(given, "the mean of all labels")
-            return np.clip(given, _RAREST, 1 - _RAREST)
-    for name, value in zip(names, found, strict=True):
-        _check_frequency(value, f"label {name!r}")
+        if given.ndim == 0:
+            mean = np.asarray(_read_number(given[()], "the mean of all labels"))
+            return None if np.isnan(mean) else np.clip(mean, _RAREST, 1 - _RAREST)
+        for label, value in enumerate(given):
+            found[label] = _read_number(value, f"label {names[label]!r}")
     return np.clip(found, _RAREST, 1 - _RAREST)
 
 
-def _check_frequency(value, where):
-    if not (np.isnan(value) or 0 <= value <= 1):
+def _by_name(prior):
+    """Take a Series, such as the mean of a table of labels, by the names it has."""
+    if hasattr(prior, "index") and hasattr(prior, "items"):
+        index = list(prior.index)
+        if all(isinstance(name, str) for name in index):
+            return dict(prior.items())
+    return prior
+
+
+def _read_number(value, where):
+    """Read one frequency; NaN where it is not known."""
+    try:
+        number = np.nan if is_missing(value) else float(value)
+    except (TypeError, ValueError):
+        number = np.inf
+    if not (np.isnan(number) or 0 <= number <= 1):
         raise ValueError(
             "prior must be how often a label occurs, in [0, 1], or NaN where that is "
             f"not known. Got {value} ({where})."
         )
+    return number
 
 
 def check_adaptation(way, prior, rows, *, is_probability, hint):

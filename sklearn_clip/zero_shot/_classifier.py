@@ -117,12 +117,12 @@ class ZeroShotClassifier(PromptFitting):
         model without a bias, there is only "captions".
     prior : float, array-like of shape (n_labels,), dict or None, default=None
         How often labels occur, in [0, 1], for any `adapt`: mean probabilities over the
-        rows at `fit` become this. A dict names labels, and NaN stands for what is not
-        known. One number is the mean over all labels, each of which keeps its share;
-        an array of equal numbers is for labels that are equally frequent. What is not
-        given is estimated from the rows; the estimate stays near what zero-shot says,
-        for rows without labels cannot tell more. 0 and 1 are taken as 0.0001 and
-        0.9999.
+        rows at `fit` become this. A dict, or a Series with names, names labels, and NaN
+        stands for what is not known. One number is the mean over all labels, each of
+        which keeps its share; an array of equal numbers is for labels that are equally
+        frequent. What is not given is estimated from the rows; the estimate stays near
+        what zero-shot says, for rows without labels cannot tell more. 0 and 1 are taken
+        as 0.0001 and 0.9999.
     captions : array-like of str or None, default=None
         Texts for ``adapt="captions"``. None takes the texts of X, the column or key
         ``"text"`` where the featurizer reads images alone. Missing ones are left out.
@@ -161,6 +161,7 @@ class ZeroShotClassifier(PromptFitting):
     TipAdapterClassifier : Adds a memory of few labelled rows.
     RegionClassifier : Regions for any classifier that is fitted on labelled rows.
     ThresholdOptimizer : Chooses the thresholds on labelled rows.
+    suggest_labels : Finds words that describe rows, where there are no classes yet.
     CLIPFeaturizer : What X may be, and how broken images are dealt with.
 
     Notes

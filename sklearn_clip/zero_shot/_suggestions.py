@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -226,15 +227,16 @@ def suggest_labels(
 
 
 def _check_numbers(n_labels, n_examples, redundancy):
-    if n_labels < 1 or n_examples < 0:
+    whole = isinstance(n_labels, Integral) and isinstance(n_examples, Integral)
+    if not whole or n_labels < 1 or n_examples < 0:
         raise ValueError(
-            "n_labels must be at least 1 and n_examples at least 0. Got "
-            f"n_labels={n_labels}, n_examples={n_examples}."
+            "n_labels must be a whole number from 1 on, n_examples one from 0 on. Got "
+            f"n_labels={n_labels!r}, n_examples={n_examples!r}."
         )
-    if not redundancy > 0:
+    if not (isinstance(redundancy, Real) and redundancy > 0):
         raise ValueError(
             "redundancy must be a cosine above 0, or 1 to keep words of one meaning. "
-            f"Got {redundancy}."
+            f"Got {redundancy!r}."
         )
 
 

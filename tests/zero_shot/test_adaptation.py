@@ -54,6 +54,8 @@ def make(clip, way, **parameters):
             {"adapt": "captions", "scoring": "cosine", "prior": 0.1},
             "prior needs scores that are log-odds",
         ),
+        ({"adapt": "scores", "prior": {"dog": "x"}}, r"Got x \(label 'dog'\)"),
+        ({"adapt": "scores", "prior": [0.1, None, "?", 1]}, r"Got \? \(label 'sea'\)"),
         ({"adapt": "other"}, "'adapt' parameter"),
         ({"adapt": "captions"}, "needs texts.*give|needs texts: rows with a column"),
     ],
@@ -124,6 +126,18 @@ def test_one_number_is_the_mean_over_the_labels(clipart, way, mean):
     else:
         ratio = (model.prior_ / (1 - model.prior_)) / (own / (1 - own))
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
+def test_prior_with_names_goes_by_them(clip, pictures):
+    series = pd.Series({"sea": 0.3, "food": 0.4, "cat": 0.1, "dog": 0.2})
+    model = make(clip, "scores", prior=series).fit(pictures)
+    np.testing.assert_array_equal(model.prior_, [0.1, 0.2, 0.3, 0.4])
+    frame = pd.DataFrame(np.eye(4), columns=NAMES[::-1])
+    frame["cat"] = [1, 1, 0, 0]
+    model.set_params(prior=frame.mean()).fit(pictures)
+    np.testing.assert_array_equal(model.prior_, [0.5, 0.25, 0.25, 0.25])
+    with pytest.raises(ValueError, match="prior must name labels.*'wood'"):
+        model.set_params(prior=pd.Series({"wood": 0.1})).fit(pictures)
 
 
 def test_scores_keep_the_order_within_a_label(clip, make_pictures):

@@ -149,7 +149,8 @@ def test_table_shows_itself(clip, pictures):
             r"A word in vocabulary \(position 1\) must be a str. Got 5",
         ),
         ({"vocabulary": ["cat", " "]}, ValueError, "must not be empty"),
-        ({"n_labels": 0}, ValueError, "n_labels must be at least 1"),
+        ({"n_labels": 0}, ValueError, "n_labels must be a whole number from 1"),
+        ({"n_examples": 1.5}, ValueError, "n_examples one from 0 on.*1.5"),
         ({"redundancy": 0}, ValueError, "redundancy must be a cosine above 0"),
     ],
 )
