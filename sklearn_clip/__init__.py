@@ -52,6 +52,7 @@ _HOMES = {
     "near_duplicate_groups": "model_selection",
     "out_of_fold_scores": "model_selection",
     "predict_labels": "labels",
+    "suggest_labels": "zero_shot",
     "top_labels": "labels",
 }
 _ROOMS = (
@@ -130,6 +131,9 @@ if TYPE_CHECKING:
         RejectOptionClassifier as RejectOptionClassifier,
         ThresholdOptimizer as ThresholdOptimizer,
     )
-    from sklearn_clip.zero_shot import ZeroShotClassifier as ZeroShotClassifier
+    from sklearn_clip.zero_shot import (
+        ZeroShotClassifier as ZeroShotClassifier,
+        suggest_labels as suggest_labels,
+    )
 else:
     __getattr__, __dir__ = lazy_names(__name__, _HOMES, _ROOMS)

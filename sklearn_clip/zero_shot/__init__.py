@@ -9,7 +9,10 @@ _HOMES = {
     "BACKGROUND": "_background",
     "Background": "_background",
     "TEMPLATES": "_background",
+    "LabelSuggestion": "_suggestions",
+    "LabelSuggestions": "_suggestions",
     "ZeroShotClassifier": "_classifier",
+    "suggest_labels": "_suggestions",
 }
 
 __all__ = list(_HOMES)
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     )
     from sklearn_clip.zero_shot._classifier import (
         ZeroShotClassifier as ZeroShotClassifier,
+    )
+    from sklearn_clip.zero_shot._suggestions import (
+        LabelSuggestion as LabelSuggestion,
+        LabelSuggestions as LabelSuggestions,
+        suggest_labels as suggest_labels,
     )
 else:
     __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -30,7 +30,7 @@ def check_featurizer(featurizer):
         If its features, or what its fusion makes of them, cannot be compared with
         prompts.
     """
-    clip = _unfrozen(featurizer)
+    clip = unfrozen(featurizer)
     if not isinstance(clip, CLIPFeaturizer):
         raise TypeError(
             "featurizer must be a CLIPFeaturizer, or a FrozenEstimator of one. Got a "
@@ -75,7 +75,7 @@ def has_regions(featurizer):
     bool
         Whether it has `regions`.
     """
-    return _unfrozen(featurizer).regions is not None
+    return unfrozen(featurizer).regions is not None
 
 
 def read_logits(featurizer):
@@ -93,7 +93,7 @@ def read_logits(featurizer):
     bias : float or None
         What is added; None where the model has none.
     """
-    clip = _unfrozen(featurizer)
+    clip = unfrozen(featurizer)
     backbone = load_backbone(
         clip.model_name,
         clip.pretrained,
@@ -122,7 +122,19 @@ def shows_nothing(features):
     return ~features.any(axis=1) | np.isnan(features).any(axis=1)
 
 
-def _unfrozen(featurizer):
+def unfrozen(featurizer):
+    """Take the featurizer out of what keeps it from being fitted again.
+
+    Parameters
+    ----------
+    featurizer : CLIPFeaturizer or FrozenEstimator
+        What gives the rows.
+
+    Returns
+    -------
+    CLIPFeaturizer
+        The featurizer itself.
+    """
     return (
         featurizer.estimator if isinstance(featurizer, FrozenEstimator) else featurizer
     )

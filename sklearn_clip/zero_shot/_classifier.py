@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +15,6 @@ from sklearn_clip._shared import (
     Interval,
     StrOptions,
     _fit_context,
-    check_labelled_rows,
     clean_name,
 )
 from sklearn_clip.embedding import (
@@ -25,25 +23,18 @@ from sklearn_clip.embedding import (
     read_classes,
     read_templates,
 )
-from sklearn_clip.zero_shot._background import own_words, read_background
-from sklearn_clip.zero_shot._calibration import expected_f1_thresholds, fit_calibration
-from sklearn_clip.zero_shot._checks import (
-    check_featurizer,
-    read_logits,
-    shows_nothing,
+from sklearn_clip.zero_shot._adaptation import (
+    ADAPTATIONS,
+    check_adaptation,
+    read_prior,
 )
-from sklearn_clip.zero_shot._predictions import PromptPredictions
-from sklearn_clip.zero_shot._scoring import (
-    SCORINGS,
-    read_thresholds,
-)
-
-# Of a probability. The best threshold for F1 is half the best F1, which without
-# training is about 0.4; on the training rows of the clip art 0.15 to 0.2 was best.
-_AUTO_THRESHOLD = 0.2
+from sklearn_clip.zero_shot._background import read_background
+from sklearn_clip.zero_shot._checks import read_logits
+from sklearn_clip.zero_shot._fitting import PromptFitting
+from sklearn_clip.zero_shot._scoring import SCORINGS
 
 
-class ZeroShotClassifier(PromptPredictions):
+class ZeroShotClassifier(PromptFitting):
     r"""Label rows by the words for the labels; no training rows are needed.
 
     Every label is put into prompts, such as "a photo of a dog", and embedded once. A
@@ -108,6 +99,33 @@ class ZeroShotClassifier(PromptPredictions):
         Weight of the odds of the regions beside those of the picture, at least 0. Both
         are read at every prediction; with ``calibrate=True`` the calibration is of the
         values at `fit`.
+    adapt : {"scores", "captions", "images"} or None, default=None
+        What ``fit(X)`` learns from rows whose labels nobody knows, which should be like
+        those to come; a `y` is not looked at for it.
+
+        - "scores": per label the scale and the level of its scores, so that its mean
+          probability over the rows is its `prior`. The order within a label stays;
+        - "captions": vectors of labels move towards the captions that contain their
+          names, vectors of rows towards the captions that are nearest. Captions should
+          be of things like those in the rows;
+        - "images": to the score of the prompts that of a Gaussian classifier is added,
+          fitted to the vectors (of pictures and their regions) that the prompts are
+          confident of. Texts are not needed.
+
+        "captions" and "images" leave the mean of all probabilities, captions that of
+        each label too, unless there is a `prior`. For cosines, and for sigmoids of a
+        model without a bias, there is only "captions".
+    prior : float, array-like of shape (n_labels,), dict or None, default=None
+        How often labels occur, in [0, 1], for any `adapt`: mean probabilities over the
+        rows at `fit` become this. A dict, or a Series with names, names labels, and NaN
+        stands for what is not known. One number is the mean over all labels, each of
+        which keeps its share; an array of equal numbers is for labels that are equally
+        frequent. What is not given is estimated from the rows; the estimate stays near
+        what zero-shot says, for rows without labels cannot tell more. 0 and 1 are taken
+        as 0.0001 and 0.9999.
+    captions : array-like of str or None, default=None
+        Texts for ``adapt="captions"``. None takes the texts of X, the column or key
+        ``"text"`` where the featurizer reads images alone. Missing ones are left out.
 
     Attributes
     ----------
@@ -116,7 +134,8 @@ class ZeroShotClassifier(PromptPredictions):
     label_names_ : ndarray of shape (n_labels,), dtype object
         The names.
     label_embeddings_ : ndarray of shape (n_labels, embedding_dim), dtype float32
-        One unit vector per label, for example for :class:`TipAdapterClassifier`.
+        One unit vector per label, for example for :class:`TipAdapterClassifier`. With
+        ``adapt="captions"`` these are the moved ones.
     background_ : Background or None
         The background texts as one unit vector each, with `logit_scale_` and the texts
         that are the labels' own, for the same heads; None unless
@@ -128,7 +147,12 @@ class ZeroShotClassifier(PromptPredictions):
     thresholds_ : ndarray of shape (n_labels,)
         The thresholds; minus infinity without, NaN where one has to be given first.
     slope_, intercept_ : ndarray of shape (n_labels,)
-        The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``.
+        The log-odds are ``slope_ * score + intercept_``. Only with ``calibrate=True``
+        or `adapt`, and not for cosines.
+    prior_ : ndarray of shape (n_labels,)
+        Mean probabilities over the rows at `fit` after adapting: the `prior`, or what
+        stands for it. Of few rows they are shrunk towards those of all labels. Only
+        with `adapt`, and not for cosines.
     classes_ : ndarray of shape (n_labels, 2)
         0 and 1 for every label.
 
@@ -137,6 +161,7 @@ class ZeroShotClassifier(PromptPredictions):
     TipAdapterClassifier : Adds a memory of few labelled rows.
     RegionClassifier : Regions for any classifier that is fitted on labelled rows.
     ThresholdOptimizer : Chooses the thresholds on labelled rows.
+    suggest_labels : Finds words that describe rows, where there are no classes yet.
     CLIPFeaturizer : What X may be, and how broken images are dealt with.
 
     Notes
@@ -148,7 +173,8 @@ class ZeroShotClassifier(PromptPredictions):
 
     Scores rank rows within a label. Those of two labels are not on one scale, since the
     model likes some words better than others: compare labels within a row, as
-    `top_labels`, `top_k` and GAP do, after ``calibrate=True`` rather than before.
+    `top_labels`, `top_k` and GAP do, after ``calibrate=True``, or `adapt` with a
+    `prior` that is known, rather than before.
 
     Where rows have regions, their pooled log-odds q are added to those of the picture,
     g, as :math:`\log((e^g + w e^q) / (1 + w))`, before labels compete under
@@ -160,7 +186,11 @@ class ZeroShotClassifier(PromptPredictions):
     ``on_error="nan"`` its scores are NaN. It gets no label either way, not by `top_k`
     or `at_least_one`, and a warning names it.
 
-    Scores are computed in blocks of rows, in the array that is returned.
+    Scores are computed in blocks of rows, in the array that is returned. Adapting keeps
+    a histogram of each label's scores, not the scores. What is kept of rows without
+    labels, in a pickle too: two numbers per label; with "images" a vector per label
+    more; with "captions" a vector of 16-bit floats for every distinct caption, and no
+    text.
 
     References
     ----------
@@ -198,6 +228,9 @@ class ZeroShotClassifier(PromptPredictions):
         "calibrate": ["boolean"],
         "region_pooling": [StrOptions(set(POOLINGS))],
         "region_weight": [Interval(Real, 0, None, closed="left")],
+        "adapt": [StrOptions(set(ADAPTATIONS)), None],
+        "prior": [Real, "array-like", dict, None],
+        "captions": ["array-like", None],
     }
 
     def __init__(
@@ -215,6 +248,9 @@ class ZeroShotClassifier(PromptPredictions):
         calibrate=False,
         region_pooling="softmax",
         region_weight=1.5,
+        adapt=None,
+        prior: Any = None,
+        captions: Any = None,
     ):
         self.classes = classes
         self.featurizer = featurizer
@@ -228,15 +264,19 @@ class ZeroShotClassifier(PromptPredictions):
         self.calibrate = calibrate
         self.region_pooling = region_pooling
         self.region_weight = region_weight
+        self.adapt = adapt
+        self.prior = prior
+        self.captions = captions
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
-        """Embed the prompts, and with ``calibrate=True`` learn from labelled rows.
+        """Embed the prompts, and learn from rows where parameters say so.
 
         Parameters
         ----------
         X : DataFrame, list or ndarray of n rows, or None, default=None
-            Rows as the featurizer takes them. Read only with ``calibrate=True``.
+            Rows as the featurizer takes them. Read only with `adapt`, or
+            ``calibrate=True``.
         y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels) or None, \
                 default=None
             0 and 1, and NaN where a label is unknown, in the order of `classes`. Used
@@ -251,8 +291,8 @@ class ZeroShotClassifier(PromptPredictions):
         ------
         ValueError
             If parameters contradict each other or the data, ``scoring="sigmoid"`` has
-            neither a model with a bias nor ``calibrate=True``, or calibration has no
-            rows.
+            neither a model with a bias nor ``calibrate=True``, or calibration or
+            adapting has no rows, or no captions.
         WeightsUnavailableError
             If the model is neither on this machine nor to be fetched.
         """
@@ -261,6 +301,7 @@ class ZeroShotClassifier(PromptPredictions):
         background = read_background(self.background)
         own = self._own_words(descriptions, background)
         targets = self._check(X, y, names)
+        prior = read_prior(self.prior, names)
         clip = CLIPFeaturizer(text=None) if self.featurizer is None else self.featurizer
         clip = clone(clip)
         scale, bias = read_logits(clip)
@@ -275,6 +316,13 @@ class ZeroShotClassifier(PromptPredictions):
         given = self.logit_scale
         self.logit_scale_ = float(scale if given == "model" else given)
         self.logit_bias_ = bias
+        check_adaptation(
+            self.adapt,
+            self.prior,
+            X,
+            is_probability=self._has_zero(),
+            hint=f"scoring={self.scoring!r}",
+        )
         self._templates, self._background = templates, background
         self._descriptions = descriptions
         self.label_names_ = np.array(names, dtype=object)
@@ -283,11 +331,17 @@ class ZeroShotClassifier(PromptPredictions):
         if self.scoring == "contrast":
             words = self._embed_background(templates)
             self.background_ = Background(words, self.logit_scale_, own)
-        for name in ("slope_", "intercept_", "_common"):
+        for name in ("slope_", "intercept_", "_common", "prior_", "_bank", "_visual"):
             self.__dict__.pop(name, None)
         self.thresholds_ = self._read_thresholds(names, self.threshold)
+        if self.adapt is None and not self.calibrate:
+            return self
+        features = self._features(X)
+        if self.adapt is not None:
+            self._adapt(X, features, prior)
         if self.calibrate:
-            self._calibrate(X, targets)
+            features = features if self._bank is None else self._bank.move(features)
+            self._calibrate(features, targets)
         return self
 
     def add_classes(self, classes):
@@ -310,9 +364,14 @@ class ZeroShotClassifier(PromptPredictions):
         Raises
         ------
         ValueError
-            If a label is there already.
+            If a label is there already, or the others are adapted to rows.
         """
         check_is_fitted(self)
+        if self._is_adapted():
+            raise ValueError(
+                "add_classes has no rows to which new labels could be adapted as the "
+                "others were. Fit again with all classes, or with adapt=None."
+            )
         names, descriptions = read_classes(classes)
         known = set(map(clean_name, self.label_names_))
         for name in names:
@@ -342,61 +401,17 @@ class ZeroShotClassifier(PromptPredictions):
         self.thresholds_ = np.append(self.thresholds_, thresholds)
         return self
 
-    def _check(self, X, y, names):
-        """Check what can be checked without a model; return the targets."""
-        if self.scoring == "softmax" and len(names) < 2:
-            raise ValueError(
-                "scoring='softmax' needs at least two labels that compete. Got "
-                f"{names}. Use scoring='contrast'."
-            )
-        self._check_top_k(self._read_thresholds(names, self.threshold))
-        if self.featurizer is not None:
-            check_featurizer(self.featurizer)
-        if self.calibrate and (X is None or y is None):
-            raise ValueError(
-                "calibrate=True learns from labelled rows: X and y must be given to "
-                "fit. Got None."
-            )
-        return None if y is None else check_labelled_rows(X, y, names)
-
-    def _own_words(self, descriptions, background):
-        """Background texts that are no alternative to a label, by label."""
-        return own_words(descriptions, background) if self.scoring == "contrast" else {}
-
-    def _read_thresholds(self, names, threshold, auto=_AUTO_THRESHOLD):
-        """One threshold per label, on the scale of the parameter."""
-        if not self._has_logits():
-            auto = np.nan if self.top_k is None else -np.inf
-        return read_thresholds(threshold, names, auto, probability=self._has_logits())
-
-    def _calibrate(self, X, targets):
-        """Learn scale and bias of every label, and its threshold."""
-        features = self._features(X)
-        visible = ~shows_nothing(features)
-        targets = targets[visible]
-        if np.isnan(targets).all():
-            raise ValueError(
-                "calibrate=True needs rows that show something and of which a label "
-                "is known. Got none."
-            )
-        scores = self._scorer().score(features[visible])
-        biased = self.scoring == "sigmoid" and self.logit_bias_ is not None
-        learnt = fit_calibration(
-            scores, targets, is_logit=biased or self.scoring in ("contrast", "softmax")
-        )
-        self.slope_, self.intercept_ = learnt.slope, learnt.intercept
-        self._common = learnt.common_slope, learnt.common_intercept
-        scores *= self.slope_
-        scores += self.intercept_
-        auto = expected_f1_thresholds(expit(scores, out=scores), _AUTO_THRESHOLD)
-        self.thresholds_ = self._read_thresholds(
-            self.label_names_, self.threshold, auto
-        )
-
     def __setstate__(self, state):
-        """Give what was saved before there were regions the defaults, unused there."""
+        """Give what was saved before there were these parameters their defaults."""
         super().__setstate__(
-            {"region_pooling": "softmax", "region_weight": 1.5, **state}
+            {
+                "region_pooling": "softmax",
+                "region_weight": 1.5,
+                "adapt": None,
+                "prior": None,
+                "captions": None,
+                **state,
+            }
         )
 
     def __sklearn_tags__(self):

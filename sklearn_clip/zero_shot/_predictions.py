@@ -38,6 +38,10 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
     from: `_descriptions`, `_templates` and `_background`.
     """
 
+    # What rows without labels have changed, where `adapt` says so.
+    _bank = None
+    _visual = None
+
     def decision_function(self, X):
         """Score every label.
 
@@ -53,7 +57,7 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
             for ``scoring="cosine"`` without calibration.
         """
         check_is_fitted(self)
-        return self._scorer().score(self._features(X))
+        return self._scorer().score(self._seen(X))
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X):
@@ -102,7 +106,7 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
         if self._has_logits():
             log_odds = logit(np.clip(thresholds, 0, 1))
             thresholds = np.where(np.isinf(thresholds), thresholds, log_odds)
-        features = self._features(X)
+        features = self._seen(X)
         scorer = self._scorer()
         predicted = np.empty((len(features), len(thresholds)), dtype=np.int64)
         for rows in row_blocks(*predicted.shape):
@@ -137,7 +141,8 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
             Columns "label", "rank" (1 is best), "template" and "average_precision",
             best first for each label. The first label is ``"macro avg"``, the mean over
             labels; the template ``"(all)"`` is all of them together. A label without
-            positives has NaN. Calibration is left out, which changes no order.
+            positives has NaN. Calibration is left out, which changes no order, and so
+            is what `adapt` has changed.
 
         Raises
         ------
@@ -202,7 +207,13 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
             intercept=self.intercept_ if calibrated else None,
             pooling=self.region_pooling,
             region_weight=self.region_weight,
+            visual=None if alone else self._visual,
         )
+
+    def _seen(self, X):
+        """Embed rows, and move them to where captions are that are like them."""
+        features = self._features(X)
+        return features if self._bank is None else self._bank.move(features)
 
     def _features(self, X):
         """Embed rows, scale them to length 1, and warn of those that show nothing."""

@@ -1,7 +1,7 @@
 """Cosines to scores to labels, in blocks of rows: plain functions of arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     respell_keys,
     row_blocks,
 )
+from sklearn_clip.zero_shot._visual import VisualLabels
 
 SCORINGS = ("contrast", "sigmoid", "softmax", "cosine")
 # Scores of a row that shows nothing: the log-odds of about the smallest float32, and
@@ -43,6 +44,8 @@ class Scorer:
         picture and of its regions, side by side.
     region_weight : float
         Weight of their odds beside those of the picture.
+    visual : VisualLabels or None
+        What the rows at `fit` have shown, added to the log-odds of single vectors.
     """
 
     scoring: str
@@ -55,6 +58,46 @@ class Scorer:
     intercept: np.ndarray | None = None
     pooling: str = "softmax"
     region_weight: float = 1.5
+    visual: VisualLabels | None = None
+
+    def with_visual(self, visual):
+        """Score single vectors by the prompts and what the rows show.
+
+        Parameters
+        ----------
+        visual : VisualLabels
+            Log-odds that are added.
+
+        Returns
+        -------
+        Scorer
+            The same, without calibration.
+        """
+        return replace(self, visual=visual, slope=None, intercept=None)
+
+    def blocks(self, features):
+        """Score rows block by block, all in the same memory.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d) or (n, n_parts * d), dtype float32
+            As of `score`.
+
+        Yields
+        ------
+        rows : slice
+            The rows of the block.
+        scores : ndarray of shape (n_rows, n_labels), dtype float32
+            Their scores, until the next block.
+        """
+        n_parts = features.shape[1] // self.labels.shape[1]
+        room = None
+        for rows in row_blocks(len(features), n_parts * len(self.labels)):
+            if room is None:
+                room = np.empty((rows.stop, len(self.labels)), dtype=np.float32)
+            scores = room[: rows.stop - rows.start]
+            self.score_block(features[rows], scores)
+            yield rows, scores
 
     def score(self, features):
         """Score rows in place of one array.
@@ -101,6 +144,9 @@ class Scorer:
             self._contrast(vectors, out)
         elif self.scoring == "sigmoid":
             out += np.float32(self.bias)
+        if self.visual is not None:
+            out += vectors @ self.visual.weights.T
+            out += self.visual.intercept
 
     def _score_parts(self, parts, out):
         """Score pictures and their regions, (n, 1 + n_regions, d), and pool these."""

@@ -27,6 +27,8 @@ def write_zero_shot(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write a ZeroShotClassifier."""
     rows = unit_rows(rows)
     visible = rows.apply("Abs").reduce("ReduceMax") > 0.0
+    if estimator._bank is not None:
+        rows = _move(rows, estimator._bank)
     scorer = estimator._scorer()
     scores = rows @ scorer.labels.T
     if scorer.scoring != "cosine":
@@ -35,7 +37,9 @@ def write_zero_shot(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         scores = _contrast(rows, scores, scorer)
     elif scorer.scoring == "sigmoid":
         scores = scores + float(scorer.bias)
-    elif scorer.scoring == "softmax":
+    if scorer.visual is not None:
+        scores = scores + rows @ scorer.visual.weights.T + scorer.visual.intercept
+    if scorer.scoring == "softmax":
         scores = scores - _rivals(scores)
     if scorer.slope is not None:
         scores = scores * scorer.slope + scorer.intercept
@@ -53,6 +57,18 @@ def write_zero_shot(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     )
     probabilities = scores.sigmoid() if has_logits else None
     return Answer(probabilities, scores, labels & visible, cuts)
+
+
+def _move(rows, bank):
+    """Move rows towards the captions that are nearest to them."""
+    captions = bank.vectors.astype(np.float32)
+    centred = captions - bank.mean
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    centred /= np.where(lengths == 0, 1, lengths)
+    logits = (unit_rows(rows - bank.row_mean) @ centred.T) * float(bank.scale)
+    weights = (logits - logits.logsumexp()).apply("Exp")
+    near = unit_rows(weights @ captions + (bank.row_mean - bank.mean))
+    return unit_rows(rows * (1.0 - bank.way) + near * bank.way)
 
 
 def _contrast(rows, scores, scorer):

@@ -180,6 +180,12 @@ ZERO_SHOT = (
     {"scoring": "sigmoid", "calibrate": True},
     {"scoring": "cosine", "calibrate": True, "at_least_one": True},
     {"calibrate": True, "threshold": {"flag": np.inf}},
+    {"adapt": "scores", "prior": [0.1, 0.2, 0.3, 0.1, np.nan]},
+    {"adapt": "captions"},
+    {"adapt": "captions", "scoring": "cosine", "threshold": 0.2},
+    {"adapt": "captions", "captions": ["a bird"], "scoring": "softmax"},
+    {"adapt": "images"},
+    {"adapt": "images", "scoring": "softmax", "prior": 0.2, "calibrate": True},
 )
 
 
