@@ -125,7 +125,7 @@ def newton_direction(settings, system, goal):
     coef, intercept, residual, length = _conjugate_gradients(settings, system, goal)
     step = _make_step(settings, system, coef, intercept, residual, goal)
     # Where no step could be made, all of the decrement is left.
-    none = residual >= 1
+    none = ~(coef.any(axis=0) | (intercept != 0))
     return step._replace(decrement=np.where(none, length, step.decrement))
 
 
@@ -192,9 +192,11 @@ def _conjugate_gradients(settings, system, goal):
     u : ndarray of shape (n_columns,)
         Change of the intercepts.
     residual : ndarray of shape (n_columns,)
-        Norm of the residual over that of g, both in the preconditioner's metric.
+        Norm of the residual over that of g, both in the preconditioner's metric, or
+        of the error over that of the direction, in the Hessian's, if not both are seen
+        to be small.
     length : ndarray of shape (n_columns,)
-        The latter, about the decrement.
+        Norm of g in the preconditioner's metric, about the decrement.
     """
     products = settings.products
     solution, intercept = np.zeros_like(system.gradient), np.zeros_like(system.rho)
@@ -211,7 +213,14 @@ def _conjugate_gradients(settings, system, goal):
     forcing = np.where(length**2 <= 4 * goal, last, np.maximum(length, last))
     forcing = np.minimum(_LOOSEST, forcing)
     norm, stop = first.copy(), forcing**2 * first
-    on = first > system.noise**2  # a gradient of rounding errors leads nowhere
+    # The preconditioner's metric hardly sees directions in which D is far smaller than
+    # in the mean. In the Hessian's, a step makes the squared error smaller by `gain`:
+    # columns that would end here take one more, which is to gain next to nothing.
+    final = (length**2 <= 4 * goal) | (last >= length)
+    enough = np.maximum(goal / 2, system.noise) ** 2
+    energy, met, doubt = np.zeros_like(first), np.zeros_like(final), np.ones_like(first)
+    # A gradient of rounding errors leads nowhere.
+    on = np.where(system.rho > 0, system.steepness(), length) > system.noise
     # Without a penalty nothing holds the directions in which X does not vary, but that
     # their products are zeros up to rounding.
     free = settings.double and (system.rho == 0).any()
@@ -226,9 +235,13 @@ def _conjugate_gradients(settings, system, goal):
             total = np.zeros_like(total)
         bend = (q * product).sum(axis=0) + p * total
         # Not positive: q has shrunk to rounding errors.
-        on &= bend > norm * floor
+        sound = bend > norm * floor
+        doubt[live[on & ~sound]] = 0
+        on &= sound
         # alpha = r . z / q . H q is the exact minimum along q.
         size = np.divide(norm, bend, out=np.zeros_like(norm), where=on)
+        gain = size * norm
+        energy += gain
         v += size * q
         u += size * p
         r = r - size * product
@@ -237,7 +250,10 @@ def _conjugate_gradients(settings, system, goal):
         z, y = _precondition(settings, system, r, s)
         new = np.maximum((r * z).sum(axis=0) + s * y, 0)
         left[live[on]] = new[on]
-        on &= new > stop
+        sure = (met & (gain <= enough)) | (new <= 1e-24 * first[live])
+        doubt[live[on]] = np.where(sure, 0, gain / np.maximum(energy, 1e-300))[on]
+        met = new <= stop
+        on &= ~met | (final & ~sure)
         if not on.any():
             break
         ratio = np.where(on, new / np.maximum(norm, 1e-300), 0)
@@ -248,6 +264,8 @@ def _conjugate_gradients(settings, system, goal):
             index = np.flatnonzero(on)
             system, on, live = system.select(products, index), on[index], live[index]
             v, u, r, s, q, p = (part[..., index] for part in (v, u, r, s, q, p))
-            norm, stop = norm[index], stop[index]
+            norm, stop, energy = norm[index], stop[index], energy[index]
+            final, met, enough = final[index], met[index], enough[index]
     solution[:, live], intercept[live] = v, u
-    return solution, intercept, np.sqrt(left / np.maximum(first, 1e-300)), length
+    residual = np.sqrt(np.maximum(left / np.maximum(first, 1e-300), doubt))
+    return solution, intercept, residual, length

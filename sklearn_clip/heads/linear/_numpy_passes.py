@@ -181,9 +181,8 @@ class NumpyPasses:
                     Z += b
                 ones, S = targets.rows(rows, dtype)
                 _logistic(Z, T, P, D[rows], ones, S, sums, precise)
-                # P is p by now, then p - y, then r.
+                # P is p - y by now, then r.
                 sums.curvature += _total(D[rows])
-                ones.subtract_from(P)
                 if largest:
                     seen = _peak(P if S is None else P * (S > 0))
                     np.maximum(sums.largest, seen, out=sums.largest)
@@ -342,7 +341,7 @@ def _product(X, V, out):
 
 
 def _logistic(Z, T, P, D, ones, S, sums, precise):
-    """Add up the loss; write p to `P` and ``s p (1 - p)`` to `D`.
+    """Add up the loss; write p - y to `P` and ``s p (1 - p)`` to `D`.
 
     With ``t = e^-|z|``, which overflows for no z: the loss is ``max(z, 0) - y z +
     log(1 + t)``, the smaller of p and 1 - p is ``t / (1 + t)`` and the other 1 / (1 +
@@ -365,7 +364,7 @@ def _logistic(Z, T, P, D, ones, S, sums, precise):
     np.multiply(T, P, out=D, casting="same_kind")
     if S is not None:
         D *= S
-    np.copyto(P, T, where=Z < 0)
+    ones.take_errors(P, T, Z < 0)
 
 
 def _total(array):
