@@ -205,10 +205,13 @@ def _conjugate_gradients(settings, system, goal):
     r, s = -system.gradient, -system.residual
     q, p = _precondition(settings, system, r, s)
     first = (r * q).sum(axis=0) + s * p
+    # Not a norm: the preconditioner has overflowed, and there is no direction.
+    broken = ~(first >= 0)
+    first[broken] = 0
     left = first.copy()
     # Tight enough to end at the goal where Newton's own error, about the square of the
     # decrement, lets it, and no tighter than that elsewhere.
-    length = np.sqrt(np.maximum(first, 1e-300))
+    length = np.where(broken, np.inf, np.sqrt(np.maximum(first, 1e-300)))
     last = goal / (2 * length)
     forcing = np.where(length**2 <= 4 * goal, last, np.maximum(length, last))
     forcing = np.minimum(_LOOSEST, forcing)
@@ -221,6 +224,7 @@ def _conjugate_gradients(settings, system, goal):
     energy, met, doubt = np.zeros_like(first), np.zeros_like(final), np.ones_like(first)
     # A gradient of rounding errors leads nowhere.
     on = np.where(system.rho > 0, system.steepness(), length) > system.noise
+    on &= ~broken
     # Without a penalty nothing holds the directions in which X does not vary, but that
     # their products are zeros up to rounding.
     free = settings.double and (system.rho == 0).any()
@@ -228,11 +232,12 @@ def _conjugate_gradients(settings, system, goal):
     floor = np.finfo(np.float64).eps / max(least, 1e-6) if free else 1e-30
     for _ in range(_MAX_CG_STEPS):
         # H q = X.T D (X q + p) + rho q: a pass over the rows for all columns at once,
-        # and H is never written out (n_features^2 for each label).
-        product, total = products.curve(q, p, system.D, double=free)
-        product += system.rho * q
-        if not settings.fit_intercept:
-            total = np.zeros_like(total)
+        # and H is never written out (n_features^2 for each label). Its directions
+        # have a norm near 1 there, as float32 cannot hold any.
+        unit = np.sqrt(np.where(norm > 0, norm, 1))
+        product, total = products.curve(q / unit, p / unit, system.D, double=free)
+        product = product * unit + system.rho * q
+        total = total * unit * settings.fit_intercept
         bend = (q * product).sum(axis=0) + p * total
         # Not positive: q has shrunk to rounding errors.
         sound = bend > norm * floor

@@ -17,7 +17,7 @@ conjugate gradients on that system. They stop early, as far from the minimum the
 direction need not be exact. Nothing of n rows and all labels is kept.
 
 The intercept, whose direction is badly conditioned, is eliminated in the
-preconditioner with a mean of the rows weighted by p, which rare labels share with D.
+preconditioner, with the mean of the rows weighted by D.
 
 Progress is measured by the Newton decrement ``k = sqrt(-g . (v, u))``: to second order
 ``J - min J = k^2 / 2``, and as the Hessian is at least ``D_i x_i x_i.T`` the
@@ -41,8 +41,6 @@ from sklearn_clip.heads.linear._conjugate_gradients import (
 # of which are held, or an eighth of those of X. Wider than that they leave the cache.
 _BLOCK_ENTRIES = 2**25
 _WIDEST = 512
-# Penalty below which a column's intercept is eliminated exactly.
-_LEAST_PENALTY = 1e-3
 # Points of the quadrature for the first intercepts, and steps to them.
 _POINTS = 15
 _LEVEL_STEPS = 4
@@ -353,7 +351,7 @@ def _look(settings, at, *, largest):
         at.targets,
         double=settings.double,
         largest=largest,
-        centre=_needs_centre(settings, at),
+        centre=settings.fit_intercept,
     )
     penalty = at.rho / 2 * (at.coef * at.coef).sum(axis=0)
     seen = evaluate(precise=at.small)
@@ -361,14 +359,6 @@ def _look(settings, at, *, largest):
         at.small = True
         seen = evaluate(precise=True)
     return seen, seen.loss + penalty
-
-
-def _needs_centre(settings, at):
-    """Whether the intercept is to be eliminated exactly.
-
-    A penalty holds the directions along which a step would hide how far it has to go.
-    """
-    return settings.fit_intercept and bool((at.rho < _LEAST_PENALTY).any())
 
 
 def _judge(settings, at, value):
@@ -413,12 +403,7 @@ def _newton_system(settings, at, seen):
     residual, centre = np.zeros_like(curvature), np.zeros_like(seen.slope)
     if settings.fit_intercept:
         residual = seen.residual
-        # X.T (s p), which is at hand, over the sum of s p; D is nearly s p for the
-        # many rows that a rare label has a low probability of.
-        mass = np.maximum(residual + at.n_positive, 1e-20)
-        centre = (seen.slope + at.positives) / mass
-        if _needs_centre(settings, at):
-            centre = seen.weighted / curvature
+        centre = seen.weighted / curvature
     gradient = seen.slope + at.rho * at.coef
     return System(gradient, residual, seen.D, curvature, centre, at.rho, noise)
 

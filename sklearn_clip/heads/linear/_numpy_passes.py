@@ -7,6 +7,7 @@ for all rows. Threads share the chunks among them.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ _CHUNK_ENTRIES = 2**18
 _MOST_ROWS = 8192  # of a chunk, and of those that are cast to float64
 # Multiplications of a pass below which threads cost more than they save.
 _WORTH_THREADS = 2e7
+_LIMITING = Lock()
 # Factors 1 + e^-|z|, at most 2, of which one logarithm is taken.
 _FACTORS = 64
 
@@ -85,21 +87,28 @@ class NumpyPasses:
     def working(self, n_columns):
         """Share passes among threads, as many as the matrix library would use."""
         work = float(self.n_samples) * self.n_features * n_columns
-        pools = threadpool_info() if work > _WORTH_THREADS else []
-        counts = [p["num_threads"] for p in pools if p["user_api"] == "blas"]
-        self._n_threads = min(max(counts, default=1), len(list(self._chunks(1))))
-        if self._n_threads == 1:
+        limits = None
+        if work > _WORTH_THREADS:
+            # Fits beside this one, in other threads, are not to take its limit for what
+            # was there before, and restore it.
+            with _LIMITING:
+                pools = threadpool_info()
+                counts = [p["num_threads"] for p in pools if p["user_api"] == "blas"]
+                n_chunks = len(list(self._chunks(1)))
+                self._n_threads = min(max(counts, default=1), n_chunks)
+                if self._n_threads > 1:
+                    # Each thread multiplies by itself: the library's would only wait.
+                    limits = threadpool_limits(1, user_api="blas")
+        if limits is None:
             yield
             return
-        # Each thread multiplies by itself: the library's threads would only wait.
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(self._n_threads) as self._pool,
-        ):
-            try:
+        try:
+            with ThreadPoolExecutor(self._n_threads) as self._pool:
                 yield
-            finally:
-                self._pool, self._n_threads = None, 1
+        finally:
+            self._pool, self._n_threads = None, 1
+            with _LIMITING:
+                limits.restore_original_limits()
 
     def _chunks(self, n_columns):
         """Slices of rows, of a number that threads share evenly."""
@@ -154,7 +163,7 @@ class NumpyPasses:
             Whether a small loss of float32 is to be as precise as a large one, which
             takes longer.
         centre : bool, default=False
-            Whether to compute `weighted`, which is a product more.
+            Whether to compute `weighted`, which is a product more, and saves as many.
 
         Returns
         -------
