@@ -125,7 +125,7 @@ def newton_direction(settings, system, goal):
     coef, intercept, residual, length = _conjugate_gradients(settings, system, goal)
     step = _make_step(settings, system, coef, intercept, residual, goal)
     # Where no step could be made, all of the decrement is left.
-    none = residual >= 1
+    none = ~(coef.any(axis=0) | (intercept != 0))
     return step._replace(decrement=np.where(none, length, step.decrement))
 
 
@@ -192,9 +192,11 @@ def _conjugate_gradients(settings, system, goal):
     u : ndarray of shape (n_columns,)
         Change of the intercepts.
     residual : ndarray of shape (n_columns,)
-        Norm of the residual over that of g, both in the preconditioner's metric.
+        Norm of the residual over that of g, both in the preconditioner's metric, or
+        of the error over that of the direction, in the Hessian's, if not both are seen
+        to be small.
     length : ndarray of shape (n_columns,)
-        The latter, about the decrement.
+        Norm of g in the preconditioner's metric, about the decrement.
     """
     products = settings.products
     solution, intercept = np.zeros_like(system.gradient), np.zeros_like(system.rho)
@@ -203,15 +205,26 @@ def _conjugate_gradients(settings, system, goal):
     r, s = -system.gradient, -system.residual
     q, p = _precondition(settings, system, r, s)
     first = (r * q).sum(axis=0) + s * p
+    # Not a norm: the preconditioner has overflowed, and there is no direction.
+    broken = ~(first >= 0)
+    first[broken] = 0
     left = first.copy()
     # Tight enough to end at the goal where Newton's own error, about the square of the
     # decrement, lets it, and no tighter than that elsewhere.
-    length = np.sqrt(np.maximum(first, 1e-300))
+    length = np.where(broken, np.inf, np.sqrt(np.maximum(first, 1e-300)))
     last = goal / (2 * length)
     forcing = np.where(length**2 <= 4 * goal, last, np.maximum(length, last))
     forcing = np.minimum(_LOOSEST, forcing)
     norm, stop = first.copy(), forcing**2 * first
-    on = first > system.noise**2  # a gradient of rounding errors leads nowhere
+    # The preconditioner's metric hardly sees directions in which D is far smaller than
+    # in the mean. In the Hessian's, a step makes the squared error smaller by `gain`:
+    # columns that would end here take one more, which is to gain next to nothing.
+    final = (length**2 <= 4 * goal) | (last >= length)
+    enough = np.maximum(goal / 2, system.noise) ** 2
+    energy, met, doubt = np.zeros_like(first), np.zeros_like(final), np.ones_like(first)
+    # A gradient of rounding errors leads nowhere.
+    on = np.where(system.rho > 0, system.steepness(), length) > system.noise
+    on &= ~broken
     # Without a penalty nothing holds the directions in which X does not vary, but that
     # their products are zeros up to rounding.
     free = settings.double and (system.rho == 0).any()
@@ -219,16 +232,21 @@ def _conjugate_gradients(settings, system, goal):
     floor = np.finfo(np.float64).eps / max(least, 1e-6) if free else 1e-30
     for _ in range(_MAX_CG_STEPS):
         # H q = X.T D (X q + p) + rho q: a pass over the rows for all columns at once,
-        # and H is never written out (n_features^2 for each label).
-        product, total = products.curve(q, p, system.D, double=free)
-        product += system.rho * q
-        if not settings.fit_intercept:
-            total = np.zeros_like(total)
+        # and H is never written out (n_features^2 for each label). Its directions
+        # have a norm near 1 there, as float32 cannot hold any.
+        unit = np.sqrt(np.where(norm > 0, norm, 1))
+        product, total = products.curve(q / unit, p / unit, system.D, double=free)
+        product = product * unit + system.rho * q
+        total = total * unit * settings.fit_intercept
         bend = (q * product).sum(axis=0) + p * total
         # Not positive: q has shrunk to rounding errors.
-        on &= bend > norm * floor
+        sound = bend > norm * floor
+        doubt[live[on & ~sound]] = 0
+        on &= sound
         # alpha = r . z / q . H q is the exact minimum along q.
         size = np.divide(norm, bend, out=np.zeros_like(norm), where=on)
+        gain = size * norm
+        energy += gain
         v += size * q
         u += size * p
         r = r - size * product
@@ -237,7 +255,10 @@ def _conjugate_gradients(settings, system, goal):
         z, y = _precondition(settings, system, r, s)
         new = np.maximum((r * z).sum(axis=0) + s * y, 0)
         left[live[on]] = new[on]
-        on &= new > stop
+        sure = (met & (gain <= enough)) | (new <= 1e-24 * first[live])
+        doubt[live[on]] = np.where(sure, 0, gain / np.maximum(energy, 1e-300))[on]
+        met = new <= stop
+        on &= ~met | (final & ~sure)
         if not on.any():
             break
         ratio = np.where(on, new / np.maximum(norm, 1e-300), 0)
@@ -248,6 +269,8 @@ def _conjugate_gradients(settings, system, goal):
             index = np.flatnonzero(on)
             system, on, live = system.select(products, index), on[index], live[index]
             v, u, r, s, q, p = (part[..., index] for part in (v, u, r, s, q, p))
-            norm, stop = norm[index], stop[index]
+            norm, stop, energy = norm[index], stop[index], energy[index]
+            final, met, enough = final[index], met[index], enough[index]
     solution[:, live], intercept[live] = v, u
-    return solution, intercept, np.sqrt(left / np.maximum(first, 1e-300)), length
+    residual = np.sqrt(np.maximum(left / np.maximum(first, 1e-300), doubt))
+    return solution, intercept, residual, length

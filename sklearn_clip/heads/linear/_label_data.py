@@ -177,12 +177,33 @@ class Ones:
             self._places = np.repeat(np.arange(len(Y.indptr) - 1), np.diff(Y.indptr))
             self._places = self._places, Y.indices
 
-    def subtract_from(self, P, Z=None):
-        """Subtract the entries of Z, or 1, where there are ones."""
+    def subtract_from(self, P, Z):
+        """Subtract the entries of Z where there are ones."""
         if self._places is None:
-            P -= self._table if Z is None else Z * self._table
+            P -= Z * self._table
         else:
-            P[self._places] -= 1 if Z is None else Z[self._places]
+            P[self._places] -= Z[self._places]
+
+    def take_errors(self, large, small, low):
+        """Write p - y over the larger of p and 1 - p, given the smaller.
+
+        Where p comes near y that is no difference, which would be rounding errors of 1.
+
+        Parameters
+        ----------
+        large, small : ndarray of shape (n_rows, n_columns)
+            The larger one, which is overwritten, and the smaller one.
+        low : ndarray of shape (n_rows, n_columns), dtype=bool
+            Where p is the smaller one.
+        """
+        if self._places is None:
+            np.copyto(large, small, where=low != self._table)
+            np.negative(large, out=large, where=self._table)
+        else:
+            at = self._places
+            error = np.where(low[at], large[at], small[at])
+            np.copyto(large, small, where=low)
+            large[at] = -error
 
     def put(self, values, S):
         """Write a value of each column where there are ones."""

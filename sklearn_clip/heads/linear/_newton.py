@@ -17,7 +17,7 @@ conjugate gradients on that system. They stop early, as far from the minimum the
 direction need not be exact. Nothing of n rows and all labels is kept.
 
 The intercept, whose direction is badly conditioned, is eliminated in the
-preconditioner with a mean of the rows weighted by p, which rare labels share with D.
+preconditioner, with the mean of the rows weighted by D.
 
 Progress is measured by the Newton decrement ``k = sqrt(-g . (v, u))``: to second order
 ``J - min J = k^2 / 2``, and as the Hessian is at least ``D_i x_i x_i.T`` the
@@ -41,11 +41,11 @@ from sklearn_clip.heads.linear._conjugate_gradients import (
 # of which are held, or an eighth of those of X. Wider than that they leave the cache.
 _BLOCK_ENTRIES = 2**25
 _WIDEST = 512
-# Penalty below which a column's intercept is eliminated exactly.
-_LEAST_PENALTY = 1e-3
 # Points of the quadrature for the first intercepts, and steps to them.
 _POINTS = 15
 _LEVEL_STEPS = 4
+# Change of a level beyond which the quadrature says nothing.
+_FURTHEST = 30.0
 # Objective below which its rounding, as that of a sum over rows, would be seen.
 _SMALL = 10.0
 
@@ -79,7 +79,8 @@ class _Columns:
     """The columns that are still being solved, and where each of them stands.
 
     Where a step has been taken that was not looked at yet, `before` is the objective
-    at its beginning; infinity where there was none.
+    at its beginning; infinity where there was none. A full step was to leave a
+    decrement of at most `left`.
     """
 
     def __init__(self, settings, numbers, targets, rho, result):
@@ -92,7 +93,7 @@ class _Columns:
         self.step_coef = np.zeros_like(self.coef)
         self.step_intercept = np.zeros(n_columns)
         self.decrement, self.change = np.zeros(n_columns), np.zeros(n_columns)
-        self.length = np.ones(n_columns)
+        self.length, self.left = np.ones(n_columns), np.full(n_columns, np.inf)
         self.small = False
 
     def drop(self, done, good, result):
@@ -109,15 +110,16 @@ class _Columns:
                 setattr(self, name, part[..., index])
         self.targets = self.targets.select(index)
 
-    def take(self, index, step, value, length):
+    def take(self, index, step, value):
         """Take steps of some columns, whose objective is `value` where they begin."""
         self.before[index] = value
-        self.length[index] = length
+        self.length[index] = 1
         self.decrement[index], self.change[index] = step.decrement, step.change
+        self.left[index] = step.left()
         self.step_coef[:, index] = step.coef
         self.step_intercept[index] = step.intercept
-        self.coef[:, index] += length * step.coef
-        self.intercept[index] += length * step.intercept
+        self.coef[:, index] += step.coef
+        self.intercept[index] += step.intercept
 
     def shorten(self, index):
         """Halve steps that were too long, down to the length that is always good."""
@@ -126,7 +128,7 @@ class _Columns:
         back = length - self.length[index]
         self.coef[:, index] += back * self.step_coef[:, index]
         self.intercept[index] += back * self.step_intercept[index]
-        self.length[index] = length
+        self.length[index], self.left[index] = length, np.inf
 
 
 def solve(
@@ -253,7 +255,8 @@ def _newton(settings, at, result):
             result.separated[at.numbers[separated]] = True
             good |= separated
         good &= ~too_long
-        done = good | stalled
+        spent = result.n_iter[at.numbers] >= settings.max_iter
+        done = good | stalled | (spent & ~too_long)
         at.shorten(np.flatnonzero(too_long))
         going = ~done & ~too_long
         if going.any():
@@ -264,23 +267,19 @@ def _newton(settings, at, result):
             if not going.all():
                 system = system.select(settings.products, index)
             step = newton_direction(settings, system, goal[index])
-            # The third derivative of the loss is at most its second (times the change
-            # of z), so that with d the largest change of z along the step, J falls by
-            # at least 0.28 k^2 for d <= 1, and always along the step times
-            # log(1 + d) / d (F. Bach, "Self-concordant analysis for logistic
-            # regression", 2010, doi 10.1214/09-EJS521).
-            last = result.n_iter[at.numbers[index]] >= settings.max_iter
-            safe = np.log1p(step.change) / np.maximum(step.change, 1e-300)
-            length = np.where(last & (step.change > 1), safe, 1.0)
-            at.take(index, step, value[index], length)
-            good[index] = (step.left() <= goal[index]) & ~coarse[index] & (length == 1)
+            # Below its noise a float32 gradient only wanders: the decrement stays above
+            # what a step was to leave of it.
+            astray = step.decrement > 2 * at.left[index]
+            lost = coarse[index] & ((step.decrement <= 4 * noise[index]) | astray)
+            at.take(index, step, value[index])
+            good[index] = (step.left() <= goal[index]) & ~coarse[index]
             free = index[good[index] & (at.rho[index] == 0)]
             if len(free):
                 away = _walks_away(settings, at, free)
                 result.separated[at.numbers[free[away]]] = True
-            # Below its noise a float32 gradient only wanders.
-            lost = coarse[index] & (step.decrement <= 4 * noise[index])
-            done[index] = good[index] | lost | last
+            # The last step is looked at only where it may be too long.
+            last = result.n_iter[at.numbers[index]] >= settings.max_iter
+            done[index] = good[index] | lost | (last & (step.change <= 1))
         at.drop(done, good, result)
         if going.any() and settings.steps is not None:
             settings.steps.end(lambda: _present(at, result))
@@ -313,7 +312,7 @@ def _start(settings, at, result):
     step = preconditioned_step(settings, system)
     if settings.fit_intercept:
         step = step._replace(intercept=_level(settings, step.coef, at.intercept))
-    at.take(np.arange(len(p)), step, value, np.ones(len(p)))
+    at.take(np.arange(len(p)), step, value)
     if settings.steps is not None:
         settings.steps.end(lambda: _present(at, result))
 
@@ -328,6 +327,7 @@ def _level(settings, coef, prior_logit):
     products, sketch = settings.products, settings.sketch
     inside = products.host(sketch.vectors).T @ coef
     spread = np.sqrt((sketch.values[:, None] * inside * inside).sum(axis=0))
+    most = np.minimum(spread * spread / 2, _FURTHEST)
     at, weight = np.polynomial.hermite_e.hermegauss(_POINTS)
     weight = weight[:, None] / weight.sum()
     level = prior_logit.copy()
@@ -335,8 +335,10 @@ def _level(settings, coef, prior_logit):
         found = expit(level + at[:, None] * spread)
         # Newton's on the logit, in which far levels are straight.
         mean, bend = (weight * found).sum(axis=0), (weight * found * (1 - found)).sum(0)
-        slope = np.maximum(bend, 1e-300) / (mean * (1 - mean))
+        mean = mean.clip(1e-15, 1 - 1e-15)
+        slope = np.maximum(bend, 1e-15) / (mean * (1 - mean))
         level -= (logit(mean) - prior_logit) / slope
+        level = level.clip(prior_logit - most, prior_logit + most)
     return level - prior_logit - products.mean @ coef
 
 
@@ -349,7 +351,7 @@ def _look(settings, at, *, largest):
         at.targets,
         double=settings.double,
         largest=largest,
-        centre=_needs_centre(settings, at),
+        centre=settings.fit_intercept,
     )
     penalty = at.rho / 2 * (at.coef * at.coef).sum(axis=0)
     seen = evaluate(precise=at.small)
@@ -359,24 +361,25 @@ def _look(settings, at, *, largest):
     return seen, seen.loss + penalty
 
 
-def _needs_centre(settings, at):
-    """Whether the intercept is to be eliminated exactly.
-
-    A penalty holds the directions along which a step would hide how far it has to go.
-    """
-    return settings.fit_intercept and bool((at.rho < _LEAST_PENALTY).any())
-
-
 def _judge(settings, at, value):
     """Tell of which columns the last step was too long, and which do not move on.
 
-    Armijo's condition, the slope along the step being -k^2. For d <= 1 the full step
-    has it; else it is halved, down to the length that is always good.
+    The third derivative of the loss is at most its second (times the change of z), so
+    that with d the largest change of z along the step, J falls by at least 0.28 k^2 for
+    d <= 1, and always along the step times ``log(1 + d) / d`` [1]_. Else the step is
+    halved, down to that length, until it meets Armijo's condition, the slope along it
+    being -k^2.
+
+    References
+    ----------
+    .. [1] F. Bach, "Self-concordant analysis for logistic regression", Electronic
+       Journal of Statistics 4, 2010. :doi:`10.1214/09-EJS521`
     """
     with np.errstate(invalid="ignore"):
-        # J is a sum of positive terms: it rounds by about eps J, and by as much as one
-        # term does for each row, which on the whole is some of the square root.
-        rounding = value + 0.25 * np.sqrt(settings.products.n_samples)
+        # J is a sum of positive terms: it rounds by about eps J, and if it is not a
+        # precise one, by as much as one term does for each row, which on the whole is
+        # some of the square root.
+        rounding = value + 0.25 * np.sqrt(settings.products.n_samples) * (not at.small)
         slack = 4 * settings.eps * np.where(np.isfinite(rounding), rounding, 0)
         safe = np.log1p(at.change) / np.maximum(at.change, 1e-300)
         enough = at.before - 1e-4 * at.length * at.decrement**2 + slack
@@ -400,12 +403,7 @@ def _newton_system(settings, at, seen):
     residual, centre = np.zeros_like(curvature), np.zeros_like(seen.slope)
     if settings.fit_intercept:
         residual = seen.residual
-        # X.T (s p), which is at hand, over the sum of s p; D is nearly s p for the
-        # many rows that a rare label has a low probability of.
-        mass = np.maximum(residual + at.n_positive, 1e-20)
-        centre = (seen.slope + at.positives) / mass
-        if _needs_centre(settings, at):
-            centre = seen.weighted / curvature
+        centre = seen.weighted / curvature
     gradient = seen.slope + at.rho * at.coef
     return System(gradient, residual, seen.D, curvature, centre, at.rho, noise)
 

@@ -7,6 +7,7 @@ for all rows. Threads share the chunks among them.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ _CHUNK_ENTRIES = 2**18
 _MOST_ROWS = 8192  # of a chunk, and of those that are cast to float64
 # Multiplications of a pass below which threads cost more than they save.
 _WORTH_THREADS = 2e7
+_LIMITING = Lock()
 # Factors 1 + e^-|z|, at most 2, of which one logarithm is taken.
 _FACTORS = 64
 
@@ -85,21 +87,28 @@ class NumpyPasses:
     def working(self, n_columns):
         """Share passes among threads, as many as the matrix library would use."""
         work = float(self.n_samples) * self.n_features * n_columns
-        pools = threadpool_info() if work > _WORTH_THREADS else []
-        counts = [p["num_threads"] for p in pools if p["user_api"] == "blas"]
-        self._n_threads = min(max(counts, default=1), len(list(self._chunks(1))))
-        if self._n_threads == 1:
+        limits = None
+        if work > _WORTH_THREADS:
+            # Fits beside this one, in other threads, are not to take its limit for what
+            # was there before, and restore it.
+            with _LIMITING:
+                pools = threadpool_info()
+                counts = [p["num_threads"] for p in pools if p["user_api"] == "blas"]
+                n_chunks = len(list(self._chunks(1)))
+                self._n_threads = min(max(counts, default=1), n_chunks)
+                if self._n_threads > 1:
+                    # Each thread multiplies by itself: the library's would only wait.
+                    limits = threadpool_limits(1, user_api="blas")
+        if limits is None:
             yield
             return
-        # Each thread multiplies by itself: the library's threads would only wait.
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(self._n_threads) as self._pool,
-        ):
-            try:
+        try:
+            with ThreadPoolExecutor(self._n_threads) as self._pool:
                 yield
-            finally:
-                self._pool, self._n_threads = None, 1
+        finally:
+            self._pool, self._n_threads = None, 1
+            with _LIMITING:
+                limits.restore_original_limits()
 
     def _chunks(self, n_columns):
         """Slices of rows, of a number that threads share evenly."""
@@ -154,7 +163,7 @@ class NumpyPasses:
             Whether a small loss of float32 is to be as precise as a large one, which
             takes longer.
         centre : bool, default=False
-            Whether to compute `weighted`, which is a product more.
+            Whether to compute `weighted`, which is a product more, and saves as many.
 
         Returns
         -------
@@ -181,9 +190,8 @@ class NumpyPasses:
                     Z += b
                 ones, S = targets.rows(rows, dtype)
                 _logistic(Z, T, P, D[rows], ones, S, sums, precise)
-                # P is p by now, then p - y, then r.
+                # P is p - y by now, then r.
                 sums.curvature += _total(D[rows])
-                ones.subtract_from(P)
                 if largest:
                     seen = _peak(P if S is None else P * (S > 0))
                     np.maximum(sums.largest, seen, out=sums.largest)
@@ -342,7 +350,7 @@ def _product(X, V, out):
 
 
 def _logistic(Z, T, P, D, ones, S, sums, precise):
-    """Add up the loss; write p to `P` and ``s p (1 - p)`` to `D`.
+    """Add up the loss; write p - y to `P` and ``s p (1 - p)`` to `D`.
 
     With ``t = e^-|z|``, which overflows for no z: the loss is ``max(z, 0) - y z +
     log(1 + t)``, the smaller of p and 1 - p is ``t / (1 + t)`` and the other 1 / (1 +
@@ -365,7 +373,7 @@ def _logistic(Z, T, P, D, ones, S, sums, precise):
     np.multiply(T, P, out=D, casting="same_kind")
     if S is not None:
         D *= S
-    np.copyto(P, T, where=Z < 0)
+    ones.take_errors(P, T, Z < 0)
 
 
 def _total(array):

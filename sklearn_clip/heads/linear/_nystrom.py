@@ -77,6 +77,8 @@ class NystromSketch:
         # rounding errors of R in them must not be blown up.
         least = np.where(rho > 0, 0, self.least)
         known = weight * np.maximum(self.values[:, None], least) + rho
+        # U.T R rounds by eps |R|, which is not to become more than R itself.
+        known = np.maximum(known, 100 * self.products.eps**2 * known.max(axis=0))
         if self.full:
             return self.vectors @ (inner * put(1 / known))
         # (I - U U.T) R by one number, which is R by it less U U.T R by it.

@@ -65,8 +65,9 @@ class TorchPasses:
             Y, S = self._targets(targets, rows, dtype)
             Z = X @ V + b
             loss = xp.log1p((-Z.abs()).exp()) + xp.where(Y, -Z, Z).clip(min=0)
-            P = Z.sigmoid()
-            weight, residual = P * (1 - P), P - Y.to(dtype)
+            # p - y, and p (1 - p), without a difference: 1 - p of z is p of -z.
+            P, Q = Z.sigmoid(), (-Z).sigmoid()
+            weight, residual = P * Q, xp.where(Y, -Q, P)
             peak = residual.abs() if S is None else residual.abs() * (S > 0)
             if S is not None:
                 loss, weight, residual = loss * S, weight * S, residual * S
