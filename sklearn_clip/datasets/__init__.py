@@ -6,6 +6,7 @@ from sklearn_clip.datasets._coco import load_coco
 from sklearn_clip.datasets._openclipart import load_openclipart
 from sklearn_clip.datasets._photos import load_photos
 from sklearn_clip.datasets._tags import load_csv_tags
+from sklearn_clip.datasets.annotation_tools._label_studio import load_label_studio
 from sklearn_clip.datasets.formats._folders import load_folders
 from sklearn_clip.datasets.formats._open_images import load_open_images
 from sklearn_clip.datasets.formats._voc import load_voc
@@ -17,6 +18,7 @@ __all__ = [
     "load_coco",
     "load_csv_tags",
     "load_folders",
+    "load_label_studio",
     "load_open_images",
     "load_openclipart",
     "load_photos",
