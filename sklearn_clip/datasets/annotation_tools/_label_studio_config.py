@@ -23,6 +23,7 @@ class Control:
     kind: str
     to_name: str
     per_region: bool
+    is_single: bool = False
     labels: list = field(default_factory=list)
     spelled: dict = field(default_factory=dict)
     alias_of: dict = field(default_factory=dict)
@@ -73,6 +74,8 @@ def read_config(config):
                 element.tag.lower(),
                 given.get("toName", ""),
                 given.get("perRegion", "").lower() == "true",
+                # One choice is what Choices take unless told otherwise.
+                element.tag == "Choices" and given.get("choice") != "multiple",
             )
             _add_labels(control, element, (), ())
             controls[control.name] = control
