@@ -12,7 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
-from sklearn_clip.datasets._coco_files import PREFIX, read_captions, read_objects
+from sklearn_clip.datasets._coco_files import (
+    PREFIX,
+    TAGS_PREFIX,
+    read_captions,
+    read_split,
+)
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
@@ -53,9 +58,11 @@ def load_coco(
         annotations/instances_train2017.json    categories, images, objects
         annotations/captions_train2017.json     five captions an image
         train2017/000000000009.jpg              or images/train2017/...
+        annotations/labels_train2017.json       tags of images, from CVAT or Datumaro
 
     A row is an image with a caption. A label is true if an object of its category,
-    of any size and single or in a crowd, is in the image.
+    of any size and single or in a crowd, is in the image, or if the image has its tag.
+    Annotation tools write tags to a file of their own, which may stand alone.
 
     A file is one of LVIS's kind if any image has the key `neg_category_ids` or
     `not_exhaustive_category_ids`: its images were looked at for some of the categories
@@ -219,10 +226,14 @@ def _indicate(images, n_labels):
 
 
 def _find_splits(root, split):
-    """Names of the splits to read, all with a file of objects."""
+    """Names of the splits to read, all with a file of objects or tags."""
     folder = root / "annotations"
     there = sorted(
-        path.stem.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*.json")
+        {
+            path.stem.removeprefix(prefix)
+            for prefix in (PREFIX, TAGS_PREFIX)
+            for path in folder.glob(f"{prefix}*.json")
+        }
     )
     if not there:
         raise FileNotFoundError(
@@ -241,7 +252,7 @@ def _find_splits(root, split):
 def _read_split(root, split, captions, unlabelled):
     """Names of the categories, and images that know the names of their files."""
     folder = root / "annotations"
-    objects = read_objects(folder / f"{PREFIX}{split}.json")
+    objects = read_split(folder, split)
     texts = {}
     if captions is not None:
         texts = read_captions(folder / f"captions_{split}.json", objects.files)

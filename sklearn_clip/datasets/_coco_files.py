@@ -6,6 +6,8 @@ from sklearn_clip._shared import unify_names, warn_user
 from sklearn_clip.datasets._coco_json import read_json
 
 PREFIX = "instances_"
+# Tags of images, which CVAT and Datumaro write beside the file of objects.
+TAGS_PREFIX = "labels_"
 # Lists of categories that images of LVIS have beside their objects. An image is looked
 # at for some categories alone: those that are surely absent, those of which it has
 # objects, and among these those of which not every object is marked.
@@ -35,6 +37,68 @@ class Objects:
     files: dict
     present: dict
     absent: dict | None
+
+
+def read_split(folder, split):
+    """Read the objects of a split, and the tags of its images.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the annotations.
+    split : str
+        The split, which has a file of either or of both.
+
+    Returns
+    -------
+    Objects
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_objects` does, or if a tag is surely absent by the other file.
+    """
+    paths = [folder / f"{prefix}{split}.json" for prefix in (PREFIX, TAGS_PREFIX)]
+    objects, *tags = [read_objects(path) for path in paths if path.is_file()]
+    for more in tags:
+        _add_tags(objects, more, paths)
+    if objects.names and objects.files and not any(objects.present.values()):
+        warn_user(
+            f"Images should have some of their {len(objects.names)} categories. Got "
+            f"none in {len(objects.files)} images ('{paths[0]}'). Tags of images stand "
+            f"in '{paths[1].name}'."
+        )
+    return objects
+
+
+def _add_tags(objects, tags, paths):
+    """Add tags to what is known of the images, matched by name."""
+    place = {name: i for i, name in enumerate(objects.names)}
+    for name in tags.names:
+        if name not in place:
+            place[name] = len(objects.names)
+            objects.names.append(name)
+    id_of = {name: image for image, name in objects.files.items()}
+    for image, name in tags.files.items():
+        found = {place[tags.names[i]] for i in tags.present[image]}
+        if name not in id_of:
+            if image in objects.files:
+                raise ValueError(
+                    f"The images of '{paths[1]}' must be those of '{paths[0].name}'. "
+                    f"Got the id {image!r} for {name!r} and {objects.files[image]!r}."
+                )
+            objects.files[image], id_of[name] = name, image
+            objects.present[image] = set()
+            if objects.absent is not None:
+                objects.absent[image] = set()
+        own = id_of[name]
+        objects.present[own] |= found
+        both = found & (set() if objects.absent is None else objects.absent[own])
+        if both:
+            raise ValueError(
+                "A tag must not be surely absent. Got "
+                f"{objects.names[min(both)]!r} for {name!r} ('{paths[1]}')."
+            )
 
 
 def read_objects(path):

@@ -6,16 +6,25 @@ from xml.parsers import expat
 
 @dataclass
 class Element:
-    """One element: its tag, text, children and line."""
+    """One element: its tag, text, children, attributes and line."""
 
     tag: str
     line: int
     text: str = ""
     children: list = field(default_factory=list)
+    attributes: dict = field(default_factory=dict)
 
     def find_all(self, tag):
         """Children of a tag."""
         return [child for child in self.children if child.tag == tag]
+
+    def walk(self):
+        """Give this element and all below, in the order of the file."""
+        waiting = [self]
+        while waiting:
+            element = waiting.pop()
+            yield element
+            waiting += element.children[::-1]
 
     def text_of(self, tag):
         """Text of the first child of a tag, without blanks around; None without."""
@@ -40,6 +49,11 @@ def read_xml(path):
         If the file is not well-formed, is in an encoding that the parser does not know,
         or has a DOCTYPE, whose entities can make gigabytes of a kilobyte.
     """
+    return parse_xml(path.read_bytes(), path.name)
+
+
+def parse_xml(content, name):
+    """Read XML as :func:`read_xml` does, of bytes or text that errors call `name`."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     open_elements = [Element("", 0)]
@@ -47,7 +61,8 @@ def read_xml(path):
 
     def start(tag, attributes):
         # Of the forms that are read none has two tags which differ in a prefix alone.
-        element = Element(tag.rpartition(":")[2], parser.CurrentLineNumber)
+        tag = tag.rpartition(":")[2]
+        element = Element(tag, parser.CurrentLineNumber, attributes=attributes)
         open_elements[-1].children.append(element)
         open_elements.append(element)
 
@@ -58,7 +73,7 @@ def read_xml(path):
         doctypes.append(declared)
         raise ValueError(
             "An annotation must have no DOCTYPE. Got one "
-            f"({path.name}, line {parser.CurrentLineNumber})."
+            f"({name}, line {parser.CurrentLineNumber})."
         )
 
     parser.StartElementHandler = start
@@ -67,17 +82,17 @@ def read_xml(path):
     parser.StartDoctypeDeclHandler = refuse
     root = open_elements[0]
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(content, True)
     except expat.ExpatError as exc:
         raise ValueError(
             f"An annotation must be whole XML. Got {expat.ErrorString(exc.code)!r} "
-            f"({path.name}, line {exc.lineno})."
+            f"({name}, line {exc.lineno})."
         ) from exc
     except (LookupError, ValueError) as exc:
         if doctypes:
             raise
         raise ValueError(
             f"An annotation must be in UTF-8, or an encoding with a byte a letter. Got "
-            f"another: {exc} ({path.name})."
+            f"another: {exc} ({name})."
         ) from exc
     return root.children[0]

@@ -1,0 +1,1 @@
+"""Labels from annotation tools, and suggestions for them."""

@@ -1,0 +1,190 @@
+"""What writers take: pictures, and their labels as names, marks or scores."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_clip._shared import clean_name, is_missing
+from sklearn_clip.datasets._tag_targets import sort_labels
+
+
+def read_rows(images):
+    """Pictures and texts of the rows.
+
+    Parameters
+    ----------
+    images : array-like of shape (n,) or (n, 2), or DataFrame
+        Paths, or what a loader gives as `data`.
+
+    Returns
+    -------
+    list of tuple (str or None, str or None)
+    """
+    if isinstance(images, str | bytes | os.PathLike):
+        raise TypeError(f"images must be a list of paths. Got {images!r}.")
+    values = images.to_numpy() if hasattr(images, "to_numpy") else list(images)
+    rows = []
+    for number, row in enumerate(values):
+        pair = (row, None) if isinstance(row, str | os.PathLike) else tuple(row)
+        pair = (*pair, None) if len(pair) == 1 else pair
+        pair = tuple(None if is_missing(cell) else os.fspath(cell) for cell in pair)
+        if len(pair) != 2 or pair == (None, None):
+            raise ValueError(
+                "images must have a path, or a path and a text, in each row. Got "
+                f"{row!r:.60} (row {number})."
+            )
+        rows.append(pair)
+    return rows
+
+
+def read_labels(labels, n_rows, label_names):
+    """Scores of the labels, and their names.
+
+    Parameters
+    ----------
+    labels : array-like or DataFrame of shape (n, n_labels), or list of lists of str
+        1, 0 or a score in [0, 1], and NaN where a label is unknown; or the names of the
+        labels of each row, None where all are unknown.
+    n_rows : int
+    label_names : list of str or None
+
+    Returns
+    -------
+    scores : ndarray of shape (n, n_labels)
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If there are as many rows as labels not, names are not there, or a value is
+        outside [0, 1].
+    """
+    if isinstance(label_names, str):
+        raise TypeError(f"label_names must be a list of texts. Got {label_names!r}.")
+    if hasattr(labels, "columns") and label_names is None:
+        label_names = list(labels.columns)
+    if hasattr(labels, "toarray"):
+        labels = labels.toarray()
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"labels must have a row for each image. Got {len(labels)} for {n_rows}."
+        )
+    if isinstance(labels, list | tuple) and _are_tags(labels):
+        scores, names = _mark_tags(labels, label_names)
+    else:
+        values = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+        try:
+            if hasattr(labels, "columns"):  # pandas.NA becomes NaN
+                scores = labels.astype("float64").to_numpy()
+            else:
+                scores = np.asarray(values, dtype=float)
+        except (TypeError, ValueError) as exc:
+            raise ValueError(
+                f"labels must be numbers or lists of texts: {exc}."
+            ) from exc
+        if scores.ndim != 2:
+            raise ValueError(
+                f"labels must have two dimensions. Got the shape {scores.shape}."
+            )
+        if label_names is None:
+            raise ValueError("label_names must name the columns of labels. Got None.")
+        names = [str(name) for name in label_names]
+        if len(names) != scores.shape[1]:
+            raise ValueError(
+                "label_names must name every column of labels. Got "
+                f"{len(names)} for {scores.shape[1]}."
+            )
+        if len({clean_name(name) for name in names}) < len(names):
+            raise ValueError(f"label_names must be distinct. Got {names!r:.80}.")
+    bad = np.argwhere(~(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            "labels must be in [0, 1], or NaN where unknown. Got "
+            f"{scores[row, column]} (row {row}, {names[column]!r}). Scores of a "
+            "decision function are made probabilities by a calibrator."
+        )
+    return scores, names
+
+
+def _are_tags(labels):
+    """Whether rows are lists of names, and not of numbers."""
+    return any(
+        isinstance(row, set | frozenset)
+        or (isinstance(row, list | tuple) and (not row or isinstance(row[0], str)))
+        for row in labels
+    )
+
+
+def _mark_tags(labels, label_names):
+    rows = [None if is_missing(row) else list(row) for row in labels]
+    for number, row in enumerate(rows):
+        for tag in row or ():
+            if not isinstance(tag, str) or not tag.strip():
+                raise ValueError(
+                    f"A label must be a text. Got {tag!r:.60} (row {number})."
+                )
+    names = label_names
+    if names is None:
+        names = sort_labels(clean_name(tag) for row in rows for tag in row or ())
+    names = [str(name) for name in names]
+    column = {clean_name(name): i for i, name in enumerate(names)}
+    scores = np.zeros((len(rows), len(names)))
+    for number, row in enumerate(rows):
+        if row is None:
+            scores[number] = np.nan
+        for tag in row or ():
+            if clean_name(tag) not in column:
+                raise ValueError(
+                    f"Labels must be among label_names. Got {tag!r} (row {number})."
+                )
+            scores[number, column[clean_name(tag)]] = 1
+    return scores, names
+
+
+def choose_labels(scores, threshold):
+    """Which labels are present: those whose score is at least the threshold."""
+    cut = np.asarray(threshold, dtype=float)
+    if cut.ndim > 1 or (cut.ndim == 1 and len(cut) != scores.shape[1]):
+        raise ValueError(
+            f"threshold must be a number, or one for each of {scores.shape[1]} labels. "
+            f"Got the shape {cut.shape}."
+        )
+    if not ((cut > 0) & (cut <= 1)).all():
+        raise ValueError(f"threshold must be in (0, 1]. Got {threshold!r}.")
+    return scores >= cut  # False where unknown
+
+
+def refuse_partly_unknown(scores, names, what):
+    """Raise if some labels of a row are known and others not."""
+    unknown = np.isnan(scores)
+    partly = np.flatnonzero(unknown.any(axis=1) & ~unknown.all(axis=1))
+    if len(partly):
+        row = partly[0]
+        name = names[int(np.flatnonzero(unknown[row])[0])]
+        raise ValueError(
+            f"{what} cannot say that one label of an image is unknown: it would be "
+            f"absent. Got NaN for {name!r} (row {row}). Fill the NaN, or make the "
+            "whole row NaN, which leaves the image out."
+        )
+
+
+def write_whole(path, text, overwrite):
+    """Write a text file that takes its place when it is complete."""
+    path = Path(path).expanduser()
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"path must be new. Got '{path}', which is there: pass overwrite=True to "
+            "replace it."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of path must be there. Got '{path}': make '{path.parent}' "
+            "first."
+        )
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as new:
+        unfinished = Path(new) / path.name
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(unfinished, path)

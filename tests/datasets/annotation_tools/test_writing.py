@@ -1,0 +1,171 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from sklearn_clip.datasets import (
+    load_cvat,
+    load_label_studio,
+    write_cvat_tags,
+    write_label_studio,
+)
+
+CONFIG = (Path(__file__).parent / "data/label_studio/config.xml").read_text()
+NAN = np.nan
+NAMES = ["cat", "dog <&\"'>"]
+SCORES = [[0.9, 0.2], [0.1, 0.3], [NAN, NAN]]
+IMAGES = ["a b.jpg", "sub/é.jpg", "c.jpg"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in IMAGES:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_write_label_studio_comes_back(folder):
+    path = folder / "tasks.json"
+    config = write_label_studio(path, IMAGES, SCORES, label_names=NAMES)
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    assert [len(task.get("predictions", ())) for task in tasks] == [1, 1, 0]
+    assert [tasks[i]["predictions"][0]["score"] for i in (0, 1)] == [0.8, 0.7]
+    assert tasks[1]["predictions"][0]["result"][0]["value"] == {"choices": []}
+    found = load_label_studio(path, folder, config=config, source="predictions")
+    assert found.target_names == NAMES
+    assert_array_equal(found.target, [[1, 0], [0, 0], [NAN, NAN]])
+    found = load_label_studio(path, folder, config=config)
+    assert np.isnan(found.target).all()
+
+
+def test_write_label_studio_writes_answers_and_addresses(folder):
+    path = folder / "tasks.json"
+    config = write_label_studio(
+        path,
+        [str(folder / name) for name in IMAGES],
+        [["cat"], [], None],
+        kind="annotations",
+        root=folder,
+        prefix="/data/local-files/?d=",
+    )
+    first = json.loads(path.read_text(encoding="utf-8"))[0]
+    assert first["data"]["image"] == "/data/local-files/?d=a%20b.jpg"
+    found = load_label_studio(path, folder, config=config)
+    assert_array_equal(found.target, [[1], [0], [NAN]])
+    assert [Path(name).name for name in found.data[:, 0]] == [
+        "a b.jpg",
+        "é.jpg",
+        "c.jpg",
+    ]
+
+
+def test_write_label_studio_writes_aliases(folder):
+    path = folder / "tasks.json"
+    labels = pd.DataFrame([[1, 0, 1]], columns=["Dog", "cat", "Tree"])
+    given = write_label_studio(path, IMAGES[:1], labels, config=CONFIG, control="tags")
+    assert given == CONFIG
+    entry = json.loads(path.read_text(encoding="utf-8"))[0]["predictions"][0]
+    assert entry["result"][0]["value"] == {"choices": ["dog", "Tree"]}
+    options = {"config": CONFIG, "control": "tags"}
+    found = load_label_studio(path, folder, source="predictions", **options)
+    assert found.target_names == ["Cat", "Dog", "Tree"]
+    assert found.target.tolist() == [[0, 1, 1]]
+    with pytest.raises(ValueError, match=r"config. Got 'Kat'"):
+        write_label_studio(path, IMAGES[:1], [["Kat"]], overwrite=True, **options)
+    single = CONFIG.replace('choice="multiple"', "")
+    with pytest.raises(ValueError, match=r"one choice.*row 0"):
+        write_label_studio(
+            folder / "b", IMAGES[:1], labels, config=single, control="tags"
+        )
+
+
+def test_write_label_studio_writes_paths(folder):
+    path = folder / "tasks.json"
+    options = {"config": CONFIG, "control": "kinds", "hierarchy": "/"}
+    write_label_studio(path, IMAGES[:1], [["animal", "animal/cat"]], **options)
+    entry = json.loads(path.read_text(encoding="utf-8"))[0]["predictions"][0]
+    assert entry["result"][0]["value"] == {"taxonomy": [["animal", "cat"]]}
+    found = load_label_studio(path, folder, source="predictions", **options)
+    assert found.target.tolist() == [[1, 1, 0, 0]]
+
+
+def test_write_label_studio_passes_the_validator_of_the_sdk(folder):
+    interface = pytest.importorskip("label_studio_sdk.label_interface")
+    path = folder / "tasks.json"
+    for number, (options, names) in enumerate(
+        [({}, NAMES), ({"config": CONFIG, "control": "tags"}, ["Dog", "Cat"])]
+    ):
+        config = write_label_studio(
+            path, IMAGES, SCORES, label_names=names, overwrite=bool(number), **options
+        )
+        checker = interface.LabelInterface(config)
+        for task in json.loads(path.read_text(encoding="utf-8")):
+            for entry in task.get("predictions", ()):
+                assert checker.validate_prediction(entry, return_errors=True) == []
+
+
+def test_write_cvat_tags_comes_back(folder):
+    path = folder / "tags.xml"
+    write_cvat_tags(path, IMAGES, SCORES, label_names=NAMES)
+    found = load_cvat(path, folder)
+    assert found.target_names == NAMES
+    assert found.ids.tolist() == IMAGES[:2]
+    assert found.target.tolist() == [[1, 0], [0, 0]]
+
+
+def test_write_cvat_tags_is_read_by_datumaro(folder):
+    datumaro = pytest.importorskip("datumaro")
+    write_cvat_tags(folder / "tags.xml", IMAGES, SCORES, label_names=NAMES)
+    data = datumaro.Dataset.import_from(str(folder / "tags.xml"), "cvat")
+    found = {item.id: [a.label for a in item.annotations] for item in data}
+    assert found == {"a b": [0], "sub/é": []}
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "match"),
+    [
+        ([[1, NAN]], {"label_names": ["a", "b"]}, r"NaN for 'b' \(row 0\)"),
+        ([[1.5]], {"label_names": ["a"]}, r"1.5 \(row 0, 'a'\)"),
+        ([[1]], {}, "label_names"),
+        ([[1, 0]], {"label_names": ["a"]}, "every column"),
+        ([[1], [0]], {"label_names": ["a"]}, "row for each image"),
+        ([["a"]], {"label_names": ["b"]}, r"'a' \(row 0\)"),
+        ([["a", 3]], {}, r"3 \(row 0\)"),
+        ([[1, 0]], {"label_names": ["a", "a"]}, "distinct"),
+        ([["a"]], {"threshold": 0}, "threshold"),
+        ([["a"]], {"threshold": [0.5, 0.5]}, "threshold"),
+    ],
+)
+@pytest.mark.parametrize("name", ["cvat", "label_studio"])
+def test_writers_name_the_row(folder, labels, options, match, name):
+    path = folder / "out"
+    with pytest.raises(ValueError, match=match):
+        if name == "cvat":
+            write_cvat_tags(path, IMAGES[:1], labels, **options)
+        else:
+            write_label_studio(path, IMAGES[:1], labels, kind="annotations", **options)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_replace_no_file_unasked(folder, write):
+    path = folder / "out"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write(path, IMAGES[:1], [["a"]])
+    assert path.read_text() == "mine"
+    write(path, IMAGES[:1], [["a"]], overwrite=True)
+    with pytest.raises(FileNotFoundError, match="folder of path"):
+        write(folder / "no" / "out", IMAGES[:1], [["a"]])
+    with pytest.raises(TypeError, match="list of paths"):
+        write(folder / "b", "a.jpg", [["a"]])
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "a b.jpg",
+        "c.jpg",
+        "out",
+        "sub",
+    ]
