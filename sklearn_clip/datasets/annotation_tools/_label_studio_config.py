@@ -8,6 +8,7 @@ from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets.formats._xml import parse_xml
 
 CONTROLS = ("Choices", "Taxonomy")
+_BLANK = "\ufeff \t\r\n"
 
 
 @dataclass
@@ -38,6 +39,21 @@ class Config:
     objects: dict
 
 
+def _is_xml(config):
+    if not isinstance(config, str | os.PathLike):
+        raise TypeError(
+            f"config must be XML or the path of it. Got {type(config).__name__}."
+        )
+    return isinstance(config, str) and config.lstrip(_BLANK).startswith("<")
+
+
+def config_text(config):
+    """Text of a configuration that is given as XML or as its file."""
+    if _is_xml(config):
+        return config
+    return Path(config).expanduser().read_text(encoding="utf-8-sig")
+
+
 def read_config(config):
     """Read a labeling configuration.
 
@@ -56,15 +72,8 @@ def read_config(config):
         If it is no XML, has no Choices nor Taxonomy, or two labels cannot be told
         apart.
     """
-    if isinstance(config, str) and config.lstrip("\ufeff \t\r\n").startswith("<"):
-        root = parse_xml(config.lstrip("\ufeff \t\r\n"), "config")
-    elif isinstance(config, str | os.PathLike):
-        path = Path(config).expanduser()
-        root = parse_xml(path.read_bytes(), path.name)
-    else:
-        raise TypeError(
-            f"config must be XML or the path of it. Got {type(config).__name__}."
-        )
+    name = "config" if _is_xml(config) else os.path.basename(config)
+    root = parse_xml(config_text(config).lstrip(_BLANK), name)
     controls, fields, objects = {}, {}, {}
     for element in root.walk():
         given = element.attributes

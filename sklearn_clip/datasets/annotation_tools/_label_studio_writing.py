@@ -17,6 +17,7 @@ from sklearn_clip.datasets.annotation_tools._label_studio_config import (
     Config,
     Control,
     choose_control,
+    config_text,
     read_config,
 )
 from sklearn_clip.datasets.annotation_tools._suggestions import (
@@ -160,12 +161,7 @@ def write_label_studio(
         tasks.append(task)
     text = json.dumps(tasks, ensure_ascii=False, indent=1, allow_nan=False)
     write_whole(path, text + "\n", overwrite)
-    return written if isinstance(written, str) else _read_text(written)
-
-
-def _read_text(path):
-    with open(path, encoding="utf-8-sig") as file:
-        return file.read()
+    return config_text(written)
 
 
 def _make_config(names, rows):

@@ -68,6 +68,11 @@ def test_write_label_studio_writes_aliases(folder):
     labels = pd.DataFrame([[1, 0, 1]], columns=["Dog", "cat", "Tree"])
     given = write_label_studio(path, IMAGES[:1], labels, config=CONFIG, control="tags")
     assert given == CONFIG
+    file = folder / "config.xml"
+    file.write_text(CONFIG)
+    for config in (file, str(file)):
+        options = {"config": config, "control": "tags", "overwrite": True}
+        assert write_label_studio(path, IMAGES[:1], labels, **options) == CONFIG
     entry = json.loads(path.read_text(encoding="utf-8"))[0]["predictions"][0]
     assert entry["result"][0]["value"] == {"choices": ["dog", "Tree"]}
     options = {"config": CONFIG, "control": "tags"}
