@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image
 
 from sklearn_clip.datasets import (
     load_cvat,
@@ -124,8 +125,12 @@ def test_write_cvat_tags_comes_back(folder):
 
 def test_write_cvat_tags_is_read_by_datumaro(folder):
     datumaro = pytest.importorskip("datumaro")
+    for name in IMAGES:  # it wants the pictures, in a folder of this name
+        path = folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
     write_cvat_tags(folder / "tags.xml", IMAGES, SCORES, label_names=NAMES)
-    data = datumaro.Dataset.import_from(str(folder / "tags.xml"), "cvat")
+    data = datumaro.Dataset.import_from(str(folder), "cvat")
     found = {item.id: [a.label for a in item.annotations] for item in data}
     assert found == {"a b": [0], "sub/é": []}
 
