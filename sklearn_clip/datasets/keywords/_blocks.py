@@ -316,10 +316,11 @@ def _read_webp(file, blocks):
 
 def _read_other(file, blocks):
     """Read what Pillow finds in other formats, such as AVIF."""
-    from PIL import Image
+    from sklearn_clip.embedding import open_image
 
+    file.seek(0)
     try:
-        with Image.open(file) as picture:
+        with open_image(file.read()) as picture:
             info = picture.info
     except Exception as exc:  # decoders raise what they like on a broken file
         raise BrokenBlockError(f"Pillow cannot open it ({type(exc).__name__})") from exc
