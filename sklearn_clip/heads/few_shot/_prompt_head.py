@@ -54,6 +54,10 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         """
         X, positive, known = self._read(X, y)
         scores, judged = self._learn(X, positive, known)
+        if not (positive[judged] == 1).any():
+            # All positives are the only ones of their labels. Their scores are too low
+            # where they were held out, but without any all labels would seem absent.
+            judged = known
         self.slope_, self.intercept_ = calibrate(scores, positive, judged)
         return self
 

@@ -79,8 +79,7 @@ class TorchPasses:
                 self.total(residual),
                 self.total(weight),
             )
-            largest = self.host(peak.amax(dim=0))
-            sums = _add(sums, (*found, largest))
+            sums = _add(sums, (*found, self.host(peak.amax(dim=0))))
         return Evaluation(*sums, D=D)
 
     def curve(self, Q, q, D, *, double=False):

@@ -182,3 +182,14 @@ def test_probe_joins_a_given_memory_and_a_trained_adapter(data):
     ).fit(X, Y)
     assert adapter.n_epochs_ == 2 and adapter.probe_coef_ is not None
     assert np.isfinite(adapter.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("head", [TipAdapterClassifier, CLIPAdapterClassifier])
+@pytest.mark.parametrize("probe", ["auto", False])
+def test_one_positive_a_label_does_not_make_all_labels_absent(head, probe):
+    prompts = np.eye(4, 8)
+    X = prompts + np.random.default_rng(0).normal(size=prompts.shape) / 10
+    model = head(prompts, probe=probe).fit(X, np.eye(4, dtype=int))
+    probability = model.predict_proba(X)
+    assert 0.1 < probability.mean() < 0.5
+    assert (np.diag(probability) > 0.3).all()
