@@ -119,6 +119,7 @@ bench-ray: $(INSTALLED)
 
 wheel: $(INSTALLED)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python tools/repack_wheel.py dist/*.whl
 	ls -l dist/*.whl
 
 $(INSTALLED): pyproject.toml
