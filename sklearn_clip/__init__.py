@@ -13,6 +13,7 @@ The way of the data, and the room each step lives in::
     scores, labels -> how good they are                          (metrics)
     scores, labels -> what to look at, and to ask about, next    (review)
     labels, scores, pictures -> drawings of them                 (plotting)
+    a fitted tagger, rows -> one page for whoever decides        (report)
     the same features from more than one machine                 (distributed)
     a fitted tagger -> one file that needs no torch              (export)
 """
@@ -43,6 +44,7 @@ _HOMES = {
     "PrecomputedScores": "heads",
     "RegionClassifier": "heads",
     "RejectOptionClassifier": "thresholds",
+    "TaggerReport": "report",
     "ThresholdOptimizer": "thresholds",
     "TipAdapterClassifier": "heads",
     "WeightsUnavailableError": "_shared",
@@ -69,6 +71,7 @@ _ROOMS = (
     "metrics",
     "model_selection",
     "plotting",
+    "report",
     "review",
     "thresholds",
     "zero_shot",
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
         metrics as metrics,
         model_selection as model_selection,
         plotting as plotting,
+        report as report,
         review as review,
         thresholds as thresholds,
         zero_shot as zero_shot,
@@ -126,6 +130,7 @@ if TYPE_CHECKING:
         near_duplicate_groups as near_duplicate_groups,
         out_of_fold_scores as out_of_fold_scores,
     )
+    from sklearn_clip.report import TaggerReport as TaggerReport
     from sklearn_clip.thresholds import (
         LabelSetClassifier as LabelSetClassifier,
         RejectOptionClassifier as RejectOptionClassifier,

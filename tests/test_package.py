@@ -53,6 +53,7 @@ ALLOWED = {
     "metrics": set(),
     "model_selection": set(),
     "plotting": {"embedding", "fusion", "metrics", "model_selection"},
+    "report": {"embedding", "metrics", "plotting", "review"},
     "review": {"model_selection"},
     "thresholds": {"metrics", "model_selection"},
     "zero_shot": {"_featurizer", "embedding", "fusion", "metrics"},
@@ -87,6 +88,7 @@ LIGHT_ROOMS = (
     "metrics",
     "model_selection",
     "plotting",
+    "report",
     "review",
 )
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import NEEDS_CHROMIUM, Chromium
 from PIL import Image
 
 from sklearn_clip.datasets import load_clipart
 from sklearn_clip.export import OnnxTagger
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(os.name != "posix", reason="Chromium's pipe is that of Unix"),
+    *NEEDS_CHROMIUM,
     pytest.mark.skipif(
         not (EXAMPLE / "node_modules" / "onnxruntime-web").is_dir(),
         reason="onnxruntime-web is not installed: make node",
@@ -57,9 +55,7 @@ def address(folder):
 
 @pytest.fixture
 def browser(address, tmp_path):
-    from chromium import Chromium
-
-    browser = Chromium(CHROMIUM, tmp_path / "profile")
+    browser = Chromium(tmp_path / "profile")
     yield browser
     browser.close()
 

@@ -4,9 +4,12 @@ import base64
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
+
+import pytest
 
 # Chromium reads from descriptor 3 and writes to 4. It is started by a Python that puts
 # them there, from high numbers: one that is in its place already would be closed.
@@ -17,6 +20,13 @@ os.dup2(orders, 3)
 os.dup2(answers, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
+# For `pytestmark`: the tests are skipped where it cannot be steered.
+NEEDS_CHROMIUM = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(os.name != "posix", reason="Chromium's pipe is that of Unix"),
+]
 _PATIENCE = 120  # seconds, on a machine that does much else
 
 
@@ -25,13 +35,11 @@ class Chromium:
 
     Parameters
     ----------
-    program : str
-        Its path.
     profile : Path
         An empty folder, for what it keeps.
     """
 
-    def __init__(self, program, profile):
+    def __init__(self, profile):
         read, self._orders = os.pipe()
         self._answers, write = os.pipe()
         flags = ["--headless=new", "--remote-debugging-pipe", "--no-first-run"]
@@ -39,7 +47,7 @@ class Chromium:
         flags += ["--window-size=900,800", f"--user-data-dir={profile}", "about:blank"]
         command = [sys.executable, "-c", _LAUNCH, str(read), str(write)]
         self._process = subprocess.Popen(
-            [*command, program, *flags],
+            [*command, CHROMIUM, *flags],
             pass_fds=(read, write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

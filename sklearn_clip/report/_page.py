@@ -1,0 +1,225 @@
+"""The page: what a report holds, as plain values, and the template they fill."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+# Half a standard deviation, in which scores that are no probabilities are measured.
+_HALF = 0.5
+
+
+def write_page(report):
+    """Fill the template.
+
+    Parameters
+    ----------
+    report : TaggerReport
+        The report.
+
+    Returns
+    -------
+    str
+        The HTML document.
+    """
+    import base64
+    import hashlib
+
+    import jinja2
+
+    folder = files("sklearn_clip.report").joinpath("page")
+    texts = {
+        name: folder.joinpath(name).read_text(encoding="utf-8")
+        for name in ("report.html.jinja", "report.css", "report.js")
+    }
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "share": _share, "count": _count}
+    script = texts["report.js"]
+    # The one script that may run, so that no name of a label can be another.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.from_string(texts["report.html.jinja"]).render(
+        style=texts["report.css"],
+        script=script,
+        script_hash=f"sha256-{digest}",
+        data=_as_script(_data(report)),
+        **_values(report),
+    )
+
+
+def _as_script(values):
+    """JSON that ends no script element, whatever the names of labels are."""
+    text = json.dumps(
+        values, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _data(report):
+    """Gather what the script needs to recount and to draw."""
+    places = np.column_stack(
+        [
+            curve.places(report.scores[_rows(report), label])
+            for label, curve in enumerate(report._curves)
+        ]
+    )
+    return {
+        "labels": [_label(report, label) for label in range(len(report.label_names))],
+        "probabilities": report.response_method == "predict_proba",
+        # Of scores that are no probabilities: in these their distance is measured.
+        "unit": _HALF * float(report.scores.std()) or 1.0,
+        "rows": report._shown,
+        "places": places.tolist(),
+        "truth": _truth(report),
+        "pictures": report._has_pictures,
+    }
+
+
+def _rows(report):
+    return np.array([shown["row"] for shown in report._shown], dtype=np.int64)
+
+
+def _truth(report):
+    """One string a row: 1, 0 and ? for each label."""
+    rows = _rows(report)
+    marks = np.where(report._entries.positive[rows], "1", "0")
+    if report._entries.known is not None:
+        marks[~report._entries.known[rows]] = "?"
+    return ["".join(row) for row in marks]
+
+
+def _label(report, label) -> dict[str, Any]:
+    curve = report._curves[label]
+    name = report.label_names[label]
+    name = name.item() if isinstance(name, np.generic) else name
+    asks = report._asks_above
+    return {
+        "name": str(name),
+        "key": repr(name),
+        "now": _finite(report.thresholds[label]),
+        "asks": None if asks is None else _finite(asks[label]),
+        "start": curve.start,
+        "cuts": curve.cuts.tolist(),
+        "with": curve.positive.tolist(),
+        "without": curve.negative.tolist(),
+    }
+
+
+def _finite(value):
+    """Return a float, None where it is infinite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _values(report):
+    """Gather what the template writes."""
+    figures, entries = report.label_figures, report._entries
+    n_samples, n_labels = report.scores.shape
+    labels = [
+        {
+            "number": label,
+            "name": str(report.label_names[label]),
+            "support": int(figures.support[label]),
+            "known": int(figures.known[label]),
+            "ap": figures.average_precision[label],
+            "precision": figures.precision[label],
+            "recall": figures.recall[label],
+            "f1": figures.f1[label],
+            "cut": report.thresholds[label],
+        }
+        for label in np.argsort(-figures.support, kind="stable")
+    ]
+    n_unknown = 0 if entries.known is None else int((~entries.known).sum())
+    return {
+        "title": report.title,
+        "description": report.description,
+        "made": report._made,
+        "level": report.confidence_level,
+        "figures": report.figures,
+        "labels": labels,
+        "n_samples": n_samples,
+        "n_labels": n_labels,
+        "n_unknown": n_unknown,
+        "n_cells": n_samples * n_labels,
+        "n_shown": len(report._shown),
+        "some_unknown": n_unknown > 0,
+        "true_each": entries.positive.sum() / n_samples,
+        "given_each": report._predicted.sum() / n_samples,
+        "n_bare": int((~report._predicted.any(axis=1)).sum()),
+        "n_without": int((figures.support == 0).sum()),
+        "n_otherwise": report._n_otherwise,
+        "asked": report._asked,
+        "issues": _issues(report),
+        "confusions": _confusions(report),
+        "reliability": report.reliability,
+        "reliability_rows": _reliability_rows(report.reliability),
+        "facts": report._facts,
+        "versions": report._versions,
+        "probabilities": report.response_method == "predict_proba",
+    }
+
+
+def _issues(report):
+    if report.issues is None:
+        return None
+    places = {shown["row"]: place for place, shown in enumerate(report._shown)}
+    issues = report.issues
+    return [
+        {
+            "place": places.get(int(issues.rows[number])),
+            "row": int(issues.rows[number]),
+            "label": str(report.label_names[issues.labels[number]]),
+            "direction": issues.directions[number],
+            "score": issues.scores[number],
+            "reason": issues.reasons[number],
+            "near": [
+                {"place": places.get(int(row)), "row": int(row)}
+                for row in issues.nearest[number]
+                if row >= 0
+            ],
+        }
+        for number in range(len(issues))
+    ]
+
+
+def _confusions(report):
+    found, names = report.confusions, report.label_names
+    return [
+        {
+            "given": str(names[found.given[pair]]),
+            "present": str(names[found.present[pair]]),
+            "n_rows": int(found.n_rows[pair]),
+            "share": found.share[pair],
+            "elsewhere": found.share_elsewhere[pair],
+            "instead": int(found.n_instead[pair]),
+        }
+        for pair in range(len(found))
+    ]
+
+
+def _reliability_rows(found):
+    if found is None:
+        return []
+    columns = (found.predicted, found.share, found.low, found.high, found.size)
+    return list(zip(*columns, strict=True))
+
+
+def _number(value):
+    """Three decimals; a dash where there is no value."""
+    if np.isnan(value):
+        return "–"
+    return f"{value:.3f}" if np.isfinite(value) else "never"
+
+
+def _share(value):
+    return "–" if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _count(value):
+    return f"{value:,}"

@@ -1,0 +1,70 @@
+"""How a tagger was made: its parts, its model, the versions that ran."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from sklearn_clip._shared import nested_estimators
+from sklearn_clip.embedding.backbone._names import BUNDLED
+
+_PACKAGES = ("sklearn-clip", "scikit-learn", "numpy", "torch", "open_clip_torch")
+
+
+def describe_tagger(tagger):
+    """Say of what a tagger consists.
+
+    Parameters
+    ----------
+    tagger : estimator instance or None
+        A fitted classifier, Pipeline, search or meta-estimator; None for scores alone.
+
+    Returns
+    -------
+    list of tuple (str, str)
+        What, and what it is: its classes, its model and where that is from.
+    """
+    if tagger is None:
+        return [("Tagger", "scores that were there already")]
+    parts = [type(part).__name__ for part in nested_estimators(tagger)]
+    facts = [("Tagger", " › ".join(parts))]
+    model = _find(tagger, "model_name")
+    # A bundled model, a folder and a repository have weights of their own.
+    named = model is not None and model not in BUNDLED and ":" not in model
+    for what, value in (
+        ("Model", model),
+        ("Weights", _find(tagger, "pretrained") if named else None),
+        ("Fusion", _find(tagger, "fusion")),
+        ("Fingerprint", _find(tagger, "model_fingerprint_")),
+    ):
+        if value is not None:
+            facts.append((what, str(value)))
+    return [*facts, ("Parameters", repr(tagger))]
+
+
+def describe_versions():
+    """List the versions that are running.
+
+    Returns
+    -------
+    str
+        Of Python, this package and what it stands on.
+    """
+    found = [f"Python {platform.python_version()}"]
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:  # a build that keeps no record of itself
+            continue
+    return ", ".join(found)
+
+
+def _find(tagger, attribute):
+    """Value of an attribute in a tagger or any part of it."""
+    for part in nested_estimators(tagger):
+        for _, step in getattr(part, "steps", [(None, part)]):
+            value = getattr(step, attribute, None)
+            if value is None:  # a featurizer inside a zero-shot or fine-tuned part
+                inner = getattr(step, "featurizer_", None)
+                value = getattr(inner, attribute, None)
+            if value is not None:
+                return value
+    return None
