@@ -1,0 +1,69 @@
+"""The command ``check``: pictures that are broken, missing, or there twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from sklearn_clip.cli._embedding import BLOCK
+from sklearn_clip.cli._rows import Rows, read_rows
+from sklearn_clip.cli._run import SOME_ROWS_FAILED
+from sklearn_clip.cli._talk import Talk
+
+
+def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> int:
+    """Check pictures, and write a line for each that is not well.
+
+    Parameters are the options of the command.
+
+    Returns
+    -------
+    int
+        The code it ends with: 1 if a picture is broken or missing.
+    """
+    from sklearn_clip.embedding import find_unreadable
+
+    talk = Talk(quiet)
+    found = read_rows(rows, images, image, ())
+    blocks = [
+        range(start, min(start + BLOCK, len(found)))
+        for start in range(0, len(found), BLOCK)
+    ]
+    n_bad = n_empty = 0
+    for block in talk.follow(blocks, len(found), "Checking"):
+        cells = [
+            [path] if path else [] for path in found.images[block.start : block.stop]
+        ]
+        n_empty += sum(not cell for cell in cells)
+        for row, path, reason in find_unreadable(cells):
+            kind = "broken" if os.path.exists(path) else "missing"
+            print(f"{kind}\t{found.names[block.start + row]}\t{reason}")
+            n_bad += 1
+    n_copies = 0
+    for first, *copies in _copies(found):
+        for name in copies:
+            print(f"copy\t{name}\tthe same file as {first}")
+            n_copies += 1
+    talk.say(
+        f"{len(found):,} rows: {n_bad:,} cannot be read, {n_copies:,} copies, "
+        f"{n_empty:,} without a picture."
+    )
+    return SOME_ROWS_FAILED if n_bad else 0
+
+
+def _copies(rows: Rows) -> list[list[str]]:
+    """Names of the files that have the same bytes; only those of one size are read."""
+    sizes = defaultdict(list)
+    for path, name in dict(zip(rows.images, rows.names, strict=True)).items():
+        if path and os.path.isfile(path):
+            sizes[os.path.getsize(path)].append((path, name))
+    found = []
+    for files in sizes.values():
+        same = defaultdict(list)
+        for path, name in files if len(files) > 1 else []:
+            with open(path, "rb") as file:
+                same[hashlib.file_digest(file, "sha256").digest()].append(name)
+        found += [names for names in same.values() if len(names) > 1]
+    return found

@@ -1,0 +1,86 @@
+"""Featurizers of the command: their model, the store behind them, a bar before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn_clip._shared._cache_home import cache_home
+from sklearn_clip.cli._rows import Rows
+from sklearn_clip.cli._talk import Talk
+
+# Rows that are worked on together: what a bar moves by.
+BLOCK = 512
+_STORE_BYTES = 10 * 10**9
+
+
+def open_store(store: str | None) -> Any:
+    """Open the folder that keeps embeddings.
+
+    Parameters
+    ----------
+    store : str or None
+        A folder; "none" keeps nothing beyond this run; None is one in the user's cache.
+
+    Returns
+    -------
+    EmbeddingStore or str
+        What `CLIPFeaturizer` takes as `cache`.
+    """
+    if store == "none":
+        return "auto"
+    from sklearn_clip.embedding import EmbeddingStore
+
+    if store is not None:
+        return EmbeddingStore(store)
+    folder = cache_home("SKLEARN_CLIP_STORE", "embeddings")
+    return EmbeddingStore(folder, max_bytes=_STORE_BYTES)
+
+
+def make_featurizer(model: str | None, pretrained: str | None, **options: Any) -> Any:
+    """Make a featurizer that marks pictures it cannot read.
+
+    Parameters
+    ----------
+    model, pretrained : str or None
+        As of `CLIPFeaturizer`; None is its default.
+    **options : dict
+        Other parameters.
+
+    Returns
+    -------
+    CLIPFeaturizer
+        Not fitted.
+    """
+    from sklearn_clip._featurizer import CLIPFeaturizer
+
+    named = {"model_name": model, "pretrained": pretrained}
+    given = {name: value for name, value in named.items() if value is not None}
+    return CLIPFeaturizer(**given, **options, on_error="zero")
+
+
+def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
+    """Embed rows into the store, a block at a time.
+
+    Parameters
+    ----------
+    clip : CLIPFeaturizer
+        With ``on_error="zero"``.
+    rows : Rows
+        The rows.
+    talk : Talk
+        Shows the bar.
+
+    Returns
+    -------
+    list of tuple (row, reason)
+        The rows whose picture cannot be read.
+    """
+    failed: list[tuple[int, str]] = []
+    blocks = [
+        range(start, min(start + BLOCK, len(rows)))
+        for start in range(0, len(rows), BLOCK)
+    ]
+    for block in talk.follow(blocks, len(rows), "Embedding"):
+        clip.precompute(rows.as_X(clip, slice(block.start, block.stop)))
+        failed += [(block.start + row, reason) for row, _, reason in clip.failed_rows_]
+    return failed

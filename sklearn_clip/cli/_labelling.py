@@ -1,0 +1,173 @@
+"""Rows to results, a block at a time: what tagging and zero-shot labelling share."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_clip._shared import positive_scores
+from sklearn_clip.cli._embedding import BLOCK
+from sklearn_clip.cli._results import Result, ResultFile
+from sklearn_clip.cli._rows import Rows
+from sklearn_clip.cli._run import SOME_ROWS_FAILED
+from sklearn_clip.cli._tagger_files import fitted_featurizers
+from sklearn_clip.cli._talk import Talk
+
+# Warnings of rows that cannot be read: the file says it of each of them.
+_SAID_IN_THE_FILE = (r"[\d,]+ images? could not be read", r"[\d,]+ of [\d,]+ rows show")
+
+
+def label_rows(
+    tagger: Any,
+    rows: Rows,
+    *,
+    store: Any,
+    out: str,
+    top_k: int | None,
+    probabilities: bool,
+    xmp: bool,
+    talk: Talk,
+) -> int:
+    """Label rows and write what was found.
+
+    Parameters
+    ----------
+    tagger : estimator instance
+        A fitted tagger.
+    rows : Rows
+        The rows.
+    store : EmbeddingStore or str
+        Where embeddings are kept.
+    out : str
+        File of the results, "-" for stdout.
+    top_k : int or None
+        How many labels to name, whatever the cuts; None names those that are given.
+    probabilities : bool
+        Whether to write the scores of all labels.
+    xmp : bool
+        Whether to write sidecars.
+    talk : Talk
+        Says how far it is.
+
+    Returns
+    -------
+    int
+        0, or 1 if some rows could not be labelled.
+    """
+    clips = list(fitted_featurizers(tagger))
+    for clip in clips:
+        # A picture that cannot be read is told, and stops nothing.
+        clip.set_params(on_error="zero", cache=store)
+    names = label_names(tagger)
+    n_failed = 0
+    with ResultFile(out, names, probabilities) as file:
+        blocks = [
+            range(start, min(start + BLOCK, len(rows)))
+            for start in range(0, len(rows), BLOCK)
+        ]
+        for block in talk.follow(blocks, len(rows), "Tagging"):
+            part = slice(block.start, block.stop)
+            with warnings.catch_warnings():
+                for said in _SAID_IN_THE_FILE:
+                    warnings.filterwarnings("ignore", message=said)
+                results, given = _label_block(tagger, clips, rows, part, names, top_k)
+            if xmp:
+                _write_keywords(rows.images[part], results, given, names)
+            for result in results:
+                n_failed += result.error is not None
+                if not probabilities:
+                    result.scores = None
+                file.write(result)
+    talk.say(f"{len(rows) - n_failed:,} rows labelled, {n_failed:,} could not be.")
+    return SOME_ROWS_FAILED if n_failed else 0
+
+
+def label_names(tagger: Any) -> list[str]:
+    """Names of the labels of a tagger; numbers where it has learnt none.
+
+    Parameters
+    ----------
+    tagger : estimator instance
+        A fitted tagger.
+
+    Returns
+    -------
+    list of str
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If it does not tell its labels.
+    """
+    from sklearn_clip.labels._predictions import _count_labels, _names_of
+
+    n_labels = _count_labels(tagger)
+    if n_labels is None:
+        raise ValueError(
+            "The tagger must be a fitted multi-label classifier. Got "
+            f"{type(tagger).__name__}, which does not tell its labels."
+        )
+    try:
+        return [str(name) for name in _names_of(tagger, None, n_labels)]
+    except ValueError:
+        return [str(number) for number in range(n_labels)]
+
+
+def _label_block(
+    tagger: Any,
+    clips: list[Any],
+    rows: Rows,
+    part: slice,
+    names: list[str],
+    top_k: int | None,
+) -> tuple[list[Result], Any]:
+    """Label some rows; also give the table of what is given."""
+    X = rows.as_X(clips[0] if clips else None, part)
+    predicted = tagger.predict(X)
+    dense = predicted.toarray() if hasattr(predicted, "toarray") else predicted
+    given = np.reshape(np.asarray(dense), (len(X), len(names))) == 1
+    failed = {row: why for clip in clips for row, _, why in _failures(clip)}
+    scores, _ = positive_scores(tagger, X, len(names))
+    results = []
+    for place, name in enumerate(rows.names[part]):
+        row = part.start + place
+        error = failed.get(place)
+        bare = rows.images[row] is None and not (rows.texts and rows.texts[row])
+        if error is None and bare:
+            error = "nothing to look at"
+        if error is not None:
+            given[place] = False
+            results.append(Result(name, None, None, error))
+            continue
+        order = np.argsort(-scores[place], kind="stable")
+        chosen = order[given[place][order]] if top_k is None else order[:top_k]
+        labels = [(names[label], float(scores[place, label])) for label in chosen]
+        results.append(Result(name, labels, scores[place].tolist(), None))
+    return results, given
+
+
+def _failures(clip: Any) -> Any:
+    """Rows that a featurizer could not read; the template of another never ran."""
+    return getattr(clip, "failed_rows_", [])
+
+
+def _write_keywords(
+    images: list[str | None], results: list[Result], given: Any, names: list[str]
+) -> None:
+    """Write sidecars; one that cannot be written is an error of its row."""
+    from sklearn_clip.datasets import write_photo_keywords
+
+    for image, result, labels in zip(images, results, given, strict=True):
+        if image is None or result.error is not None:
+            continue
+        path = Path(image).absolute()
+        try:
+            write_photo_keywords(
+                path.parent, [path.name], labels[None].astype(int), label_names=names
+            )
+        except (ValueError, OSError) as exc:
+            result.error = f"keywords not written: {exc}"

@@ -1,0 +1,70 @@
+"""The command ``report``: a page about a tagger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sklearn_clip.cli._embedding import embed_rows, open_store
+from sklearn_clip.cli._labelling import label_names
+from sklearn_clip.cli._rows import read_labelled
+from sklearn_clip.cli._tagger_files import fitted_featurizers, load_tagger
+from sklearn_clip.cli._talk import Talk
+
+
+def run(
+    *,
+    tagger: Path,
+    tags: Path,
+    images: Path | None,
+    out: Path,
+    title: str | None,
+    image: str | None,
+    text: Sequence[str],
+    layout: str,
+    labels: str | None,
+    separator: str | None,
+    group: str | None,
+    unlabelled: str,
+    trust: bool,
+    store: str | None,
+    quiet: bool,
+) -> None:
+    """Write a page.
+
+    Parameters are the options of the command.
+    """
+    from sklearn_clip.report import TaggerReport
+
+    talk = Talk(quiet)
+    model = load_tagger(tagger, trust)
+    names = label_names(model)
+    data, rows, said = read_labelled(
+        tags,
+        images,
+        image,
+        text,
+        layout=layout,
+        labels=labels,
+        separator=separator,
+        group=group,
+        unlabelled=unlabelled,
+        classes=names,
+    )
+    talk.say(f"{len(rows):,} rows: {said}.")
+    clips = list(fitted_featurizers(model))
+    for clip in clips:
+        clip.set_params(on_error="zero", cache=open_store(store))
+    for clip in clips[:1]:
+        embed_rows(clip, rows, talk)
+    report = TaggerReport(
+        model,
+        rows.as_X(clips[0] if clips else None),
+        data.target,
+        label_names=names,
+        groups=data.groups,
+        title=title or f"{tagger.name} on {tags.name}",
+    )
+    report.write_html(out)
+    talk.say(repr(report))
+    talk.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

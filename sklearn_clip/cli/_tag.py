@@ -1,0 +1,57 @@
+"""The command ``tag``: labels for the pictures of a folder, or the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sklearn_clip.cli._embedding import open_store
+from sklearn_clip.cli._labelling import label_rows
+from sklearn_clip.cli._results import check_out
+from sklearn_clip.cli._rows import read_rows
+from sklearn_clip.cli._tagger_files import fitted_featurizers, load_tagger
+from sklearn_clip.cli._talk import Talk
+
+
+def run(
+    *,
+    tagger: Path,
+    rows: Path,
+    images: Path | None,
+    image: str | None,
+    text: Sequence[str],
+    out: str,
+    top_k: int | None,
+    probabilities: bool,
+    xmp: bool,
+    trust: bool,
+    store: str | None,
+    quiet: bool,
+) -> int:
+    """Label rows with a tagger file.
+
+    Parameters are the options of the command.
+
+    Returns
+    -------
+    int
+        The code it ends with.
+    """
+    talk = Talk(quiet)
+    check_out(out)
+    model = load_tagger(tagger, trust)
+    found = read_rows(rows, images, image, text)
+    clip = next(fitted_featurizers(model), None)
+    needs_text = clip is not None and clip.text is not None
+    if needs_text and found.texts is None:
+        talk.say("Note: the tagger was trained with texts, and these rows have none.")
+    return label_rows(
+        model,
+        found,
+        store=open_store(store),
+        out=out,
+        top_k=top_k,
+        probabilities=probabilities,
+        xmp=xmp,
+        talk=talk,
+    )

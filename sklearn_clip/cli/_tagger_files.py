@@ -1,0 +1,173 @@
+"""Tagger files: written whole or not at all, read without running foreign code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sklearn_clip._shared import import_optional
+
+# What a tagger of ours consists of beside what skops trusts by itself.
+_OURS = ("sklearn_clip.",)
+_SUFFIXES = (".skops", ".joblib")
+
+
+def check_name(path: Path) -> None:
+    """Check the name of a tagger file that is to be written, before long work.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is unknown.
+    FileNotFoundError
+        If its folder is not there.
+    ImportError
+        If skops is needed and not installed.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(
+            f"The tagger's file must end in .skops or .joblib. Got {str(path)!r}."
+        )
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
+    if path.suffix == ".skops":
+        import_optional("skops.io", extra="cli", purpose="A .skops file")
+
+
+def save_tagger(tagger: Any, path: Path) -> None:
+    """Write a tagger; the file is there whole, or as it was before.
+
+    Parameters
+    ----------
+    tagger : estimator instance
+        A fitted tagger.
+    path : Path
+        A file that ends in .skops or .joblib.
+    """
+    number, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            if path.suffix == ".skops":
+                skops = import_optional(
+                    "skops.io", extra="cli", purpose="A .skops file"
+                )
+                file.write(skops.dumps(tagger))
+            else:
+                import joblib
+
+                joblib.dump(tagger, file, compress=3)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # as any new file, not as a secret
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load_tagger(path: Path, trust: bool) -> Any:
+    """Read a tagger.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trust : bool
+        Whether it may run code: a .joblib file, or types of other packages.
+
+    Returns
+    -------
+    estimator instance
+        The tagger.
+
+    Raises
+    ------
+    ValueError
+        If it needs trust that it does not have, or is no tagger file.
+    FileNotFoundError
+        If it is not there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no tagger file {str(path)!r}.")
+    if path.suffix == ".skops":
+        return _load_skops(path, trust)
+    if path.suffix == ".onnx":
+        raise ValueError(
+            "An .onnx file is run by sklearn_clip.export.OnnxTagger, or any runtime. "
+            "This command takes the .skops or .joblib file it was made from."
+        )
+    if path.suffix != ".joblib":
+        raise ValueError(
+            f"The tagger's file must end in .skops or .joblib. Got {str(path)!r}."
+        )
+    if not trust:
+        raise ValueError(
+            f"{str(path)!r} is a pickle, which can run any code when it is loaded. Add "
+            "--trust if you know who made it; a .skops file needs no trust."
+        )
+    import joblib
+
+    tagger = joblib.load(path)
+    _check_tagger(tagger, path)
+    return tagger
+
+
+def _load_skops(path: Path, trust: bool) -> Any:
+    skops = import_optional("skops.io", extra="cli", purpose="A .skops file")
+    try:
+        found = skops.get_untrusted_types(file=path)
+    except Exception as exc:  # skops raises what zip, JSON and its own reader raise
+        raise ValueError(f"{str(path)!r} is no skops file: {exc}") from exc
+    foreign = [name for name in found if not name.startswith(_OURS)]
+    if foreign and not trust:
+        raise ValueError(
+            f"{str(path)!r} has types that could run code of other packages: "
+            f"{', '.join(foreign[:5])}. Add --trust if you know who made it."
+        )
+    tagger = skops.load(path, trusted=found)
+    _check_tagger(tagger, path)
+    return tagger
+
+
+def _check_tagger(tagger: Any, path: Path) -> None:
+    if not hasattr(tagger, "predict"):
+        raise ValueError(
+            f"{str(path)!r} must hold a fitted tagger. Got {type(tagger).__name__}."
+        )
+
+
+def fitted_featurizers(tagger: Any) -> Iterator[Any]:
+    """Find the featurizers in a fitted tagger, wherever they stand.
+
+    Parameters
+    ----------
+    tagger : estimator instance
+        A fitted tagger.
+
+    Yields
+    ------
+    CLIPFeaturizer
+        Each once; those of the templates that meta-estimators keep too.
+    """
+    from sklearn_clip._featurizer import CLIPFeaturizer
+
+    stack, seen = [tagger], set()
+    while stack:
+        part = stack.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, CLIPFeaturizer):
+            yield part
+        elif isinstance(part, (list, tuple)):
+            stack.extend(reversed(part))
+        elif hasattr(part, "get_params") and not isinstance(part, type):
+            stack.extend(vars(part).values())

@@ -1,0 +1,57 @@
+"""What the command says while it works: on stderr, so that results may go to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+
+class Talk:
+    """Lines and progress bars, or silence.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether to say nothing.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def say(self, line: str = "") -> None:
+        """Say a line.
+
+        Parameters
+        ----------
+        line : str, default=""
+            The line.
+        """
+        if not self.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    def follow(self, blocks: Iterable[Any], total: int, what: str) -> Iterator[Any]:
+        """Yield blocks of rows, with a bar of the rows that are done.
+
+        Parameters
+        ----------
+        blocks : iterable of sized
+            What is worked on.
+        total : int
+            Rows in all of them.
+        what : str
+            What is done.
+
+        Yields
+        ------
+        sized
+            The blocks.
+        """
+        from tqdm import tqdm
+
+        # None: no bar where nobody looks at it.
+        hidden = True if self.quiet else None
+        with tqdm(total=total, desc=what, unit=" rows", disable=hidden) as bar:
+            for block in blocks:
+                yield block
+                bar.update(len(block))

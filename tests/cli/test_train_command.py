@@ -1,0 +1,221 @@
+"""`sklearn-clip train`: a table and a folder become a tagger file."""
+
+import csv
+import re
+import shutil
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+
+from sklearn_clip import CLIPFeaturizer
+from sklearn_clip.metrics import macro_average_precision_score
+
+
+def columns_of(path, *names):
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [[row[name] for row in rows] for name in names]
+
+
+def test_table_and_folder_become_a_tagger_that_finds_things(run, drawings, tmp_path):
+    out, page = tmp_path / "tagger.skops", tmp_path / "report.html"
+    done = run(
+        *("train", drawings / "train.csv", "--images", drawings / "train"),
+        *("--text", "title", "--model", "clipart-tiny", "--cv", "3"),
+        *("--out", out, "--report", page),
+    )
+    assert done.code == 0 and done.out == ""
+    assert "images in column 'image', labels in column 'tags'" in done.said
+    assert "3 labels, 1.0 a row" in done.said
+    figures = dict(re.findall(r"^  (\w[\w ]+\w) +(0\.\d+) \(", done.said, re.M))
+    assert set(figures) == {"mAP", "GAP", "macro F1", "micro F1"}
+    assert float(figures["mAP"]) > 0.6
+    assert "A tagger of train.csv" in page.read_text(encoding="utf-8")
+
+    trusted = skops.io.get_untrusted_types(file=out)
+    assert all(name.startswith("sklearn_clip.") for name in trusted)
+    tagger = skops.io.load(out, trusted=trusted)
+    # Nothing of this machine is in it.
+    assert str(tmp_path).encode() not in out.read_bytes()
+    assert isinstance(tagger[0], CLIPFeaturizer) and tagger[0].cache == "auto"
+    assert list(tagger[-1].label_names_) == ["animal", "flag", "food"]
+    names, titles, tags = columns_of(drawings / "test.csv", "image", "title", "tags")
+    X = np.array(
+        [(str(drawings / "test" / n), t) for n, t in zip(names, titles, strict=True)],
+        dtype=object,
+    )
+    Y = [[int(label in tag) for label in tagger[-1].label_names_] for tag in tags]
+    assert macro_average_precision_score(Y, tagger.predict_proba(X)) > 0.7
+
+
+def test_figures_of_held_out_rows_are_not_those_of_a_shuffle(run, drawings, tmp_path):
+    """Labels that mean nothing score what chance does: no row is judged by itself."""
+    rng = np.random.default_rng(0)
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    table = tmp_path / "shuffled.csv"
+    with open(table, "w", encoding="utf-8") as file:
+        file.write("image,tags\n")
+        for name, tag in zip(names, rng.permutation(tags), strict=True):
+            file.write(f"{name},{tag}\n")
+    done = run(
+        *("train", table, "--images", drawings / "train"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.joblib"),
+    )
+    assert done.code == 0
+    assert float(re.search(r"mAP +(0\.\d+)", done.said)[1]) < 0.5
+
+
+@pytest.mark.parametrize("layout", ["cells", "columns", "pairs", "semicolons"])
+def test_every_layout_of_a_table_is_read(run, drawings, tmp_path, layout):
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    table = tmp_path / "table.csv"
+    lines = {
+        "cells": [
+            "File,Keywords",
+            *(f"{n},{t}|{t} thing" for n, t in zip(names, tags, strict=True)),
+        ],
+        "columns": [
+            "filename,animal,flag",
+            *(
+                f"{n},{int('animal' in t)},{int('flag' in t)}"
+                for n, t in zip(names, tags, strict=True)
+            ),
+        ],
+        "pairs": [
+            "image,label",
+            *(f"{n},{t}" for n, t in zip(names, tags, strict=True)),
+        ],
+        "semicolons": [
+            "image;tags",
+            *(f"{n};{t}" for n, t in zip(names, tags, strict=True)),
+        ],
+    }[layout]
+    table.write_text("\n".join(lines), encoding="utf-8-sig")
+    more = ["--layout", "pairs"] if layout == "pairs" else []
+    done = run(
+        *("train", table, "--images", drawings / "train", *more),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.joblib", "--cv", "0"),
+    )
+    assert done.code == 0, done.said
+    tagger = joblib.load(tmp_path / "t.joblib")
+    assert list(tagger[-1].label_names_) == {
+        "cells": ["animal", "animal thing", "flag", "flag thing", "food", "food thing"],
+        "columns": ["animal", "flag"],
+    }.get(layout, ["animal", "flag", "food"])
+
+
+def test_what_is_left_out_is_told(run, drawings, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(drawings / "train", folder)
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    (folder / names[0]).write_bytes(b"broken")
+    table = tmp_path / "table.csv"
+    lines = [f"{n},{t};all" for n, t in zip(names, tags, strict=True)]
+    lines[1] += ";rare"
+    lines.append("nowhere.png,animal")
+    table.write_text("\n".join(["image,labels", *lines]), encoding="utf-8")
+    done = run(
+        *("train", table, "--images", folder, "--min-rows", "6"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.skops", "--cv", "0"),
+    )
+    assert done.code == 0
+    for said in (
+        f"left out: {folder / names[0]}: it is not an image",
+        "1 rows are left out",
+        "'nowhere.png'",
+        "1 labels with fewer than 6 rows are left out: 'rare'",
+        "1 labels with every row are left out: 'all'",
+        "3 labels",
+    ):
+        assert said in done.said
+
+
+def test_near_copies_are_held_out_together(run, drawings, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(drawings / "train", folder)
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    lines = ["image,tags"]
+    for name, tag in zip(names, tags, strict=True):
+        shutil.copy(folder / name, folder / f"again-{name}")
+        lines += [f"{name},{tag}", f"again-{name},{tag}"]
+    (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    done = run(
+        *("train", tmp_path / "table.csv", "--images", folder),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.skops"),
+    )
+    found = int(re.search(r"(\d+) rows are near copies of others", done.said)[1])
+    assert done.code == 0 and found >= len(names)
+
+
+def test_second_run_embeds_nothing(run, drawings, tmp_path, monkeypatch):
+    arguments = ["train", drawings / "train.csv", "--images", drawings / "train"]
+    arguments += ["--model", "clipart-tiny", "--cv", "0", "--out", tmp_path / "a.skops"]
+    assert run(*arguments).code == 0
+    misses = []
+    from sklearn_clip import EmbeddingStore
+
+    count = EmbeddingStore._count
+
+    def listen(self, n_found, n_missing):
+        misses.append(n_missing)
+        return count(self, n_found, n_missing)
+
+    monkeypatch.setattr(EmbeddingStore, "_count", listen)
+    assert run(*arguments).code == 0
+    assert misses and sum(misses) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"--out": "tagger.pkl"}, "must end in .skops or .joblib. Got 'tagger.pkl'"),
+        ({"--out": "no/tagger.skops"}, "There is no folder"),
+        ({"--cv": "1"}, "--cv must be 0, or at least 2 folds. Got 1."),
+        ({"--cv": "-3"}, "--cv must be 0, or at least 2 folds. Got -3."),
+        ({"--image": "pic"}, "has no column 'pic': name it with --image. Its columns"),
+        ({"--labels": "tag"}, "has no column 'tag': name it with --labels"),
+        ({"--text": "caption"}, "'caption'"),
+        ({"--min-rows": "1000"}, "No label has 1000 rows with it and a row without"),
+        ({"--model": "no-such"}, "model_name must be a model of open_clip"),
+        ({"--images": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    run, drawings, tmp_path, monkeypatch, change, said
+):
+    monkeypatch.chdir(tmp_path)
+    options = {
+        "--images": drawings / "train",
+        "--model": "clipart-tiny",
+        "--out": "tagger.skops",
+        **change,
+    }
+    flat = [part for pair in options.items() for part in pair]
+    done = run("train", drawings / "train.csv", *flat)
+    assert done.code == 2 and done.out == ""
+    assert said in done.said and "Traceback" not in done.said
+    assert not (tmp_path / "tagger.skops").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "must be a table with a header. It has none."),
+        (b"image,tags\nH\xe4.png,a\n", "must be a CSV file in UTF-8"),
+        (b"a,b\n1,2\n", "has none of the usual columns: name it with --image"),
+    ],
+)
+def test_what_is_no_table_is_told(run, tmp_path, content, said):
+    table = tmp_path / "table.csv"
+    table.write_bytes(content)
+    done = run("train", table, "--images", tmp_path, "--out", tmp_path / "t.skops")
+    assert done.code == 2 and said in done.said
+
+
+def test_traceback_is_there_for_who_asks(run, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        from sklearn_clip.cli import main
+
+        main(["check", str(tmp_path / "nothing"), "--traceback"])
