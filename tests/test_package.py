@@ -38,7 +38,7 @@ ALLOWED = {
         "zero_shot",
     },
     "datasets": {"embedding"},
-    "distributed": {"fusion"},
+    "distributed": {"embedding", "fusion", "labels"},
     "embedding": set(),
     "export": {
         "_featurizer",

@@ -30,6 +30,33 @@ def nested_estimators(estimator):
             estimator = getattr(estimator, "estimator_", best)
 
 
+def inner_featurizers(estimator):
+    """Find the CLIP featurizers in an estimator, wherever they stand.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A Pipeline, search, union or meta-estimator.
+
+    Yields
+    ------
+    CLIPFeaturizer
+        Each once, fitted ones and the templates that meta-estimators keep.
+    """
+    stack, seen = [estimator], set()
+    while stack:
+        part = stack.pop()
+        if id(part) in seen or isinstance(part, type):
+            continue
+        seen.add(id(part))
+        if hasattr(part, "encode_images") and hasattr(part, "check_images"):
+            yield part
+        elif isinstance(part, (list, tuple)):
+            stack.extend(reversed(part))
+        elif hasattr(part, "get_params"):
+            stack.extend(vars(part).values())
+
+
 def check_label_order(estimator, y):
     """Check that the columns of a table are the labels an estimator has learnt.
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import positive_scores
+from sklearn_clip._shared import inner_featurizers, positive_scores
 from sklearn_clip.cli._embedding import BLOCK
 from sklearn_clip.cli._results import Result, ResultFile
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
-from sklearn_clip.cli._tagger_files import fitted_featurizers
 from sklearn_clip.cli._talk import Talk
+from sklearn_clip.labels._predictions import name_labels
 
 # Warnings of rows that cannot be read: the file says it of each of them.
 _SAID_IN_THE_FILE = (r"[\d,]+ images? could not be read", r"[\d,]+ of [\d,]+ rows show")
@@ -57,11 +57,11 @@ def label_rows(
     int
         0, or 1 if some rows could not be labelled.
     """
-    clips = list(fitted_featurizers(tagger))
+    clips = list(inner_featurizers(tagger))
     for clip in clips:
         # A picture that cannot be read is told, and stops nothing.
         clip.set_params(on_error="zero", cache=store)
-    names = label_names(tagger)
+    names = name_labels(tagger)
     n_failed = 0
     with ResultFile(out, names, probabilities) as file:
         blocks = [
@@ -83,38 +83,6 @@ def label_rows(
                 file.write(result)
     talk.say(f"{len(rows) - n_failed:,} rows labelled, {n_failed:,} could not be.")
     return SOME_ROWS_FAILED if n_failed else 0
-
-
-def label_names(tagger: Any) -> list[str]:
-    """Names of the labels of a tagger; numbers where it has learnt none.
-
-    Parameters
-    ----------
-    tagger : estimator instance
-        A fitted tagger.
-
-    Returns
-    -------
-    list of str
-        The names.
-
-    Raises
-    ------
-    ValueError
-        If it does not tell its labels.
-    """
-    from sklearn_clip.labels._predictions import _count_labels, _names_of
-
-    n_labels = _count_labels(tagger)
-    if n_labels is None:
-        raise ValueError(
-            "The tagger must be a fitted multi-label classifier. Got "
-            f"{type(tagger).__name__}, which does not tell its labels."
-        )
-    try:
-        return [str(name) for name in _names_of(tagger, None, n_labels)]
-    except ValueError:
-        return [str(number) for number in range(n_labels)]
 
 
 def _label_block(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sklearn_clip._shared import inner_featurizers
 from sklearn_clip.cli._embedding import embed_rows, open_store
-from sklearn_clip.cli._labelling import label_names
 from sklearn_clip.cli._rows import read_labelled
-from sklearn_clip.cli._tagger_files import fitted_featurizers, load_tagger
+from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
+from sklearn_clip.labels._predictions import name_labels
 
 
 def run(
@@ -38,7 +39,7 @@ def run(
 
     talk = Talk(quiet)
     model = load_tagger(tagger, trust)
-    names = label_names(model)
+    names = name_labels(model)
     data, rows, said = read_labelled(
         tags,
         images,
@@ -52,7 +53,7 @@ def run(
         classes=names,
     )
     talk.say(f"{len(rows):,} rows: {said}.")
-    clips = list(fitted_featurizers(model))
+    clips = list(inner_featurizers(model))
     for clip in clips:
         clip.set_params(on_error="zero", cache=open_store(store))
     for clip in clips[:1]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sklearn_clip._shared import inner_featurizers
 from sklearn_clip.cli._embedding import open_store
 from sklearn_clip.cli._labelling import label_rows
 from sklearn_clip.cli._results import check_out
 from sklearn_clip.cli._rows import read_rows
-from sklearn_clip.cli._tagger_files import fitted_featurizers, load_tagger
+from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
 
 
@@ -41,7 +42,7 @@ def run(
     check_out(out)
     model = load_tagger(tagger, trust)
     found = read_rows(rows, images, image, text)
-    clip = next(fitted_featurizers(model), None)
+    clip = next(inner_featurizers(model), None)
     needs_text = clip is not None and clip.text is not None
     if needs_text and found.texts is None:
         talk.say("Note: the tagger was trained with texts, and these rows have none.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,32 +141,3 @@ def _check_tagger(tagger: Any, path: Path) -> None:
         raise ValueError(
             f"{str(path)!r} must hold a fitted tagger. Got {type(tagger).__name__}."
         )
-
-
-def fitted_featurizers(tagger: Any) -> Iterator[Any]:
-    """Find the featurizers in a fitted tagger, wherever they stand.
-
-    Parameters
-    ----------
-    tagger : estimator instance
-        A fitted tagger.
-
-    Yields
-    ------
-    CLIPFeaturizer
-        Each once; those of the templates that meta-estimators keep too.
-    """
-    from sklearn_clip._featurizer import CLIPFeaturizer
-
-    stack, seen = [tagger], set()
-    while stack:
-        part = stack.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, CLIPFeaturizer):
-            yield part
-        elif isinstance(part, (list, tuple)):
-            stack.extend(reversed(part))
-        elif hasattr(part, "get_params") and not isinstance(part, type):
-            stack.extend(vars(part).values())

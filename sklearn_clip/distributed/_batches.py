@@ -50,7 +50,8 @@ class FeaturizeBatch:
         """
         import pyarrow as pa
 
-        features, reasons = self._embed(self._rows(table))
+        rows = read_rows(table, self._featurizer, self._sources)
+        features, reasons = self._embed(rows)
         names = self._description
         column = pa.array([reasons.get(row) for row in range(len(table))], pa.string())
         if self._kept is not None:
@@ -58,20 +59,6 @@ class FeaturizeBatch:
         table = table.append_column(names.features, _tensor_column(features))
         table = table.append_column(names.failure, column)
         return table.replace_schema_metadata(names.to_metadata())
-
-    def _rows(self, table):
-        """Return the rows as dicts under the names that the featurizer knows."""
-        from ray.data.block import BlockAccessor
-
-        columns = list(dict.fromkeys(self._sources.values()))
-        block = BlockAccessor.for_block(table.select(columns))
-        return [
-            {
-                getattr(self._featurizer, modality): row[column]
-                for modality, column in self._sources.items()
-            }
-            for row in block.iter_rows(public_row_format=True)
-        ]
 
     def _embed(self, rows):
         """Embed rows, whatever is wrong with some of them."""
@@ -90,10 +77,59 @@ class FeaturizeBatch:
             second, others = self._embed(rows[middle:])
             reasons |= {middle + row: reason for row, reason in others.items()}
             return np.vstack([first, second]), reasons
-        reasons = {}
-        for row, _, reason in self._featurizer.failed_rows_:
-            reasons[row] = f"{reasons[row]}; {reason}" if row in reasons else reason
-        return features, reasons
+        return features, read_reasons([self._featurizer])
+
+
+def read_rows(table, featurizer, sources):
+    """Read rows as dicts under the names that a featurizer knows.
+
+    Parameters
+    ----------
+    table : pyarrow.Table of n rows
+        The batch.
+    featurizer : CLIPFeaturizer
+        Has the names.
+    sources : dict of {"image", "text"} to str
+        Columns of the batch that hold the modalities.
+
+    Returns
+    -------
+    list of dict
+        One for each row.
+    """
+    from ray.data.block import BlockAccessor
+
+    columns = list(dict.fromkeys(sources.values()))
+    block = BlockAccessor.for_block(table.select(columns))
+    return [
+        {
+            getattr(featurizer, modality): row[column]
+            for modality, column in sources.items()
+        }
+        for row in block.iter_rows(public_row_format=True)
+    ]
+
+
+def read_reasons(featurizers):
+    """Collect why rows of the last call could not be read.
+
+    Parameters
+    ----------
+    featurizers : iterable of CLIPFeaturizer
+        Those that were called with the rows; one that never was has no failures.
+
+    Returns
+    -------
+    dict of int to str
+        Reasons by row.
+    """
+    reasons = {}
+    for featurizer in featurizers:
+        for row, _, reason in getattr(featurizer, "failed_rows_", []):
+            told = reasons.get(row)
+            if told is None or reason not in told:
+                reasons[row] = reason if told is None else f"{told}; {reason}"
+    return reasons
 
 
 def _tensor_column(features):

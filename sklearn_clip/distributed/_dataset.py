@@ -147,24 +147,17 @@ def embed_dataset(
             num_cpus=7,
         )
     """
-    data = import_optional("ray.data", extra="ray", purpose="embed_dataset")
-    if not isinstance(dataset, data.Dataset):
-        raise TypeError(
-            f"dataset must be a ray.data.Dataset. Got {type(dataset).__name__}: make "
-            "one with ray.data.read_parquet, read_binary_files or from_pandas."
-        )
-    _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file)
-    if path is not None and row_id is None:
-        raise ValueError(
-            "row_id must name a column that tells the rows apart where path is given: "
-            "by it, a second run knows what the first has done. Got None."
-        )
+    check_dataset(dataset, "embed_dataset")
+    check_sizes(num_gpus, num_cpus, batch_size, rows_per_file)
+    check_row_id(path, row_id)
     clone(featurizer).fit([])  # checks its parameters
     if path is not None:
         refuse_nameless(featurizer)
-    sources = _sources(featurizer, {"image": image, "text": text})
-    kept = _check_columns(dataset, sources, row_id, keep, (features, failure))
-    worker = _prepare(featurizer, num_cpus=num_cpus, num_gpus=num_gpus)
+    sources = find_sources(featurizer, {"image": image, "text": text})
+    added = {"features": features, "failure": failure}
+    kept = check_columns(dataset, sources, row_id, keep, added)
+    worker = copy.copy(featurizer)
+    prepare(worker, num_cpus=num_cpus, num_gpus=num_gpus)
     description = Description(
         features=features,
         failure=failure,
@@ -172,19 +165,64 @@ def embed_dataset(
         fingerprint=worker.model_fingerprint_,
         parameters=describe_parameters(worker, sources),
     )
+    return run_actors(
+        dataset,
+        FeaturizeBatch,
+        (worker, sources, kept, description, thread_count(num_cpus, num_gpus)),
+        description,
+        path=path,
+        concurrency=concurrency,
+        num_gpus=num_gpus,
+        num_cpus=num_cpus,
+        batch_size=batch_size,
+        rows_per_file=rows_per_file,
+        **ray_options,
+    )
+
+
+def run_actors(
+    dataset,
+    actor,
+    arguments,
+    description,
+    *,
+    path,
+    concurrency,
+    num_gpus,
+    num_cpus,
+    batch_size,
+    rows_per_file,
+    **ray_options,
+):
+    """Hand the rows that are not done to a pool of actors, and write what comes out.
+
+    Parameters
+    ----------
+    dataset : ray.data.Dataset
+        The rows.
+    actor : type
+        What an actor is.
+    arguments : tuple
+        What it is made with.
+    description : Description
+        What is written into every file.
+    path, concurrency, num_gpus, num_cpus, batch_size, rows_per_file, **ray_options
+        As of `embed_dataset`.
+
+    Returns
+    -------
+    ray.data.Dataset or None
+        None if the rows are written to `path`.
+    """
+    data = import_optional("ray.data", extra="ray", purpose="embed_dataset")
     if path is not None:
         filesystem, folder = open_folder(path, "embed_dataset")
-        dataset = _missing(dataset, find_done(filesystem, folder, description), row_id)
+        done = find_done(filesystem, folder, description)
+        dataset = _missing(dataset, done, description.row_id)
     _leave_room(concurrency, num_cpus)
-    embedded = dataset.map_batches(
-        FeaturizeBatch,
-        fn_constructor_args=(
-            worker,
-            sources,
-            kept,
-            description,
-            thread_count(num_cpus, num_gpus),
-        ),
+    made = dataset.map_batches(
+        actor,
+        fn_constructor_args=arguments,
         batch_size=batch_size,
         batch_format="pyarrow",
         compute=_actor_pool(data, concurrency),
@@ -193,14 +231,47 @@ def embed_dataset(
         **ray_options,
     )
     if path is None:
-        return embedded
-    embedded.write_parquet(
-        folder, filesystem=filesystem, min_rows_per_file=rows_per_file
-    )
+        return made
+    made.write_parquet(folder, filesystem=filesystem, min_rows_per_file=rows_per_file)
     return None
 
 
-def _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
+def check_dataset(dataset, purpose):
+    """Refuse what is no dataset of Ray.
+
+    Parameters
+    ----------
+    dataset : object
+        What was given.
+    purpose : str
+        The function that needs it.
+
+    Raises
+    ------
+    ImportError
+        If Ray is not installed.
+    TypeError
+        If it is something else.
+    """
+    data = import_optional("ray.data", extra="ray", purpose=purpose)
+    if not isinstance(dataset, data.Dataset):
+        raise TypeError(
+            f"dataset must be a ray.data.Dataset. Got {type(dataset).__name__}: make "
+            "one with ray.data.read_parquet, read_binary_files or from_pandas."
+        )
+
+
+def check_row_id(path, row_id):
+    """Ask for the column by which a second run knows what the first has done."""
+    if path is not None and row_id is None:
+        raise ValueError(
+            "row_id must name a column that tells the rows apart where path is given: "
+            "by it, a second run knows what the first has done. Got None."
+        )
+
+
+def check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
+    """Check what an actor gets, and how many rows go together."""
     for name, value in {"num_gpus": num_gpus, "num_cpus": num_cpus}.items():
         if not isinstance(value, Real) or value < 0:
             raise ValueError(f"{name} must be a number of at least 0. Got {value!r}.")
@@ -212,8 +283,8 @@ def _check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
             raise ValueError(f"{name} must be a positive integer. Got {value!r}.")
 
 
-def _sources(featurizer, given):
-    """Columns of the dataset, for the modalities that the fusion needs."""
+def find_sources(featurizer, given):
+    """Find the columns of the dataset, for the modalities that the fusion needs."""
     for modality, column in given.items():
         if column is not None and getattr(featurizer, modality) is None:
             raise ValueError(
@@ -225,8 +296,11 @@ def _sources(featurizer, given):
     return {m: given[m] or getattr(featurizer, m) for m in needed}
 
 
-def _check_columns(dataset, sources, row_id, keep, added):
-    """Check names, and return the columns to keep; None for a dataset without rows."""
+def check_columns(dataset, sources, row_id, keep, added):
+    """Check names, and return the columns to keep; None for a dataset without rows.
+
+    `added` are the new columns by the parameters that name them.
+    """
     there = dataset.columns()
     if there is None:
         return None
@@ -239,18 +313,28 @@ def _check_columns(dataset, sources, row_id, keep, added):
     kept = (
         there if keep is None else list(dict.fromkeys([*filter(None, [row_id]), *keep]))
     )
-    for name in added:
-        if name in kept or added[0] == added[1]:
+    new = list(added.values())
+    for name in new:
+        if name in kept or new.count(name) > 1:
+            *others, last = (f"{parameter}=" for parameter in added)
             raise ValueError(
                 f"The column {name!r} to be added must be a new one. Got the columns "
-                f"{kept} to keep: choose other names with features= and failure=."
+                f"{kept} to keep: choose other names with {', '.join(others)} and "
+                f"{last}."
             )
     return kept
 
 
-def _prepare(featurizer, *, num_cpus, num_gpus):
-    """Copy a featurizer for the actors, with the record of its model."""
-    worker = copy.copy(featurizer)
+def prepare(worker, *, num_cpus, num_gpus):
+    """Make a featurizer ready for the actors, with the record of its model.
+
+    Parameters
+    ----------
+    worker : CLIPFeaturizer
+        A copy, which is changed.
+    num_cpus, num_gpus : float
+        What Ray reserves for an actor.
+    """
     device = worker.device
     worker.set_params(device="cpu", verbose=0)
     worker.model_fingerprint_  # noqa: B018 - notes which model it is, for all actors
@@ -262,7 +346,7 @@ def _prepare(featurizer, *, num_cpus, num_gpus):
         worker.set_params(num_workers=thread_count(num_cpus, 0))
     if device == "auto" and not num_gpus:
         device = "cpu"
-    return worker.set_params(device=device)
+    worker.set_params(device=device)
 
 
 def _actor_pool(data, concurrency):

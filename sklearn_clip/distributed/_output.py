@@ -34,13 +34,15 @@ class Description:
     Parameters
     ----------
     features, failure : str
-        The columns that were added.
+        The columns that were added: features, or labels; and reasons of failures.
     row_id : str or None
         The column that tells the rows apart.
     fingerprint : str
         Digest of the model's weights and architecture.
     parameters : dict
-        What else the features depend on.
+        What else they depend on.
+    content : {"features", "labels"}, default="features"
+        What the files hold.
     """
 
     features: str
@@ -48,6 +50,7 @@ class Description:
     row_id: str | None
     fingerprint: str
     parameters: dict
+    content: str = "features"
 
     def to_metadata(self):
         """Return the metadata of a schema."""
@@ -275,14 +278,15 @@ def _file_keys(filesystem, file, description):
 def _check_same(file, there, here):
     """Refuse to put rows beside those of another model."""
     advice = "Give another path, or empty this one."
-    if there is None:
+    if there is None or there.content != here.content:
+        writer = "embed_dataset" if here.content == "features" else "tag_dataset"
         raise ValueError(
-            f"The files in path must be features of embed_dataset. Got {file!r}, which "
-            f"something else has written. {advice}"
+            f"The files in path must be {here.content} of {writer}. Got {file!r}, "
+            f"which something else has written. {advice}"
         )
     if there.fingerprint != here.fingerprint:
         raise ModelMismatchError(
-            f"path holds features of other weights ({file!r}: fingerprint "
+            f"path holds {here.content} of other weights ({file!r}: fingerprint "
             f"{there.fingerprint}; this model: {here.fingerprint}). {advice}"
         )
     for name, mine in asdict(here).items():

@@ -122,7 +122,11 @@ def _read_columns(files, filesystem, columns):
     for file in files:
         with _open(file, filesystem) as opened:
             names = Description.from_schema(opened.schema_arrow)
-            if names is None or names != (first or names):
+            if (
+                names is None
+                or names.content != "features"
+                or names != (first or names)
+            ):
                 what = "nothing" if names is None else "something else"
                 raise ValueError(
                     "All files must be of one embed_dataset, with one model and one "

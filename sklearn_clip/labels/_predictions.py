@@ -127,6 +127,36 @@ def top_labels(
     ]
 
 
+def name_labels(estimator: Any) -> list[str]:
+    """Name the labels of a fitted estimator, in their order.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Any fitted multi-label classifier, search or Pipeline.
+
+    Returns
+    -------
+    list of str
+        The names; numbers where it has learnt none.
+
+    Raises
+    ------
+    ValueError
+        If it does not tell how many labels it has.
+    """
+    n_labels = _count_labels(estimator)
+    if n_labels is None:
+        raise ValueError(
+            "The tagger must be a fitted multi-label classifier. Got "
+            f"{type(estimator).__name__}, which does not tell its labels."
+        )
+    try:
+        return [str(name) for name in _names_of(estimator, None, n_labels)]
+    except ValueError:
+        return [str(number) for number in range(n_labels)]
+
+
 def _count_labels(estimator):
     """Count the labels of a fitted estimator; None where it does not tell."""
     check_is_fitted(estimator)

@@ -1,0 +1,263 @@
+"""tag_dataset on a local cluster of several actors."""
+
+import os
+import pickle
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import FunctionTransformer  # noqa: E402
+
+from sklearn_clip import (  # noqa: E402
+    ModelMismatchError,
+    MultiLabelLogisticRegression,
+    ThresholdOptimizer,
+    ZeroShotClassifier,
+    predict_labels,
+    top_labels,
+)
+from sklearn_clip.distributed import (  # noqa: E402
+    embed_dataset,
+    read_features,
+    tag_dataset,
+)
+from sklearn_clip.distributed._output import (  # noqa: E402
+    Description,
+    _check_same,
+)
+from sklearn_clip.distributed._tagging import TagBatch, _digest  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
+
+
+@pytest.fixture
+def to_dataset(cluster):
+    def convert(frame, blocks=6):
+        places = np.array_split(np.arange(len(frame)), blocks)
+        return cluster.data.from_pandas([frame.iloc[rows] for rows in places])
+
+    return convert
+
+
+def kill_once(folder):
+    """Make a step that notes its calls, and kills its process once.
+
+    Nested, so that it travels to the actors by value.
+    """
+    folder.mkdir(exist_ok=True)
+
+    def pass_on(X):
+        number = len(list(folder.iterdir()))
+        if number >= 3 and not (folder / "killed").exists():
+            (folder / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number:
+            (folder / f"{number}-{os.getpid()}").touch()
+        return X
+
+    return pass_on
+
+
+@pytest.fixture(scope="module")
+def labels(clipart):
+    """The labels that several of the rows have."""
+    target = clipart[1]
+    return target[target.columns[target.sum() >= 4]]
+
+
+@pytest.fixture
+def fit(make_tiny, clipart, labels):
+    def make(*steps, outer=None, **parameters):
+        head = MultiLabelLogisticRegression(C=5)
+        pipe = make_pipeline(make_tiny(**parameters), *steps, head)
+        return (pipe if outer is None else outer(pipe)).fit(clipart[0], labels)
+
+    return make
+
+
+def test_two_actors_of_which_one_is_killed_label_what_one_machine_does(
+    fit, clipart, to_dataset, tmp_path
+):
+    frame, notes = clipart[0].copy(), tmp_path / "notes"
+
+    def with_cuts(pipe):
+        return ThresholdOptimizer(pipe, cv=0.5, random_state=0)
+
+    tagger = fit(FunctionTransformer(kill_once(notes)), outer=with_cuts)
+    (notes / "begun").touch()  # from here on
+    frame.loc[7, "image"] = "no/such/file.webp"
+    rows = tag_dataset(
+        to_dataset(frame),
+        tagger,
+        row_id="sku",
+        top_k=3,
+        keep=["text"],
+        concurrency=2,
+        batch_size=8,
+    ).take_all()
+    assert (notes / "killed").exists()
+    table = pd.DataFrame(rows)
+    table = table.sort_values("sku").reset_index(drop=True)
+    frame = frame.sort_values("sku").reset_index(drop=True)
+    assert table["sku"].tolist() == frame["sku"].tolist()
+    assert table["text"].fillna("").tolist() == frame["text"].fillna("").tolist()
+    assert "image" not in table
+    lost = frame["image"] == "no/such/file.webp"
+    assert table.loc[lost, "failure"].item() == "the file does not exist"
+    assert table.loc[lost, ["labels", "top_labels", "top_scores"]].isna().all(axis=None)
+    table, frame = table[~lost], frame[~lost]
+    assert table["failure"].isna().all()
+    assert [list(cell) for cell in table["labels"]] == predict_labels(tagger, frame)
+    for names, scores, best in zip(
+        table["top_labels"],
+        table["top_scores"],
+        top_labels(tagger, frame, k=3),
+        strict=True,
+    ):
+        assert list(names) == [name for name, _ in best]
+        np.testing.assert_allclose(scores, [score for _, score in best], atol=1e-4)
+    assert tagger.estimator_[0].on_error == "raise"
+
+
+def test_second_run_labels_only_what_is_missing(fit, clipart, to_dataset, tmp_path):
+    tagger, output = fit(), tmp_path / "tags"
+    options = {"path": output, "row_id": "sku", "batch_size": 10, "rows_per_file": 10}
+    tag_dataset(to_dataset(clipart[0].iloc[:20], 2), tagger, **options)
+    times = {file: file.stat().st_mtime_ns for file in output.glob("*.parquet")}
+    joblib.dump(tagger, tmp_path / "tagger.joblib")
+    # Of another day, another place and another device.
+    again = joblib.load(tmp_path / "tagger.joblib")
+    again.set_params(clipfeaturizer__device="cpu", clipfeaturizer__num_workers=1)
+    tag_dataset(to_dataset(clipart[0].iloc[:40], 2), again, **options)
+    assert {file: file.stat().st_mtime_ns for file in times} == times
+    table = pd.read_parquet(output)
+    assert sorted(table["sku"]) == sorted(clipart[0]["sku"].iloc[:40])
+
+
+def test_labels_of_another_tagger_are_refused(
+    fit, make_tiny, clipart, to_dataset, tmp_path
+):
+    frame, output = clipart[0].head(8), tmp_path / "tags"
+    tagger, dataset = fit(), to_dataset(clipart[0].head(8), 1)
+    options = {"path": output, "row_id": "sku"}
+    tag_dataset(dataset, tagger, **options)
+    other = fit()
+    other[-1].coef_[0, 0] += 1
+    for changed, more in ((other, {}), (tagger, {"top_k": 2})):
+        with pytest.raises(ValueError, match="must have the parameters of the one"):
+            tag_dataset(dataset, changed, **options, **more)
+    with pytest.raises(ValueError, match="must be features of embed_dataset"):
+        embed_dataset(dataset, make_tiny(), **options)
+    with pytest.raises(ValueError, match="All files must be of one embed_dataset"):
+        read_features(output)
+    assert len(pd.read_parquet(output)) == len(frame)
+    features = Description("features", "failure", "sku", "0", {})
+    with pytest.raises(ValueError, match="must be labels of tag_dataset"):
+        _check_same("a", features, replace(features, content="labels"))
+
+
+def test_words_alone_label_a_lazy_dataset(make_tiny, clipart, to_dataset):
+    frame = clipart[0].head(12)
+    words = ZeroShotClassifier(
+        ["animal", "flag"], featurizer=make_tiny(text=None), threshold=0.2
+    ).fit()
+    dataset = tag_dataset(
+        to_dataset(frame, 2), words, top_k=0, labels="tags", failure="why"
+    )
+    assert type(dataset).__name__ == "Dataset"
+    rows = {row["sku"]: row for row in dataset.take_all()}
+    found = [rows[sku]["tags"] for sku in frame["sku"]]
+    assert [list(cell) for cell in found] == predict_labels(
+        words, frame["image"].tolist()
+    )
+    for row in rows.values():
+        assert row["why"] is None and "top_labels" not in row
+
+
+def test_images_of_bytes_come_with_their_paths(fit, clipart, cluster):
+    frame = clipart[0].head(5)
+    table = pd.DataFrame(
+        {
+            "bytes": [Path(path).read_bytes() for path in frame["image"]],
+            "text": frame["text"],
+            "sku": frame["sku"],
+        }
+    )
+    tagger = fit()
+    dataset = cluster.data.from_pandas(table)
+    rows = tag_dataset(dataset, tagger, image="bytes", keep=["sku"]).take_all()
+    found = {row["sku"]: row["labels"] for row in rows}
+    assert [found[sku] for sku in frame["sku"]] == predict_labels(tagger, frame)
+    assert "bytes" not in rows[0]
+
+
+def test_row_of_a_wrong_type_is_lost_alone(fit, clipart):
+    """Beside the others of its batch; without a cluster, as an actor does it."""
+    tagger, frame = fit(), clipart[0].head(6)
+    tagger[0].set_params(on_error="zero")
+    rows = frame.to_dict("records")
+    rows[2]["image"] = 3.5
+    batch = TagBatch(tagger, ["a"], {}, None, {}, 0, None, None)
+    batch._names = np.array(predict_labels(tagger, frame) and tagger[-1].label_names_)
+    given, _, reasons = batch._tag(rows)
+    assert list(reasons) == [2] and "float" in reasons[2]
+    assert not given[2].any()
+    assert batch._tag([])[0].shape == (0, len(batch._names))
+
+
+def test_digest_is_of_what_was_learnt(fit, clipart, tmp_path):
+    tagger = fit()
+    before = _digest(tagger)
+    tagger.predict(clipart[0].head(3))
+    joblib.dump(tagger, tmp_path / "t.joblib")
+    loaded = joblib.load(tmp_path / "t.joblib")
+    assert _digest(tagger) == before == _digest(loaded)
+    loaded.set_params(clipfeaturizer__fusion="mean")
+    assert _digest(loaded) != before
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"path": "out"}, "row_id must name a column"),
+        ({"image": "photo"}, "must have the column 'photo'"),
+        ({"labels": "text"}, "'text' to be added must be a new one.*top_scores=."),
+        ({"top_labels": "labels"}, "'labels' to be added must be a new one"),
+        ({"top_k": -1}, "top_k must be an integer of at least 0. Got -1"),
+        ({"top_k": True}, "top_k must be an integer of at least 0. Got True"),
+        ({"batch_size": 0}, "batch_size must be a positive integer. Got 0"),
+    ],
+)
+def test_wrong_options_are_refused(fit, clipart, to_dataset, options, message):
+    with pytest.raises(ValueError, match=message):
+        tag_dataset(to_dataset(clipart[0].head(2), 1), fit(), **options)
+
+
+def test_what_is_no_tagger_is_refused(fit, make_tiny, clipart, to_dataset, tmp_path):
+    dataset = to_dataset(clipart[0].head(2), 1)
+    bare = MultiLabelLogisticRegression().fit(np.eye(4), [[0, 1], [1, 0]] * 2)
+    with pytest.raises(ValueError, match="must hold a CLIPFeaturizer"):
+        tag_dataset(dataset, bare)
+    with pytest.raises(ValueError, match="does not tell its labels"):
+        tag_dataset(dataset, make_pipeline(make_tiny()).fit(clipart[0]))
+    with pytest.raises(TypeError, match=r"ray.data.Dataset. Got DataFrame"):
+        tag_dataset(clipart[0], fit())
+    nameless = fit(FunctionTransformer(lambda X: X))
+    with pytest.raises(ValueError, match="one that joblib.dump can write"):
+        tag_dataset(dataset, nameless, path=tmp_path, row_id="sku")
+
+
+def test_actor_with_other_weights_stops(fit, clipart):
+    tagger = pickle.loads(pickle.dumps(fit()))
+    tagger[0]._record()["fingerprint"] = "0123"
+    batch = TagBatch(tagger, ["a"], {}, None, {}, 0, None, None)
+    with pytest.raises(ModelMismatchError):
+        batch._tag(clipart[0].head(2).to_dict("records"))
