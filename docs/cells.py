@@ -20,7 +20,7 @@ os.environ["TQDM_DISABLE"] = "1"
 import matplotlib, numpy, pandas
 from sklearn.base import BaseEstimator
 
-matplotlib.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True})
+matplotlib.rcParams["figure.dpi"] = 80
 numpy.set_printoptions(precision=3, suppress=True, threshold=60, edgeitems=3)
 pandas.set_option("display.precision", 3, "display.max_rows", 12)
 

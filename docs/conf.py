@@ -74,6 +74,18 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-clip"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+# Pages of the first level have no section to lead through.
+html_sidebars = {
+    page: []
+    for page in (
+        "coming_from",
+        "divergences",
+        "model_table",
+        "models",
+        "scale_out",
+        "troubleshooting",
+    )
+}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,

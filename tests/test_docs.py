@@ -37,6 +37,21 @@ def test_code_of_page_runs(page, in_empty_folder, capsys):
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
 
 
+def test_lines_of_code_fit_beside_the_sidebars():
+    # 88 characters of the page's font are what a window of 1300 pixels has room for.
+    pages = [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]
+    long = [
+        f"{page.name}: {line}"
+        for page in sorted(pages)
+        for block in re.findall(
+            r"^ *```.*\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.M | re.S
+        )
+        for line in block.splitlines()
+        if len(line) > 88
+    ]
+    assert not long
+
+
 def test_every_page_of_the_guide_is_in_its_contents():
     contents = (DOCS / "guide" / "index.md").read_text(encoding="utf-8")
     listed = re.search(r":maxdepth: 1\n\n(.*?)```", contents, re.S)[1].split()
