@@ -8,9 +8,9 @@ from nbformat.v4 import new_code_cell
 
 PACKAGE = Path(__file__).parents[1] / "sklearn_clip"
 
-# Runs first on every page and is not shown. What a page gives is to be the same on every
-# machine: no progress bars, no line of a temporary file before a warning, and numbers of
-# three digits, what is longer than a line folded. A fitted estimator as the last
+# Runs first on every page and is not shown. What a page gives is to be the same on any
+# machine: no progress bars, no line of a temporary file before a warning, numbers of
+# three digits; and what is longer than a line is folded. A fitted estimator as the last
 # value, or an object that says no more than its address, tells nothing.
 SET_UP = """
 import builtins, os, textwrap, warnings

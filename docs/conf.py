@@ -31,9 +31,9 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# The ```python blocks of a page run from top to bottom, in a folder of their own, and what
-# they give stands below them; a failure is an error. Kept are the outputs of the package as
-# it is: a page whose blocks have not changed does not run again.
+# The ```python blocks of a page run from top to bottom, in a folder of their own, and
+# what they give stands below them; a failure is an error. Outputs are kept as long as
+# the package stays as it is: a page whose blocks have not changed does not run again.
 nb_custom_formats = {".md": "cells.read_page"}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(

@@ -52,6 +52,26 @@ def test_lines_of_code_fit_beside_the_sidebars():
     assert not long
 
 
+def test_pages_whose_code_is_not_run_say_so():
+    run = [*PAGES, DOCS / "index.md"]  # the latter's block is the README's
+    for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
+        if page not in run and read_blocks(page):
+            assert "is not run where the guide is built" in page.read_text("utf-8")
+
+
+def test_searches_over_fusions_try_the_recommended_one_and_pictures_alone():
+    files = [
+        DOCS.parent / "README.md",
+        *DOCS.glob("*.md"),
+        *(DOCS / "guide").glob("*.md"),
+        *(DOCS.parent / "examples").glob("*.py"),
+    ]
+    for file in files:
+        grids = re.findall(r'fusion": \[("[^]]*)\]', file.read_text(encoding="utf-8"))
+        for grid in grids:
+            assert {'"image"', '"concat"'} <= set(grid.split(", ")), (file.name, grid)
+
+
 def test_every_page_of_the_guide_is_in_its_contents():
     contents = (DOCS / "guide" / "index.md").read_text(encoding="utf-8")
     listed = re.search(r":maxdepth: 1\n\n(.*?)```", contents, re.S)[1].split()

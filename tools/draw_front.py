@@ -23,7 +23,7 @@ def describe(found, ranked):
     words = sorted(found, key=probabilities.get, reverse=True)
     if not words:
         return f"({ranked[0][0]} {ranked[0][1]:.2f})"
-    return "   ".join(f"{word} {probabilities[word]:.2f}" for word in words)
+    return "\n".join(f"{word} {probabilities[word]:.2f}" for word in words)
 
 
 def main():
@@ -32,16 +32,16 @@ def main():
     tagger = ZeroShotClassifier(WORDS, CLIPFeaturizer("photo-tiny", text=None)).fit()
     found = predict_labels(tagger, photos)
     ranked = top_labels(tagger, photos, k=len(WORDS))
-    figure, axes = plt.subplots(2, 4, figsize=(10, 4.1), layout="constrained")
+    figure, axes = plt.subplots(2, 4, figsize=(7.2, 3.7), layout="constrained")
     for ax, path, words, all_words in zip(
         axes.flat, photos, found, ranked, strict=True
     ):
         with Image.open(path) as photo:
-            ax.imshow(ImageOps.fit(photo.convert("RGB"), (300, 200)))
+            ax.imshow(ImageOps.fit(photo.convert("RGB"), (252, 168)))
         ax.set(xticks=[], yticks=[])
-        ax.set_xlabel(describe(words, all_words), fontsize=10)
+        ax.set_xlabel(describe(words, all_words), fontsize=11)
         ax.spines[:].set_visible(False)
-    figure.savefig(PICTURE, dpi=100, pil_kwargs={"quality": 85})
+    figure.savefig(PICTURE, dpi=140, pil_kwargs={"quality": 85})
 
 
 if __name__ == "__main__":
