@@ -1,5 +1,6 @@
 """The code of every page of the guide runs, as a reader would paste it."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def test_pages_whose_code_is_not_run_say_so():
     for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
         if page not in run and read_blocks(page):
             assert "is not run where the guide is built" in page.read_text("utf-8")
+
+
+def test_names_that_pages_link_to_have_an_entry():
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\{(?:class|func)\}`~?([\w.]+)`", text):
+            room, _, name = target.rpartition(".")
+            assert reference.home(room, name) == target, page.name
 
 
 def test_searches_over_fusions_try_the_recommended_one_and_pictures_alone():
