@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from cells import digest_of_what_runs
 from reference import is_ours, undocumented, write_reference
 
 import sklearn_clip
@@ -15,7 +16,7 @@ author = copyright = "the sklearn-clip developers"
 release = version = sklearn_clip.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -23,11 +24,27 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build"]
+# The first is that of the pages which autosummary writes.
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
+exclude_patterns = ["_build", "auto_examples/*.ipynb"]
 templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+
+# The ```python blocks of a page run from top to bottom, in a folder of their own, and
+# what they give stands below them; a failure is an error. Outputs are kept as long as
+# the package stays as it is: a page whose blocks have not changed does not run again.
+nb_custom_formats = {".md": "cells.read_page"}
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(
+    Path(__file__).parent / "_build" / "outputs" / digest_of_what_runs()
+)
+nb_execution_in_temp = True
+nb_execution_timeout = -1
+nb_execution_show_tb = True
+nb_merge_streams = True
+# Nothing to run, or clusters that are not at hand.
+nb_execution_excludepatterns = ["guide/index.md", "model_table.md", "scale_out.md"]
 
 # A page lists the methods that our own modules write; numpydoc would list them twice.
 autosummary_generate = True
@@ -55,6 +72,20 @@ extlinks = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-clip"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+# Pages of the first level have no section to lead through.
+html_sidebars = {
+    page: []
+    for page in (
+        "coming_from",
+        "divergences",
+        "model_table",
+        "models",
+        "scale_out",
+        "troubleshooting",
+    )
+}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,

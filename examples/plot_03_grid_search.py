@@ -34,7 +34,7 @@ test = load_clipart(split="test", as_frame=True)
 net = MultiLabelNet(max_epochs=15, lr=3e-3, device="cpu", random_state=0)
 grids = [
     {
-        "clip__fusion": ["concat", "mean"],
+        "clip__fusion": ["concat", "image"],
         "head": [MultiLabelLogisticRegression()],
         "head__C": [1, 5, 25],
     },

@@ -147,8 +147,8 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     >>> from PIL import Image
     >>> from sklearn_clip import CLIPFeaturizer
     >>> X = [(Image.new("RGB", (64, 64), "red"), "a red square"), (None, "a cat")]
-    >>> CLIPFeaturizer("clipart-tiny", fusion="mean").fit_transform(X).shape[0]
-    2
+    >>> CLIPFeaturizer("clipart-tiny", fusion="concat").fit_transform(X).shape
+    (2, 768)
     """
 
     _parameter_constraints: dict = {

@@ -1,5 +1,6 @@
 """The code of every page of the guide runs, as a reader would paste it."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -35,6 +36,52 @@ def test_code_of_page_runs(page, in_empty_folder, capsys):
     names = {"__name__": "__main__"}
     for number, block in enumerate(read_blocks(page), start=1):
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+
+
+def test_lines_of_code_fit_beside_the_sidebars():
+    # 88 characters of the page's font are what a window of 1300 pixels has room for.
+    pages = [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]
+    long = [
+        f"{page.name}: {line}"
+        for page in sorted(pages)
+        for block in re.findall(
+            r"^ *```.*\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.M | re.S
+        )
+        for line in block.splitlines()
+        if len(line) > 88
+    ]
+    assert not long
+
+
+def test_pages_whose_code_is_not_run_say_so():
+    run = [*PAGES, DOCS / "index.md"]  # the latter's block is the README's
+    for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
+        if page not in run and read_blocks(page):
+            assert "is not run where the guide is built" in page.read_text("utf-8")
+
+
+def test_names_that_pages_link_to_have_an_entry():
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\{(?:class|func)\}`~?([\w.]+)`", text):
+            room, _, name = target.rpartition(".")
+            assert reference.home(room, name) == target, page.name
+
+
+def test_searches_over_fusions_try_the_recommended_one_and_pictures_alone():
+    files = [
+        DOCS.parent / "README.md",
+        *DOCS.glob("*.md"),
+        *(DOCS / "guide").glob("*.md"),
+        *(DOCS.parent / "examples").glob("*.py"),
+    ]
+    for file in files:
+        grids = re.findall(r'fusion": \[("[^]]*)\]', file.read_text(encoding="utf-8"))
+        for grid in grids:
+            assert {'"image"', '"concat"'} <= set(grid.split(", ")), (file.name, grid)
 
 
 def test_every_page_of_the_guide_is_in_its_contents():
