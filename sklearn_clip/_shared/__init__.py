@@ -9,6 +9,7 @@ _HOMES = {
     "abandon_in_forks": "_forks",
     "add_regions": "_region_pooling",
     "as_array": "_arrays",
+    "stored_form": "_arrays",
     "as_targets": "_targets",
     "by_name": "_targets",
     "cache_home": "_cache_home",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     )
     from sklearn_clip._shared._arrays import (
         as_array as as_array,
+        stored_form as stored_form,
         column_names as column_names,
         refuse_unindexable as refuse_unindexable,
     )

@@ -81,6 +81,29 @@ def refuse_unindexable(table, what, rule):
         raise TypeError(f"{rule} Got a {type(table).__name__}: give {fix}.")
 
 
+def stored_form(table):
+    """Take the sparse matrix out of a DataFrame whose columns are all sparse.
+
+    Parameters
+    ----------
+    table : object
+        A table of any kind.
+
+    Returns
+    -------
+    object
+        A `scipy.sparse.coo_matrix` of a pandas DataFrame of sparse columns in which 0
+        is what is not stored; `table` itself otherwise.
+    """
+    if not hasattr(table, "sparse") or not hasattr(table, "dtypes"):
+        return table
+    dtypes = set(table.dtypes)
+    zeros = [getattr(dtype, "fill_value", None) for dtype in dtypes]
+    if not dtypes or not all(value is not None and value == 0 for value in zeros):
+        return table
+    return table.sparse.to_coo()
+
+
 def as_array(values, what="y"):
     """Turn targets, predictions or scores of any kind into an array.
 

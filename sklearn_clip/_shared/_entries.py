@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_clip._shared._arrays import as_array, column_names
+from sklearn_clip._shared._arrays import as_array, column_names, stored_form
 from sklearn_clip._shared._cells import as_binary, raise_for_cell, word_hint
 
 # Entries looked at at a time: 4 M of them are 16 to 32 MB of scores.
@@ -80,6 +80,7 @@ def read_entries(table, what="y", *, values=None, unknown=True):
         If it has another number of dimensions, is empty or holds other values.
     """
     names = column_names(table)
+    table = stored_form(table) if values is None else table
     if sparse.issparse(table):
         return Entries(*_sparse_entries(table, what, unknown), names)
     values = as_array(table, what) if values is None else values

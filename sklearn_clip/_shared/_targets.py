@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
-from sklearn_clip._shared._arrays import as_array, column_names
+from sklearn_clip._shared._arrays import as_array, column_names, stored_form
 from sklearn_clip._shared._cells import TEXTS_HINT, shown
 from sklearn_clip._shared._entries import read_entries
 from sklearn_clip._shared._names import clean_name
@@ -120,6 +120,7 @@ def check_indicator(y, *, one_dimensional_hint=""):
         unknown, or if nothing in it is known.
     """
     names = label_array(column_names(y))
+    y = stored_form(y)
     values = None if sparse.issparse(y) else as_targets(y)
     if values is not None and values.ndim != 2:
         of_texts = values.ndim == 1 and any(isinstance(cell, str) for cell in values)

@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     read_entries,
     read_stored,
     shown,
+    stored_form,
 )
 
 
@@ -63,6 +64,7 @@ def check_targets(y, *, keep_sparse=False):
         or is 1-D with other than two classes.
     """
     names = label_array(column_names(y))
+    y = stored_form(y)
     values = None if sparse.issparse(y) else as_targets(y)
     if values is not None and values.ndim == 1:
         return _check_one_dimensional(values)

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csc_matrix
 
 from sklearn_clip._shared import (
     clean_name,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 def labels_to_frame(
     tags: Iterable[Iterable[Hashable] | float | None],
     classes: Iterable[Hashable] | None = None,
+    *,
+    sparse: bool = False,
 ) -> pandas.DataFrame:
     """Make the indicator table of lists of tags.
 
@@ -41,11 +44,15 @@ def labels_to_frame(
     classes : list of str or None, default=None
         The labels and their order, which name the columns as they are spelled here;
         None takes all that occur, sorted, with letters composed (NFC).
+    sparse : bool, default=False
+        Whether the columns are sparse, so that thousands of labels take the memory of
+        the tags alone. A row about which nothing is known takes that of all labels.
 
     Returns
     -------
     DataFrame of shape (n_rows, n_labels)
-        0 and 1, one column per label: int64, or float64 with NaN if rows are unknown.
+        0 and 1, one column per label: int64, or float64 with NaN if rows are unknown;
+        sparse columns of these, if asked for.
 
     Raises
     ------
@@ -89,8 +96,7 @@ def labels_to_frame(
     if names is None:
         names = _sort(dict.fromkeys(spelled.values()))
     column = {clean_name(name): place for place, name in enumerate(names)}
-    values = np.zeros((len(rows), len(names)), dtype=np.int64)
-    unknown = [number for number, row in enumerate(found) if row is None]
+    places = []
     for number, row in enumerate(found):
         for tag in row or ():
             if spelled[tag] not in column:
@@ -98,12 +104,32 @@ def labels_to_frame(
                     f"Tags must be among classes. Got {tag!r} (row {number})."
                     + hint_at_name(tag, names)
                 )
-            values[number, column[spelled[tag]]] = 1
-    if unknown:
-        values = values.astype(float)
-        values[unknown] = np.nan
+            places.append((number, column[spelled[tag]]))
+    unknown = [number for number, row in enumerate(found) if row is None]
     index = tags.index if isinstance(tags, pandas.Series) else None
+    shape = len(rows), len(names)
+    if sparse:
+        matrix = _stored(places, unknown, shape)
+        frame = pandas.DataFrame.sparse.from_spmatrix(matrix, index=index)
+        frame.columns = pandas.Index(names)
+        return frame
+    values = np.zeros(shape, dtype=np.float64 if unknown else np.int64)
+    if places:
+        values[tuple(np.transpose(places))] = 1
+    if unknown:
+        values[unknown] = np.nan
     return pandas.DataFrame(values, columns=names, index=index)
+
+
+def _stored(places, unknown, shape):
+    """Sparse matrix of ones at some places, and of rows of NaN."""
+    ones = np.array(sorted(set(places)), dtype=np.int64).reshape(-1, 2)
+    gaps = np.repeat(unknown, shape[1]), np.tile(np.arange(shape[1]), len(unknown))
+    rows, columns = (np.append(ones[:, axis], gaps[axis]) for axis in (0, 1))
+    data = np.ones(len(rows), dtype=np.float64 if unknown else np.int64)
+    if unknown:
+        data[len(ones) :] = np.nan
+    return csc_matrix((data, (rows.astype(int), columns.astype(int))), shape=shape)
 
 
 def _rows(tags):

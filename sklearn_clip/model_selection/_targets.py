@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     read_entries,
     read_stored,
     shown_first,
+    stored_form,
 )
 
 
@@ -93,6 +94,7 @@ def read_targets(y):
         raise ValueError(
             "y must be the targets that the split keeps the shares of. Got None."
         )
+    y = stored_form(y)
     if sparse.issparse(y):
         _check_shape(y.shape)
         return _columns(*read_stored(y), y.shape)
