@@ -235,5 +235,6 @@ def test_load_label_studio_an_unknown_label_raises(images):
         load_label_studio(export, images, control="tags", config=CONFIG)
     with pytest.raises(ValueError, match=r"among classes. Got 'Kat' \(task 1"):
         load_label_studio(export, images, classes=["cat"])
+    export = write(images, [task(1, choose("Kat")), task(2, choose("cat"))])
     found = load_label_studio(export, images, classes=["cat"], other_labels="ignore")
-    assert_array_equal(found.target, [[0]])
+    assert_array_equal(found.target, [[0], [1]])
