@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import (
     make_cell_reader,
@@ -35,6 +36,7 @@ from sklearn_clip.datasets._tag_targets import (
 from sklearn_clip.datasets._unread_values import check_unread_values
 
 
+@collector_paused()
 def load_csv_tags(
     csv: str | os.PathLike[str] | IO[str] | Any,
     images: str | os.PathLike[str] | None,

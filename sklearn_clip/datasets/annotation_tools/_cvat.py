@@ -11,6 +11,7 @@ import numpy as np
 
 from sklearn_clip._shared import unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
 from sklearn_clip.datasets._tag_targets import check_reader, choose_columns
@@ -18,6 +19,7 @@ from sklearn_clip.datasets.annotation_tools._cvat_files import read_export
 from sklearn_clip.datasets.formats._rows import give_back, mark
 
 
+@collector_paused()
 def load_cvat(
     export: str | os.PathLike[str],
     images: str | os.PathLike[str] | None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_clip._shared import hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._tag_targets import (
     ancestors,
     check_reader,
@@ -38,6 +39,7 @@ from sklearn_clip.datasets.annotation_tools._votes import MERGES, merge_votes
 _Images = str | os.PathLike[str] | Mapping[str, str] | Callable[[str], str | None]
 
 
+@collector_paused()
 def load_label_studio(
     export: str | os.PathLike[str],
     images: _Images | None,

@@ -9,6 +9,7 @@ from sklearn_clip.datasets._csv_table import CSVTable
 
 # Keys of a value that say what was chosen; all others say where.
 _CHOSEN = ("choices", "taxonomy")
+_SAYS_NO_PLACE = frozenset([*_CHOSEN, "type", "item_index"])
 # What the SDK's converter adds to the data of a task.
 _ADDED = frozenset(
     [
@@ -192,9 +193,7 @@ def _read_entry(entry, control, regions, source, place):
 
 def _is_region(value, result=None):
     """Whether a value says where in the image: all keys but the choice do."""
-    return bool(value.keys() - {*_CHOSEN, "type", "item_index"}) or bool(
-        result and result.get("parentID")
-    )
+    return not value.keys() <= _SAYS_NO_PLACE or bool(result and result.get("parentID"))
 
 
 def _keep(is_region, regions):

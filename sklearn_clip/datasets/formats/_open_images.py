@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice, make_bunch
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import make_value_reader
 from sklearn_clip.datasets._tag_rows import (
@@ -28,6 +29,7 @@ from sklearn_clip.datasets.formats._text import read_text
 _COLUMNS = ("ImageID", "LabelName", "Confidence")
 
 
+@collector_paused()
 def load_open_images(
     annotations: str | os.PathLike[str],
     images: str | os.PathLike[str],
