@@ -117,7 +117,7 @@ def load_cvat(
     """
     check_choice("shapes", shapes, ("ignore", "include"))
     check_choice("duplicates", duplicates, ("raise", "merge"))
-    classes = check_reader(
+    chosen = check_reader(
         classes,
         other_labels=other_labels,
         unlabelled=unlabelled,
@@ -125,10 +125,9 @@ def load_cvat(
     )
     path = Path(export).expanduser()
     labels, entries = read_export(path, shapes == "include")
-    spelled = unify_names(labels, chosen=classes is not None)
-    names = classes
-    if names is None:
-        names = list(dict.fromkeys(spelled[label] for label in labels))
+    spelled = unify_names(labels, chosen=chosen is not None)
+    named = list(dict.fromkeys(spelled[label] for label in labels))
+    names = named if chosen is None else chosen
     if not names:
         raise ValueError(f"The export must have labels. Got none ({path.name}).")
     found = {tag: entry.place for entry in reversed(entries) for tag in entry.tags}
