@@ -29,6 +29,7 @@ RUNS = [
     ("bench_calibration.py", "Calibration", "--peer-labels 25", None),
     ("bench_metrics.py", "Metrics", "", None),
     ("bench_finetune.py", "Fine-tuning", "--rows 200", None),
+    ("bench_readers.py", "Readers, writers, reviews", "--rows 20000", "pandas"),
     ("bench_ray.py", "Ray", "--rows 4096 --rounds 1", "ray"),
 ]
 PACKAGES = [

@@ -14,6 +14,7 @@ _HOMES = {
     "by_name": "_targets",
     "cache_home": "_cache_home",
     "CallbackSupport": "_sklearn",
+    "check_columns": "_targets",
     "check_indicator": "_targets",
     "check_label_order": "_estimators",
     "check_labelled_rows": "_targets",
@@ -149,6 +150,7 @@ if TYPE_CHECKING:
     from sklearn_clip._shared._targets import (
         as_targets as as_targets,
         by_name as by_name,
+        check_columns as check_columns,
         check_indicator as check_indicator,
         check_labelled_rows as check_labelled_rows,
         check_same_length as check_same_length,

@@ -173,6 +173,8 @@ def path_readings(path):
         The path itself; with slashes for backslashes, as Windows parts folders; with
         the letters that percent signs encode in addresses; and both. Only what differs.
     """
+    if "%" not in path and "\\" not in path:
+        return [path]
     forms = (path, decode_percent(path))
     readings = (text for form in forms for text in (form, form.replace("\\", "/")))
     return list(dict.fromkeys(readings))

@@ -140,6 +140,38 @@ def check_indicator(y, *, one_dimensional_hint=""):
     return np.where(entries.known, entries.positive, np.nan), names
 
 
+def check_columns(columns, names, what):
+    """Check that the columns of a table are the labels, in their order.
+
+    Parameters
+    ----------
+    columns : sequence of length n_labels or None
+        Names of the columns. None, and numbers, as ``DataFrame(array)`` has, are none.
+    names : sequence of length n_labels or None
+        Names of the labels, which may be none in the same way.
+    what : str
+        What the table is called, for the error.
+
+    Raises
+    ------
+    ValueError
+        If the names are others, or stand in another order.
+    """
+    for given in (columns, names):
+        if given is None or list(given) == list(range(len(given))):
+            return
+    spelled, wanted = list(map(clean_name, columns)), list(map(clean_name, names))
+    if spelled == wanted:
+        return
+    differ = [pair[0] != pair[1] for pair in zip(spelled, wanted, strict=False)]
+    at = [*differ, True].index(True)
+    raise ValueError(
+        f"{what} must have the labels as columns, in their order: take them by name, "
+        f"as scores[Y.columns] does. Got {list(columns)[at : at + 1]} instead of "
+        f"{list(names)[at : at + 1]} (column {at})."
+    )
+
+
 def check_same_length(X, y):
     """Check that there is a row of targets for every row.
 

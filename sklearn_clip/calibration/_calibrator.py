@@ -50,6 +50,8 @@ _WRAP_OUTSIDE = (
 )
 # Of so many rows one more moves no level: Venn-Abers is isotonic, at more cost.
 _MANY_ROWS = 20_000
+# Its square, and sums of many such, are finite.
+_LARGEST = 1e150
 # What `fit` learns beside `estimator_`, so that a second fit leaves nothing behind.
 _LEARNT = (
     "coef_",
@@ -357,6 +359,8 @@ class MultiLabelCalibrator(
         # of nearly the size of the refitted one: one map, fitted on all rows.
         rows = np.concatenate([fold.rows for fold in folds])
         scores = np.concatenate([fold.scores for fold in folds])
+        # Infinite ones have become the largest floats, whose sums overflow.
+        scores = np.clip(scores, -_LARGEST, _LARGEST)
         targets = take_rows(targets, rows)
         weight = None if sample_weight is None else sample_weight[rows]
         self.response_method_ = folds[0].method

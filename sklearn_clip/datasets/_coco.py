@@ -18,6 +18,7 @@ from sklearn_clip.datasets._coco_files import (
     read_captions,
     read_split,
 )
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
@@ -39,6 +40,7 @@ class _Image:
     file: str | None = None
 
 
+@collector_paused()
 def load_coco(
     root: str | os.PathLike[str],
     *,

@@ -33,6 +33,9 @@ class _Listing:
     """
 
     def __init__(self, folder):
+        self.path = folder
+        # Of the path of a file: quicker than to join the two each time.
+        self.prefix = str(folder / "x")[:-1]
         self.files, self.folders = set(), set()
         try:
             with os.scandir(folder) as entries:
@@ -98,6 +101,7 @@ class ImageFolder:
     def __init__(self, root, parameter, *, required=True):
         self.root = Path(root).expanduser()
         self._listings, self._spelled, self._real = {}, {}, {}
+        self._heads, self._heads_alike = {}, {}
         self._above = [_look(part) for part in self.root.absolute().parts]
         self._is_there = self.root.is_dir()
         if required and not self._is_there:
@@ -126,16 +130,16 @@ class ImageFolder:
             If `name` is a URL, or several files bear it: without a suffix, or because
             they look alike.
         """
-        readings = [text for text in path_readings(_as_path(name)) if Path(text).name]
-        for reading in readings:
-            found = self._find_as_written(self.root / reading, name)
+        # In parts, as most names lie in the few folders that were looked at before.
+        readings = [_split(text) for text in path_readings(_as_path(name))]
+        readings = [(head, tail) for head, tail in readings if tail]
+        for head, tail in readings:
+            found = self._find_as_written(self._at(head), tail, name)
             if found is not None:
                 return found
-        for reading in readings:
-            if not (self._is_there or os.path.isabs(reading)):
-                continue
-            for path in self._places(reading):
-                found = self._find_alike(path, name)
+        for head, tail in readings:
+            for listing in self._alike(head):
+                found = self._find_alike(listing, tail, name)
                 if found is not None:
                     return found
         return None
@@ -216,35 +220,50 @@ class ImageFolder:
             self._listings[folder] = _Listing(folder)
         return self._listings[folder]
 
-    def _find_as_written(self, path, name):
+    def _at(self, head):
+        """List the folder in which a reading lies."""
+        if head not in self._heads:
+            self._heads[head] = self._list(self.root / head)
+        return self._heads[head]
+
+    def _alike(self, head):
+        """List the folders whose paths look like that of a reading."""
+        if head not in self._heads_alike:
+            spelled = ()
+            if self._is_there or os.path.isabs(head):
+                spelled = map(self._spell_folder, self._places(head))
+            found = [self._list(folder) for folder in spelled if folder is not None]
+            self._heads_alike[head] = found
+        return self._heads_alike[head]
+
+    def _find_as_written(self, listing, tail, name):
         """Path of a file of this name, or of the one picture of this stem."""
-        listing = self._list(path.parent)
-        if path.name in listing.files:
-            return str(path)
-        found = _take_one(listing.stems.get(path.name, ()), name, "without a suffix ")
+        if tail in listing.files:
+            return listing.prefix + tail
+        if not listing.files:
+            return None
+        found = _take_one(listing.stems.get(tail, ()), name, "without a suffix ")
         if found is not None:
-            return str(path.with_name(found))
+            return listing.prefix + found
         # On some file systems names differ in case from what is listed.
-        if listing.files and os.path.isfile(path):
-            folded = _look(path.name).casefold()
-            same = listing.similar.get(_blur(_stem(path.name)), ())
+        path = listing.prefix + tail
+        if os.path.isfile(path):
+            folded = _look(tail).casefold()
+            same = listing.similar.get(_blur(_stem(tail)), ())
             same = [other for other in same if _look(other).casefold() == folded]
-            return str(path.with_name(same[0]) if len(same) == 1 else path)
+            return listing.prefix + same[0] if len(same) == 1 else path
         return None
 
-    def _find_alike(self, path, name):
-        """Path of a file whose name looks like that, in a folder which does."""
-        folder = self._spell_folder(path.parent)
-        if folder is None:
-            return None
-        found = self._find_as_written(folder / path.name, name)
+    def _find_alike(self, listing, tail, name):
+        """Path of a file whose name looks like that."""
+        found = self._find_as_written(listing, tail, name)
         if found is not None:
             return found
-        listing, look = self._list(folder), _look(path.name)
+        look = _look(tail)
         found = _take_one(listing.alike.get(look, ()), name)
         if found is None:
             found = _take_one(listing.stems_alike.get(look, ()), name)
-        return None if found is None else str(folder / found)
+        return None if found is None else listing.prefix + found
 
     def _find_similar(self, parts):
         """Name of a file that differs in case, zeros and suffix alone."""
@@ -265,16 +284,19 @@ class ImageFolder:
         return "/".join([*found, files[0]]) if files else None
 
     def _has_like(self, path, name):
+        folder = self._spell_folder(path.parent)
+        if folder is None:
+            return False
         try:
-            return self._find_alike(path, name) is not None
+            return self._find_alike(self._list(folder), path.name, name) is not None
         except ValueError:  # even twice
             return True
 
-    def _places(self, reading):
-        """Where a file may be: below the folder, whose end its name may repeat."""
-        yield self.root / reading
-        parts = Path(reading).parts
-        looks = [_look(part) for part in parts[:-1]]
+    def _places(self, head):
+        """Where a folder may be: below this one, whose end its name may repeat."""
+        yield self.root / head
+        parts = Path(head).parts
+        looks = [_look(part) for part in parts]
         for count in range(min(len(self._above), len(looks)), 0, -1):
             if self._above[-count:] == looks[:count]:
                 yield self.root.joinpath(*parts[count:])
@@ -315,6 +337,14 @@ def _as_path(name):
             f"nothing is fetched. Got {name!r}"
         )
     return name
+
+
+def _split(path):
+    """Folder and name of a path, without what pathlib leaves out at its end."""
+    head, tail = os.path.split(path)
+    if tail in ("", "."):
+        head, tail = os.path.split(Path(path))
+    return head, tail
 
 
 def _take_one(found, name, kind=""):

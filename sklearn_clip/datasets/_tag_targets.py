@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
-from sklearn_clip.datasets._bunch import as_integers
+from sklearn_clip.datasets._bunch import as_integers, check_choice
 from sklearn_clip.datasets._hierarchy import (
     ancestors,
     check_hierarchy,
@@ -14,6 +14,14 @@ from sklearn_clip.datasets._hierarchy import (
     spell_label,
     split_label,
 )
+from sklearn_clip.datasets._missing_files import MISSING_FILES
+
+# Choices that mean the same in every reader that has them.
+_CHOICES = {
+    "other_labels": ("raise", "ignore"),
+    "unlabelled": ("keep", "drop", "unknown"),
+    "missing_files": MISSING_FILES,
+}
 
 
 def make_speller(label_names, hierarchy, parameter="label_names"):
@@ -155,6 +163,75 @@ def name_classes(classes):
         twice = next(name for name in looks if looks.count(name) > 1)
         raise ValueError(f"classes must be distinct. Got {twice!r} twice.")
     return classes
+
+
+def check_reader(classes, **choices):
+    """Check the parameters that mean the same in every reader.
+
+    Parameters
+    ----------
+    classes : iterable of str or None
+        The labels, if the user lists them.
+    **choices : str
+        Those of `other_labels`, `unlabelled` and `missing_files` that the reader has.
+
+    Returns
+    -------
+    list of str or None
+        The labels.
+
+    Raises
+    ------
+    TypeError
+        If `classes` is one text, or no list.
+    ValueError
+        If a choice is unknown, or `classes` are none, blank or one twice to the eye.
+    """
+    for name, value in choices.items():
+        check_choice(name, value, _CHOICES[name])
+    return name_classes(classes)
+
+
+def choose_columns(found, names, other_labels, source):
+    """Find the column of each label, where the columns are known beforehand.
+
+    Parameters
+    ----------
+    found : dict of {str: str}
+        Every label, as it is spelled, and where it stands first.
+    names : list of str
+        Names of the columns.
+    other_labels : {"raise", "ignore"}
+        What happens to labels without a column.
+    source : str
+        The file, for errors.
+
+    Returns
+    -------
+    dict of {str: int}
+        Column of each label that has one.
+
+    Raises
+    ------
+    ValueError
+        If a label has none; of those to be ignored if no label at all has one.
+    """
+    column = {clean_name(name): place for place, name in enumerate(names)}
+    looks = {label: clean_name(label) for label in found}
+    places = {tag: column[look] for tag, look in looks.items() if look in column}
+    strange = sorted(found.keys() - places.keys())
+    if strange and other_labels == "raise":
+        raise ValueError(
+            f"Labels must be among classes. Got {strange[0]!r} ({found[strange[0]]})."
+            f"{hint_at_name(strange[0], names)} other_labels='ignore' leaves out those "
+            "that are not."
+        )
+    if strange and not places:
+        raise ValueError(
+            f"There must be labels among classes. Got none, but such as {strange[0]!r} "
+            f"({source}).{hint_at_name(strange[0], names)}"
+        )
+    return places
 
 
 def sort_labels(names):

@@ -10,13 +10,13 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import (
     make_cell_reader,
     make_column_reader,
     make_value_reader,
 )
-from sklearn_clip.datasets._missing_files import MISSING_FILES
 from sklearn_clip.datasets._path_columns import add_ancestors
 from sklearn_clip.datasets._tag_rows import (
     find_images,
@@ -27,10 +27,16 @@ from sklearn_clip.datasets._tag_rows import (
     settle_unlabelled,
     take_texts,
 )
-from sklearn_clip.datasets._tag_targets import check_classes, indicate, make_speller
+from sklearn_clip.datasets._tag_targets import (
+    check_classes,
+    check_reader,
+    indicate,
+    make_speller,
+)
 from sklearn_clip.datasets._unread_values import check_unread_values
 
 
+@collector_paused()
 def load_csv_tags(
     csv: str | os.PathLike[str] | IO[str] | Any,
     images: str | os.PathLike[str] | None,
@@ -220,15 +226,17 @@ def load_csv_tags(
     array(['A dog, and a ball', None], dtype=object)
     """
     check_choice("layout", layout, ("cells", "columns", "pairs", None))
-    check_choice("other_labels", other_labels, ("raise", "ignore"))
-    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("duplicates", duplicates, ("raise", "keep"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
+    classes = check_reader(
+        classes,
+        other_labels=other_labels,
+        unlabelled=unlabelled,
+        missing_files=missing_files,
+    )
     if not isinstance(separator, str) or not separator:
         raise ValueError(f"separator must be a text. Got {separator!r}.")
-    for name, given in (("classes", classes), ("na_values", na_values)):
-        if isinstance(given, str):
-            raise TypeError(f"{name} must be a list of texts. Got {given!r}.")
+    if isinstance(na_values, str):
+        raise TypeError(f"na_values must be a list of texts. Got {na_values!r}.")
     _check_layout(layout, images, text, value, hierarchy)
     spell = make_speller(label_names, hierarchy)
     table = open_table(csv, encoding, delimiter)

@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export._row_source import RowSource, read_featurizer, read_tuner
+from sklearn_clip.export.heads._answers import SCORES_ALONE
 from sklearn_clip.finetune import CLIPFineTuner
+from sklearn_clip.heads import PrecomputedScores
 from sklearn_clip.thresholds import (
     LabelSetClassifier,
     RejectOptionClassifier,
@@ -114,6 +116,8 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
             "to_onnx writes what gives labels. Got a CLIPFeaturizer alone: put a "
             "classifier behind it, in a Pipeline, or give a ZeroShotClassifier."
         )
+    if isinstance(tagger, PrecomputedScores):
+        raise TypeError(SCORES_ALONE)
     raise TypeError(f"tagger must be {_FORMS}. Got {type(tagger).__name__}.")
 
 

@@ -1,21 +1,43 @@
 """A classifier whose rows are the scores themselves."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import (
     StrOptions,
     _fit_context,
     as_array,
-    check_label_order,
+    check_columns,
+    check_indicator,
+    check_same_length,
     column_names,
+    label_array,
 )
 
 
 def _gives(method):
     """Whether the scores are those of a method."""
     return lambda self: self.method == method
+
+
+def _as_floats(given):
+    """Copy numbers as floats; texts are none, even those that look like them."""
+    got, kinds = str(given.dtype), "biuf"
+    if given.dtype == object:
+        text = next((cell for cell in given.ravel() if isinstance(cell, str)), None)
+        got, kinds = (got, "O") if text is None else (repr(text), "")
+    if given.dtype.kind in kinds:
+        try:
+            return np.array(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            pass  # such as rows of different lengths
+    raise ValueError(
+        f"scores must hold one number per row and label. Got {got}. Of a table with "
+        "other columns beside the scores pass those of the scores alone."
+    )
 
 
 class PrecomputedScores(ClassifierMixin, BaseEstimator):
@@ -39,11 +61,23 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_labels, 2)
         0 and 1 for every label.
     label_names_ : ndarray of shape (n_labels,)
-        Names of the columns. Defined if the scores were a DataFrame.
+        Names of the columns. Defined if the targets or the scores had names; tables
+        of scores with other columns, or in another order, are refused from then on.
 
     See Also
     --------
     sklearn_clip.model_selection.out_of_fold_scores : Makes the scores.
+    sklearn_clip.ThresholdOptimizer : Learns thresholds from them.
+    sklearn_clip.MultiLabelCalibrator : Learns what probabilities they stand for.
+    sklearn_clip.RejectOptionClassifier : Learns which answers to leave open.
+    sklearn_clip.review.find_label_issues : Takes scores without this class.
+
+    Notes
+    -----
+    What was learnt from scores belongs to the classifier that made them. Put the
+    thresholds on it where it is used, or exported: fit
+    ``ThresholdOptimizer(FrozenEstimator(classifier))`` on a few rows, and give it the
+    others by ``set_thresholds(tuned.thresholds_)``.
 
     Examples
     --------
@@ -71,10 +105,10 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, DataFrame} of shape (n_samples, n_labels)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Scores.
-        y : {array-like, DataFrame} of shape (n_samples, n_labels)
-            Targets, for their number of labels and names.
+        y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+            Targets of 0 and 1, NaN where one is unknown, for their number and names.
 
         Returns
         -------
@@ -85,17 +119,20 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If there is not one score for each row and label, one is NaN or no
-            probability, or the columns have other names than those of `y`.
+            probability, the columns have other names than those of `y`, or `y` is no
+            table of labels.
+        TypeError
+            If one of them is no table whose rows can be indexed.
         """
-        shape = as_array(y).shape
+        targets, names = check_indicator(
+            y, one_dimensional_hint="For one label pass y.reshape(-1, 1)."
+        )
+        check_same_length(X, targets)
         self.__dict__.pop("label_names_", None)
-        self.n_labels_ = shape[1] if len(shape) == 2 else 1
-        self._checked(X)
+        self.n_labels_ = targets.shape[1]
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1))
-        names = column_names(X)
-        if names is not None and all(isinstance(name, str) for name in names):
-            self.label_names_ = np.asarray(names, dtype=object)
-        check_label_order(self, y)
+        self._read(X)
+        self._learn_names(names, X)
         return self
 
     @available_if(_gives("predict_proba"))
@@ -104,13 +141,20 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, DataFrame} of shape (n_samples, n_labels)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Probabilities.
 
         Returns
         -------
         ndarray of shape (n_samples, n_labels)
-            The same.
+            The same, as an array of its own.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
         return self._checked(X)
 
@@ -120,13 +164,20 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, DataFrame} of shape (n_samples, n_labels)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Decision values.
 
         Returns
         -------
         ndarray of shape (n_samples, n_labels)
-            The same.
+            The same, as an array of its own.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
         return self._checked(X)
 
@@ -135,32 +186,51 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, DataFrame} of shape (n_samples, n_labels)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Scores.
 
         Returns
         -------
         ndarray of shape (n_samples, n_labels)
             0 and 1.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
         edge = 0.5 if self.method == "predict_proba" else 0.0
         return (self._checked(X) > edge).astype(np.int64)
 
+    def _learn_names(self, names, X):
+        """Take the names of the labels from the targets, else from the scores.
+
+        The meta-estimators call it, too, with those they have read off the targets.
+        """
+        columns = column_names(X)
+        check_columns(columns, names, "scores")
+        for given in (names, label_array(columns)):
+            if given is not None and list(given) != list(range(len(given))):
+                self.label_names_ = given
+                return
+
     def _checked(self, X):
         """Scores as an array, of the labels that were fitted and in their order."""
-        if getattr(self, "label_names_", None) is not None:
-            names = column_names(X)
-            if names is not None and list(names) != list(self.label_names_):
-                raise ValueError(
-                    "scores must have the columns that were fitted, in their order: "
-                    f"{list(self.label_names_)[:5]} .... Got {list(names)[:5]} ...."
-                )
-        scores = np.asarray(as_array(X, "scores"), dtype=np.float64)
-        n_labels = getattr(self, "n_labels_", None)
-        if scores.ndim != 2 or n_labels not in (None, scores.shape[1]):
+        check_is_fitted(self)
+        names = getattr(self, "label_names_", None)
+        check_columns(column_names(X), names, "scores")
+        return self._read(X)
+
+    def _read(self, X):
+        """Scores as an array of floats, which are finite or decision values."""
+        given = X.toarray() if sparse.issparse(X) else as_array(X, "scores")
+        scores = _as_floats(given)
+        if scores.ndim != 2 or scores.shape[1] != self.n_labels_:
             raise ValueError(
                 "scores must be of shape (n_samples, n_labels), one column for each of "
-                f"the {n_labels} labels. Got shape {scores.shape}."
+                f"the {self.n_labels_} labels. Got shape {scores.shape}."
             )
         bad, what = np.isnan(scores), "must not hold NaN: leave out rows without scores"
         if self.method == "predict_proba" and not bad.any():

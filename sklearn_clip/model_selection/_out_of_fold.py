@@ -195,7 +195,8 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
     if is_prefit(meta):
         estimator = meta.estimator
         if getattr(estimator, "_counts_as_fitted", False):
-            estimator = clone(estimator).fit(X, Y)  # learns the names of the labels
+            estimator = clone(estimator).fit(X, Y)
+            estimator._learn_names(names, X)
         check_is_fitted(estimator)
         unused = sorted(params.keys() - {"sample_weight"})
         if unused:

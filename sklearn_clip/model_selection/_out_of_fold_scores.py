@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -12,6 +13,7 @@ from sklearn_clip._shared import (
     TargetsLike,
     check_indicator,
     check_same_length,
+    group_numbers,
     warn_user,
 )
 from sklearn_clip.model_selection._out_of_fold import (
@@ -53,13 +55,19 @@ def out_of_fold_scores(
     cv : int, float, splitter or iterable, default=5
         An int is that many folds stratified by label, or with `groups` such that keep
         groups whole; a float holds out one part of that size; None means 5. Rows held
-        out several times get the mean of their scores.
+        out several times, as by :class:`~sklearn.model_selection.RepeatedKFold`, get
+        the mean of their scores.
     groups : array-like of shape (n_samples,) or None, default=None
-        Rows of one group are held out together; for `cv` an int or a splitter.
+        Rows of one group are held out together, whatever `cv` is.
     method : {"auto", "predict_proba", "decision_function"}, default="auto"
-        "auto" takes the first of the two that the fitted classifier has.
+        What the scores are: probabilities in [0, 1], or decision values of any size,
+        which are cut at 0. "auto" takes the first of the two that the fitted
+        classifier has; name one where the difference matters.
     params : dict or None, default=None
-        Parameters of `fit`, those of length n_samples cut to the rows of each fold.
+        Parameters of `fit`, such as ``{"sample_weight": weights}``, those of length
+        n_samples cut to the rows of each fold. They go to the estimator's `fit` as they
+        are: in a Pipeline to a step, as ``{"head__sample_weight": weights}``, or, with
+        metadata routing enabled, to the steps that request them.
     n_jobs : int or None, default=None
         Folds fitted in parallel.
     random_state : int, RandomState instance or None, default=None
@@ -73,15 +81,29 @@ def out_of_fold_scores(
     Raises
     ------
     ValueError
-        If a value is not among those named, `Y` is no indicator matrix, or folds give
-        scores of different kinds.
+        If a value is not among those named, `Y` is no indicator matrix, `cv` parts
+        `groups`, or folds give scores of different kinds.
     TypeError
-        If the estimator is frozen: its scores of all rows are its own.
+        If the estimator, or the last step of a Pipeline, is frozen or
+        `PrecomputedScores`: its scores of all rows are its own.
 
     Warns
     -----
     UserWarning
         If rows were never held out.
+
+    See Also
+    --------
+    sklearn_clip.heads.PrecomputedScores : Stands for the classifier where they are.
+    sklearn_clip.metrics.multilabel_report : Judges them.
+    sklearn_clip.review.find_label_issues : Finds labels that they contradict.
+
+    Notes
+    -----
+    Few classifiers take unknown labels: `MultiLabelLogisticRegression`,
+    `MultiLabelNet` and the meta-estimators of this package around them do.
+    :class:`~sklearn.multioutput.ClassifierChain` and
+    :class:`~sklearn.multioutput.MultiOutputClassifier` refuse them.
 
     Examples
     --------
@@ -95,19 +117,82 @@ def out_of_fold_scores(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
+    targets, names = check_indicator(Y)
+    scores, _ = score_held_out(
+        estimator,
+        X,
+        targets,
+        cv=cv,
+        groups=groups,
+        names=names,
+        method=None if method == "auto" else method,
+        params=params,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    never = np.isnan(scores[:, 0])
+    if never.any():
+        warn_user(
+            f"{never.sum()} of {len(never)} rows were never held out by cv: their "
+            "scores are NaN."
+        )
+    return scores
+
+
+def score_held_out(
+    estimator,
+    X,
+    Y,
+    *,
+    cv,
+    groups,
+    names,
+    method=None,
+    params=None,
+    n_jobs=None,
+    random_state=None,
+):
+    """Score rows with clones fitted on others, for `out_of_fold_scores` and reviews.
+
+    Parameters
+    ----------
+    estimator, X, cv, groups, params, n_jobs, random_state
+        As for `out_of_fold_scores`.
+    Y : ndarray of shape (n_samples, n_labels)
+        Targets, checked.
+    names : ndarray of shape (n_labels,) or None
+        Names of the labels, for warnings.
+    method : {"predict_proba", "decision_function"} or None, default=None
+        None takes the first of the two that exists.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_labels)
+        The mean of the scores of each row; NaN where there is none.
+    method : {"predict_proba", "decision_function"}
+        Where they come from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `out_of_fold_scores`.
+    """
     if isinstance(cv, str):
         raise ValueError(
             "cv must be a number, a splitter or an iterable of splits: a clone is "
             f"fitted on a part of the rows. Got {cv!r}."
         )
-    if counts_as_fitted(estimator):
+    last = estimator
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    if counts_as_fitted(last):
         raise TypeError(
             "estimator must be one that can be fitted again; the scores of a frozen "
-            f"one are those of its own methods. Got {type(estimator).__name__}."
+            f"one are those of its own methods. Got {type(last).__name__}."
         )
-    targets, names = check_indicator(Y)
     (X,) = indexable(X)
-    check_same_length(X, targets)
+    check_same_length(X, Y)
+    group_of = None if groups is None else group_numbers(groups, len(Y))[0]
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = MultiLabelStratifiedGroupKFold(
             5 if cv is None else cv, random_state=random_state
@@ -115,21 +200,23 @@ def out_of_fold_scores(
     splits = make_splits(
         cv,
         X,
-        targets,
+        Y,
         random_state=random_state,
         split_params={} if groups is None else {"groups": groups},
         names=names,
     )
+    if group_of is not None:
+        _refuse_parted_groups(splits, group_of)
     folds = Parallel(n_jobs=n_jobs)(
         delayed(score_fold)(
             estimator,
             X,
-            targets,
+            Y,
             train,
             test,
             fit_params=params or {},
             keep=False,
-            method=None if method == "auto" else method,
+            method=method,
         )
         for train, test in splits
     )
@@ -139,15 +226,23 @@ def out_of_fold_scores(
             f"All folds must give scores of one kind. Got {sorted(methods)}; pass one "
             "of them as method."
         )
-    total, times = np.zeros(targets.shape), np.zeros(len(targets))
+    total, times = np.zeros(Y.shape), np.zeros((len(Y), 1))
     for fold in folds:
         np.add.at(total, fold.rows, fold.scores)
         np.add.at(times, fold.rows, 1)
-    never = times == 0
-    if never.any():
-        warn_user(
-            f"{never.sum()} of {len(never)} rows were never held out by cv: their "
-            "scores are NaN."
-        )
-        times[never] = np.nan
-    return total / times[:, None]
+    times[times == 0] = np.nan
+    return total / times, methods.pop()
+
+
+def _refuse_parted_groups(splits, group_of):
+    """Refuse splits that fit on rows of a group and score others of it."""
+    for train, test in splits:
+        parted = np.isin(group_of[test], group_of[train])
+        if parted.any():
+            row = int(test[np.argmax(parted)])
+            other = int(train[np.argmax(group_of[train] == group_of[row])])
+            raise ValueError(
+                "cv must hold out groups as a whole: pass a number of folds, or a "
+                "splitter like GroupKFold. Got a split that scores row "
+                f"{row} and is fitted on row {other} of the same group."
+            )

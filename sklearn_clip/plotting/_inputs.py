@@ -151,6 +151,8 @@ def score_rows(estimator, X, n_labels):
     """
     check_is_fitted(estimator)
     method = learnt(estimator, "response_method_")
+    if method is not None and not hasattr(estimator, method):
+        method = None  # that of what is inside, as of a calibrator, which has another
     return positive_scores(estimator, X, n_labels, method=method)
 
 

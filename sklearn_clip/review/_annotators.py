@@ -145,7 +145,7 @@ def annotator_quality(
     ------
     ValueError
         If `votes` have another shape or other values, scores lie outside [0, 1], or
-        lengths differ.
+        lengths or names of labels differ.
 
     See Also
     --------
@@ -200,7 +200,9 @@ def annotator_quality(
     kappa, overall = _shrink(counts)
     tagger = tagger_overall = None
     if scores is not None:
-        theirs: NDArray[np.float64] = check_scores(scores, (n_rows, n_labels), "scores")
+        theirs: NDArray[np.float64] = check_scores(
+            scores, (n_rows, n_labels), "scores", names
+        )
         if theirs.min(initial=0.0) < 0 or theirs.max(initial=0.0) > 1:
             raise ValueError(
                 "scores must be probabilities in [0, 1]. Got values from "

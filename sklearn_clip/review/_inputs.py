@@ -1,14 +1,19 @@
 """What the functions of this room are given: scores, vectors, labels, names of rows."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_clip._shared import _num_samples, as_array, check_same_length
-from sklearn_clip.model_selection import MultiLabelStratifiedGroupKFold
-from sklearn_clip.model_selection._out_of_fold import make_splits, score_fold
+from sklearn_clip._shared import (
+    _num_samples,
+    as_array,
+    check_columns,
+    check_same_length,
+    column_names,
+    positive_scores,
+)
+from sklearn_clip.model_selection._out_of_fold import counts_as_fitted
+from sklearn_clip.model_selection._out_of_fold_scores import score_held_out
 
 
 def is_estimator(given):
@@ -16,7 +21,7 @@ def is_estimator(given):
     return hasattr(given, "fit") or hasattr(given, "predict_proba")
 
 
-def check_scores(scores, shape, name):
+def check_scores(scores, shape, name, label_names=None):
     """Check one score per row and label.
 
     Parameters
@@ -27,6 +32,8 @@ def check_scores(scores, shape, name):
         What they must have; None is any number.
     name : str
         Of the parameter, for errors.
+    label_names : sequence of length n_labels or None, default=None
+        Names of the labels, which the columns of a table must be.
 
     Returns
     -------
@@ -36,8 +43,12 @@ def check_scores(scores, shape, name):
     Raises
     ------
     ValueError
-        If they have another shape or hold no numbers or NaN.
+        If they have another shape or hold no numbers or NaN, or are a table of other
+        columns.
     """
+    if sparse.issparse(scores):
+        scores = scores.toarray()
+    check_columns(column_names(scores), label_names, name)
     try:
         values = np.asarray(as_array(scores), dtype=np.float64)
     except (TypeError, ValueError) as exc:
@@ -68,7 +79,8 @@ def score_out_of_fold(estimator, X, Y, *, cv, groups, names, random_state):
     Parameters
     ----------
     estimator : estimator instance
-        A classifier; it is cloned.
+        A classifier; it is cloned. One that is frozen has seen other rows only, as its
+        owner says, and scores all of them.
     X : array-like of length n
         Rows.
     Y : ndarray of shape (n, n_labels)
@@ -94,26 +106,21 @@ def score_out_of_fold(estimator, X, Y, *, cv, groups, names, random_state):
     ValueError
         If a row was never held out.
     """
-    split_params = {} if groups is None else {"groups": groups}
-    if groups is not None and (cv is None or isinstance(cv, Integral)):
-        cv = MultiLabelStratifiedGroupKFold(
-            5 if cv is None else cv, random_state=random_state
-        )
-    splits = make_splits(
-        cv, X, Y, random_state=random_state, split_params=split_params, names=names
+    if counts_as_fitted(estimator):
+        if getattr(estimator, "_counts_as_fitted", False):
+            estimator = clone(estimator).fit(X, Y)  # scores that are there already
+        return positive_scores(estimator, X, Y.shape[1])
+    scores, method = score_held_out(
+        estimator, X, Y, cv=cv, groups=groups, names=names, random_state=random_state
     )
-    total, times = np.zeros(Y.shape), np.zeros((len(Y), 1))
-    for train, test in splits:
-        fold = score_fold(estimator, X, Y, train, test, fit_params={}, keep=False)
-        total[fold.rows] += fold.scores
-        times[fold.rows] += 1
-    if not times.all():
-        row = int(np.flatnonzero(times[:, 0] == 0)[0])
+    never = np.isnan(scores[:, 0])
+    if never.any():
         raise ValueError(
             "cv must hold out every row at least once. Got no score of row "
-            f"{row}: pass a number of folds, or a splitter like KFold."
+            f"{int(np.argmax(never))}: pass a number of folds, or a splitter like "
+            "KFold."
         )
-    return total / times, fold.method
+    return scores, method
 
 
 def as_log_odds(scores, method=None):
@@ -167,6 +174,8 @@ def as_vectors(vectors, X, Y, estimator):
     """
     if vectors is not None:
         return _check_vectors(vectors, X, "vectors")
+    if _repeats_scores(estimator):
+        return None  # X are scores, which say the same again as vectors
     plain = X is not None and _as_numbers(X) is not None
     if plain:
         return _check_vectors(X, X, "X")
@@ -175,6 +184,15 @@ def as_vectors(vectors, X, Y, estimator):
         return None
     made = steps.transform(X) if Y is None else clone(steps).fit_transform(X, Y)
     return _check_vectors(made, X, "What the steps before the classifier give")
+
+
+def _repeats_scores(estimator):
+    """Whether the rows of a classifier are its scores, as of `PrecomputedScores`."""
+    while estimator is not None:
+        if getattr(estimator, "_counts_as_fitted", False):
+            return True
+        estimator = getattr(estimator, "estimator", None)
+    return False
 
 
 def _as_numbers(values):

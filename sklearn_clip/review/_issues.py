@@ -11,9 +11,7 @@ from sklearn_clip._shared import (
     TargetsLike,
     check_indicator,
     check_same_length,
-    column_names,
     group_numbers,
-    label_array,
     warn_of_row_order,
 )
 from sklearn_clip.review._inputs import (
@@ -150,7 +148,8 @@ def find_label_issues(
     group_of, writers = _read_groups(groups, annotators, len(given))
     estimator = estimator_or_scores if is_estimator(estimator_or_scores) else None
     if estimator is None:
-        scores, method = _read_scores(estimator_or_scores, given.shape, names), None
+        scores = check_scores(estimator_or_scores, given.shape, "The scores", names)
+        method = None
     elif X is None:
         raise ValueError("X must hold the rows to fit the estimator on. Got None.")
     else:
@@ -216,17 +215,6 @@ def _read_groups(groups, annotators, n_rows):
                 "groups must", "They must"
             )
         ) from exc
-
-
-def _read_scores(scores, shape, names):
-    """Check scores, and that their columns are the labels where both have names."""
-    columns = label_array(column_names(scores))
-    if names is not None and columns is not None and list(columns) != list(names):
-        raise ValueError(
-            "The columns of the scores must be the labels of Y, in their order. Got "
-            f"{list(columns)[:3]} for {list(names)[:3]}. Pass scores[Y.columns]."
-        )
-    return check_scores(scores, shape, "The scores")
 
 
 def _as_evidence(votes, given):

@@ -10,14 +10,24 @@ _SHARPNESS = 10.0
 _CELLS = 2**24  # of one block of cosines: 128 MB
 
 
-def _blocks(vectors, rows, group_of, width=1):
-    """Yield positions in `rows` and their cosines with all rows of other groups."""
-    step = max(1, _CELLS // max(vectors.shape[0], width))
+def _blocks(vectors, rows, others, group_of, width=1):
+    """Yield positions in `rows` and their cosines with others, of other groups."""
+    step = max(1, _CELLS // max(len(others), width))
+    theirs, groups = vectors[others].T, group_of[others]
     for start in range(0, len(rows), step):
         here = rows[start : start + step]
-        cosines = safe_sparse_dot(vectors[here], vectors.T, dense_output=True)
-        cosines[group_of[here][:, None] == group_of] = -np.inf
+        cosines = safe_sparse_dot(vectors[here], theirs, dense_output=True)
+        cosines[group_of[here][:, None] == groups] = -np.inf
         yield slice(start, start + step), cosines
+
+
+def _nearest(cosines, count):
+    """Positions of the highest cosines of each row, in any order."""
+    # A tenth of the time of numpy's argpartition for ten of 100,000.
+    import torch
+
+    top = torch.topk(torch.from_numpy(cosines), count, dim=1, sorted=False)
+    return top.indices.numpy()
 
 
 def unit_vectors(vectors):
@@ -46,10 +56,10 @@ def neighbour_votes(vectors, given, group_of):
     positive, known = np.nan_to_num(given), (~np.isnan(given)).astype(float)
     votes = np.full(given.shape, np.nan)
     count = min(_NEIGHBORS, n)
-    for part, cosines in _blocks(
-        vectors, np.arange(n), group_of, count * given.shape[1]
-    ):
-        near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    everyone = np.arange(n)
+    width = count * given.shape[1]
+    for part, cosines in _blocks(vectors, everyone, everyone, group_of, width):
+        near = _nearest(cosines, count)
         weight = np.take_along_axis(cosines, near, axis=1)
         best = weight.max(axis=1, keepdims=True)
         best[np.isneginf(best)] = 0.0  # all rows are of its group
@@ -80,13 +90,18 @@ def agreeing_rows(vectors, given, group_of, rows, labels, wanted, count):
     nearest = np.full((len(rows), count), -1)
     if vectors is None:
         return nearest
-    for part, cosines in _blocks(vectors, rows, group_of):
-        cosines[given.T[labels[part]] != wanted[part][:, None]] = -np.inf
-        some = min(count, cosines.shape[1])
-        near = np.argpartition(-cosines, some - 1, axis=1)[:, :some]
-        values = np.take_along_axis(cosines, near, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        near = np.take_along_axis(near, order, axis=1)
-        values = np.take_along_axis(values, order, axis=1)
-        nearest[part, :some] = np.where(np.isneginf(values), -1, near)
+    for label, value in np.unique(np.stack([labels, wanted], axis=1), axis=0):
+        cells = np.flatnonzero((labels == label) & (wanted == value))
+        agree = np.flatnonzero(given[:, int(label)] == value)
+        some = min(count, len(agree))
+        if not some:
+            continue
+        for part, cosines in _blocks(vectors, rows[cells], agree, group_of):
+            near = _nearest(cosines, some)
+            values = np.take_along_axis(cosines, near, axis=1)
+            order = np.lexsort((near, -values))
+            near = np.take_along_axis(near, order, axis=1)
+            values = np.take_along_axis(values, order, axis=1)
+            found = np.where(np.isneginf(values), -1, agree[near])
+            nearest[cells[part], :some] = found
     return nearest

@@ -38,6 +38,8 @@ _PRIOR_CAUTIOUS = 500.0
 _PRECISION, _FREE = 5.0, 0.1
 _MISSING = 0.05
 _STEPS = 40
+# Cells of one block of rows: 512 kB for each of their figures.
+_CACHED = 2**16
 
 
 class NoiseModel(NamedTuple):
@@ -82,13 +84,12 @@ def fit_noise_model(given, evidence, writers=None):
     given = np.where(turned, 1 - given, given)
     share = np.where(turned, 1 - share, share)
     sign = np.where(turned, -1.0, 1.0)
-    # Constant first, then the evidence.
-    x = np.stack([np.ones(given.shape), *(sign * part for part in evidence)], axis=-1)
-    floor = _read_floor(given, x[..., 1], known, share, writers)
-    _, lost = _maximise(given, x, known, share, floor, cautious=False)
-    weights, missing = _maximise(given, x, known, share, floor, cautious=True)
-    truth = _truth(x, weights, share)
-    posterior = _posterior(given, truth, floor, missing)
+    x = [sign * part for part in evidence]
+    floor = _read_floor(given, x[0], known, share, writers)
+    cells = _Cells(x, given == 1, known, share, floor)
+    _, lost = _maximise(cells, cautious=False)
+    weights, missing = _maximise(cells, cautious=True)
+    posterior = _posterior(cells, _truth(cells, weights), missing)
     wrong = np.where(given == 1, 1 - posterior, posterior)
     floors = np.broadcast_to(floor, given.shape).mean(axis=0)
     return NoiseModel(
@@ -121,38 +122,80 @@ def _read_floor(given, odds, known, share, writers):
     return np.maximum(floors - hidden, _LEAST)[writers][:, None]
 
 
-def _truth(x, weights, share):
+class _Cells(NamedTuple):
+    """Evidence, what was given and whether, and what is known of all beforehand.
+
+    `x` is a list of ndarray of shape (n, n_labels), without the constant.
+    """
+
+    x: list
+    positive: np.ndarray
+    known: np.ndarray
+    share: np.ndarray
+    floor: np.ndarray
+
+    def blocks(self):
+        """Parts of the rows that stay in the processor's cache through a step."""
+        n_rows, n_labels = self.positive.shape
+        step = max(1, _CACHED // n_labels)
+        for start in range(0, n_rows, step):
+            rows = slice(start, start + step)
+            yield self._replace(
+                x=[part[rows] for part in self.x],
+                positive=self.positive[rows],
+                known=self.known[rows],
+                floor=self.floor[rows] if len(self.floor) > 1 else self.floor,
+            )
+
+
+def _truth(cells, weights):
     """P(truth = 1 | evidence)."""
-    clear = expit(np.einsum("nlk,lk->nl", x, weights))
-    return _OUTLIERS * share + (1 - _OUTLIERS) * clear
+    odds = weights[:, 0] + sum(
+        part * weights[:, k] for k, part in enumerate(cells.x, start=1)
+    )
+    return _OUTLIERS * cells.share + (1 - _OUTLIERS) * expit(odds)
 
 
-def _posterior(given, truth, floor, missing):
+def _posterior(cells, truth, missing):
     """P(truth = 1 | evidence, given)."""
-    yes = truth * (1 - missing), (1 - truth) * floor
-    no = truth * missing, (1 - truth) * (1 - floor)
-    one, zero = (np.where(given == 1, *pair) for pair in zip(yes, no, strict=True))
+    one = truth * np.where(cells.positive, 1 - missing, missing)
+    zero = (1 - truth) * np.where(cells.positive, cells.floor, 1 - cells.floor)
     return one / np.maximum(one + zero, np.finfo(float).tiny)
 
 
-def _maximise(given, x, known, share, floor, *, cautious):
+def _maximise(cells, *, cautious):
     """Find weights of the evidence, (n_labels, n_parts), and the missing rates.
 
     Cautious rates, for the ranking, lie half-way to what is usual, on a log scale.
     """
     own = _PRIOR_CAUTIOUS if cautious else _PRIOR_ONE
-    n_labels, n_parts = x.shape[1:]
+    n_labels, n_parts = len(cells.share), len(cells.x) + 1
     weights = np.zeros((n_labels, n_parts))
     weights[:, 1] = 1.0
     missing = np.full(n_labels, _MISSING)
     precision = np.full(n_parts, _PRECISION)
     precision[0] = _FREE
     for _ in range(_STEPS):
-        truth = _truth(x, weights, share)
-        # Expectation: what is known of the truth; nothing where no label was given.
-        posterior = np.where(known, _posterior(given, truth, floor, missing), 0.0)
-        lost = np.where(given == 0, posterior, 0.0).sum(axis=0)
-        there = posterior.sum(axis=0)
+        lost, there = np.zeros(n_labels), np.zeros(n_labels)
+        gradient = np.zeros((n_labels, n_parts))
+        hessian = np.zeros((n_labels, n_parts, n_parts))
+        for block in cells.blocks():
+            truth = _truth(block, weights)
+            # Expectation: what is known of the truth; nothing where no label is given.
+            posterior = np.where(block.known, _posterior(block, truth, missing), 0.0)
+            lost += np.where(block.positive, 0.0, posterior).sum(axis=0)
+            there += posterior.sum(axis=0)
+            error = np.where(block.known, posterior - truth, 0.0)
+            curve = np.where(block.known, truth * (1 - truth), 0.0)
+            # Sums over rows of x_k error and x_k curve x_m; x_0 is 1.
+            gradient[:, 0] += error.sum(axis=0)
+            hessian[:, 0, 0] += curve.sum(axis=0)
+            for k, part in enumerate(block.x, start=1):
+                gradient[:, k] += (part * error).sum(axis=0)
+                bent = part * curve
+                hessian[:, 0, k] += bent.sum(axis=0)
+                for m, other in enumerate(block.x[:k], start=1):
+                    hessian[:, m, k] += (bent * other).sum(axis=0)
         # Maximisation: the rate of all labels, and each one's drawn to it ...
         rate = (lost.sum() + _PRIOR_ALL * _MISSING) / (there.sum() + _PRIOR_ALL)
         if cautious:
@@ -161,10 +204,7 @@ def _maximise(given, x, known, share, floor, *, cautious):
             rate = np.sqrt(rate * _MISSING)
         missing = (lost + own * rate) / (there + own)
         # ... and one Newton step of a logistic regression on the expected truth.
-        error = np.where(known, posterior - truth, 0.0)
-        curve = np.where(known, truth * (1 - truth), 0.0)
-        gap = weights - weights.mean(axis=0)
-        gradient = np.einsum("nlk,nl->lk", x, error) - precision * gap
-        hessian = np.einsum("nlk,nl,nlm->lkm", x, curve, x) + np.diag(precision)
+        gradient -= precision * (weights - weights.mean(axis=0))
+        hessian += np.triu(hessian, 1).transpose(0, 2, 1) + np.diag(precision)
         weights = weights + np.linalg.solve(hessian, gradient[..., None])[..., 0]
     return weights, missing

@@ -1,6 +1,6 @@
 """Which unknown cells to ask about next."""
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from numbers import Integral
 from typing import Any, Literal
 
@@ -14,13 +14,17 @@ from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
     _num_samples,
+    by_name,
+    check_columns,
     check_indicator,
     check_same_length,
     column_names,
     label_array,
     nested_estimators,
     positive_scores,
+    respell_keys,
     shown,
+    shown_first,
 )
 from sklearn_clip.review._inputs import (
     as_vectors,
@@ -85,9 +89,11 @@ def suggest_queries(
             default=None
         A fitted classifier that needs no labels, or its scores, which ranks the rows of
         labels with few known positives: a trained classifier knows nothing of them yet.
-    thresholds : float, array-like of shape (n_labels,) or None, default=None
-        The cuts in force. None takes the `thresholds_` of the estimator, else 0.5 for
-        probabilities and 0 for other scores.
+    thresholds : float, array-like of shape (n_labels,), dict, Series or None, \
+            default=None
+        The cuts in force, in the order of the labels or by their names. None takes the
+        `thresholds_` of the estimator, else 0.5 for probabilities and 0 for other
+        scores.
     vectors : {array-like, sparse matrix} of shape (n_rows, d) or None, default=None
         Where rows lie, so that no two questions are about near copies. None takes
         `X_pool` if it is a table of numbers, else what the steps before the classifier
@@ -106,8 +112,8 @@ def suggest_queries(
     Raises
     ------
     ValueError
-        If lengths differ, scores hold NaN, `n` is negative, no number of labels is to
-        be had, or the strategy is another.
+        If lengths or names of labels differ, scores hold NaN, `n` is negative, no
+        number of labels is to be had, or the strategy is another.
 
     See Also
     --------
@@ -147,8 +153,10 @@ def suggest_queries(
     if known is not None and X_pool is not None:
         check_same_length(X_pool, known)
     n_labels = None if known is None else known.shape[1]
+    if names is None:
+        names = label_array(_names_of(estimator_or_scores))
     scores, inside = _read_scores(
-        estimator_or_scores, X_pool, (n_rows, n_labels), "The scores"
+        estimator_or_scores, X_pool, (n_rows, n_labels), "The scores", names
     )
     if known is None:
         known = np.full(scores.shape, np.nan)
@@ -159,9 +167,15 @@ def suggest_queries(
         )
     cold = None
     if cold_start is not None:
-        cold, _ = _read_scores(cold_start, X_pool, scores.shape, "cold_start")
-    names = _find_names(label_names, names, estimator_or_scores, scores.shape[1])
-    cuts = _find_cuts(thresholds, estimator, scores.shape[1], inside)
+        cold, _ = _read_scores(cold_start, X_pool, scores.shape, "cold_start", names)
+    if label_names is not None:
+        names = label_array(label_names)
+        if len(names) != scores.shape[1]:
+            raise ValueError(
+                f"label_names must have one name per label, {scores.shape[1]}. Got "
+                f"{len(names)}."
+            )
+    cuts = _find_cuts(thresholds, estimator, scores.shape[1], inside, names)
     draw = check_random_state(random_state)
     free = np.isnan(known)
     if strategy == "random":
@@ -300,8 +314,9 @@ def _read_known(Y_known):
     return known.astype(np.float64), names
 
 
-def _read_scores(given, X, shape, name):
+def _read_scores(given, X, shape, name, label_names):
     """Scores of the pool, and whether they are probabilities."""
+    check_columns(_names_of(given), label_names, name)
     if not is_estimator(given):
         scores = check_scores(given, shape, name)
         return scores, bool(((scores >= 0) & (scores <= 1)).all())
@@ -331,30 +346,23 @@ def _count_labels(estimator):
     )
 
 
-def _find_names(given, known, source, n_labels):
-    """Names of the labels, from whoever has them."""
-    if given is not None:
-        names = label_array(given)
-        if len(names) != n_labels:
-            raise ValueError(
-                f"label_names must have one name per label, {n_labels}. Got "
-                f"{len(names)}."
-            )
-        return names
-    if known is not None:
-        return known
-    if not is_estimator(source):
-        return label_array(column_names(source))
-    for part in nested_estimators(source):
+def _names_of(given):
+    """Names of the labels of scores, or those a classifier has learnt; or None."""
+    if not is_estimator(given):
+        return column_names(given)
+    for part in nested_estimators(given):
         names = getattr(part, "label_names_", None)
         if names is not None:
-            return label_array(names)
+            return names
     return None
 
 
-def _find_cuts(given, estimator, n_labels, inside):
+def _find_cuts(given, estimator, n_labels, inside, names):
     """Find the cut of each label, finite."""
     usual = 0.5 if inside else 0.0
+    given = by_name(given)
+    if isinstance(given, Mapping):
+        given = _in_order(given, range(n_labels) if names is None else names)
     if given is not None:
         cuts = np.asarray(given, dtype=np.float64)
         if cuts.shape not in ((), (n_labels,)):
@@ -369,3 +377,16 @@ def _find_cuts(given, estimator, n_labels, inside):
     cuts = np.broadcast_to(np.asarray(cuts, dtype=np.float64), (n_labels,))
     # Infinity is "never", NaN "not known": both say nothing of where the doubt lies.
     return np.where(np.isfinite(cuts), cuts, usual)
+
+
+def _in_order(thresholds, names):
+    """Thresholds that were given by name, one for every label, in their order."""
+    thresholds = respell_keys(thresholds, names)
+    missing = [name for name in names if name not in thresholds]
+    if missing or len(thresholds) > len(names):
+        odd = missing or sorted(map(str, thresholds.keys() - set(names)))
+        raise ValueError(
+            "thresholds must be one for every label, and for no other. Got "
+            f"{'none for' if missing else 'one for'} {shown_first(odd, 5)}."
+        )
+    return [thresholds[name] for name in names]

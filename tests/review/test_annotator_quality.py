@@ -1,6 +1,7 @@
 """Agreement of annotators: kappa of two, alpha of several, few votes, a tagger."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
@@ -132,3 +133,11 @@ def test_table_names_annotators_and_labels():
 def test_bad_input_is_told(votes, options, words):
     with pytest.raises(ValueError, match=words):
         annotator_quality(votes, **options)
+
+
+def test_columns_of_scores_are_the_labels():
+    votes = np.ones((2, 6, 2))
+    scores = pd.DataFrame(np.full((6, 2), 0.5), columns=["dog", "cat"])
+    with pytest.raises(ValueError, match="scores must have the labels as columns"):
+        annotator_quality(votes, scores=scores, label_names=["cat", "dog"])
+    assert annotator_quality(votes, scores=scores).tagger is not None

@@ -260,5 +260,5 @@ def test_columns_of_scores_are_the_labels():
     _, Y = draw(n=60)
     names = list("abcdef")
     scores = pd.DataFrame(np.full((60, 6), 0.5), columns=names[::-1])
-    with pytest.raises(ValueError, match="columns of the scores must be the labels"):
+    with pytest.raises(ValueError, match="scores must have the labels as columns"):
         find_label_issues(scores, None, pd.DataFrame(Y, columns=names))

@@ -172,3 +172,54 @@ def test_bad_input_is_told(pool, change, words):
     given = {"scores": scores, "n": 4} | change
     with pytest.raises(ValueError, match=words):
         suggest_queries(given.pop("scores"), X, given.pop("n"), **given)
+
+
+ORDER = ["b", "a", "d", "c"]
+
+
+@pytest.mark.parametrize("wrong", ["scores", "cold_start", "estimator"])
+def test_labels_in_another_order_are_refused(pool, wrong):
+    X, scores, known = pool
+    scores = pd.DataFrame(scores, columns=list("abcd"))
+    known = pd.DataFrame(known, columns=list("abcd"))
+    given, cold = scores, scores
+    if wrong == "scores":
+        given = scores[ORDER]
+    elif wrong == "cold_start":
+        cold = scores[ORDER]
+    else:
+        given = MultiLabelLogisticRegression().fit(X, known[ORDER].fillna(0))
+    with pytest.raises(ValueError, match=r"in their order.*'b'.*'a'.*column 0"):
+        suggest_queries(given, X, 3, Y_known=known, cold_start=cold)
+
+
+def test_names_for_display_need_not_be_those_of_the_scores(pool):
+    X, scores, _ = pool
+    table = pd.DataFrame(scores, columns=list("abcd"))
+    cells = suggest_queries(table, X, 5, label_names=list("wxyz"), random_state=0)
+    assert set(cells.to_frame()["label"]) <= set("wxyz")
+
+
+@pytest.mark.parametrize("form", ["dict", "series"])
+def test_thresholds_go_by_name(pool, form):
+    X, scores, known = pool
+    cuts = pd.Series([0.1, 0.9, 0.4, 0.6], index=ORDER)
+    more = {"strategy": "uncertainty", "label_names": list("abcd")}
+    expected = suggest_queries(scores, X, 9, thresholds=[0.9, 0.1, 0.6, 0.4], **more)
+    cuts = cuts.to_dict() if form == "dict" else cuts
+    found = suggest_queries(scores, X, 9, thresholds=cuts, **more)
+    assert found.rows.tolist() == expected.rows.tolist()
+
+
+@pytest.mark.parametrize(
+    ("cuts", "words"),
+    [
+        ({"a": 0.5}, "none for 'b', 'c', 'd'"),
+        (dict.fromkeys("abcde", 0.5), "one for 'e'"),
+    ],
+)
+def test_thresholds_by_name_are_of_all_labels_and_no_others(pool, cuts, words):
+    X, scores, _ = pool
+    table = pd.DataFrame(scores, columns=list("abcd"))
+    with pytest.raises(ValueError, match=words):
+        suggest_queries(table, X, 3, thresholds=cuts)

@@ -9,20 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip._shared import unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._image_files import ImageFolder
-from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
+from sklearn_clip.datasets._missing_files import report_missing
+from sklearn_clip.datasets._tag_targets import check_reader, choose_columns
 from sklearn_clip.datasets.annotation_tools._cvat_files import read_export
 from sklearn_clip.datasets.formats._rows import give_back, mark
 
 
+@collector_paused()
 def load_cvat(
     export: str | os.PathLike[str],
     images: str | os.PathLike[str] | None,
     *,
     shapes: Literal["ignore", "include"] = "ignore",
     classes: Iterable[str] | None = None,
+    other_labels: Literal["raise", "ignore"] = "raise",
     unlabelled: Literal["keep", "drop", "unknown"] = "keep",
     duplicates: Literal["raise", "merge"] = "raise",
     missing_files: Literal["raise", "drop", "keep"] = "raise",
@@ -47,6 +51,9 @@ def load_cvat(
         Whether the label of a box, polygon, mask or other shape is one of its image.
     classes : list of str or None, default=None
         The labels and their order. None takes all of the header, used or not.
+    other_labels : {"raise", "ignore"}, default="raise"
+        What happens to labels that are not among `classes`. An image that bears none
+        but such has been looked at.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What an image without a tag is: one that has none of the labels, one to leave
         out, or one about which nothing is known (NaN).
@@ -109,30 +116,22 @@ def load_cvat(
            [nan]])
     """
     check_choice("shapes", shapes, ("ignore", "include"))
-    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("duplicates", duplicates, ("raise", "merge"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
-    if isinstance(classes, str):
-        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    chosen = check_reader(
+        classes,
+        other_labels=other_labels,
+        unlabelled=unlabelled,
+        missing_files=missing_files,
+    )
     path = Path(export).expanduser()
     labels, entries = read_export(path, shapes == "include")
-    spelled = unify_names(labels, chosen=True)
-    names = list(dict.fromkeys(spelled[label] for label in labels))
-    if classes is not None:
-        names = [str(name) for name in classes]
+    spelled = unify_names(labels, chosen=chosen is not None)
+    named = list(dict.fromkeys(spelled[label] for label in labels))
+    names = named if chosen is None else chosen
     if not names:
         raise ValueError(f"The export must have labels. Got none ({path.name}).")
-    column = {clean_name(name): name for name in names}
-    for entry in entries:
-        for tag in sorted(entry.tags):
-            if clean_name(tag) not in column:
-                raise ValueError(
-                    f"Labels must be among classes. Got {tag!r} ({entry.place})."
-                    f"{hint_at_name(tag, names)}"
-                )
-        entry.tags = {
-            column[clean_name(tag)]: known for tag, known in entry.tags.items()
-        }
+    found = {tag: entry.place for entry in reversed(entries) for tag in entry.tags}
+    columns = choose_columns(found, names, other_labels, path.name)
     if images is not None:
         entries = _find_images(entries, images, missing_files)
     entries = _merge(entries, duplicates)
@@ -140,10 +139,17 @@ def load_cvat(
         entries = [entry for entry in entries if entry.tags]
     if not entries:
         raise ValueError(f"The export must have images. Got none ({path.name}).")
-    rows: list[Any] = [
-        None if not entry.tags and unlabelled == "unknown" else (set(entry.tags), set())
-        for entry in entries
-    ]
+    rows: list[Any] = []
+    attributes = []
+    for entry in entries:
+        known = {
+            names[columns[tag]]: texts
+            for tag, texts in entry.tags.items()
+            if tag in columns
+        }
+        silent = not entry.tags and unlabelled == "unknown"
+        rows.append(None if silent else (set(known), set()))
+        attributes.append({tag: texts for tag, texts in known.items() if texts})
     return give_back(
         [entry.path for entry in entries],
         mark(rows, names),
@@ -153,10 +159,7 @@ def load_cvat(
         caller="load_cvat",
         ids=np.array([entry.name for entry in entries], dtype=object),
         split=np.array([entry.subset for entry in entries], dtype=object),
-        attributes=[
-            {tag: known for tag, known in entry.tags.items() if known}
-            for entry in entries
-        ],
+        attributes=attributes,
     )
 
 

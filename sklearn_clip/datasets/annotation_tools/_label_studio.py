@@ -8,10 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
+from sklearn_clip._shared import hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
-from sklearn_clip.datasets._missing_files import MISSING_FILES
-from sklearn_clip.datasets._tag_targets import ancestors, make_speller, sort_labels
+from sklearn_clip.datasets._collector import collector_paused
+from sklearn_clip.datasets._tag_targets import (
+    ancestors,
+    check_reader,
+    choose_columns,
+    make_speller,
+    sort_labels,
+)
 from sklearn_clip.datasets.annotation_tools._label_studio_answers import (
     find_controls,
     open_export,
@@ -33,6 +39,7 @@ from sklearn_clip.datasets.annotation_tools._votes import MERGES, merge_votes
 _Images = str | os.PathLike[str] | Mapping[str, str] | Callable[[str], str | None]
 
 
+@collector_paused()
 def load_label_studio(
     export: str | os.PathLike[str],
     images: _Images | None,
@@ -174,12 +181,13 @@ def load_label_studio(
     check_choice("source", source, ("annotations", "predictions"))
     check_choice("regions", regions, ("ignore", "include", "only"))
     check_choice("merge", merge, MERGES)
-    check_choice("other_labels", other_labels, ("raise", "ignore"))
-    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("duplicates", duplicates, ("raise", "keep"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
-    if isinstance(classes, str):
-        raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    classes = check_reader(
+        classes,
+        other_labels=other_labels,
+        unlabelled=unlabelled,
+        missing_files=missing_files,
+    )
     path = open_export(export)
     settings = None if config is None else read_config(config)
     form, records = read_records(path)
@@ -324,9 +332,7 @@ def _count(tasks, question, hierarchy, classes, other_labels, name):
     listed = [spell_label(label, "config") for label in question.labels]
     spelled = unify_names({*found, *listed}, chosen=classes is not None)
     if classes is not None:
-        names = [str(label) for label in classes]
-        if len({clean_name(label) for label in names}) < len(names):
-            raise ValueError(f"classes must be distinct. Got {names!r:.80}.")
+        names = classes
     elif listed:
         names = list(dict.fromkeys(spelled[label] for label in listed))
     else:
@@ -336,14 +342,7 @@ def _count(tasks, question, hierarchy, classes, other_labels, name):
             f"The export must have labels. Got none for {question.name!r} ('{name}'). "
             "config=... or classes=[...] names them."
         )
-    column = {clean_name(label): i for i, label in enumerate(names)}
-    strange = sorted(label for label in found if spelled[label] not in column)
-    if strange and other_labels == "raise":
-        raise ValueError(
-            f"Labels must be among classes. Got {strange[0]!r} ({found[strange[0]]})."
-            f"{hint_at_name(strange[0], names)} other_labels='ignore' leaves out those "
-            "that are not."
-        )
+    columns = choose_columns(found, names, other_labels, name)
     annotators = sorted(
         known, key=lambda who: (len(who), who) if who.isdigit() else (99, who)
     )
@@ -351,8 +350,7 @@ def _count(tasks, question, hierarchy, classes, other_labels, name):
     votes = np.full((len(annotators), len(tasks), len(names)), np.nan)
     for who, i, labels in chosen:
         votes[place[who], i] = 0
-        kept = [column[spelled[x]] for x in labels if spelled[x] in column]
-        votes[place[who], i, kept] = 1
+        votes[place[who], i, [columns[x] for x in labels if x in columns]] = 1
     return names, votes, annotators
 
 

@@ -4,11 +4,14 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name
+from sklearn_clip._shared import clean_name, warn_user
 from sklearn_clip.datasets._csv_table import CSVTable
 
 # Keys of a value that say what was chosen; all others say where.
 _CHOSEN = ("choices", "taxonomy")
+# Keys that say where: of a box or a point, of a span, a polygon, and a brush.
+_PLACES = ({"x", "y"}, {"start", "end"}, {"points"}, {"rle"})
+_SAYS_NO_PLACE = frozenset([*_CHOSEN, "type", "item_index"])
 # What the SDK's converter adds to the data of a task.
 _ADDED = frozenset(
     [
@@ -192,9 +195,7 @@ def _read_entry(entry, control, regions, source, place):
 
 def _is_region(value, result=None):
     """Whether a value says where in the image: all keys but the choice do."""
-    return bool(value.keys() - {*_CHOSEN, "type", "item_index"}) or bool(
-        result and result.get("parentID")
-    )
+    return not value.keys() <= _SAYS_NO_PLACE or bool(result and result.get("parentID"))
 
 
 def _keep(is_region, regions):
@@ -236,7 +237,7 @@ def read_flat_tasks(form, records, control, regions, known):
     -------
     list of Task
     """
-    tasks = {}
+    tasks, doubtful = {}, []
     for number, (place, record) in enumerate(records):
         id_ = record.get("id")
         key = number if id_ in (None, "") else id_
@@ -266,8 +267,34 @@ def read_flat_tasks(form, records, control, regions, known):
             chosen = _read_flat(form, written, control, regions, known, place)
             answer.chosen = frozenset(chosen or ())
             answer.is_silent = chosen is None
+            is_plain = isinstance(written, str) and written[:1] not in ("[", "{")
+            if is_plain and not known and regions == "ignore" and _has_region(record):
+                doubtful.append(place)
         tasks[key].answers.append(answer)
+    if doubtful:
+        warn_user(
+            f"{len(doubtful)} answer(s) to {control.name!r} stand beside regions of "
+            "the picture and are read as answers to the whole of it: this form of "
+            "export writes a single choice of a region alike. config=... or the full "
+            f"JSON tells them apart ({doubtful[0]})."
+        )
     return list(tasks.values())
+
+
+def _has_region(record):
+    """Whether a column of a flat record says where something is in the picture."""
+    for value in record.values():
+        if isinstance(value, str) and value[:2] == "[{":
+            try:
+                value = json.loads(value)
+            except ValueError:
+                continue
+        if isinstance(value, list) and any(
+            isinstance(part, dict) and any(keys <= part.keys() for keys in _PLACES)
+            for part in value
+        ):
+            return True
+    return False
 
 
 def _read_flat(form, written, control, regions, known, place):

@@ -13,9 +13,9 @@ import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice, make_bunch
+from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import make_value_reader
-from sklearn_clip.datasets._missing_files import MISSING_FILES
 from sklearn_clip.datasets._tag_rows import (
     find_images,
     merge_rows,
@@ -23,12 +23,13 @@ from sklearn_clip.datasets._tag_rows import (
     read_rows,
     settle_unlabelled,
 )
-from sklearn_clip.datasets._tag_targets import check_classes, indicate, make_speller
+from sklearn_clip.datasets._tag_targets import check_reader, indicate, make_speller
 from sklearn_clip.datasets.formats._text import read_text
 
 _COLUMNS = ("ImageID", "LabelName", "Confidence")
 
 
+@collector_paused()
 def load_open_images(
     annotations: str | os.PathLike[str],
     images: str | os.PathLike[str],
@@ -129,14 +130,14 @@ def load_open_images(
            [nan,  1.]])
     """
     check_choice("disagreement", disagreement, ("raise", "unknown"))
-    check_choice("other_labels", other_labels, ("raise", "ignore"))
     check_choice("unlabelled", unlabelled, ("keep", "drop"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
+    classes = check_reader(
+        classes, other_labels=other_labels, missing_files=missing_files
+    )
     if not 0 < min_confidence <= 1:
         raise ValueError(f"min_confidence must be in (0, 1]. Got {min_confidence!r}.")
-    for name, given in (("classes", classes), ("sources", sources)):
-        if isinstance(given, str):
-            raise TypeError(f"{name} must be a list of texts. Got {given!r}.")
+    if isinstance(sources, str):
+        raise TypeError(f"sources must be a list of texts. Got {sources!r}.")
     table = open_table(annotations, "utf-8", ",")
     lacking = [name for name in _COLUMNS if clean_name(name) not in table.header]
     if lacking:
@@ -146,7 +147,6 @@ def load_open_images(
             f"{', '.join(map(repr, table.header))}."
         )
     places = {"image": [table.find_column("ImageID", "ImageID")]}
-    classes = check_classes(table, (), "pairs", classes)
     names = None if descriptions is None else _read_descriptions(descriptions)
     read = make_value_reader(
         table,

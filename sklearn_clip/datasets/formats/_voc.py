@@ -13,8 +13,12 @@ import numpy as np
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
-from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
-from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
+from sklearn_clip.datasets._missing_files import report_missing
+from sklearn_clip.datasets._tag_targets import (
+    check_reader,
+    choose_columns,
+    sort_labels,
+)
 from sklearn_clip.datasets.formats._rows import give_back, mark
 from sklearn_clip.datasets.formats._voc_files import read_ids, read_lists, read_objects
 
@@ -27,6 +31,7 @@ def load_voc(
     images: str | os.PathLike[str] | None = None,
     difficult: Literal["unknown", "present"] = "unknown",
     classes: Iterable[str] | None = None,
+    other_labels: Literal["raise", "ignore"] = "raise",
     unlabelled: Literal["keep", "drop", "unknown"] = "keep",
     missing_files: Literal["raise", "drop", "keep"] = "raise",
     return_X_y: bool = False,
@@ -57,9 +62,11 @@ def load_voc(
     difficult : {"unknown", "present"}, default="unknown"
         What a label is of which all objects in a picture are marked as difficult.
     classes : list of str or None, default=None
-        The labels and their order. None takes all that occur, sorted. Others are
-        errors in XML files; of lists only those of `classes` are read, and must be
-        there.
+        The labels and their order. None takes all that occur, sorted. Of lists only
+        those of `classes` are read, and must be there.
+    other_labels : {"raise", "ignore"}, default="raise"
+        What happens to labels in XML files that are not among `classes`. A picture that
+        has none but such has been looked at.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What a picture is whose XML file has no object: a row that has none of the
         labels, a row to leave out, or one about which nothing is known (NaN).
@@ -117,9 +124,12 @@ def load_voc(
     """
     check_choice("labels", labels, ("objects", "lists"))
     check_choice("difficult", difficult, ("unknown", "present"))
-    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
-    classes = name_classes(classes)
+    classes = check_reader(
+        classes,
+        other_labels=other_labels,
+        unlabelled=unlabelled,
+        missing_files=missing_files,
+    )
     root = Path(root).expanduser()
     if not root.is_dir():
         raise NotADirectoryError(f"root must be a folder. Got '{root}'.")
@@ -146,15 +156,14 @@ def load_voc(
         for marks in found.values():
             for tag in strange & set(marks or ()):
                 del marks[tag]
-    for file in files.values() if strange else ():
-        tag = (
-            next((tag for tag in file.marks if tag in strange), None) if file else None
-        )
-        if tag is not None:
-            raise ValueError(
-                f"Labels must be among classes. Got {tag!r} ({file.name}, line "
-                f"{file.line_of[tag]}).{hint_at_name(tag, columns)}"
-            )
+    else:
+        places = {
+            tag: f"{file.name}, line {file.line_of[tag]}"
+            for file in reversed(files.values())
+            if file is not None
+            for tag in file.marks
+        }
+        choose_columns(places, columns, other_labels, root)
     paths = _find_images(root, images, list(found), files, missing_files)
     rows: list[Any] = []
     kept = []
@@ -167,6 +176,8 @@ def load_voc(
             continue
         named: dict[str, int] = {}  # of several spellings the surest counts
         for tag, value in marks.items():
+            if tag in strange:
+                continue
             name = column[spelled[tag]]
             named[name] = max(value, named.get(name, -1))
         present = {tag for tag, value in named.items() if value == 1}

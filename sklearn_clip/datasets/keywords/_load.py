@@ -12,8 +12,7 @@ import numpy as np
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels, spell_label
-from sklearn_clip.datasets._missing_files import MISSING_FILES
-from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
+from sklearn_clip.datasets._tag_targets import check_reader, sort_labels
 from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.keywords._iptc import may_be_cut
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
@@ -175,11 +174,13 @@ def load_photo_keywords(
            [nan, nan]])
     """
     check_choice("combine", combine, ("first", "union"))
-    check_choice("other_labels", other_labels, ("raise", "ignore"))
-    check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
-    check_choice("missing_files", missing_files, MISSING_FILES)
+    classes = check_reader(
+        classes,
+        other_labels=other_labels,
+        unlabelled=unlabelled,
+        missing_files=missing_files,
+    )
     sources = _check_sources(sources)
-    classes = name_classes(classes)
     check_hierarchy(hierarchy)
     root = Path(folder).expanduser()
     if not root.is_dir():

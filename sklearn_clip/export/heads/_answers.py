@@ -10,6 +10,13 @@ import numpy as np
 from sklearn_clip._shared import shown_first
 from sklearn_clip.export.heads._graph_arrays import GraphArray, concatenate
 
+SCORES_ALONE = (
+    "PrecomputedScores holds no classifier that could be exported. Fit what stands "
+    "around it on the classifier that gave the scores, or hand over the thresholds: "
+    "ThresholdOptimizer(FrozenEstimator(classifier)).fit(X, Y)"
+    ".set_thresholds(tuned.thresholds_)."
+)
+
 
 class Refusal(ValueError):
     """A classifier or a step cannot be written; the message says why and what can."""

@@ -43,7 +43,7 @@ from sklearn_clip.export.heads import (
     _words,
     _wrappers,
 )
-from sklearn_clip.export.heads._answers import Answer, Refusal
+from sklearn_clip.export.heads._answers import SCORES_ALONE, Answer, Refusal
 from sklearn_clip.export.heads._classes import check_width, find_writer
 from sklearn_clip.export.heads._graph_arrays import GraphArray
 from sklearn_clip.export.heads._neighbors import write_neighbors
@@ -55,6 +55,7 @@ from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
     MultiLabelLogisticRegressionCV,
     MultiLabelNet,
+    PrecomputedScores,
     TipAdapterClassifier,
 )
 from sklearn_clip.thresholds import (
@@ -147,6 +148,8 @@ def write_classifier(estimator: Any, rows: GraphArray) -> Answer:
         If it cannot be written.
     """
     writer = find_writer(CLASSIFIERS, estimator)
+    if isinstance(estimator, PrecomputedScores):
+        raise Refusal(SCORES_ALONE)
     if writer is None:
         raise Refusal(
             f"{type(estimator).__name__} has no form in ONNX here. Fit a "

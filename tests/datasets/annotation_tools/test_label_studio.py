@@ -1,4 +1,6 @@
+import csv
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,34 @@ def test_load_label_studio_does_not_guess_at_regions(images):
     assert_array_equal(found.target, [[0, 0, 0]])
 
 
+BOX = {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["thing"]}
+
+
+@pytest.mark.parametrize("form", ["min", "csv"])
+def test_load_label_studio_warns_of_a_choice_that_may_be_of_a_region(images, form):
+    entries = [
+        {"id": i, "image": f"{i}.jpg", "annotation_id": i, "tags": "cat", "box": box}
+        for i, box in [(1, [BOX]), (2, None)]
+    ]
+    if form == "min":
+        export = write(images, entries)
+    else:
+        export = images / "export.csv"
+        with export.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(entries[0])
+            for entry in entries:
+                box = entry["box"] and json.dumps(entry["box"])
+                table.writerow([*list(entry.values())[:-1], box])
+    with pytest.warns(UserWarning, match=r"1 answer\(s\) to 'tags'.*config="):
+        found = load_label_studio(export, images, control="tags")
+    assert_array_equal(found.target, [[1], [1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for more in ({"config": CONFIG.read_text()}, {"regions": "include"}):
+            load_label_studio(export, images, control="tags", **more)
+
+
 def test_load_label_studio_refuses_data_in_the_place_of_answers(images):
     entry = {"id": 1, "image": "1.jpg", "annotation_id": None, "tags": "cat"}
     with pytest.raises(ValueError, match=r"nobody opened.*task 1"):
@@ -235,5 +265,6 @@ def test_load_label_studio_an_unknown_label_raises(images):
         load_label_studio(export, images, control="tags", config=CONFIG)
     with pytest.raises(ValueError, match=r"among classes. Got 'Kat' \(task 1"):
         load_label_studio(export, images, classes=["cat"])
+    export = write(images, [task(1, choose("Kat")), task(2, choose("cat"))])
     found = load_label_studio(export, images, classes=["cat"], other_labels="ignore")
-    assert_array_equal(found.target, [[0]])
+    assert_array_equal(found.target, [[0], [1]])

@@ -36,9 +36,11 @@ from sklearn_clip import (
     LabelSetClassifier,
     MultiLabelCalibrator,
     MultiLabelLogisticRegression,
+    PrecomputedScores,
     RejectOptionClassifier,
     ThresholdOptimizer,
 )
+from sklearn_clip.export import to_onnx
 
 
 class Halved(MultiLabelLogisticRegression):
@@ -287,6 +289,19 @@ def test_calibrator_that_predicts_its_own_way_is_refused(problem):
     model = Bold(MultiLabelLogisticRegression(), cv=2, random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match="Bold has predict of its own in place of"):
         ExportedHead(model, X.shape[1])
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda e: e, ThresholdOptimizer, MultiLabelCalibrator], ids=["", "t", "c"]
+)
+def test_scores_without_their_classifier_are_refused(wrap, problem, tmp_path):
+    _, Y = problem
+    given = wrap(PrecomputedScores()).fit(np.clip(Y, 0.1, 0.9), Y)
+    words = r"holds no classifier.*set_thresholds\(tuned.thresholds_\)"
+    with pytest.raises(ValueError, match=words):
+        ExportedHead(given, Y.shape[1])
+    with pytest.raises(TypeError, match=words):
+        to_onnx(given, tmp_path / "tagger.onnx")
 
 
 def test_calibrator_of_what_has_no_form_is_refused(problem):
