@@ -265,9 +265,9 @@ def _ask_label(rows, count, rank, gap, near, draw, *, likely_only, at_cut):
     n_cut = (count - n_random) // 2 if at_cut and not likely_only else 0
     n_likely = count - n_random - n_cut
     likely = _unlike(rows[np.argsort(-rank[rows], kind="stable")], n_likely, rank, near)
-    left = np.setdiff1d(rows, likely)
+    left = np.setdiff1d(rows, likely, assume_unique=True)
     uncertain = left[np.argsort(gap[left], kind="stable")[:n_cut]]
-    left = np.setdiff1d(left, uncertain)
+    left = np.setdiff1d(left, uncertain, assume_unique=True)
     drawn = draw.permutation(left)[:n_random]
     kinds = [("likely", likely), ("uncertain", uncertain), ("random", drawn)]
     # Spread evenly, so that any first part of them holds some of each.
