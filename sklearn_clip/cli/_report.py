@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sklearn_clip._shared import inner_featurizers
+from sklearn_clip._shared import import_optional, inner_featurizers
 from sklearn_clip.cli._embedding import embed_rows, open_store
+from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
@@ -38,6 +39,8 @@ def run(
     from sklearn_clip.report import TaggerReport
 
     talk = Talk(quiet)
+    import_optional("jinja2", extra="report", purpose="A report")
+    check_target(out, "--out", tagger, tags)
     model = load_tagger(tagger, trust)
     names = name_labels(model)
     data, rows, said = read_labelled(
@@ -66,6 +69,7 @@ def run(
         groups=data.groups,
         title=title or f"{tagger.name} on {tags.name}",
     )
-    report.write_html(out)
+    with whole_file(out, "w", encoding="utf-8", newline="\n") as file:
+        file.write(report.to_html())
     talk.say(repr(report))
     talk.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

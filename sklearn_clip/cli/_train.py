@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_clip._shared import shown_first
 from sklearn_clip.cli._embedding import embed_rows, make_featurizer, open_store
+from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import Rows, read_labelled
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
 from sklearn_clip.cli._talk import Talk
@@ -49,6 +50,10 @@ def run(
     import_optional("pandas", extra="cli", purpose="sklearn-clip train")
     talk = Talk(quiet)
     check_name(out)
+    check_target(out, "--out", tags)
+    if report is not None:
+        import_optional("jinja2", extra="report", purpose="A report")
+        check_target(report, "--report", tags, out)
     if cv < 0 or cv == 1:
         raise ValueError(f"--cv must be 0, or at least 2 folds. Got {cv}.")
     data, rows, said = read_labelled(
@@ -86,14 +91,14 @@ def run(
     head, scores = _fit(features, Y, groups, cv or _FOLDS, talk)
     if cv:
         _print_scores(Y, scores, groups, cv, talk)
-    if report is not None:
-        _write_report(report, tags, rows, Y, scores, features, groups, head)
-        talk.say(f"{report}: the held-out rows, each scored without it.")
     from sklearn.pipeline import Pipeline
 
     clip.set_params(cache="auto")  # the store is this machine's
     save_tagger(Pipeline([("clip", clip), ("tagger", head)]), out)
     talk.say(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
+    if report is not None:
+        _write_report(report, tags, rows, Y, scores, features, groups, head)
+        talk.say(f"{report}: the held-out rows, each scored without it.")
 
 
 def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
@@ -223,7 +228,7 @@ def _write_report(
     X = pandas.DataFrame({"image": rows.images})
     if rows.texts is not None:
         X["text"] = rows.texts
-    TaggerReport(
+    page = TaggerReport(
         scores,
         X,
         Y,
@@ -233,4 +238,6 @@ def _write_report(
         title=f"A tagger of {tags.name}",
         description="Each row was scored by a tagger that had not seen it. The cuts "
         "are those of the tagger that was fitted on all rows.",
-    ).write_html(path)
+    ).to_html()
+    with whole_file(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(page)

@@ -39,7 +39,7 @@ def run(
     from sklearn_clip.zero_shot import ZeroShotClassifier
 
     talk = Talk(quiet)
-    check_out(out)
+    check_out(out, rows, labels_file)
     words = _read_words(labels, labels_file)
     found = read_rows(rows, images, image, ())
     cache = open_store(store)
