@@ -94,7 +94,8 @@ _LABEL_COLUMNS = _options(
     click.option(
         "--labels",
         metavar="COLUMN",
-        help="Column of the labels (cells, pairs). Default: labels, tags, ...",
+        help="Column of the labels (cells, pairs). Default: labels, tags, ... With "
+        "--layout columns: the columns of labels, with commas between them.",
     ),
     click.option(
         "--separator",
@@ -125,7 +126,8 @@ _SCORES = _options(
     click.option(
         "--xmp",
         is_flag=True,
-        help="Write the labels as keywords into .xmp files beside the pictures.",
+        help="Write the labels that are given, not those of --top-k, as keywords into "
+        ".xmp files beside the pictures.",
     ),
     click.option(
         "--out",

@@ -62,6 +62,7 @@ def label_rows(
         # A picture that cannot be read is told, and stops nothing.
         clip.set_params(on_error="zero", cache=store)
     names = name_labels(tagger)
+    rows.as_X(tagger, slice(0, 1))  # what it cannot take is said before all work
     n_failed = 0
     with ResultFile(out, names, probabilities) as file:
         blocks = [
@@ -94,7 +95,7 @@ def _label_block(
     top_k: int | None,
 ) -> tuple[list[Result], Any]:
     """Label some rows; also give the table of what is given."""
-    X = rows.as_X(clips[0] if clips else None, part)
+    X = rows.as_X(tagger, part)
     predicted = tagger.predict(X)
     dense = predicted.toarray() if hasattr(predicted, "toarray") else predicted
     given = np.reshape(np.asarray(dense), (len(X), len(names))) == 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sklearn_clip._shared import import_optional, inner_featurizers
-from sklearn_clip.cli._embedding import embed_rows, open_store
+from sklearn_clip.cli._embedding import leave_out_unreadable, open_store
 from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
@@ -59,14 +59,16 @@ def run(
     clips = list(inner_featurizers(model))
     for clip in clips:
         clip.set_params(on_error="zero", cache=open_store(store))
+    target, groups = data.target, data.groups
     for clip in clips[:1]:
-        embed_rows(clip, rows, talk)
+        rows, kept = leave_out_unreadable(clip, rows, talk)
+        target, groups = target[kept], groups[kept]
     report = TaggerReport(
         model,
-        rows.as_X(clips[0] if clips else None),
-        data.target,
+        rows.as_X(model),
+        target,
         label_names=names,
-        groups=data.groups,
+        groups=groups,
         title=title or f"{tagger.name} on {tags.name}",
     )
     with whole_file(out, "w", encoding="utf-8", newline="\n") as file:

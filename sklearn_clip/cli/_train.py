@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from sklearn_clip._shared import shown_first
-from sklearn_clip.cli._embedding import embed_rows, make_featurizer, open_store
+from sklearn_clip.cli._embedding import (
+    leave_out_unreadable,
+    make_featurizer,
+    open_store,
+)
 from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import Rows, read_labelled
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
@@ -76,13 +80,7 @@ def run(
         text="text" if text else None,
         cache=open_store(store),
     )
-    failed = embed_rows(clip, rows, talk)
-    for row, reason in failed[:10]:
-        talk.say(f"left out: {rows.names[row]}: {reason}")
-    if failed:
-        talk.say(f"{len(failed):,} rows are left out: their pictures cannot be read.")
-    kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
-    rows = _take(rows, kept)
+    rows, kept = leave_out_unreadable(clip, rows, talk)
     groups = np.asarray(data.groups)[kept]
     Y = _choose_labels(np.asarray(data.target)[kept], data.target_names, min_rows, talk)
     features = clip.fit_transform(rows.as_X(clip))
@@ -113,13 +111,6 @@ def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
     if n_copies:
         talk.say(f"{n_copies:,} rows are near copies of others, and held out together.")
     return found
-
-
-def _take(rows: Rows, kept: Any) -> Rows:
-    texts = None if rows.texts is None else [rows.texts[row] for row in kept]
-    return Rows(
-        [rows.names[row] for row in kept], [rows.images[row] for row in kept], texts
-    )
 
 
 def _choose_labels(target: Any, names: list[str], min_rows: int, talk: Talk) -> Any:

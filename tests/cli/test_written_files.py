@@ -32,7 +32,7 @@ def no_loading(monkeypatch):
     for module, name in (
         (_tag, "load_tagger"),
         (_report, "load_tagger"),
-        (_train, "embed_rows"),
+        (_train, "leave_out_unreadable"),
     ):
         monkeypatch.setattr(module, name, load)
 
