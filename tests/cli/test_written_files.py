@@ -152,15 +152,14 @@ def test_labels_named_as_the_columns_are_not_lost(run, drawings, tmp_path):
     assert set(row["scores"]) == {"image", "error", "flag"}
 
 
-def test_names_in_any_script_go_through_a_pipe(command, drawings, tmp_path):
+def test_names_in_any_script_go_through_a_pipe(command, tmp_path):
     """A pipe gets UTF-8, whatever the system's encoding is."""
-    words = [*command, "zero-shot", str(drawings / "test"), "--model", "clipart-tiny"]
-    words += ["--labels-file", str(tmp_path / "w.txt"), "--top-k", "1"]
-    (tmp_path / "w.txt").write_text("猫 ü\nflag\n", encoding="utf-8")
+    (tmp_path / "猫 ü.png").write_bytes(b"nothing")
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    words = [*command, "check", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert "猫 ü" in done.stdout.decode("utf-8")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.decode("utf-8").startswith("broken\t猫 ü.png\t")
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x05cno_such\nThing\n."])
