@@ -226,8 +226,8 @@ def train(**options: Any) -> int | None:
 def tag(**options: Any) -> int | None:
     """Label the pictures of a folder, or the rows of a table.
 
-    ROWS is a folder, which is gone through with all folders in it, or a CSV or Parquet
-    file. Pictures that cannot be read get no labels and the reason.
+    ROWS is a folder, which is gone through with all folders in it, a picture, or a CSV
+    or Parquet file. Pictures that cannot be read get no labels and the reason.
     """
     return _run("tag", **options)
 

@@ -102,15 +102,43 @@ class Rows:
         texts = [None] * len(images) if self.texts is None else self.texts[part]
         return np.column_stack([_column(images), _column(texts)])
 
-    def _as_frame(self, columns: Sequence[str], part: slice) -> Any:
-        """Make a table whose columns a tagger has learnt by name."""
-        import pandas
+    def shows_nothing(self, tagger: Any) -> list[bool]:
+        """Tell which rows hold nothing of what a tagger reads.
 
-        of_images = {
+        Parameters
+        ----------
+        tagger : estimator instance
+            As for `as_X`.
+
+        Returns
+        -------
+        list of bool
+            Of each row.
+        """
+        columns = getattr(tagger, "feature_names_in_", None)
+        if columns is None:
+            needs_image, needs_text = _modalities(tagger)
+        else:
+            n_images = len(self._image_names(columns))
+            needs_image, needs_text = n_images > 0, n_images < len(columns)
+        texts = [None] * len(self) if self.texts is None else self.texts
+        return [
+            not (needs_image and image or needs_text and text)
+            for image, text in zip(self.images, texts, strict=True)
+        ]
+
+    def _image_names(self, columns: Sequence[str]) -> set[str]:
+        return {
             name
             for name in columns
             if name == self.image_column or name.strip().lower() in IMAGE_COLUMNS
         }
+
+    def _as_frame(self, columns: Sequence[str], part: slice) -> Any:
+        """Make a table whose columns a tagger has learnt by name."""
+        import pandas
+
+        of_images = self._image_names(columns)
         others = [name for name in columns if name not in of_images]
         if len(others) > 1 or len(of_images) > 1:
             raise ValueError(
@@ -166,7 +194,7 @@ def read_rows(
     Parameters
     ----------
     path : Path
-        A folder of pictures, or a table.
+        A folder of pictures, a picture, or a table.
     images : Path or None
         Folder that the table's images are in; None is the folder of the table.
     image : str or None
@@ -186,12 +214,16 @@ def read_rows(
     ValueError
         If it is no table.
     """
-    if path.is_dir():
+    from sklearn_clip.datasets._image_files import is_picture
+
+    alone = is_picture(path.name) and path.is_file()
+    if path.is_dir() or alone:
         if images or image or text:
             raise ValueError(
-                "--images, --image and --text are for tables. Got them with a folder."
+                "--images, --image and --text are for tables. Got them with a "
+                f"{'picture' if alone else 'folder'}."
             )
-        return _walk(path)
+        return Rows([path.name], [str(path)], None) if alone else _walk(path)
     from sklearn_clip.datasets import load_csv_tags
 
     table = open_table(path)

@@ -226,3 +226,35 @@ def test_report_leaves_out_what_cannot_be_read(run, tagger_file, drawings, tmp_p
         (folder / name).write_bytes(b"nothing")
     done = run(*words, "--out", tmp_path / "none.html")
     assert done.code == 2 and "At least one picture must be readable" in done.said
+
+
+def test_row_without_what_the_tagger_reads_is_told(run, tagger_file, tmp_path):
+    """A tagger of pictures says nothing of a caption."""
+    (tmp_path / "t.csv").write_text("title,tags\na dog,x\n", encoding="utf-8")
+    done = run("tag", tagger_file, tmp_path / "t.csv", "--text", "title")
+    assert done.code == 1
+    assert done.out.splitlines()[1] == "row 0,,,nothing to look at"
+
+
+def test_picture_alone_is_a_row(run, tagger_file, drawings, tmp_path):
+    picture = sorted((drawings / "test").iterdir())[0]
+    every = run("tag", tagger_file, drawings / "test").out.splitlines()
+    shutil.copy(picture, tmp_path / "A.WEBP")
+    done = run("tag", tagger_file, tmp_path / "A.WEBP")
+    assert done.code == 0
+    assert done.out.splitlines()[1] == every[1].replace(picture.name, "A.WEBP")
+    done = run("tag", tagger_file, picture, "--images", tmp_path)
+    assert done.code == 2 and "Got them with a picture" in done.said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "There is no file"), (b"caf\xe9", "text in UTF-8")]
+)
+def test_file_of_words_that_cannot_be_read_is_told(
+    run, drawings, tmp_path, content, said
+):
+    words = tmp_path / "w.txt"
+    if content is not None:
+        words.write_bytes(content)
+    done = run("zero-shot", drawings / "test", "--labels-file", words)
+    assert done.code == 2 and said in done.said and str(words) in done.said
