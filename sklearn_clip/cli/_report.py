@@ -63,10 +63,13 @@ def run(
     for clip in clips[:1]:
         rows, kept = leave_out_unreadable(clip, rows, talk)
         target, groups = target[kept], groups[kept]
+    X = rows.as_X(model)
     report = TaggerReport(
         model,
-        rows.as_X(model),
+        X,
         target,
+        # A table that was made for a tagger has its names, not those of a featurizer.
+        images=rows.images if hasattr(X, "columns") else None,
         label_names=names,
         groups=groups,
         title=title or f"{tagger.name} on {tags.name}",

@@ -194,6 +194,14 @@ def test_tagger_from_python_is_given_what_it_reads(
     new["photo"] = [str(drawings / "test" / name) for name in new["image"]]
     X = new if kind in ("columns", "named") else new["title"].tolist()
     np.testing.assert_allclose(found, tagger.predict_proba(X), rtol=1e-5, atol=1e-6)
+    page = tmp_path / "page.html"
+    done = run(
+        *("report", path, table, "--images", drawings / "test", "--text", "title"),
+        *("--trust", "--out", page),
+    )
+    assert done.code == 0, done.said
+    n_pictures = page.read_text(encoding="utf-8").count("data:image/webp")
+    assert n_pictures == (20 if kind in ("columns", "named") else 0)
     if kind in ("words", "texts", "columns"):
         bare = run("tag", path, table, "--images", drawings / "test", "--trust")
         assert bare.code == 2 and bare.out == "" and "with --text" in bare.said
