@@ -260,12 +260,7 @@ def _walk(folder: Path) -> Rows:
     """Find the pictures of a folder and of those in it, in the order of their names."""
     from sklearn_clip.datasets.formats._rows import find_pictures
 
-    # A link to nothing is a picture that is missing; a pipe is none, and never ends.
-    found = [
-        path
-        for path in find_pictures(folder)
-        if os.path.isfile(path) or not os.path.exists(path)
-    ]
+    found = find_pictures(folder)
     if not found:
         raise FileNotFoundError(f"There is no picture in {str(folder)!r}.")
     return Rows([_within(path, folder) for path in found], list(found), None)
