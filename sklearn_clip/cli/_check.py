@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from sklearn_clip.cli._embedding import BLOCK
 from sklearn_clip.cli._rows import Rows, read_rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
 from sklearn_clip.cli._talk import Talk
+
+_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> int:
@@ -39,18 +42,23 @@ def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> i
         n_empty += sum(not cell for cell in cells)
         for row, path, reason in find_unreadable(cells):
             kind = "broken" if os.path.exists(path) else "missing"
-            print(f"{kind}\t{found.names[block.start + row]}\t{reason}")
+            _print_line(kind, found.names[block.start + row], reason)
             n_bad += 1
     n_copies = 0
     for first, *copies in _copies(found):
         for name in copies:
-            print(f"copy\t{name}\tthe same file as {first}")
+            _print_line("copy", name, f"the same file as {first}")
             n_copies += 1
     talk.say(
         f"{len(found):,} rows: {n_bad:,} cannot be read, {n_copies:,} copies, "
         f"{n_empty:,} without a picture."
     )
     return SOME_ROWS_FAILED if n_bad else 0
+
+
+def _print_line(*cells: str) -> None:
+    """Print cells with tabs between them, and those that are in names escaped."""
+    print("\t".join(cell.translate(_ESCAPES) for cell in cells))
 
 
 def _copies(rows: Rows) -> list[list[str]]:
@@ -63,7 +71,7 @@ def _copies(rows: Rows) -> list[list[str]]:
     for files in sizes.values():
         same = defaultdict(list)
         for path, name in files if len(files) > 1 else []:
-            with open(path, "rb") as file:
+            with suppress(OSError), open(path, "rb") as file:  # broken: told before
                 same[hashlib.file_digest(file, "sha256").digest()].append(name)
         found += [names for names in same.values() if len(names) > 1]
     return found

@@ -94,7 +94,8 @@ _LABEL_COLUMNS = _options(
     click.option(
         "--labels",
         metavar="COLUMN",
-        help="Column of the labels (cells, pairs). Default: labels, tags, ...",
+        help="Column of the labels (cells, pairs). Default: labels, tags, ... With "
+        "--layout columns: the columns of labels, with commas between them.",
     ),
     click.option(
         "--separator",
@@ -125,7 +126,8 @@ _SCORES = _options(
     click.option(
         "--xmp",
         is_flag=True,
-        help="Write the labels as keywords into .xmp files beside the pictures.",
+        help="Write the labels that are given, not those of --top-k, as keywords into "
+        ".xmp files beside the pictures.",
     ),
     click.option(
         "--out",
@@ -224,8 +226,8 @@ def train(**options: Any) -> int | None:
 def tag(**options: Any) -> int | None:
     """Label the pictures of a folder, or the rows of a table.
 
-    ROWS is a folder, which is gone through with all folders in it, or a CSV or Parquet
-    file. Pictures that cannot be read get no labels and the reason.
+    ROWS is a folder, which is gone through with all folders in it, a picture, or a CSV
+    or Parquet file. Pictures that cannot be read get no labels and the reason.
     """
     return _run("tag", **options)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sklearn_clip._shared._cache_home import cache_home
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._talk import Talk
@@ -84,3 +86,37 @@ def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
         clip.precompute(rows.as_X(clip, slice(block.start, block.stop)))
         failed += [(block.start + row, reason) for row, _, reason in clip.failed_rows_]
     return failed
+
+
+def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
+    """Embed rows, and take those whose pictures can be read.
+
+    Parameters
+    ----------
+    clip, rows, talk
+        As for `embed_rows`.
+
+    Returns
+    -------
+    rows : Rows
+        The rows that are left.
+    kept : ndarray of int
+        Their positions.
+
+    Raises
+    ------
+    ValueError
+        If none is left.
+    """
+    failed = embed_rows(clip, rows, talk)
+    for row, reason in failed[:10]:
+        talk.say(f"left out: {rows.names[row]}: {reason}")
+    if failed:
+        talk.say(f"{len(failed):,} rows are left out: their pictures cannot be read.")
+    kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
+    if not len(kept):
+        raise ValueError(
+            f"At least one picture must be readable. Got none: {failed[0][1]} "
+            f"({rows.names[failed[0][0]]})."
+        )
+    return rows.take(kept), kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sklearn_clip.cli._files import check_target
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
 
@@ -16,6 +17,7 @@ def run(*, tagger: Path, onnx: Path, weights: str, trust: bool, quiet: bool) -> 
     from sklearn_clip.export import to_onnx
 
     talk = Talk(quiet)
+    check_target(onnx, "--onnx", tagger)
     model = load_tagger(tagger, trust)
     report = to_onnx(model, onnx, weights=weights, overwrite=True)  # type: ignore[arg-type]
     talk.say(str(report))

@@ -62,6 +62,8 @@ def label_rows(
         # A picture that cannot be read is told, and stops nothing.
         clip.set_params(on_error="zero", cache=store)
     names = name_labels(tagger)
+    rows.as_X(tagger, slice(0, 1))  # what it cannot take is said before all work
+    bare = rows.shows_nothing(tagger)
     n_failed = 0
     with ResultFile(out, names, probabilities) as file:
         blocks = [
@@ -73,7 +75,9 @@ def label_rows(
             with warnings.catch_warnings():
                 for said in _SAID_IN_THE_FILE:
                     warnings.filterwarnings("ignore", message=said)
-                results, given = _label_block(tagger, clips, rows, part, names, top_k)
+                results, given = _label_block(
+                    tagger, clips, rows, part, names, top_k, bare[part]
+                )
             if xmp:
                 _write_keywords(rows.images[part], results, given, names)
             for result in results:
@@ -92,9 +96,10 @@ def _label_block(
     part: slice,
     names: list[str],
     top_k: int | None,
+    bare: list[bool],
 ) -> tuple[list[Result], Any]:
     """Label some rows; also give the table of what is given."""
-    X = rows.as_X(clips[0] if clips else None, part)
+    X = rows.as_X(tagger, part)
     predicted = tagger.predict(X)
     dense = predicted.toarray() if hasattr(predicted, "toarray") else predicted
     given = np.reshape(np.asarray(dense), (len(X), len(names))) == 1
@@ -102,10 +107,8 @@ def _label_block(
     scores, _ = positive_scores(tagger, X, len(names))
     results = []
     for place, name in enumerate(rows.names[part]):
-        row = part.start + place
         error = failed.get(place)
-        bare = rows.images[row] is None and not (rows.texts and rows.texts[row])
-        if error is None and bare:
+        if error is None and bare[place]:
             error = "nothing to look at"
         if error is not None:
             given[place] = False

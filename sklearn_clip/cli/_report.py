@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sklearn_clip._shared import inner_featurizers
-from sklearn_clip.cli._embedding import embed_rows, open_store
+from sklearn_clip._shared import import_optional, inner_featurizers
+from sklearn_clip.cli._embedding import leave_out_unreadable, open_store
+from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
@@ -38,6 +39,8 @@ def run(
     from sklearn_clip.report import TaggerReport
 
     talk = Talk(quiet)
+    import_optional("jinja2", extra="report", purpose="A report")
+    check_target(out, "--out", tagger, tags)
     model = load_tagger(tagger, trust)
     names = name_labels(model)
     data, rows, said = read_labelled(
@@ -56,16 +59,22 @@ def run(
     clips = list(inner_featurizers(model))
     for clip in clips:
         clip.set_params(on_error="zero", cache=open_store(store))
+    target, groups = data.target, data.groups
     for clip in clips[:1]:
-        embed_rows(clip, rows, talk)
+        rows, kept = leave_out_unreadable(clip, rows, talk)
+        target, groups = target[kept], groups[kept]
+    X = rows.as_X(model)
     report = TaggerReport(
         model,
-        rows.as_X(clips[0] if clips else None),
-        data.target,
+        X,
+        target,
+        # A table that was made for a tagger has its names, not those of a featurizer.
+        images=rows.images if hasattr(X, "columns") else None,
         label_names=names,
-        groups=data.groups,
+        groups=groups,
         title=title or f"{tagger.name} on {tags.name}",
     )
-    report.write_html(out)
+    with whole_file(out, "w", encoding="utf-8", newline="\n") as file:
+        file.write(report.to_html())
     talk.say(repr(report))
     talk.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

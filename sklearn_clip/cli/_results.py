@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sklearn_clip.cli._files import check_target, whole_file
+
 _SUFFIXES = (".csv", ".json", ".jsonl")
+_COLUMNS = ("image", "labels", "scores", "error")
 _SEPARATORS = (";", "|", " / ")
 
 
@@ -60,6 +61,12 @@ class ResultFile:
         self._all = probabilities
         self._kind = check_out(out)
         self._separator = ";"
+        twice = [name for name in self._names if name in _COLUMNS]
+        if self._kind == ".csv" and probabilities and twice:
+            raise ValueError(
+                f"A label named {twice[0]!r} would be a second column of that name in "
+                "a CSV file. Write --out labels.json."
+            )
         if self._kind == ".csv":
             self._separator = self._choose_separator()
         self._first = True
@@ -78,14 +85,18 @@ class ResultFile:
         if self._path is None:
             self._file = sys.stdout
         else:
-            number, self._temporary = tempfile.mkstemp(
-                prefix=f".{self._path.name}-", dir=self._path.absolute().parent
+            # Names of files that are no text are written with \udcff, as JSON has it.
+            self._whole = whole_file(
+                self._path,
+                "w",
+                encoding="utf-8",
+                newline="",
+                errors="backslashreplace",
             )
-            self._file = os.fdopen(number, "w", encoding="utf-8", newline="")
+            self._file = self._whole.__enter__()
         if self._kind == ".csv":
             self._table = csv.writer(self._file, lineterminator="\n")
-            columns = ["image", "labels", "scores", "error"]
-            self._table.writerow(columns + (self._names if self._all else []))
+            self._table.writerow([*_COLUMNS, *(self._names if self._all else [])])
         elif self._kind == ".json":
             self._file.write("[")
         return self
@@ -146,27 +157,20 @@ class ResultFile:
             if kind is None:
                 self._file.flush()
             return
-        try:
-            if kind is None and self._kind == ".json":
-                self._file.write("\n]\n")
-            self._file.close()
-            if kind is None:
-                umask = os.umask(0)
-                os.umask(umask)
-                os.chmod(self._temporary, 0o666 & ~umask)
-                os.replace(self._temporary, self._path)
-        finally:
-            if os.path.exists(self._temporary):
-                os.unlink(self._temporary)
+        if kind is None and self._kind == ".json":
+            self._file.write("\n]\n")
+        self._whole.__exit__(kind, error, trace)
 
 
-def check_out(out: str) -> str:
+def check_out(out: str, *inputs: Path | None) -> str:
     """Check the name of a file of results, before long work.
 
     Parameters
     ----------
     out : str
         Its name, or "-".
+    *inputs : Path or None
+        Files that are read, which it must not replace.
 
     Returns
     -------
@@ -176,9 +180,9 @@ def check_out(out: str) -> str:
     Raises
     ------
     ValueError
-        If its suffix is unknown.
-    FileNotFoundError
-        If its folder is not there.
+        If its suffix is unknown, or it is a file that is read.
+    OSError
+        If its folder is not there, it is a folder, or it cannot be written.
     """
     if out == "-":
         return ".csv"
@@ -187,8 +191,7 @@ def check_out(out: str) -> str:
         raise ValueError(
             f"--out must end in .csv, .json or .jsonl, or be -. Got {out!r}."
         )
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
+    check_target(path, "--out", *inputs)
     return path.suffix
 
 

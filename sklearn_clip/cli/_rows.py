@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import get_tags
 
-from sklearn_clip._shared import shown_first
-
-_IMAGE_COLUMNS: tuple[str, ...] = ("image", "images", "file", "filename", "file_name")
-_IMAGE_COLUMNS += ("filepath", "path", "image_path", "img", "photo", "picture")
-_IMAGE_COLUMNS += ("id", "image_id")
-_LABEL_COLUMNS = ("labels", "tags", "keywords", "label", "tag", "categories", "classes")
-_SEPARATORS = (";", "|", ",")
+from sklearn_clip._shared import inner_featurizers, shown_first
+from sklearn_clip.cli._tables import (
+    IMAGE_COLUMNS,
+    LABEL_COLUMNS,
+    find_column,
+    guess_separator,
+    name_columns,
+    open_table,
+    say_separator,
+)
 
 
 @dataclass
@@ -31,46 +34,149 @@ class Rows:
         Paths; None where there is none.
     texts : list of str or None, or None
         Captions; None where the table has none.
+    image_column : str or None, default=None
+        Column of the table that the images are in.
     """
 
     names: list[str]
     images: list[str | None]
     texts: list[str | None] | None
+    image_column: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def as_X(self, featurizer: Any, part: slice = slice(None)) -> Any:
-        """Make rows as a featurizer takes them.
+    def take(self, chosen: Any) -> Rows:
+        """Take some rows.
 
         Parameters
         ----------
-        featurizer : CLIPFeaturizer or None
-            Says which modalities it has; None is images alone.
+        chosen : ndarray of int
+            Their positions.
+
+        Returns
+        -------
+        Rows
+            A copy.
+        """
+        texts = None if self.texts is None else [self.texts[row] for row in chosen]
+        return Rows(
+            [self.names[row] for row in chosen],
+            [self.images[row] for row in chosen],
+            texts,
+            self.image_column,
+        )
+
+    def as_X(self, tagger: Any, part: slice = slice(None)) -> Any:
+        """Make rows as an estimator takes them.
+
+        Parameters
+        ----------
+        tagger : estimator instance
+            A featurizer, or what holds one. One that was fitted on a table is given one
+            with the columns that it names.
         part : slice, default=slice(None)
             Which rows.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, 2), dtype object
+        ndarray of shape (n,) or (n, 2), dtype object, or DataFrame
             The rows.
 
         Raises
         ------
         ValueError
-            If texts are needed and there are none.
+            If texts are needed and there are none, or anything but images and texts.
         """
         images = self.images[part]
-        texts = [None] * len(images) if self.texts is None else self.texts[part]
-        if featurizer is None or featurizer.text is None:
+        columns = getattr(tagger, "feature_names_in_", None)
+        if columns is not None:
+            return self._as_frame(columns, part)
+        needs_image, needs_text = _modalities(tagger)
+        if not needs_text:
             return _column(images)
-        if featurizer.image is None:
-            if self.texts is None:
-                raise ValueError(
-                    "The tagger reads texts alone. Name their column with --text."
-                )
-            return _column(texts)
+        if not needs_image:
+            # A word counter takes no None.
+            return _column([text or "" for text in self._needed_texts()[part]])
+        texts = [None] * len(images) if self.texts is None else self.texts[part]
         return np.column_stack([_column(images), _column(texts)])
+
+    def shows_nothing(self, tagger: Any) -> list[bool]:
+        """Tell which rows hold nothing of what a tagger reads.
+
+        Parameters
+        ----------
+        tagger : estimator instance
+            As for `as_X`.
+
+        Returns
+        -------
+        list of bool
+            Of each row.
+        """
+        columns = getattr(tagger, "feature_names_in_", None)
+        if columns is None:
+            needs_image, needs_text = _modalities(tagger)
+        else:
+            n_images = len(self._image_names(columns))
+            needs_image, needs_text = n_images > 0, n_images < len(columns)
+        texts = [None] * len(self) if self.texts is None else self.texts
+        return [
+            not (needs_image and image or needs_text and text)
+            for image, text in zip(self.images, texts, strict=True)
+        ]
+
+    def _image_names(self, columns: Sequence[str]) -> set[str]:
+        return {
+            name
+            for name in columns
+            if name == self.image_column or name.strip().lower() in IMAGE_COLUMNS
+        }
+
+    def _as_frame(self, columns: Sequence[str], part: slice) -> Any:
+        """Make a table whose columns a tagger has learnt by name."""
+        import pandas
+
+        of_images = self._image_names(columns)
+        others = [name for name in columns if name not in of_images]
+        if len(others) > 1 or len(of_images) > 1:
+            raise ValueError(
+                "The tagger must take a column of images and one of texts. Got one of "
+                f"the columns {shown_first(list(columns), 8)}: run it from Python."
+            )
+        # A word counter takes no None, and an empty text is none to a featurizer.
+        texts = [text or "" for text in self._needed_texts()] if others else []
+        return pandas.DataFrame(
+            {
+                name: (self.images if name in of_images else texts)[part]
+                for name in columns
+            }
+        )
+
+    def _needed_texts(self) -> list[str | None]:
+        if self.texts is None:
+            raise ValueError(
+                "The tagger reads texts, and these rows have none. Name their column "
+                "with --text."
+            )
+        return self.texts
+
+
+def _modalities(tagger: Any) -> tuple[bool, bool]:
+    """Tell whether a tagger reads images, and whether it reads texts."""
+    clip = next(inner_featurizers(tagger), tagger)
+    if hasattr(clip, "image") and hasattr(clip, "text"):  # CLIPFineTuner has both too
+        return clip.image is not None, clip.text is not None
+    first = clip
+    while hasattr(first, "steps"):
+        first = first.steps[0][1]
+    if get_tags(first).input_tags.string:
+        return False, True
+    raise ValueError(
+        "The tagger must hold what reads its rows, such as a CLIPFeaturizer. Got one "
+        f"that begins with {type(first).__name__}, which takes numbers: save the whole "
+        "Pipeline."
+    )
 
 
 def _column(values: Sequence[Any]) -> Any:
@@ -87,7 +193,7 @@ def read_rows(
     Parameters
     ----------
     path : Path
-        A folder of pictures, or a table.
+        A folder of pictures, a picture, or a table.
     images : Path or None
         Folder that the table's images are in; None is the folder of the table.
     image : str or None
@@ -107,16 +213,20 @@ def read_rows(
     ValueError
         If it is no table.
     """
-    if path.is_dir():
+    from sklearn_clip.datasets._image_files import is_picture
+
+    alone = is_picture(path.name) and path.is_file()
+    if path.is_dir() or alone:
         if images or image or text:
             raise ValueError(
-                "--images, --image and --text are for tables. Got them with a folder."
+                "--images, --image and --text are for tables. Got them with a "
+                f"{'picture' if alone else 'folder'}."
             )
-        return _walk(path)
+        return Rows([path.name], [str(path)], None) if alone else _walk(path)
     from sklearn_clip.datasets import load_csv_tags
 
     table = open_table(path)
-    column = find_column(table, image, _IMAGE_COLUMNS, "--image", required=not text)
+    column = find_column(table, image, IMAGE_COLUMNS, "--image", required=not text)
     folder = None if column is None else (path.parent if images is None else images)
     data = load_csv_tags(
         table.path,
@@ -134,7 +244,7 @@ def read_rows(
         f"row {row}" if cell is None else _within(cell, folder)
         for row, cell in enumerate(found)
     ]
-    return Rows(names, found, texts)
+    return Rows(names, found, texts, column)
 
 
 def _within(path: str, folder: Path | None) -> str:
@@ -147,151 +257,12 @@ def _within(path: str, folder: Path | None) -> str:
 
 def _walk(folder: Path) -> Rows:
     """Find the pictures of a folder and of those in it, in the order of their names."""
-    from sklearn_clip.datasets._image_files import is_picture
+    from sklearn_clip.datasets.formats._rows import find_pictures
 
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            os.path.join(place, name)
-            for name in sorted(files)
-            if is_picture(name) and not name.startswith(".")
-        ]
+    found = find_pictures(folder)
     if not found:
         raise FileNotFoundError(f"There is no picture in {str(folder)!r}.")
     return Rows([_within(path, folder) for path in found], list(found), None)
-
-
-@dataclass
-class Table:
-    """A table and its columns.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    columns : list of str
-        Names of the columns.
-    first : dict of str to list of str
-        First cells of each column of a CSV file.
-    delimiter : str
-        What stands between the cells of a CSV file.
-    """
-
-    path: Path
-    columns: list[str]
-    first: dict[str, list[str]]
-    delimiter: str = ","
-
-
-def open_table(path: Path) -> Table:
-    """Read the names of the columns of a table, and what its first cells look like.
-
-    Parameters
-    ----------
-    path : Path
-        A CSV, Parquet or Feather file.
-
-    Returns
-    -------
-    Table
-        Its columns.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is not there.
-    ValueError
-        If it has no columns.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
-    with open(path, "rb") as file:
-        head = file.read(4)
-    if head in (b"PAR1", b"ARRO"):
-        from pyarrow import feather, parquet
-
-        schema = (
-            parquet.read_schema(path)
-            if head == b"PAR1"
-            else feather.read_table(path, memory_map=True).schema
-        )
-        return Table(path, list(schema.names), {})
-    import csv
-
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            delimiter = _guess_delimiter(lines.readline())
-            lines.seek(0)
-            reader = csv.reader(lines, delimiter=delimiter)
-            cells = [row for row, _ in zip(reader, range(1_001), strict=False)]
-    except UnicodeDecodeError as exc:
-        raise ValueError(
-            f"{str(path)!r} must be a CSV file in UTF-8. Got {exc.reason} at byte "
-            f"{exc.start}. Save it as 'CSV UTF-8'."
-        ) from exc
-    if not cells or not any(cells[0]):
-        raise ValueError(f"{str(path)!r} must be a table with a header. It has none.")
-    columns = cells[0]
-    first = {
-        name: [row[place] for row in cells[1:] if len(row) == len(columns)]
-        for place, name in enumerate(columns)
-    }
-    return Table(path, columns, first, delimiter)
-
-
-def _guess_delimiter(header: str) -> str:
-    """Take a comma; where the header has none, what spreadsheets write in its place."""
-    found = (mark for mark in (",", ";", "\t") if mark in header)
-    return next(found, ",")
-
-
-def find_column(
-    table: Table,
-    given: str | None,
-    usual: Sequence[str],
-    option: str,
-    *,
-    required: bool,
-) -> str | None:
-    """Find a column by the name that was given, or by a usual one.
-
-    Parameters
-    ----------
-    table : Table
-        The table.
-    given : str or None
-        What the user named.
-    usual : sequence of str
-        Names to look for, in this order.
-    option : str
-        The option that names it, for the error.
-    required : bool
-        Whether it must be there.
-
-    Returns
-    -------
-    str or None
-        Its name as the table spells it.
-
-    Raises
-    ------
-    ValueError
-        If it is not there.
-    """
-    if given is not None:
-        if given in table.columns:
-            return given
-    else:
-        by_look = {name.strip().lower(): name for name in reversed(table.columns)}
-        found = next((by_look[name] for name in usual if name in by_look), None)
-        if found is not None or not required:
-            return found
-    said = f"no column {given!r}" if given is not None else "none of the usual columns"
-    raise ValueError(
-        f"{str(table.path)!r} has {said}: name it with {option}. Its columns are "
-        f"{shown_first(table.columns, 12)}."
-    )
 
 
 def read_labelled(
@@ -336,54 +307,54 @@ def read_labelled(
     if path.is_dir():
         raise ValueError(f"{str(path)!r} must be a table of labels. Got a folder.")
     table = open_table(path)
-    column = find_column(table, image, _IMAGE_COLUMNS, "--image", required=not text)
+    column = find_column(table, image, IMAGE_COLUMNS, "--image", required=not text)
     said = [] if column is None else [f"images in column {column!r}"]
     options: dict[str, Any] = {}
     label_column = None
     if layout != "columns":
         label_column = find_column(
-            table, labels, _LABEL_COLUMNS, "--labels", required=layout != "auto"
+            table, labels, LABEL_COLUMNS, "--labels", required=layout != "auto"
         )
     if layout == "auto":
         layout = "columns" if label_column is None else "cells"
+    if layout == "columns" and labels is not None:
+        options["classes"] = name_columns(table, labels)
     if label_column is None:
         said.append("one column for each label")
     else:
         said.append(f"labels in column {label_column!r}")
         options["labels"] = label_column
     if layout == "cells":
-        separator = separator or _guess_separator(
+        separator = separator or guess_separator(
             table.first.get(label_column or "", [])
         )
         options["separator"] = separator
-        said.append("split at " + ("blanks" if separator == " " else repr(separator)))
+        said.append(say_separator(separator, table.first.get(label_column or "", [])))
     if classes is not None:
         options |= {"classes": classes, "other_labels": "ignore"}
     folder = None if column is None else (path.parent if images is None else images)
-    data = load_csv_tags(
-        path,
-        folder,
-        layout=layout,
-        image=column or "image",
-        text=list(text) or None,
-        group=group,
-        unlabelled=unlabelled,
-        missing_files="drop" if column is not None else "raise",
-        delimiter=table.delimiter,
-        **options,
-    )
+    try:
+        data = load_csv_tags(
+            path,
+            folder,
+            layout=layout,
+            image=column or "image",
+            text=list(text) or None,
+            group=group,
+            unlabelled=unlabelled,
+            missing_files="drop" if column is not None else "raise",
+            delimiter=table.delimiter,
+            **options,
+        )
+    except ValueError as exc:
+        if layout != "columns" or "left out with classes" not in str(exc):
+            raise
+        way = "--layout columns --labels dog,beach names the columns that are labels"
+        raise ValueError(f"{exc} Here: {way}.") from exc
     found = [None if cell is None else str(cell) for cell in data.data[:, 0]]
     texts = list(data.data[:, 1]) if text else None
     names = [
         str(line) if cell is None else cell
         for cell, line in zip(found, data.lines, strict=True)
     ]
-    return data, Rows(names, found, texts), ", ".join(said)
-
-
-def _guess_separator(cells: Sequence[str]) -> str:
-    """Take the separator that stands in cells, a blank where none does."""
-    for separator in _SEPARATORS:
-        if any(separator in cell for cell in cells):
-            return separator
-    return " "
+    return data, Rows(names, found, texts, column), ", ".join(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import NoReturn
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(CANNOT)
     from sklearn_clip.cli._commands import commands
 
+    _write_text_as_utf8()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # The traceback is for whoever reports a fault.
     traced = "--traceback" in given
@@ -42,28 +44,36 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = commands.main(
             args=given, prog_name="sklearn-clip", standalone_mode=False
         )
-    except click.exceptions.Abort:
-        _stopped()
+    except click.exceptions.Abort as exc:
+        if not isinstance(exc.__cause__, EOFError):  # click takes that for Ctrl-D
+            _stopped()
+        _fail(exc.__cause__, traced)
     except KeyboardInterrupt:
         _stopped()
     except click.ClickException as exc:
         exc.show()
         sys.exit(CANNOT)
-    except (
-        ArithmeticError,
-        ImportError,
-        LookupError,
-        OSError,
-        TypeError,
-        ValueError,
-    ) as exc:
-        if traced:
-            raise
+    except Exception as exc:  # whatever it is: 1 would say that all others are done
+        _fail(exc, traced)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_text_as_utf8() -> None:
+    """Have every name written: to a pipe as UTF-8, to a terminal as far as it can."""
+    change = getattr(sys.stdout, "reconfigure", None)
+    if change is not None:
+        encoding = None if sys.stdout.isatty() else "utf-8"
+        change(encoding=encoding, errors="backslashreplace")
+
+
+def _fail(exc: BaseException, traced: bool) -> NoReturn:
+    if traced:
+        traceback.print_exception(exc)
+    else:
         print(f"Error: {_sentence(exc)}", file=sys.stderr)
         if type(exc).__name__ == "WeightsUnavailableError":
             print("Here: --model photo-tiny, --model clipart-tiny.", file=sys.stderr)
-        sys.exit(CANNOT)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(CANNOT)
 
 
 def _stopped() -> NoReturn:
@@ -75,9 +85,12 @@ def _stopped() -> NoReturn:
 
 
 def _sentence(exc: BaseException) -> str:
-    """Text of an error, or its kind where it has none."""
+    """Text of an error; with its kind where that is no error of a user's input."""
     text = str(exc.args[0]) if isinstance(exc, KeyError) and exc.args else str(exc)
-    return text or type(exc).__name__
+    if isinstance(exc, (ImportError, OSError, TypeError, ValueError)) and text:
+        return text
+    way = "--traceback shows where."
+    return f"{type(exc).__name__}: {text}. {way}" if text else f"{type(exc).__name__}."
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

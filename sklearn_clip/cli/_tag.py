@@ -39,7 +39,7 @@ def run(
         The code it ends with.
     """
     talk = Talk(quiet)
-    check_out(out)
+    check_out(out, rows, tagger)
     model = load_tagger(tagger, trust)
     found = read_rows(rows, images, image, text)
     clip = next(inner_featurizers(model), None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from sklearn_clip._shared import import_optional
+from sklearn_clip.cli._files import whole_file
 
 # What a tagger of ours consists of beside what skops trusts by itself.
 _OURS = ("sklearn_clip.",)
@@ -26,8 +25,6 @@ def check_name(path: Path) -> None:
     ------
     ValueError
         If its suffix is unknown.
-    FileNotFoundError
-        If its folder is not there.
     ImportError
         If skops is needed and not installed.
     """
@@ -35,8 +32,6 @@ def check_name(path: Path) -> None:
         raise ValueError(
             f"The tagger's file must end in .skops or .joblib. Got {str(path)!r}."
         )
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(path.absolute().parent)!r}.")
     if path.suffix == ".skops":
         import_optional("skops.io", extra="cli", purpose="A .skops file")
 
@@ -51,25 +46,14 @@ def save_tagger(tagger: Any, path: Path) -> None:
     path : Path
         A file that ends in .skops or .joblib.
     """
-    number, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            if path.suffix == ".skops":
-                skops = import_optional(
-                    "skops.io", extra="cli", purpose="A .skops file"
-                )
-                file.write(skops.dumps(tagger))
-            else:
-                import joblib
+    with whole_file(path, "wb") as file:
+        if path.suffix == ".skops":
+            skops = import_optional("skops.io", extra="cli", purpose="A .skops file")
+            file.write(skops.dumps(tagger))
+        else:
+            import joblib
 
-                joblib.dump(tagger, file, compress=3)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # as any new file, not as a secret
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            joblib.dump(tagger, file, compress=3)
 
 
 def load_tagger(path: Path, trust: bool) -> Any:
@@ -114,7 +98,15 @@ def load_tagger(path: Path, trust: bool) -> Any:
         )
     import joblib
 
-    tagger = joblib.load(path)
+    try:
+        tagger = joblib.load(path)
+    except ImportError:  # it says which package is missing
+        raise
+    except Exception as exc:  # pickles raise nearly anything
+        raise ValueError(
+            f"{str(path)!r} is no joblib file that can be read here: "
+            f"{type(exc).__name__}: {exc!s:.200}"
+        ) from exc
     _check_tagger(tagger, path)
     return tagger
 

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from sklearn_clip._shared import shown_first
-from sklearn_clip.cli._embedding import embed_rows, make_featurizer, open_store
+from sklearn_clip.cli._embedding import (
+    leave_out_unreadable,
+    make_featurizer,
+    open_store,
+)
+from sklearn_clip.cli._files import check_target, whole_file
 from sklearn_clip.cli._rows import Rows, read_labelled
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
 from sklearn_clip.cli._talk import Talk
@@ -49,6 +54,10 @@ def run(
     import_optional("pandas", extra="cli", purpose="sklearn-clip train")
     talk = Talk(quiet)
     check_name(out)
+    check_target(out, "--out", tags)
+    if report is not None:
+        import_optional("jinja2", extra="report", purpose="A report")
+        check_target(report, "--report", tags, out)
     if cv < 0 or cv == 1:
         raise ValueError(f"--cv must be 0, or at least 2 folds. Got {cv}.")
     data, rows, said = read_labelled(
@@ -71,13 +80,7 @@ def run(
         text="text" if text else None,
         cache=open_store(store),
     )
-    failed = embed_rows(clip, rows, talk)
-    for row, reason in failed[:10]:
-        talk.say(f"left out: {rows.names[row]}: {reason}")
-    if failed:
-        talk.say(f"{len(failed):,} rows are left out: their pictures cannot be read.")
-    kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
-    rows = _take(rows, kept)
+    rows, kept = leave_out_unreadable(clip, rows, talk)
     groups = np.asarray(data.groups)[kept]
     Y = _choose_labels(np.asarray(data.target)[kept], data.target_names, min_rows, talk)
     features = clip.fit_transform(rows.as_X(clip))
@@ -86,14 +89,14 @@ def run(
     head, scores = _fit(features, Y, groups, cv or _FOLDS, talk)
     if cv:
         _print_scores(Y, scores, groups, cv, talk)
-    if report is not None:
-        _write_report(report, tags, rows, Y, scores, features, groups, head)
-        talk.say(f"{report}: the held-out rows, each scored without it.")
     from sklearn.pipeline import Pipeline
 
     clip.set_params(cache="auto")  # the store is this machine's
     save_tagger(Pipeline([("clip", clip), ("tagger", head)]), out)
     talk.say(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
+    if report is not None:
+        _write_report(report, tags, rows, Y, scores, features, groups, head)
+        talk.say(f"{report}: the held-out rows, each scored without it.")
 
 
 def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
@@ -108,13 +111,6 @@ def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
     if n_copies:
         talk.say(f"{n_copies:,} rows are near copies of others, and held out together.")
     return found
-
-
-def _take(rows: Rows, kept: Any) -> Rows:
-    texts = None if rows.texts is None else [rows.texts[row] for row in kept]
-    return Rows(
-        [rows.names[row] for row in kept], [rows.images[row] for row in kept], texts
-    )
 
 
 def _choose_labels(target: Any, names: list[str], min_rows: int, talk: Talk) -> Any:
@@ -223,7 +219,7 @@ def _write_report(
     X = pandas.DataFrame({"image": rows.images})
     if rows.texts is not None:
         X["text"] = rows.texts
-    TaggerReport(
+    page = TaggerReport(
         scores,
         X,
         Y,
@@ -233,4 +229,6 @@ def _write_report(
         title=f"A tagger of {tags.name}",
         description="Each row was scored by a tagger that had not seen it. The cuts "
         "are those of the tagger that was fitted on all rows.",
-    ).write_html(path)
+    ).to_html()
+    with whole_file(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(page)

@@ -39,7 +39,7 @@ def run(
     from sklearn_clip.zero_shot import ZeroShotClassifier
 
     talk = Talk(quiet)
-    check_out(out)
+    check_out(out, rows, labels_file)
     words = _read_words(labels, labels_file)
     found = read_rows(rows, images, image, ())
     cache = open_store(store)
@@ -62,7 +62,15 @@ def _read_words(labels: str | None, labels_file: Path | None) -> list[str]:
     if (labels is None) == (labels_file is None):
         raise ValueError("Give the labels by --labels or by --labels-file.")
     if labels_file is not None:
-        lines = labels_file.read_text(encoding="utf-8-sig").splitlines()
+        if not labels_file.is_file():
+            raise FileNotFoundError(f"There is no file {str(labels_file)!r}.")
+        try:
+            lines = labels_file.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as exc:
+            raise ValueError(
+                f"--labels-file must be text in UTF-8. Got {exc.reason} at byte "
+                f"{exc.start} of {str(labels_file)!r}."
+            ) from exc
     else:
         lines = (labels or "").split(",")
     words = list(dict.fromkeys(line.strip() for line in lines if line.strip()))

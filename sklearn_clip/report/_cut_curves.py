@@ -126,7 +126,8 @@ def _few_digits(below, at):
     middle = below + (at - below) / 2
     open_ = np.ones(len(at), dtype=bool)
     for digits in range(1, 16):
-        rounded = np.round(middle, digits)
+        with np.errstate(over="ignore"):  # what is past all numbers is not taken
+            rounded = np.round(middle, digits)
         good = open_ & (rounded > below) & (rounded <= at)
         chosen[good] = rounded[good]
         open_ &= ~good

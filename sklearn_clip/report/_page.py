@@ -74,12 +74,18 @@ def _data(report):
         "labels": [_label(report, label) for label in range(len(report.label_names))],
         "probabilities": report.response_method == "predict_proba",
         # Of scores that are no probabilities: in these their distance is measured.
-        "unit": _HALF * float(report.scores.std()) or 1.0,
+        "unit": _HALF * _spread(report.scores) or 1.0,
         "rows": report._shown,
         "places": places.tolist(),
         "truth": _truth(report),
         "pictures": report._has_pictures,
     }
+
+
+def _spread(scores):
+    """Take the standard deviation, whose squares may be past the largest number."""
+    most = float(np.abs(scores).max())
+    return most * float((scores / most).std()) if most else 0.0
 
 
 def _rows(report):
@@ -103,8 +109,9 @@ def _label(report, label) -> dict[str, Any]:
     return {
         "name": str(name),
         "key": repr(name),
-        "now": _finite(report.thresholds[label]),
-        "asks": None if asks is None else _finite(asks[label]),
+        "now": _cut(report.thresholds[label]),
+        # JSON has no infinity, below which no score is.
+        "asks": None if asks is None else float(np.nan_to_num(asks[label])),
         "start": curve.start,
         "cuts": curve.cuts.tolist(),
         "with": curve.positive.tolist(),
@@ -112,9 +119,11 @@ def _label(report, label) -> dict[str, Any]:
     }
 
 
-def _finite(value):
-    """Return a float, None where it is infinite."""
-    return float(value) if np.isfinite(value) else None
+def _cut(value):
+    """Return a float, and a word where it takes no row, or all."""
+    if np.isinf(value):
+        return "never" if value > 0 else "always"
+    return float(value)
 
 
 def _values(report):
@@ -211,10 +220,10 @@ def _reliability_rows(found):
 
 
 def _number(value):
-    """Three decimals; a dash where there is no value."""
+    """Three decimals, or a word for a cut; a dash where there is no value."""
     if np.isnan(value):
         return "–"
-    return f"{value:.3f}" if np.isfinite(value) else "never"
+    return _cut(value) if np.isinf(value) else f"{value:.3f}"
 
 
 def _share(value):

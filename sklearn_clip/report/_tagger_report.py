@@ -65,8 +65,8 @@ class TaggerReport:
     thresholds : float, array-like of shape (n_labels,), dict, Series or None, \
             default=None
         The cuts to report on, of scores or in place of the tagger's own; infinity is
-        never. None takes those that the tagger has learnt, else 0.5 for probabilities
-        and 0 for decision values.
+        never, its negative always. None takes those that the tagger has learnt, else
+        0.5 for probabilities and 0 for decision values.
     images : array-like of length n_samples or None, default=None
         The rows' images, in any form that :class:`~sklearn_clip.CLIPFeaturizer` takes.
         None takes them from `X`, if it holds some.

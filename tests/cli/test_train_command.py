@@ -215,7 +215,6 @@ def test_what_is_no_table_is_told(run, tmp_path, content, said):
 
 
 def test_traceback_is_there_for_who_asks(run, tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        from sklearn_clip.cli import main
-
-        main(["check", str(tmp_path / "nothing"), "--traceback"])
+    done = run("check", tmp_path / "nothing", "--traceback")
+    assert done.code == 2 and "nothing" in done.said
+    assert "Traceback (most recent call last)" in done.said

@@ -281,6 +281,71 @@ def test_page_of_many_labels_fits_its_window(open_report, rows, width, dark):
         browser.save_screenshot(Path(os.environ["SKLEARN_CLIP_SCREENSHOT"]))
 
 
+def test_print_has_the_names_of_the_labels_and_is_light(open_report, rows):
+    data = rows()
+    browser = open_report(TaggerReport(data.P, None, data.Y), dark=True)
+    browser.evaluate("document.documentElement.dataset.theme = 'dark'")
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    try:
+        shown = browser.evaluate("document.getElementById('table').innerText")
+        ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    finally:
+        browser.ask("Emulation.setEmulatedMedia", media="")
+    lines = [line.split("\t") for line in shown.splitlines() if "\t" in line]
+    assert lines[0][:3] == ["label", "rows", "AP"]
+    assert sorted(line[0] for line in lines[1:]) == ["0", "1", "2", "3"]
+    assert ground == "rgb(255, 255, 255)"
+
+
+def test_cuts_that_take_all_rows_or_none_are_named(open_report, rows):
+    data = rows()
+    cuts = [-np.inf, np.inf, 0.5, 0.5]
+    browser = open_report(TaggerReport(data.P, None, data.Y, thresholds=cuts))
+    for label, (word, n_given) in enumerate((("always", 120), ("never", 0))):
+        cell = f"document.querySelector('tr[data-label=\"{label}\"] [data-name=cut]')"
+        assert browser.evaluate(f"{cell}.textContent") == word
+        choose(browser, label)
+        shown = "document.getElementById('{}').textContent"
+        assert browser.evaluate(shown.format("cut")) == word
+        counts = [
+            int(browser.evaluate(shown.format(f"n-{n}"))) for n in ("found", "false")
+        ]
+        assert sum(counts) == n_given
+        type_cut(browser, 0.4)
+        browser.evaluate("document.getElementById('back').click()")
+        assert browser.evaluate(f"{cell}.textContent") == word
+    head = "document.querySelector('th[data-sort=cut] button')"
+    browser.evaluate(f"{head}.click()")
+    order = (
+        "[...document.querySelectorAll('#table tbody tr')].map(r => +r.dataset.label)"
+    )
+    found = browser.evaluate(order)
+    assert found[0] == 1 and found[-1] == 0
+
+
+def test_label_that_always_asks_leaves_its_rows_to_a_person(open_report, rows):
+    """Its lower cut is without end, which is no missing one."""
+    data = rows()
+    report = TaggerReport(data.P, None, data.Y)
+    report._asks_above = np.array([-np.inf, np.inf, 0.2, 0.2])
+    browser = open_report(report)
+    given = data.P >= 0.5
+    for label, wanted in ((0, ~given[:, 0]), (1, np.zeros(120, dtype=bool))):
+        choose(browser, label)
+        assert sorted(shown_rows(browser, "unsure")) == list(np.flatnonzero(wanted))
+        text = browser.evaluate("document.getElementById('kind-text').textContent")
+        assert "are left to a person" in text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_scores_of_any_size_make_a_page(rows, scale):
+    data = rows(40)
+    S = (data.P - 0.5) * scale
+    text = TaggerReport(S, None, data.Y, thresholds=0, n_issues=0).to_html()
+    assert "Infinity" not in text.split('id="data">')[1].split("</script>")[0]
+
+
 def test_everything_to_press_has_a_name(open_report, rows):
     data = rows()
     browser = open_report(TaggerReport(data.P, None, data.Y, images=data.pictures))

@@ -5,6 +5,7 @@
   const BATCH = 24; // pictures that are added at a time
   const STEPS = 1000; // of the slider
   const BINS = 50; // bars of the scores
+  const ENDS = { never: Infinity, always: -Infinity }; // cuts that take no row, or all
   // Odds within a factor of two of the cut's: log 2, or so many units of other scores.
   const NEAR = Math.log(2);
 
@@ -42,11 +43,12 @@
 
   /* The number to show, and to paste: the tagger's own as long as nobody moved it. */
   function cutOf(label) {
-    if (label.at === label.start) return label.now === null ? Infinity : label.now;
+    if (label.at === label.start) return ENDS[label.now] ?? label.now;
     return label.at < label.cuts.length ? label.cuts[label.at] : Infinity;
   }
+  const unending = (cut) => Object.keys(ENDS).find((word) => ENDS[word] === cut);
   const written = (value) =>
-    value === Infinity ? "never" : String(Number(value.toPrecision(4)));
+    unending(value) ?? String(Number(value.toPrecision(4)));
 
   /* Position of the first cut that is at least a value. */
   function placeOf(label, value) {
@@ -77,7 +79,7 @@
   function valueOf(row, name) {
     if (name === "name") return row.querySelector("th").dataset.name;
     const text = row.querySelector(`td[data-name="${name}"]`).textContent;
-    if (text === "never") return Infinity;
+    if (text in ENDS) return ENDS[text];
     const value = parseFloat(text.replaceAll(",", ""));
     return Number.isNaN(value) ? null : value;
   }
@@ -143,7 +145,7 @@
   /* How far a score is from the cut, in log-odds or in units of the scores. */
   function distance(label, score) {
     const cut = cutOf(label);
-    if (cut === Infinity) return Infinity;
+    if (!Number.isFinite(cut)) return Infinity;
     if (data.probabilities) return logit(score) - logit(cut);
     return (score - cut) / data.unit;
   }
@@ -339,14 +341,14 @@
       "aria-valuetext",
       `${written(cut)}: ${now.found} found, ${now.missed} missed, ${now.wrong} false`,
     );
-    byId("typed").value = cut === Infinity ? "" : written(cut);
+    byId("typed").value = unending(cut) ? "" : written(cut);
     byId("back").disabled = !moved;
     if (moved || cellOf(chosen, "cut").classList.contains("moved")) {
       for (const name of ["precision", "recall", "f1"]) {
         cellOf(chosen, name).textContent = three(now[name]);
         cellOf(chosen, name).classList.toggle("moved", moved);
       }
-      cellOf(chosen, "cut").textContent = cut === Infinity ? "never" : three(cut);
+      cellOf(chosen, "cut").textContent = unending(cut) ?? three(cut);
       cellOf(chosen, "cut").classList.toggle("moved", moved);
     }
   }

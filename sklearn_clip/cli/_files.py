@@ -1,0 +1,82 @@
+"""Files that are written: checked before long work, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def check_target(path: Path, option: str, *inputs: Path | None) -> None:
+    """Check that a file can be written, before long work.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    option : str
+        The option that names it, for the error.
+    *inputs : Path or None
+        Files that are read, which it must not replace.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its folder is not there.
+    PermissionError
+        If nothing can be written to its folder.
+    ValueError
+        If it is a folder, a device, or one of the files that are read.
+    """
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r} for {option}.")
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "device"
+        raise ValueError(f"{option} must name a file. Got the {kind} {str(path)!r}.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"Nothing can be written to {str(folder)!r} ({option}).")
+    for other in inputs:
+        if other is None or not (path.exists() and other.exists()):
+            continue
+        if path.samefile(other):
+            raise ValueError(
+                f"{option} must be another file than those that are read. Got "
+                f"{str(path)!r}, which would be lost."
+            )
+
+
+@contextmanager
+def whole_file(path: Path, mode: str, **options: Any) -> Iterator[Any]:
+    """Open a file that takes its place when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        The file; of a link, what it leads to is replaced. One that was there stays as
+        it was until then, and for good if an error arises.
+    mode : {"w", "wb"}
+        As of `open`.
+    **options : dict
+        As of `open`.
+
+    Yields
+    ------
+    file object
+        To write to.
+    """
+    path = path.resolve()
+    number, temporary = tempfile.mkstemp(prefix=".sklearn-clip-", dir=path.parent)
+    try:
+        with os.fdopen(number, mode, **options) as file:
+            yield file
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # as any new file, not as a secret
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,266 @@
+"""What a command reads: tables as programs write them, folders as people have them."""
+
+import csv
+import os
+import shutil
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from PIL import Image
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+
+from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression
+from sklearn_clip.cli._rows import read_labelled, read_rows
+from sklearn_clip.cli._tables import open_table
+
+
+@pytest.fixture
+def labelled(drawings):
+    with open(drawings / "train.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read(path, images, **options):
+    given = {"layout": "auto", "labels": None, "separator": None, "group": None}
+    given |= {"unlabelled": "keep", **options}
+    return read_labelled(path, images, None, (), **given)
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [
+        ("image,tags", ","),
+        ("image\ttags, all", "\t"),
+        ("image|tags", "|"),
+        ("File;price, net;tags", ";"),
+        ('\n\n"image"\tlabels', "\t"),
+        ("name,what;else", ","),
+        ("name", ","),
+    ],
+)
+def test_delimiter_is_what_parts_a_usual_name(tmp_path, header, delimiter):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n", encoding="utf-8")
+    assert open_table(path).delimiter == delimiter
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04" + bytes(99), "Got an Excel or zip file: save it as 'CSV UTF-8'"),
+        (b"\xd0\xcf\x11\xe0" + bytes(99), "Got an old Excel file"),
+        (b"image,tags\na.png," + b"x" * 200_000 + b"\n", "in line 2. A quotation mark"),
+        ("image,tags\n".encode("utf-16"), "Save it as 'CSV UTF-8'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["train", "tag", "check"])
+def test_what_is_no_table_is_told(run, tagger_file, tmp_path, content, said, name):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    words = {
+        "train": ["train", path, "--out", tmp_path / "t.skops"],
+        "tag": ["tag", tagger_file, path],
+        "check": ["check", path],
+    }[name]
+    done = run(*words)
+    assert done.code == 2 and said in done.said and "Traceback" not in done.said
+
+
+def test_label_columns_are_named_beside_others(run, drawings, labelled, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [
+        f"{row['image']},{place},{place * 1.5},{int(row['tags'] == 'animal')},"
+        f"{int(row['tags'] == 'red flag')}"
+        for place, row in enumerate(labelled)
+    ]
+    path.write_text("\n".join(["image,id,price,animal,red flag", *lines]))
+    with pytest.raises(ValueError, match="price.*--layout columns --labels dog,beach"):
+        read(path, drawings / "train", layout="columns")
+    data, _, _ = read(
+        path, drawings / "train", layout="columns", labels="animal, red flag"
+    )
+    assert list(data.target_names) == ["animal", "red flag"]
+    with pytest.raises(ValueError, match="no column 'cat': name it with --labels"):
+        read(path, drawings / "train", layout="columns", labels="animal,cat")
+
+
+def test_labels_of_several_words_that_are_parted_are_told(drawings, tmp_path, labelled):
+    path = tmp_path / "t.csv"
+    lines = [f"{row['image']},red {row['tags']}" for row in labelled]
+    path.write_text("\n".join(["image,tags", *lines]))
+    _, _, said = read(path, drawings / "train")
+    assert "if 'red animal' is one label: --separator ';'" in said
+    data, _, said = read(path, drawings / "train", separator=";")
+    assert "red animal" in data.target_names and "is one label" not in said
+
+
+def test_folders_that_are_linked_are_gone_through_once(tmp_path):
+    (tmp_path / "photos" / "in").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    for path in ("photos/a.png", "photos/in/b.png", "other/c.png"):
+        Image.new("RGB", (9, 9)).save(tmp_path / path)
+    try:
+        (tmp_path / "photos" / "link").symlink_to(tmp_path / "other")
+        (tmp_path / "photos" / "in" / "up").symlink_to(tmp_path / "photos")
+        (tmp_path / "photos" / "gone.png").symlink_to("nowhere.png")
+    except OSError:
+        pytest.skip("links need rights on Windows")
+    names = [name.replace(os.sep, "/") for name in read_rows(*_folder(tmp_path)).names]
+    assert names == ["a.png", "gone.png", "in/b.png", "link/c.png"]
+
+
+def _folder(tmp_path):
+    return tmp_path / "photos", None, None, ()
+
+
+def test_folder_that_cannot_be_listed_is_told(run, tmp_path, monkeypatch):
+    """Its pictures would be left out, and nobody would know."""
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = run("check", tmp_path)
+    assert done.code == 2 and "Permission denied" in done.said
+    assert "locked" in done.said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such names on Windows")
+def test_lines_of_check_are_lines(run, tmp_path):
+    for name in ("a\nb.png", "c\td.png"):
+        Image.new("RGB", (9, 9)).save(tmp_path / name)
+    (tmp_path / "e\r.jpg").write_bytes(b"nothing")
+    done = run("check", tmp_path)
+    lines = [line.split("\t") for line in done.out.splitlines()]
+    assert done.code == 1 and [line[:2] for line in lines] == [
+        ["broken", r"e\r.jpg"],
+        ["copy", r"c\td.png"],
+    ]
+    assert lines[1][2] == r"the same file as a\nb.png"
+
+
+def clip(**options):
+    return CLIPFeaturizer("clipart-tiny", **options)
+
+
+@pytest.mark.parametrize("kind", ["words", "texts", "columns", "named"])
+def test_tagger_from_python_is_given_what_it_reads(
+    run, drawings, labelled, tmp_path, kind
+):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(labelled)
+    frame["photo"] = [str(drawings / "train" / name) for name in frame["image"]]
+    Y = pandas.get_dummies(frame["tags"]).astype(int)
+    head = MultiLabelLogisticRegression(C=5)
+    words = TfidfVectorizer()
+    steps, X = {
+        "words": ([words], frame["title"]),
+        "texts": ([clip(image=None)], frame["title"].tolist()),
+        "columns": (
+            [
+                ColumnTransformer(
+                    [("i", clip(text=None), "photo"), ("t", words, "title")]
+                )
+            ],
+            frame[["title", "photo"]],
+        ),
+        "named": ([clip(image="photo", text="title")], frame),
+    }[kind]
+    tagger = make_pipeline(*steps, head).fit(X, Y)
+    path = tmp_path / "t.joblib"
+    joblib.dump(tagger, path)
+    table = drawings / "test.csv"
+    done = run(
+        *("tag", path, table, "--images", drawings / "test", "--text", "title"),
+        *("--trust", "--probabilities", "-q"),
+    )
+    assert done.code == 0, done.said
+    found = [
+        [float(row[name]) for name in Y.columns]
+        for row in csv.DictReader(done.out.splitlines())
+    ]
+    new = pandas.read_csv(table)
+    new["photo"] = [str(drawings / "test" / name) for name in new["image"]]
+    X = new if kind in ("columns", "named") else new["title"].tolist()
+    np.testing.assert_allclose(found, tagger.predict_proba(X), rtol=1e-5, atol=1e-6)
+    page = tmp_path / "page.html"
+    done = run(
+        *("report", path, table, "--images", drawings / "test", "--text", "title"),
+        *("--trust", "--out", page),
+    )
+    assert done.code == 0, done.said
+    n_pictures = page.read_text(encoding="utf-8").count("data:image/webp")
+    assert n_pictures == (20 if kind in ("columns", "named") else 0)
+    if kind in ("words", "texts", "columns"):
+        bare = run("tag", path, table, "--images", drawings / "test", "--trust")
+        assert bare.code == 2 and bare.out == "" and "with --text" in bare.said
+
+
+def test_tagger_of_numbers_is_told(run, drawings, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    X, Y = np.eye(4), np.array([[0, 1], [1, 0], [0, 1], [1, 1]])
+    for place, (table, said) in enumerate(
+        ((X, "takes numbers"), (pandas.DataFrame(X, columns=list("abcd")), "'a', 'b'"))
+    ):
+        path = tmp_path / f"{place}.skops"
+        head = MultiLabelLogisticRegression().fit(table, Y)
+        path.write_bytes(skops.io.dumps(head))
+        done = run("tag", path, drawings / "test")
+        assert done.code == 2 and done.out == "" and said in done.said
+
+
+def test_report_leaves_out_what_cannot_be_read(run, tagger_file, drawings, tmp_path):
+    """A row without its picture would be scored as if it showed nothing."""
+    folder = tmp_path / "photos"
+    shutil.copytree(drawings / "test", folder)
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / names[0]).write_bytes(b"nothing")
+    words = ["report", tagger_file, drawings / "test.csv", "--images", folder]
+    done = run(*words, "--out", tmp_path / "page.html")
+    assert done.code == 0 and "19 rows, 3 labels, mAP" in done.said
+    assert f"left out: {folder / names[0]}: it is not an image" in done.said
+    for name in names:
+        (folder / name).write_bytes(b"nothing")
+    done = run(*words, "--out", tmp_path / "none.html")
+    assert done.code == 2 and "At least one picture must be readable" in done.said
+
+
+def test_row_without_what_the_tagger_reads_is_told(run, tagger_file, tmp_path):
+    """A tagger of pictures says nothing of a caption."""
+    (tmp_path / "t.csv").write_text("title,tags\na dog,x\n", encoding="utf-8")
+    done = run("tag", tagger_file, tmp_path / "t.csv", "--text", "title")
+    assert done.code == 1
+    assert done.out.splitlines()[1] == "row 0,,,nothing to look at"
+
+
+def test_picture_alone_is_a_row(run, tagger_file, drawings, tmp_path):
+    picture = sorted((drawings / "test").iterdir())[0]
+    every = run("tag", tagger_file, drawings / "test").out.splitlines()
+    shutil.copy(picture, tmp_path / "A.WEBP")
+    done = run("tag", tagger_file, tmp_path / "A.WEBP")
+    assert done.code == 0
+    assert done.out.splitlines()[1] == every[1].replace(picture.name, "A.WEBP")
+    done = run("tag", tagger_file, picture, "--images", tmp_path)
+    assert done.code == 2 and "Got them with a picture" in done.said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "There is no file"), (b"caf\xe9", "text in UTF-8")]
+)
+def test_file_of_words_that_cannot_be_read_is_told(
+    run, drawings, tmp_path, content, said
+):
+    words = tmp_path / "w.txt"
+    if content is not None:
+        words.write_bytes(content)
+    done = run("zero-shot", drawings / "test", "--labels-file", words)
+    assert done.code == 2 and said in done.said and str(words) in done.said
