@@ -1,6 +1,7 @@
 """What the tests share: a small real CLIP model in a folder, pictures, a counter."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -31,6 +32,19 @@ def pytest_addoption(parser):
         default="machine",
         help="what the package is told about the CPU's bf16 units (default: the truth)",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    """Have SIGINT interrupt, here and in child processes.
+
+    A shell that starts the tests in the background may have it ignored.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)
