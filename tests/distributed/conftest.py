@@ -43,6 +43,17 @@ def cluster():
     ray.shutdown()
 
 
+@pytest.fixture
+def to_dataset(cluster):
+    """Make a dataset of several blocks from a DataFrame."""
+
+    def convert(frame, blocks=6):
+        places = np.array_split(np.arange(len(frame)), blocks)
+        return cluster.data.from_pandas([frame.iloc[rows] for rows in places])
+
+    return convert
+
+
 @pytest.fixture(scope="session")
 def clipart():
     """Real drawings and titles, under ids that are not their order."""

@@ -21,15 +21,6 @@ from sklearn_clip.distributed import embed_dataset, read_features  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
 
-@pytest.fixture
-def to_dataset(cluster):
-    def convert(frame, blocks=6):
-        places = np.array_split(np.arange(len(frame)), blocks)
-        return cluster.data.from_pandas([frame.iloc[rows] for rows in places])
-
-    return convert
-
-
 def in_order(frame):
     return frame.sort_values("sku").reset_index(drop=True)
 

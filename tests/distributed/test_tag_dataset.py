@@ -38,15 +38,6 @@ from sklearn_clip.distributed._tagging import TagBatch, _digest  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
 
-@pytest.fixture
-def to_dataset(cluster):
-    def convert(frame, blocks=6):
-        places = np.array_split(np.arange(len(frame)), blocks)
-        return cluster.data.from_pandas([frame.iloc[rows] for rows in places])
-
-    return convert
-
-
 def kill_once(folder):
     """Make a step that notes its calls, and kills its process once.
 
