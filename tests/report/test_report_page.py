@@ -346,6 +346,21 @@ def test_scores_of_any_size_make_a_page(rows, scale):
     assert "Infinity" not in text.split('id="data">')[1].split("</script>")[0]
 
 
+def test_numbers_stay_in_one_line(open_report, rows):
+    """Also beside the column of known rows, which takes their room."""
+    data = rows(1500, 6, unknown=0.2)
+    names = ["a name of several words", "an extraordinarily-long-single-word", *"cdef"]
+    report = TaggerReport(data.P, None, data.Y, label_names=names, n_issues=0)
+    browser = open_report(report)
+    lines = browser.evaluate("""
+        [...document.querySelectorAll("#table td")].map((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return new Set([...range.getClientRects()].map((r) => r.top)).size;
+        })""")
+    assert len(lines) == 6 * 7 and set(lines) == {1}
+
+
 def test_everything_to_press_has_a_name(open_report, rows):
     data = rows()
     browser = open_report(TaggerReport(data.P, None, data.Y, images=data.pictures))
