@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sklearn_clip.cli import _report, _tag, _train
 from sklearn_clip.cli._talk import Talk
 
 # Enough for a tagger that finds things, few enough for seconds.
-_TRAINED, _TESTED = 350, 80
+_TRAINED, _TESTED, _MIN_ROWS = 350, 80, 8
 
 
 def run(*, out: Path, quiet: bool) -> None:
@@ -27,7 +27,7 @@ def run(*, out: Path, quiet: bool) -> None:
     train = _write_part(out, "train", _TRAINED)
     test = _write_part(out, "test", _TESTED)
     tagger, photos = out / "tagger.skops", out / "test"
-    columns = {
+    columns: dict[str, Any] = {
         "image": "image",
         "text": ("title",),
         "layout": "auto",
@@ -38,7 +38,7 @@ def run(*, out: Path, quiet: bool) -> None:
     }
     talk.say(
         f"$ sklearn-clip train {train} --images {out / 'train'} --text title "
-        f"--group series --model clipart-tiny --out {tagger}"
+        f"--group series --min-rows {_MIN_ROWS} --model clipart-tiny --out {tagger}"
     )
     _train.run(
         tags=train,
@@ -46,12 +46,12 @@ def run(*, out: Path, quiet: bool) -> None:
         out=tagger,
         model="clipart-tiny",
         pretrained=None,
-        min_rows=8,
+        min_rows=_MIN_ROWS,
         cv=5,
         report=None,
         store="none",
         quiet=quiet,
-        **columns,  # type: ignore[arg-type]
+        **columns,
     )
     talk.say(
         f"\n$ sklearn-clip tag {tagger} {test} --images {photos} --text title "
@@ -87,7 +87,7 @@ def run(*, out: Path, quiet: bool) -> None:
         trust=False,
         store="none",
         quiet=quiet,
-        **columns,  # type: ignore[arg-type]
+        **columns,
     )
     talk.say(f"\nOpen {out / 'report.html'} in a browser.")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sklearn_clip._shared import import_optional, inner_featurizers
 from sklearn_clip.cli._embedding import leave_out_unreadable, open_store
@@ -18,23 +18,16 @@ def run(
     *,
     tagger: Path,
     tags: Path,
-    images: Path | None,
     out: Path,
     title: str | None,
-    image: str | None,
-    text: Sequence[str],
-    layout: str,
-    labels: str | None,
-    separator: str | None,
-    group: str | None,
-    unlabelled: str,
     trust: bool,
     store: str | None,
     quiet: bool,
+    **columns: Any,
 ) -> None:
     """Write a page.
 
-    Parameters are the options of the command.
+    Parameters are the options of the command; `columns` those of `read_labelled`.
     """
     from sklearn_clip.report import TaggerReport
 
@@ -43,18 +36,7 @@ def run(
     check_target(out, "--out", tagger, tags)
     model = load_tagger(tagger, trust)
     names = name_labels(model)
-    data, rows, said = read_labelled(
-        tags,
-        images,
-        image,
-        text,
-        layout=layout,
-        labels=labels,
-        separator=separator,
-        group=group,
-        unlabelled=unlabelled,
-        classes=names,
-    )
+    data, rows, said = read_labelled(tags, **columns, classes=names)
     talk.say(f"{len(rows):,} rows: {said}.")
     clips = list(inner_featurizers(model))
     for clip in clips:

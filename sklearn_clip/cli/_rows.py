@@ -267,10 +267,10 @@ def _walk(folder: Path) -> Rows:
 
 def read_labelled(
     path: Path,
+    *,
     images: Path | None,
     image: str | None,
     text: Sequence[str],
-    *,
     layout: Any,
     labels: str | None,
     separator: str | None,

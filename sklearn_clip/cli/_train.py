@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import shown_first
+from sklearn_clip._shared import import_optional, shown_first
 from sklearn_clip.cli._embedding import (
     leave_out_unreadable,
     make_featurizer,
@@ -28,15 +27,7 @@ _MOST_COMPARED = 50_000
 def run(
     *,
     tags: Path,
-    images: Path | None,
     out: Path,
-    image: str | None,
-    text: Sequence[str],
-    layout: str,
-    labels: str | None,
-    separator: str | None,
-    group: str | None,
-    unlabelled: str,
     model: str | None,
     pretrained: str | None,
     min_rows: int,
@@ -44,13 +35,12 @@ def run(
     report: Path | None,
     store: str | None,
     quiet: bool,
+    **columns: Any,
 ) -> None:
     """Train a tagger.
 
-    Parameters are the options of the command.
+    Parameters are the options of the command; `columns` those of `read_labelled`.
     """
-    from sklearn_clip._shared import import_optional
-
     import_optional("pandas", extra="cli", purpose="sklearn-clip train")
     talk = Talk(quiet)
     check_name(out)
@@ -60,31 +50,21 @@ def run(
         check_target(report, "--report", tags, out)
     if cv < 0 or cv == 1:
         raise ValueError(f"--cv must be 0, or at least 2 folds. Got {cv}.")
-    data, rows, said = read_labelled(
-        tags,
-        images,
-        image,
-        text,
-        layout=layout,
-        labels=labels,
-        separator=separator,
-        group=group,
-        unlabelled=unlabelled,
-    )
+    data, rows, said = read_labelled(tags, **columns)
     talk.say(f"{len(rows):,} rows: {said}.")
     has_images = any(path is not None for path in rows.images)
     clip = make_featurizer(
         model,
         pretrained,
         image="image" if has_images else None,
-        text="text" if text else None,
+        text="text" if columns["text"] else None,
         cache=open_store(store),
     )
     rows, kept = leave_out_unreadable(clip, rows, talk)
     groups = np.asarray(data.groups)[kept]
     Y = _choose_labels(np.asarray(data.target)[kept], data.target_names, min_rows, talk)
     features = clip.fit_transform(rows.as_X(clip))
-    if group is None:
+    if columns["group"] is None:
         groups = _group_copies(features, groups, talk)
     head, scores = _fit(features, Y, groups, cv or _FOLDS, talk)
     if cv:

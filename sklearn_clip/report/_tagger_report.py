@@ -1,5 +1,6 @@
 """The public class: what a page about a tagger says, and the page itself."""
 
+import html
 import os
 from collections.abc import Hashable, Sequence
 from contextlib import contextmanager
@@ -342,8 +343,6 @@ class TaggerReport:
 
     def _repr_html_(self):
         """Show the page in a notebook, in a frame of its own."""
-        import html
-
         return (
             f'<iframe title="{html.escape(self.title)}" '
             'style="width: 100%; height: 900px; border: 1px solid #8888" '

@@ -27,7 +27,7 @@ def labelled(drawings):
 def read(path, images, **options):
     given = {"layout": "auto", "labels": None, "separator": None, "group": None}
     given |= {"unlabelled": "keep", **options}
-    return read_labelled(path, images, None, (), **given)
+    return read_labelled(path, images=images, image=None, text=(), **given)
 
 
 @pytest.mark.parametrize(
