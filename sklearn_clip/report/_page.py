@@ -78,7 +78,6 @@ def _data(report):
         "rows": report._shown,
         "places": places.tolist(),
         "truth": _truth(report),
-        "pictures": report._has_pictures,
     }
 
 

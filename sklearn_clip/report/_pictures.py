@@ -117,11 +117,6 @@ class ShownRows:
         self._image, self._text, self._root = image, text, image_root
         self._index = row_index(X)
 
-    @property
-    def has_pictures(self):
-        """Whether there are pictures to show."""
-        return self._pictures is not None
-
     def read(self, rows):
         """Read pictures and texts.
 

@@ -311,7 +311,6 @@ class TaggerReport:
             [row for row in first if row >= 0],
         )
         source = ShownRows(fitted, X, images, image, text, image_root)
-        self._has_pictures = source.has_pictures
         self._shown = source.read(rows)
         self._curves = cut_curves(
             self._entries,
