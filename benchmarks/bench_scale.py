@@ -9,12 +9,12 @@ are compared in float64 on some of the labels.
     python benchmarks/bench_scale.py --before ../before
     python benchmarks/bench_scale.py --growth
     python benchmarks/bench_scale.py --top 100000,256,10000
+    python benchmarks/bench_scale.py --mapped 4000000,512,50 --rounds 1
     python benchmarks/bench_scale.py --sizes 200000,512,10000 --rounds 1
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -31,41 +31,64 @@ GROWTH = ["10000,256,1000", "20000,256,1000", "10000,512,1000", "10000,256,2000"
 BLOCK = 4096
 
 
-def make_tags(n_rows, n_features, n_labels, n_tags=5, seed=0):
-    """Draw unit rows, and for each its tags, some far more popular than others."""
-    rng = np.random.default_rng(seed)
-    spectrum = np.arange(1, n_features + 1, dtype=np.float32) ** -0.6
-    content = rng.standard_normal((n_rows, n_features), dtype=np.float32)
-    content *= spectrum / np.linalg.norm(spectrum)
-    basis, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
-    X = 0.75 * content @ basis.astype(np.float32).T
-    X += 0.65 * basis[:, n_features // 2].astype(np.float32)
-    X /= np.linalg.norm(X, axis=1, keepdims=True)
-    directions = rng.standard_normal((n_features, n_labels), dtype=np.float32)
-    popular = -0.6 * np.log(np.arange(n_labels) + 5.0)
-    tags = np.empty((n_rows, n_tags), dtype=np.int64)
-    for start in range(0, n_rows, BLOCK):
-        rows = slice(start, start + BLOCK)
-        scores = 2 * content[rows] @ directions + popular
+class World:
+    """Rows like unit-norm embeddings, and their tags: what all of them share."""
+
+    def __init__(self, n_features, n_labels, seed=0):
+        rng = np.random.default_rng(seed)
+        spectrum = np.arange(1, n_features + 1, dtype=np.float32) ** -0.6
+        self.spectrum = spectrum / np.linalg.norm(spectrum)
+        basis, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
+        self.basis = basis.astype(np.float32)
+        size = (n_features, n_labels)
+        self.directions = rng.standard_normal(size, dtype=np.float32)
+        self.popular = -0.6 * np.log(np.arange(n_labels) + 5.0)
+
+    def draw(self, n_rows, rng, n_tags=5):
+        """Draw unit rows, and for each its tags, some far more popular than others."""
+        size = (n_rows, len(self.spectrum))
+        content = rng.standard_normal(size, dtype=np.float32) * self.spectrum
+        X = 0.75 * content @ self.basis.T + 0.65 * self.basis[:, size[1] // 2]
+        X /= np.linalg.norm(X, axis=1, keepdims=True)
+        scores = 2 * content @ self.directions + self.popular
         scores += rng.gumbel(size=scores.shape)
-        tags[rows] = np.argpartition(-scores, n_tags, axis=1)[:, :n_tags]
-    places = np.repeat(np.arange(n_rows), n_tags), tags.ravel()
-    ones = np.ones(len(places[0]), dtype=np.int8)
-    return X, sparse.csr_array((ones, places), shape=(n_rows, n_labels))
+        return X, np.argpartition(-scores, n_tags, axis=1)[:, :n_tags]
+
+
+def make_tags(folder, n_rows, n_features, n_labels):
+    """Write `X.npy`, block by block, and a sparse `Y.npz`."""
+    world, rng = World(n_features, n_labels), np.random.default_rng(1)
+    X = np.lib.format.open_memmap(
+        folder / "X.npy", "w+", np.float32, (n_rows, n_features)
+    )
+    tags = []
+    for start in range(0, n_rows, BLOCK):
+        count = min(BLOCK, n_rows - start)
+        X[start : start + count], found = world.draw(count, rng)
+        tags.append(found)
+    X.flush()
+    tags = np.concatenate(tags)
+    places = np.repeat(np.arange(n_rows), tags.shape[1]), tags.ravel()
+    ones = np.ones(tags.size, dtype=np.int8)
+    Y = sparse.csr_array((ones, places), shape=(n_rows, n_labels))
+    sparse.save_npz(folder / "Y.npz", Y)
 
 
 def resident():
-    """Megabytes of memory that this process holds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Megabytes of memory that this process holds, pages of files not counted."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1e3
+    raise OSError("/proc/self/status says nothing of RssAnon.")
 
 
-def fit_once(build, folder, C):
+def fit_once(build, folder, C, mapped):
     """Fit, in this process, and print what it took; the coefficients are saved."""
     sys.path.insert(0, build)
     from sklearn_clip import MultiLabelLogisticRegression
 
-    X, Y = np.load(folder / "X.npy"), sparse.load_npz(folder / "Y.npz")
+    X = np.load(folder / "X.npy", mmap_mode="r" if mapped else None)
+    Y = sparse.load_npz(folder / "Y.npz")
     head = MultiLabelLogisticRegression(C=C, device="cpu")
     head.fit(X[:300], Y[:300, :50])  # imports, which are not measured
     before, peak, done = resident(), [0.0], threading.Event()
@@ -86,17 +109,23 @@ def fit_once(build, folder, C):
     print(json.dumps({**found, "steps": int(head.n_iter_.max())}))
 
 
-def measure(build, folder, C):
+def measure(build, folder, C, mapped=""):
     """Fit in a process of its own; give what it took and the objective."""
-    command = [sys.executable, __file__, "--fit", str(build), str(folder), str(C)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, __file__, "--fit", *map(str, (build, folder, C, mapped))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
     found = json.loads(done.stdout.splitlines()[-1])
     fit = np.load(folder / "fit.npz")
-    X, Y = np.load(folder / "X.npy"), sparse.load_npz(folder / "Y.npz")
+    X = np.load(folder / "X.npy", mmap_mode="r")
+    Y = sparse.load_npz(folder / "Y.npz")
     some = np.linspace(0, Y.shape[1] - 1, 40).astype(int)
     W, b = fit["coef"][some].astype(np.float64), fit["intercept"][some]
-    Z = X.astype(np.float64) @ W.T + b.astype(np.float64)
-    loss = np.logaddexp(0, np.where(Y[:, some].toarray() == 1, -Z, Z)).sum()
+    Y, loss = Y[:, some].tocsr(), 0.0
+    for start in range(0, len(X), BLOCK):
+        rows = slice(start, start + BLOCK)
+        Z = X[rows].astype(np.float64) @ W.T + b.astype(np.float64)
+        loss += np.logaddexp(0, np.where(Y[rows].toarray() == 1, -Z, Z)).sum()
     return {**found, "objective": C * loss + (W**2).sum() / 2}
 
 
@@ -106,14 +135,13 @@ def compare(sizes, builds, rounds, C):
         n_rows, n_features, n_labels = map(int, size.split(","))
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            X, Y = make_tags(n_rows, n_features, n_labels)
-            np.save(folder / "X.npy", X)
-            sparse.save_npz(folder / "Y.npz", Y)
+            make_tags(folder, n_rows, n_features, n_labels)
+            X = np.load(folder / "X.npy")
             product = np.zeros((n_features, min(n_labels, 500)), dtype=np.float32)
             start = time.perf_counter()
             X @ product
             unit = (time.perf_counter() - start) * n_labels / product.shape[1]
-            del X, Y
+            del X
             found = {name: [] for name in builds}
             for _ in range(rounds):
                 for name, build in builds.items():
@@ -151,13 +179,41 @@ def grow(rounds, C):
     for size in GROWTH:
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            X, Y = make_tags(*map(int, size.split(",")))
-            np.save(folder / "X.npy", X)
-            sparse.save_npz(folder / "Y.npz", Y)
+            make_tags(folder, *map(int, size.split(",")))
             walls[size] = np.median(
                 [measure(HERE, folder, C)["wall"] for _ in range(rounds)]
             )
         print(f"{size:>16} {walls[size]:6.2f} s, {walls[size] / walls[GROWTH[0]]:.2f}x")
+
+
+def compare_mapped(size, rounds, C):
+    """Fit from a memory map beside a fit from memory."""
+    n_rows, n_features, n_labels = map(int, size.split(","))
+    found = {"from memory": [], "from a map": []}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        make_tags(folder, n_rows, n_features, n_labels)
+        for _ in range(rounds):
+            for name, mapped in zip(found, ("", "mapped"), strict=True):
+                found[name].append(measure(HERE, folder, C, mapped))
+    print(
+        f"{n_rows:,} x {n_features} rows ({4e-6 * n_rows * n_features:,.0f} MB), "
+        f"{n_labels} labels, C={C:g}"
+    )
+    middle = {
+        name: {key: np.median([one[key] for one in results]) for key in results[0]}
+        for name, results in found.items()
+    }
+    for name, one in middle.items():
+        print(
+            f"  {name:12} {one['wall']:7.1f} s, {one['processor']:7.1f} s of the "
+            f"processor, {one['memory']:6,.0f} MB beside X, {one['steps']:.0f} steps"
+        )
+    memory, mapped = middle.values()
+    print(
+        f"  {mapped['wall'] / memory['wall']:.2f}x the time, objective "
+        f"{mapped['objective'] / memory['objective'] - 1:+.1e}"
+    )
 
 
 def compare_tops(size, rounds):
@@ -204,10 +260,14 @@ def main():
     parser.add_argument("--C", type=float, default=1.0)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--top", help="rows, features, labels")
-    parser.add_argument("--fit", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--mapped", help="rows, features, labels")
+    parser.add_argument("--fit", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit:
-        fit_once(options.fit[0], Path(options.fit[1]), float(options.fit[2]))
+        build, folder, C, mapped = options.fit
+        fit_once(build, Path(folder), float(C), mapped)
+    elif options.mapped:
+        compare_mapped(options.mapped, options.rounds, options.C)
     elif options.top:
         compare_tops(options.top, options.rounds)
     elif options.growth:

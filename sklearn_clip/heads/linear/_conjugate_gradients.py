@@ -40,8 +40,8 @@ class System(NamedTuple):
         Of the coefficients, float64.
     residual : ndarray of shape (n_columns,)
         Of the intercept; 0 where there is none.
-    D : device array of shape (n_samples, n_columns)
-        Hessian weights, in the precision of X.
+    D : HessianWeights
+        Those of the columns; None where no pass over the rows is to be made.
     curvature : ndarray of shape (n_columns,)
         The sum of D.
     centre : ndarray of shape (n_features, n_columns)
@@ -60,10 +60,10 @@ class System(NamedTuple):
     rho: np.ndarray
     noise: np.ndarray
 
-    def select(self, products, index):
+    def select(self, index):
         """Keep some columns."""
         parts = self._asdict()
-        D = products.columns(parts.pop("D"), index)
+        D = parts.pop("D").select(index)
         return System(D=D, **{name: part[..., index] for name, part in parts.items()})
 
     def steepness(self):
@@ -267,7 +267,7 @@ def _conjugate_gradients(settings, system, goal):
             # The columns that are done are cut off: a pass costs by the column.
             solution[:, live], intercept[live] = v, u
             index = np.flatnonzero(on)
-            system, on, live = system.select(products, index), on[index], live[index]
+            system, on, live = system.select(index), on[index], live[index]
             v, u, r, s, q, p = (part[..., index] for part in (v, u, r, s, q, p))
             norm, stop, energy = norm[index], stop[index], energy[index]
             final, met, enough = final[index], met[index], enough[index]

@@ -33,14 +33,6 @@ class NumpyProducts(NumpyPasses):
         self.eps = float(np.finfo(X.dtype).eps)
         self._measure()
 
-    def forward(self, V):
-        """Compute ``X @ V`` in the precision of X."""
-        return self.X @ V
-
-    def backward(self, U):
-        """Compute ``X.T @ U`` in the precision of X."""
-        return self.X.T @ U
-
     def score_rows(self, rows, V):
         """Compute ``X[rows] @ V``, on the host."""
         return self.X[rows] @ self.put(V)
@@ -52,10 +44,6 @@ class NumpyProducts(NumpyPasses):
     def host(self, array):
         """Bring an array from the device as float64."""
         return np.asarray(array, dtype=np.float64)
-
-    def total(self, array):
-        """Sum over rows, in float64, one number per label."""
-        return array.sum(axis=0, dtype=np.float64)
 
 
 class TorchProducts(TorchPasses):
@@ -79,14 +67,6 @@ class TorchProducts(TorchPasses):
         self.dtype = self.X.dtype
         self.eps = float(torch.finfo(self.dtype).eps)
         self._measure()
-
-    def forward(self, V):
-        """Compute ``X @ V`` in the precision of X."""
-        return self.X @ V
-
-    def backward(self, U):
-        """Compute ``X.T @ U`` in the precision of X."""
-        return self.X.T @ U
 
     def score_rows(self, rows, V):
         """Compute ``X[rows] @ V``, on the host."""

@@ -9,7 +9,69 @@ from sklearn_clip._shared import row_blocks
 _FEW_ONES = 0.03
 
 
-class LabelData:
+class LabelSums:
+    """How often each of the columns that a solver works on is 0 and 1, and its weights.
+
+    Parameters
+    ----------
+    n_entries, sums : ndarray of shape (2, n_columns)
+        Number of the zeros and the ones that carry a weight, and those of their rows.
+    class_weight : None, "balanced", dict or list of dict
+        As the estimators take it.
+    classes : ndarray of shape (2,)
+        What they call a zero and a one.
+    n_labels : int
+        Number of labels, of which `n_columns` is a multiple.
+    even_rows : bool
+        Whether all rows have the weight 1.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (2, n_columns)
+        Weighted number of zeros and of ones, class weights included.
+    n_entries : ndarray of shape (2, n_columns)
+        Number of zeros and ones that carry a weight.
+    """
+
+    def __init__(self, n_entries, sums, class_weight, classes, n_labels, even_rows):
+        self.class_weight = class_weights(class_weight, classes, sums, n_labels)
+        self.sums = sums * self.class_weight
+        self.n_entries = np.where(self.class_weight > 0, n_entries, 0)
+        self._even_rows = even_rows
+
+    @property
+    def constant(self):
+        """Columns whose weighted entries do not hold both a 0 and a 1."""
+        return (self.n_entries == 0).any(axis=0) | (self.sums <= 0).any(axis=0)
+
+    def prior_logit(self, *, smoothing=0.0):
+        """Logit of the weighted frequency of 1, each class counted `smoothing` more."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # constant labels
+            return np.log((self.sums[1] + smoothing) / (self.sums[0] + smoothing))
+
+    def weigh(self, columns):
+        """Scale the weights of some columns to a mean of 1 over entries that have one.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+            Which ones.
+
+        Returns
+        -------
+        ratio : ndarray of shape (2, n_columns) or None
+            Weights of their zeros and ones; None if they and those of the rows are 1.
+        scale : ndarray of shape (n_columns,)
+            What the weights were divided by.
+        """
+        counts = np.maximum(self.n_entries[:, columns].sum(axis=0), 1)
+        scale = self.sums[:, columns].sum(axis=0) / counts
+        scale[scale <= 0] = 1
+        ratio = self.class_weight[:, columns] / scale
+        return (None if self._even_rows and (ratio == 1).all() else ratio), scale
+
+
+class LabelData(LabelSums):
     """Targets and weights of the columns that a solver works on.
 
     A column is one label in one fold: number ``fold * n_labels + label``. Rows outside
@@ -26,28 +88,19 @@ class LabelData:
         As the estimators take it.
     masks : ndarray of shape (n_folds, n_samples), dtype=bool, or None
         Training rows of every fold; None is one fold of all rows.
-
-    Attributes
-    ----------
-    sums : ndarray of shape (2, n_columns)
-        Weighted number of zeros and of ones, class weights included.
-    n_entries : ndarray of shape (2, n_columns)
-        Number of zeros and ones that carry a weight.
     """
 
     def __init__(self, targets, row_weight=None, class_weight=None, masks=None):
         self.targets, self.row_weight, self.masks = targets, row_weight, masks
-        n_samples = targets.positive.shape[0]
+        n_samples, n_labels = targets.positive.shape
         self._positive = _in_its_best_form(targets.positive)
         rows = np.ones((1, n_samples)) if masks is None else masks.astype(np.float64)
         weights = rows if row_weight is None else rows * row_weight
-        self.n_entries = self._count((weights > 0).astype(np.float64))
-        sums = self.n_entries if row_weight is None else self._count(weights)
+        n_entries = self._count((weights > 0).astype(np.float64))
+        sums = n_entries if row_weight is None else self._count(weights)
         classes = np.array([0, 1]) if targets.classes is None else targets.classes
-        n_labels = targets.positive.shape[1]
-        self.class_weight = class_weights(class_weight, classes, sums, n_labels)
-        self.sums = sums * self.class_weight
-        self.n_entries = np.where(self.class_weight > 0, self.n_entries, 0)
+        even_rows = row_weight is None
+        super().__init__(n_entries, sums, class_weight, classes, n_labels, even_rows)
 
     def _count(self, weights):
         """Weight of the zeros and ones of every column."""
@@ -58,16 +111,6 @@ class LabelData:
         if known is not None:
             total = _products_by_rows(weights, known)
         return np.stack([(total - positive).ravel(), positive.ravel()])
-
-    @property
-    def constant(self):
-        """Columns whose weighted entries do not hold both a 0 and a 1."""
-        return (self.n_entries == 0).any(axis=0) | (self.sums <= 0).any(axis=0)
-
-    def prior_logit(self, *, smoothing=0.0):
-        """Logit of the weighted frequency of 1, each class counted `smoothing` more."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # constant labels
-            return np.log((self.sums[1] + smoothing) / (self.sums[0] + smoothing))
 
     def block(self, columns):
         """Take some columns for the solver.
@@ -85,20 +128,20 @@ class LabelData:
             What the weights were divided by, for a mean of 1 over the entries that
             have one.
         """
+        ratio, scale = self.weigh(columns)
+        return self.take(columns, ratio), scale
+
+    def take(self, columns, ratio):
+        """Take some columns, with given weights of their zeros and ones."""
         n_labels = self.targets.positive.shape[1]
         labels, folds = columns % n_labels, columns // n_labels
         Y = self._positive[:, labels]
         Y = Y.tocsr() if sparse.issparse(Y) else Y
-        counts = np.maximum(self.n_entries[:, columns].sum(axis=0), 1)
-        scale = self.sums[:, columns].sum(axis=0) / counts
-        scale[scale <= 0] = 1
-        ratio = self.class_weight[:, columns] / scale
         counted = None if self.masks is None else self.masks.T[:, folds]
         if self.targets.known is not None:
             known = self.targets.known[:, labels]
             counted = known if counted is None else counted & known
-        even = self.row_weight is None and (ratio == 1).all()
-        return TargetBlock(Y, counted, self.row_weight, None if even else ratio), scale
+        return TargetBlock(Y, counted, self.row_weight, ratio)
 
 
 class TargetBlock:

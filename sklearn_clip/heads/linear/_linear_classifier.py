@@ -25,6 +25,14 @@ _SPARSE_ENOUGH = 0.3
 _WIDE_ENOUGH = 1e-5
 
 
+def column_range(X):
+    """Least and largest value of each column of a NumPy or CSR matrix."""
+    ends = X.min(axis=0), X.max(axis=0)
+    if sparse.issparse(X):
+        return tuple(end.toarray().ravel() for end in ends)
+    return ends
+
+
 class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
     """What a fitted linear multi-label classifier does: scores, probabilities, labels.
 
@@ -155,11 +163,9 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
                 ConvergenceWarning,
             )
 
-    def _warn_of_narrow_columns(self, X):
+    def _warn_of_narrow_columns(self, least, most):
         """Warn of columns too narrow, beside others, for a fit without a penalty."""
-        spread = X.max(axis=0) - X.min(axis=0)
-        if sparse.issparse(spread):
-            spread = spread.toarray().ravel()
+        spread = most - least
         narrow = np.flatnonzero((spread > 0) & (spread < _WIDE_ENOUGH * spread.max()))
         if len(narrow):
             warn_user(

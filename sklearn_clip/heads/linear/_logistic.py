@@ -12,7 +12,10 @@ from sklearn_clip._shared import (
 )
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._label_data import LabelData
-from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
+from sklearn_clip.heads.linear._linear_classifier import (
+    LinearMultiLabelClassifier,
+    column_range,
+)
 from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._step_callbacks import StepCallbacks
@@ -291,26 +294,30 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
             {"X": X, "y": y, "metadata": metadata},
             most_steps=most_steps(products, n_labels, self.max_iter),
         )
-        solution = fit_columns(
+        solution = self._solve(products, data, start, steps)
+        self._keep(solution, X.dtype)
+        if np.isinf(self.C):
+            self._warn_of_narrow_columns(*column_range(X))
+        if steps is not None:
+            steps.close()
+        return self
+
+    def _solve(self, products, data, start=None, steps=None):
+        """Minimise the objective of all labels."""
+        n_labels = data.sums.shape[1]
+        rank = sketch_rank(products.n_samples, products.n_features, n_labels)
+        return fit_columns(
             products,
             data,
             np.arange(n_labels),
             np.full(n_labels, float(self.C)),
             start,
-            sketch=NystromSketch(
-                products, sketch_rank(*X.shape, n_labels), centre=self.fit_intercept
-            ),
+            sketch=NystromSketch(products, rank, centre=self.fit_intercept),
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
             steps=steps,
         )
-        self._keep(solution, X.dtype)
-        if np.isinf(self.C):
-            self._warn_of_narrow_columns(X)
-        if steps is not None:
-            steps.close()
-        return self
 
     def _begin_callbacks(self, data, *, most_steps):
         """Begin to tell callbacks of the fit; None before scikit-learn 1.9."""

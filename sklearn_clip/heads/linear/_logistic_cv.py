@@ -11,7 +11,10 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn_clip._shared import Interval, StrOptions, _fit_context, as_targets
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._label_data import LabelData
-from sklearn_clip.heads.linear._linear_classifier import LinearMultiLabelClassifier
+from sklearn_clip.heads.linear._linear_classifier import (
+    LinearMultiLabelClassifier,
+    column_range,
+)
 from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
@@ -240,7 +243,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         self.scores_ = path.scores[:, :, 0] if together else path.scores
         self._finish(products, data, path, best, settings, X.dtype)
         if np.isinf(self.C_).any():
-            self._warn_of_narrow_columns(X)
+            self._warn_of_narrow_columns(*column_range(X))
         return self
 
     def _finish(self, products, data, path, best, settings, dtype):

@@ -38,8 +38,10 @@ from sklearn_clip.heads.linear._conjugate_gradients import (
 )
 
 # Columns are solved in blocks of so many entries (row and column), the Hessian weights
-# of which are held, or an eighth of those of X. Wider than that they leave the cache.
+# of which are held, or an eighth of those of X, up to 1 GB as X may be a memory map.
+# Wider than that they leave the cache.
 _BLOCK_ENTRIES = 2**25
+_MOST_ENTRIES = 2**28
 _WIDEST = 512
 # Points of the quadrature for the first intercepts, and steps to them.
 _POINTS = 15
@@ -211,7 +213,8 @@ def solve(
 
 def _block_width(products):
     """Columns that are solved together."""
-    most = max(_BLOCK_ENTRIES, products.n_samples * products.n_features // 8)
+    share = products.n_samples * products.n_features // 8
+    most = np.clip(share, _BLOCK_ENTRIES, _MOST_ENTRIES)
     return int(np.clip(most // max(1, products.n_samples), 1, _WIDEST))
 
 
@@ -265,7 +268,7 @@ def _newton(settings, at, result):
             if settings.steps is not None:
                 settings.steps.begin(lambda: _present(at, result))
             if not going.all():
-                system = system.select(settings.products, index)
+                system = system.select(index)
             step = newton_direction(settings, system, goal[index])
             # Below its noise a float32 gradient only wanders: the decrement stays above
             # what a step was to leave of it.

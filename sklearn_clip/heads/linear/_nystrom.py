@@ -38,14 +38,11 @@ class NystromSketch:
         # Any full-rank test matrix serves; this one is nearly orthogonal. What the
         # fit returns depends on its seed by less than the tolerance.
         noise = np.random.default_rng(0).standard_normal((products.n_features, rank))
-        test = np.eye(rank) if full else noise / np.sqrt(products.n_features)
+        test = None if full else noise / np.sqrt(products.n_features)
         # A = X.T X / n, its columns centred as the elimination of the intercept does
-        # (with D replaced by its mean). A test is one pair of products.
-        scores = products.forward(products.put(test))
-        if centre:
-            mean = products.total(scores) / products.n_samples
-            scores -= products.put(mean)
-        image = products.host(products.backward(scores)) / products.n_samples
+        # (with D replaced by its mean). It takes one pass over the rows.
+        image = products.gram_image(test, products.mean * centre)
+        image /= max(1, products.n_samples)
         values, vectors = _eigenpairs(image) if full else _nystrom(image, test)
         self.values, self.vectors = values, products.put(vectors)
         self.full = full

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from sklearn_clip.heads.linear._numpy_passes import Evaluation
+from sklearn_clip.heads.linear._numpy_passes import Evaluation, HessianWeights
 
 # Entries (row and column) of a chunk: some five arrays of 256 MB in float32.
 _CHUNK_ENTRIES = 2**26
@@ -80,16 +80,20 @@ class TorchPasses:
                 self.total(weight),
             )
             sums = _add(sums, (*found, self.host(peak.amax(dim=0))))
-        return Evaluation(*sums, D=D)
+        return Evaluation(*sums, D=HessianWeights(D))
 
     def curve(self, Q, q, D, *, double=False):
         """Compute ``X.T t`` and the sum of t for ``t = D (X Q + q)``, by columns."""
         dtype = self.xp.float64 if double else self.dtype
         Q, b = self._to_device(Q, dtype), self._to_device(q, dtype)
         product, total = 0, 0
+        index = D.index
+        if index is not None:
+            index = self.xp.as_tensor(index, device=self.device)
         for rows in self._chunks(len(q)):
             X = self.X[rows].to(dtype)
-            T = D[rows] * (X @ Q + b)
+            weights = D.table[rows]
+            T = (weights if index is None else weights[:, index]) * (X @ Q + b)
             product = product + self.host(X.T @ T)
             total = total + self.total(T)
         return product, total
@@ -117,9 +121,15 @@ class TorchPasses:
             sums = _add(sums, (self.host(self.X[rows].T @ Y), self.total(Y), 0))
         return sums[:2]
 
-    def columns(self, D, index):
-        """Take some columns of Hessian weights."""
-        return D[:, self.xp.as_tensor(index, device=self.device)]
+    def gram_image(self, test, mean):
+        """Compute ``X.T (X - mean) test``; None is the identity."""
+        V = None if test is None else self.put(test)
+        shift = self.put(mean if test is None else mean @ test)
+        image = 0
+        for rows in self._chunks(self.n_features if V is None else V.shape[1]):
+            X = self.X[rows]
+            image = image + self.host(X.T @ ((X if V is None else X @ V) - shift))
+        return image
 
 
 def _add(sums, found):

@@ -72,10 +72,14 @@ def test_evaluation_is_that_of_the_formulas(problem, chunks, library, how, preci
     peak = (np.abs(P - Y) * (S > 0)).max(axis=0)
     np.testing.assert_allclose(seen.largest, peak, rtol=1e-4)
     Q, q = np.random.default_rng(2).normal(size=V.shape), b + 1
-    product, total = products.curve(Q, q, seen.D)
     T = D * (X @ Q + q)
-    np.testing.assert_allclose(product, X.T @ T, atol=1e-3)
-    np.testing.assert_allclose(total, T.sum(axis=0), atol=1e-3)
+    left, weights = np.arange(9), seen.D
+    for kept in (None, [0, 2, 5, 8], [1, 3]):
+        if kept is not None:
+            left, weights = left[kept], weights.select(np.array(kept))
+        product, total = products.curve(Q[:, left], q[left], weights)
+        np.testing.assert_allclose(product, X.T @ T[:, left], atol=1e-3)
+        np.testing.assert_allclose(total, T[:, left].sum(axis=0), atol=1e-3)
 
 
 @pytest.mark.parametrize("how", WEIGHTS)
@@ -104,10 +108,11 @@ def test_threads_add_up_to_the_same(problem, chunks):
     with passes.ThreadPoolExecutor(3) as pool:
         products._pool, products._n_threads = pool, 3
         together = products.evaluate(V, b, block)
-    for name in ("loss", "slope", "residual", "curvature", "D"):
+    for name in ("loss", "slope", "residual", "curvature"):
         np.testing.assert_allclose(
             getattr(together, name), getattr(alone, name), rtol=1e-5, atol=1e-4
         )
+    np.testing.assert_allclose(together.D.table, alone.D.table, rtol=1e-5)
 
 
 def test_a_small_loss_is_precise_where_that_is_asked_for():
@@ -129,3 +134,21 @@ def test_rows_are_measured(problem, library):
     np.testing.assert_allclose(products.mean_square, square, rtol=1e-5)
     furthest = np.linalg.norm(X - X.mean(axis=0), axis=1).max()
     assert furthest * 0.999 <= products.reach <= 2 * furthest
+
+
+@pytest.mark.parametrize("far", [0, 1000])
+@pytest.mark.parametrize("centre", [False, True])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_gram_image_is_that_of_the_formula(problem, chunks, library, centre, far):
+    X = problem[0] + np.float32(far)
+    products = LIBRARIES[library](X)
+    exact = X.astype(float)
+    mean = centre * exact.mean(axis=0)
+    covariance = exact.T @ (exact - mean) / len(X)
+    test = np.random.default_rng(4).normal(size=(5, 3))
+    # A mean far from 0 is not to drown what is about it.
+    near = 1e-5 * max(1, far) if centre else 1e-6 * np.abs(covariance).max()
+    found = products.gram_image(None, mean) / len(X)
+    np.testing.assert_allclose(found, covariance, atol=near * 30)
+    found = products.gram_image(test, mean) / len(X)
+    np.testing.assert_allclose(found, covariance @ test, atol=near * 100)
