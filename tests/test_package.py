@@ -38,7 +38,7 @@ ALLOWED = {
         "zero_shot",
     },
     "datasets": {"embedding"},
-    "distributed": {"embedding", "fusion", "labels"},
+    "distributed": {"embedding", "fusion", "heads", "labels"},
     "embedding": set(),
     "export": {
         "_featurizer",

@@ -6,7 +6,8 @@ optional extra; reading needs only the pyarrow that it brings.
 """
 
 from sklearn_clip.distributed._dataset import embed_dataset
+from sklearn_clip.distributed._fitting import fit_dataset
 from sklearn_clip.distributed._reading import read_features
 from sklearn_clip.distributed._tagging import tag_dataset
 
-__all__ = ["embed_dataset", "read_features", "tag_dataset"]
+__all__ = ["embed_dataset", "fit_dataset", "read_features", "tag_dataset"]

@@ -272,15 +272,20 @@ def check_row_id(path, row_id):
 
 def check_sizes(num_gpus, num_cpus, batch_size, rows_per_file):
     """Check what an actor gets, and how many rows go together."""
-    for name, value in {"num_gpus": num_gpus, "num_cpus": num_cpus}.items():
-        if not isinstance(value, Real) or value < 0:
-            raise ValueError(f"{name} must be a number of at least 0. Got {value!r}.")
+    check_actor(num_gpus, num_cpus)
     for name, value in {
         "batch_size": batch_size,
         "rows_per_file": rows_per_file,
     }.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a positive integer. Got {value!r}.")
+
+
+def check_actor(num_gpus, num_cpus):
+    """Check what an actor gets."""
+    for name, value in {"num_gpus": num_gpus, "num_cpus": num_cpus}.items():
+        if not isinstance(value, Real) or value < 0:
+            raise ValueError(f"{name} must be a number of at least 0. Got {value!r}.")
 
 
 def find_sources(featurizer, given):

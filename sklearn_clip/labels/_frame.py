@@ -86,6 +86,41 @@ def labels_to_frame(
     2    0    1
     """
     pandas = import_optional("pandas", extra="pandas", purpose="labels_to_frame")
+    names, places, unknown, n_rows = read_tags(tags, classes)
+    index = tags.index if isinstance(tags, pandas.Series) else None
+    shape = n_rows, len(names)
+    if sparse:
+        matrix = _stored(places, unknown, shape)
+        frame = pandas.DataFrame.sparse.from_spmatrix(matrix, index=index)
+        frame.columns = pandas.Index(names)
+        return frame
+    values = np.zeros(shape, dtype=np.float64 if unknown else np.int64)
+    if places:
+        values[tuple(np.transpose(places))] = 1
+    if unknown:
+        values[unknown] = np.nan
+    return pandas.DataFrame(values, columns=names, index=index)
+
+
+def read_tags(tags, classes=None):
+    """Read lists of tags: which labels there are, and where.
+
+    Parameters
+    ----------
+    tags, classes
+        As of `labels_to_frame`.
+
+    Returns
+    -------
+    names : list of str
+        The labels.
+    places : list of (int, int)
+        Row and label of every tag, maybe more than once.
+    unknown : list of int
+        Rows about which nothing is known.
+    n_rows : int
+        Number of rows.
+    """
     names = None if classes is None else _check_classes(classes)
     rows = _rows(tags)
     found = [_read_row(number, row) for number, row in enumerate(rows)]
@@ -106,19 +141,7 @@ def labels_to_frame(
                 )
             places.append((number, column[spelled[tag]]))
     unknown = [number for number, row in enumerate(found) if row is None]
-    index = tags.index if isinstance(tags, pandas.Series) else None
-    shape = len(rows), len(names)
-    if sparse:
-        matrix = _stored(places, unknown, shape)
-        frame = pandas.DataFrame.sparse.from_spmatrix(matrix, index=index)
-        frame.columns = pandas.Index(names)
-        return frame
-    values = np.zeros(shape, dtype=np.float64 if unknown else np.int64)
-    if places:
-        values[tuple(np.transpose(places))] = 1
-    if unknown:
-        values[unknown] = np.nan
-    return pandas.DataFrame(values, columns=names, index=index)
+    return names, places, unknown, len(rows)
 
 
 def _stored(places, unknown, shape):
