@@ -10,6 +10,7 @@ are compared in float64 on some of the labels.
     python benchmarks/bench_scale.py --growth
     python benchmarks/bench_scale.py --top 100000,256,10000
     python benchmarks/bench_scale.py --mapped 4000000,512,50 --rounds 1
+    python benchmarks/bench_scale.py --beside 50000,512,5000 --C 10 --peer PYTHON
     python benchmarks/bench_scale.py --sizes 200000,512,10000 --rounds 1
 """
 
@@ -216,6 +217,51 @@ def compare_mapped(size, rounds, C):
     )
 
 
+def compare_peers(size, C, python):
+    """Train on nine tenths of the rows, beside tree-structured models of the field."""
+    import _many_labels_peer
+
+    n_rows, n_features, n_labels = map(int, size.split(","))
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        make_tags(folder, n_rows, n_features, n_labels)
+        X, Y = np.load(folder / "X.npy"), sparse.load_npz(folder / "Y.npz")
+        n_train = n_rows * 9 // 10
+        (folder / "train").mkdir()
+        np.save(folder / "train" / "X.npy", X[:n_train])
+        sparse.save_npz(folder / "train" / "Y.npz", Y[:n_train])
+        rows = slice(n_train, n_train + _many_labels_peer.SOME)
+        X, Y = X[rows], Y[rows].tocsr()
+        print(
+            f"{n_train:,} x {n_features} rows, {n_labels:,} labels, {len(X):,} tested"
+        )
+        ours = measure(HERE, folder / "train", C)
+        fit = np.load(folder / "train" / "fit.npz")
+        scores = X @ fit["coef"].T + fit["intercept"]
+        best = np.argsort(-scores, axis=1)[:, :5]
+        hits = Y[np.arange(len(X))[:, None], best].toarray() == 1
+        ours |= {"first": hits[:, 0].mean(), "five": hits.mean()}
+        print_peer(f"logistic, C={C:g}", ours, ours)
+        for peer in _many_labels_peer.PEERS:
+            script = HERE / "benchmarks" / "_many_labels_peer.py"
+            command = [python, str(script), peer, str(folder)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                print(f"  {peer} fails: {done.stderr.splitlines()[-1]}")
+                continue
+            print_peer(peer, json.loads(done.stdout.splitlines()[-1]), ours)
+
+
+def print_peer(name, found, ours):
+    """Print a line of the table of `compare_peers`."""
+    print(
+        f"  {name:18} {found['wall']:8.1f} s, {found['processor']:8.1f} s of the "
+        f"processor, {found['wall'] / ours['wall']:5.1f}x, precision@1 "
+        f"{found['first']:.4f}, @5 {found['five']:.4f}",
+        flush=True,
+    )
+
+
 def compare_tops(size, rounds):
     """Time the first five of many labels beside a table of probabilities."""
     from sklearn_clip import MultiLabelLogisticRegression, top_labels
@@ -261,11 +307,15 @@ def main():
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--top", help="rows, features, labels")
     parser.add_argument("--mapped", help="rows, features, labels")
+    parser.add_argument("--beside", help="rows, features, labels, beside --peer")
+    parser.add_argument("--peer", help="interpreter with omikuji and napkinxc")
     parser.add_argument("--fit", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit:
         build, folder, C, mapped = options.fit
         fit_once(build, Path(folder), float(C), mapped)
+    elif options.beside:
+        compare_peers(options.beside, options.C, options.peer)
     elif options.mapped:
         compare_mapped(options.mapped, options.rounds, options.C)
     elif options.top:

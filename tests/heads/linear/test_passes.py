@@ -1,11 +1,15 @@
 """Passes over the rows: what they add up, in chunks, by threads, on either library."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.special import expit
 
+from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.heads._targets import check_targets
+from sklearn_clip.heads.linear import _newton as newton
 from sklearn_clip.heads.linear import _numpy_passes as passes
 from sklearn_clip.heads.linear._design_matrix import NumpyProducts, TorchProducts
 from sklearn_clip.heads.linear._label_data import LabelData
@@ -152,3 +156,29 @@ def test_gram_image_is_that_of_the_formula(problem, chunks, library, centre, far
     np.testing.assert_allclose(found, covariance, atol=near * 30)
     found = products.gram_image(test, mean) / len(X)
     np.testing.assert_allclose(found, covariance @ test, atol=near * 100)
+
+
+@pytest.mark.filterwarnings("ignore:.*did not converge")
+@pytest.mark.parametrize("n_labels", [3, 200], ids=["low rank", "full rank"])
+def test_fit_of_a_memory_map_holds_less_than_its_rows(tmp_path, n_labels):
+    rng = np.random.default_rng(0)
+    file = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (40000, 160))
+    file[:] = rng.normal(size=file.shape)
+    tags = rng.integers(0, n_labels, size=40000)
+    Y = sparse.csr_array(
+        (np.ones(40000, dtype=bool), (np.arange(40000), tags)),
+        shape=(40000, n_labels),
+    )
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    head = MultiLabelLogisticRegression(tol=0.5, max_iter=2, device="cpu")
+    head.fit(X[:100], Y[:100])  # what is imported at the first fit does not count
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(newton, "_block_width", lambda products: 5)
+        tracemalloc.start()
+        try:
+            head.fit(X, Y)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # Hessian weights of a block, targets, coefficients, and chunks of some MB.
+    assert peak < X.nbytes / 2
