@@ -286,6 +286,7 @@ def _newton(settings, at, result):
         at.drop(done, good, result)
         if going.any() and settings.steps is not None:
             settings.steps.end(lambda: _present(at, result))
+        del seen, system  # before the next look makes weights of as many entries
 
 
 def _start(settings, at, result):
@@ -359,7 +360,7 @@ def _look(settings, at, *, largest):
     penalty = at.rho / 2 * (at.coef * at.coef).sum(axis=0)
     seen = evaluate(precise=at.small)
     if not at.small and (seen.loss + penalty < _SMALL).any():
-        at.small = True
+        at.small, seen = True, None
         seen = evaluate(precise=True)
     return seen, seen.loss + penalty
 
