@@ -7,7 +7,7 @@ are compared in float64 on some of the labels.
 
     git worktree add ../before 781de64
     python benchmarks/bench_scale.py --before ../before
-    python benchmarks/bench_scale.py --growth
+    python benchmarks/bench_scale.py --growth --figure docs/images/growth.png
     python benchmarks/bench_scale.py --top 100000,256,10000
     python benchmarks/bench_scale.py --mapped 4000000,512,50 --rounds 1
     python benchmarks/bench_scale.py --beside 50000,512,5000 --C 10 --peer PYTHON
@@ -28,7 +28,8 @@ from scipy import sparse
 
 HERE = Path(__file__).resolve().parent.parent
 SIZES = ["20000,256,2000", "20000,256,5000"]
-GROWTH = ["10000,256,1000", "20000,256,1000", "10000,512,1000", "10000,256,2000"]
+AXES = ("rows", "features", "labels")
+SMALLEST = (10000, 256, 1000)
 BLOCK = 4096
 
 
@@ -174,17 +175,47 @@ def compare(sizes, builds, rounds, C):
             )
 
 
-def grow(rounds, C):
-    """Double rows, features and labels, one at a time."""
+def grow(rounds, C, figure):
+    """Double and quadruple rows, features and labels, one at a time."""
     walls = {}
-    for size in GROWTH:
-        with tempfile.TemporaryDirectory() as folder:
-            folder = Path(folder)
-            make_tags(folder, *map(int, size.split(",")))
-            walls[size] = np.median(
-                [measure(HERE, folder, C)["wall"] for _ in range(rounds)]
-            )
-        print(f"{size:>16} {walls[size]:6.2f} s, {walls[size] / walls[GROWTH[0]]:.2f}x")
+    for axis in (None, *AXES):
+        for factor in (1,) if axis is None else (2, 4):
+            sizes = [
+                size * (factor if name == axis else 1)
+                for name, size in zip(AXES, SMALLEST, strict=True)
+            ]
+            with tempfile.TemporaryDirectory() as folder:
+                folder = Path(folder)
+                make_tags(folder, *sizes)
+                found = [measure(HERE, folder, C)["wall"] for _ in range(rounds)]
+            walls[axis, factor] = np.median(found)
+            times = walls[axis, factor] / walls[None, 1]
+            shape = " x ".join(f"{size:,}" for size in sizes)
+            print(f"{shape:>22} {walls[axis, factor]:6.2f} s, {times:.2f}x", flush=True)
+    if figure is not None:
+        draw_growth(walls, figure)
+
+
+def draw_growth(walls, path):
+    """Draw seconds against rows, features and labels."""
+    from matplotlib import pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    factors = np.array([1, 2, 4])
+    first = walls[None, 1]
+    for axis in AXES:
+        ax.plot(factors, [first, walls[axis, 2], walls[axis, 4]], "o-", label=axis)
+    ax.plot(factors, first * factors, ":", color="grey", label="in proportion")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    ax.set_xticks(factors, [f"{factor}x" for factor in factors])
+    ticks = first * 2.0 ** np.arange(4)
+    ax.set_yticks(ticks, [f"{tick:.1f}" for tick in ticks])
+    rows, features, labels = SMALLEST
+    ax.set_xlabel(f"{rows:,} rows, {features} features, {labels:,} labels, one of them")
+    ax.set_ylabel("seconds of a fit")
+    ax.legend()
+    fig.savefig(path, dpi=120)
 
 
 def compare_mapped(size, rounds, C):
@@ -305,6 +336,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--C", type=float, default=1.0)
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--figure", type=Path, help="where --growth is drawn")
     parser.add_argument("--top", help="rows, features, labels")
     parser.add_argument("--mapped", help="rows, features, labels")
     parser.add_argument("--beside", help="rows, features, labels, beside --peer")
@@ -321,7 +353,7 @@ def main():
     elif options.top:
         compare_tops(options.top, options.rounds)
     elif options.growth:
-        grow(options.rounds, options.C)
+        grow(options.rounds, options.C, options.figure)
     else:
         builds = {"now": HERE}
         if options.before:
