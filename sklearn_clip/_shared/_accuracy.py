@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 
+from sklearn_clip._shared._arrays import stored_form
 from sklearn_clip._shared._entries import row_blocks
 from sklearn_clip._shared._estimators import check_label_order
 from sklearn_clip._shared._sklearn import _check_sample_weight
@@ -70,7 +71,7 @@ class MaskedAccuracyMixin(ClassifierMixin):
 
     def _read_truth(self, X, y):
         """Check true labels; None stands for the classes of a binary classifier."""
-        if not sparse.issparse(y) and as_targets(y).ndim == 1:
+        if not sparse.issparse(stored_form(y)) and as_targets(y).ndim == 1:
             return None
         truth = check_entries(y)
         check_same_length(X, truth.positive)

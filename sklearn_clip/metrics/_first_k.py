@@ -243,7 +243,7 @@ def propensity_scored_ndcg_at_k_score(
     >>> P = [[0.9, 0.8, 0.7], [0.1, 0.6, 0.2]]
     >>> found = propensity_scored_ndcg_at_k_score(Y, P, [0.5, 0.5, 0.25], k=2)
     >>> round(found, 4)
-    0.5516
+    0.5508
     """
     return _share_of_best(
         y_true, y_score, propensity, k, sample_weight, "PSnDCG@k", _discount
