@@ -100,6 +100,12 @@ def _cv_head(scorer=None):
     return call
 
 
+def _head(X, Y, scores):
+    from sklearn_clip import MultiLabelLogisticRegression
+
+    MultiLabelLogisticRegression().fit(X, Y)
+
+
 def _score(X, Y, scores):
     from sklearn_clip import MultiLabelLogisticRegression
 
@@ -161,6 +167,7 @@ CASES = {
     "report_of_labels": (_report(), False),
     "report_of_scores": (_report(), True),
     "score_of_head": (_score, False),
+    "head": (_head, False),
     "cv_head": (_cv_head(), False),
     "cv_head_gap": (_cv_head("gap_scorer"), False),
     "thresholds": (_prefit_scores("ThresholdOptimizer"), True),

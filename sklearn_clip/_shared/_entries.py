@@ -49,7 +49,9 @@ class Entries(NamedTuple):
         known = None if self.known is None else self.known[rows]
         return Entries(self.positive[rows], known, self.names)
 
-    take = rows
+    def take(self, rows):
+        """Take some rows, in the form they are in."""
+        return self.rows(rows)
 
     def columns(self, labels):
         """Take some labels, as a table; without names."""
