@@ -8,6 +8,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sparse_forms import FORMS, draw_targets
 
 from sklearn_clip import (
     LabelSetClassifier,
@@ -19,7 +20,6 @@ from sklearn_clip import (
 )
 from sklearn_clip.heads import PrecomputedScores
 from sklearn_clip.model_selection._out_of_fold import count_values
-from tests.sparse_forms import FORMS, draw_targets
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*have fewer positives than:UserWarning"),

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
+from sparse_forms import FORMS, draw_targets
 
 from sklearn_clip import metrics
 from sklearn_clip._shared import _entries
-from tests.sparse_forms import FORMS, draw_targets
 
 K = 3
 # Name of a metric of scores: its arguments.

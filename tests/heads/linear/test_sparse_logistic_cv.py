@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.model_selection import KFold
+from sparse_forms import FORMS, draw_targets
 
 from sklearn_clip import MultiLabelLogisticRegression, MultiLabelLogisticRegressionCV
 from sklearn_clip.heads.linear import _logistic_cv, _validation_scores
 from sklearn_clip.metrics import gap_scorer, map_scorer, masked_f1_macro_scorer
-from tests.sparse_forms import FORMS, draw_targets
 
 CS = [0.01, 0.3, 10.0]
 SCORERS = [gap_scorer, map_scorer, masked_f1_macro_scorer]
