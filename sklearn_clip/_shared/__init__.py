@@ -10,6 +10,7 @@ _HOMES = {
     "add_regions": "_region_pooling",
     "as_array": "_arrays",
     "stored_form": "_arrays",
+    "StoredEntries": "_entries",
     "as_targets": "_targets",
     "by_name": "_targets",
     "cache_home": "_cache_home",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     )
     from sklearn_clip._shared._entries import (
         Entries as Entries,
+        StoredEntries as StoredEntries,
         read_entries as read_entries,
         read_stored as read_stored,
         row_blocks as row_blocks,

@@ -4,11 +4,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 
+from sklearn_clip._shared._arrays import stored_form
+from sklearn_clip._shared._entries import row_blocks
 from sklearn_clip._shared._estimators import check_label_order
 from sklearn_clip._shared._sklearn import _check_sample_weight
 from sklearn_clip._shared._targets import (
     as_targets,
-    check_indicator,
+    check_entries,
     check_same_length,
 )
 
@@ -52,18 +54,26 @@ class MaskedAccuracyMixin(ClassifierMixin):
                 f"y must have the shape of the predictions, {predicted.shape}. "
                 f"Got {truth.shape}."
             )
-        known = ~np.isnan(truth)
-        right = ((truth == predicted) | ~known).all(axis=1)
-        judged = known.any(axis=1)
+        right, judged = np.zeros((2, truth.shape[0]), dtype=bool)
+        for rows in row_blocks(*truth.shape):
+            positive, known, _ = truth.rows(rows)
+            same = predicted[rows] == positive
+            if known is None:
+                judged[rows] = True
+            else:
+                same |= ~known
+                judged[rows] = known.any(axis=1)
+            right[rows] = same.all(axis=1)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, truth)[judged]
+            checked = _check_sample_weight(sample_weight, truth.positive)
+            sample_weight = checked[judged]
         return float(np.average(right[judged], weights=sample_weight))
 
     def _read_truth(self, X, y):
         """Check true labels; None stands for the classes of a binary classifier."""
-        if not sparse.issparse(y) and as_targets(y).ndim == 1:
+        if not sparse.issparse(stored_form(y)) and as_targets(y).ndim == 1:
             return None
-        truth, _ = check_indicator(y)
-        check_same_length(X, truth)
+        truth = check_entries(y)
+        check_same_length(X, truth.positive)
         check_label_order(self, y)
         return truth

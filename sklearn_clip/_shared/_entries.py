@@ -34,6 +34,126 @@ class Entries(NamedTuple):
     known: np.ndarray | None
     names: list | None
 
+    @property
+    def shape(self):
+        """Number of rows and of labels."""
+        return self.positive.shape
+
+    @property
+    def all_known(self):
+        """Whether no entry is unknown."""
+        return self.known is None
+
+    def rows(self, rows):
+        """Take some rows, as a table."""
+        known = None if self.known is None else self.known[rows]
+        return Entries(self.positive[rows], known, self.names)
+
+    def take(self, rows):
+        """Take some rows, in the form they are in."""
+        return self.rows(rows)
+
+    def columns(self, labels):
+        """Take some labels, as a table; without names."""
+        known = None if self.known is None else self.known[:, labels]
+        return Entries(self.positive[:, labels], known, None)
+
+    def by_label(self):
+        """Keep the entries in such a way that labels are quickly taken."""
+        return self
+
+    def dense(self):
+        """Make a table of them."""
+        return self
+
+    def at_ones(self, table):
+        """Take what a dense table holds where labels are 1, row by row."""
+        return table[self.positive]
+
+    def count_ones(self, axis):
+        """Count the ones of every label (``axis=0``) or row (1)."""
+        return np.count_nonzero(self.positive, axis=axis)
+
+    def count_known(self, axis):
+        """Count the known entries of every label (``axis=0``) or row (1)."""
+        if self.known is None:
+            return np.full(self.shape[1 - axis], self.shape[axis])
+        return np.count_nonzero(self.known, axis=axis)
+
+
+class StoredEntries(NamedTuple):
+    """Checked targets that came sparse and stay so; `Entries` of parts of them.
+
+    Attributes
+    ----------
+    positive : csr_array of shape (n_samples, n_labels), dtype=bool
+        Stored where a label is known to be 1, and nowhere else.
+    unknown : csr_array of shape (n_samples, n_labels), dtype=bool, or None
+        Stored where it is unknown; None where all are known.
+    names : list of length n_labels, or None
+        Column names of a table that has some.
+    """
+
+    positive: sparse.csr_array
+    unknown: sparse.csr_array | None
+    names: list | None
+
+    @property
+    def shape(self):
+        """Number of rows and of labels."""
+        return self.positive.shape
+
+    @property
+    def all_known(self):
+        """Whether no entry is unknown."""
+        return self.unknown is None
+
+    def rows(self, rows):
+        """Take some rows, as a table."""
+        return self.take(rows).dense()
+
+    def take(self, rows):
+        """Take some rows, which stay sparse."""
+        unknown = None if self.unknown is None else self.unknown[rows]
+        return StoredEntries(self.positive[rows], unknown, self.names)
+
+    def columns(self, labels):
+        """Take some labels, as a table; without names."""
+        unknown = None if self.unknown is None else self.unknown[:, labels]
+        return StoredEntries(self.positive[:, labels], unknown, None).dense()
+
+    def by_label(self):
+        """Keep the entries in such a way that labels are quickly taken."""
+        unknown = None if self.unknown is None else self.unknown.tocsc()
+        return StoredEntries(self.positive.tocsc(), unknown, self.names)
+
+    def dense(self):
+        """Make a table of them."""
+        known = None if self.unknown is None else ~self.unknown.toarray()
+        return Entries(self.positive.toarray(), known, self.names)
+
+    def at_ones(self, table):
+        """Take what a dense table holds where labels are 1, row by row."""
+        return table[self.positive.nonzero()]
+
+    def count_ones(self, axis):
+        """Count the ones of every label (``axis=0``) or row (1)."""
+        return _count_stored(self.positive, axis)
+
+    def count_known(self, axis):
+        """Count the known entries of every label (``axis=0``) or row (1)."""
+        total = np.full(self.shape[1 - axis], self.shape[axis])
+        return (
+            total if self.unknown is None else total - _count_stored(self.unknown, axis)
+        )
+
+
+def _count_stored(matrix, axis):
+    """Count what each column (``axis=0``) or row (1) of a CSR array stores."""
+    if axis == 1:
+        return np.diff(matrix.indptr).astype(np.int64)
+    return np.bincount(matrix.indices, minlength=matrix.shape[1])
+
 
 def row_blocks(n_rows, n_columns):
     """Cut rows into slices of about `BLOCK_SIZE` entries.
@@ -53,7 +173,7 @@ def row_blocks(n_rows, n_columns):
         yield slice(start, min(start + step, n_rows))
 
 
-def read_entries(table, what="y", *, values=None, unknown=True):
+def read_entries(table, what="y", *, values=None, unknown=True, keep_sparse=False):
     """Read a table of 0, 1 and unknown.
 
     Parameters
@@ -66,11 +186,13 @@ def read_entries(table, what="y", *, values=None, unknown=True):
         What `as_array` makes of `table`, if that is at hand.
     unknown : bool, default=True
         Whether unknown entries are allowed.
+    keep_sparse : bool, default=False
+        Whether a sparse table is to stay sparse.
 
     Returns
     -------
-    Entries
-        The entries.
+    Entries or StoredEntries
+        The entries; the latter of a sparse table, if it is to stay so.
 
     Raises
     ------
@@ -82,7 +204,8 @@ def read_entries(table, what="y", *, values=None, unknown=True):
     names = column_names(table)
     table = stored_form(table) if values is None else table
     if sparse.issparse(table):
-        return Entries(*_sparse_entries(table, what, unknown), names)
+        stored = _sparse_entries(table, what, unknown, names)
+        return stored if keep_sparse else stored.dense()
     values = as_array(table, what) if values is None else values
     _check_shape(values.shape, what)
     if values.dtype.kind == "b":
@@ -142,14 +265,13 @@ def read_stored(matrix, what="y", *, unknown=True):
     return (rows[one], columns[one]), (rows[gap], columns[gap])
 
 
-def _sparse_entries(matrix, what, unknown):
+def _sparse_entries(matrix, what, unknown, names):
     ones, gaps = read_stored(matrix, what, unknown=unknown)
-    positive, known = np.zeros(matrix.shape, dtype=bool), None
-    positive[ones] = True
-    if len(gaps[0]):
-        known = np.ones(matrix.shape, dtype=bool)
-        known[gaps] = False
-    return positive, known
+    positive, empty = (
+        sparse.csr_array((np.ones(len(at[0]), dtype=bool), at), shape=matrix.shape)
+        for at in (ones, gaps)
+    )
+    return StoredEntries(positive, empty if len(gaps[0]) else None, names)
 
 
 def _check_shape(shape, what):

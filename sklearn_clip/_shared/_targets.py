@@ -8,7 +8,7 @@ from sklearn.utils import check_consistent_length
 
 from sklearn_clip._shared._arrays import as_array, column_names, stored_form
 from sklearn_clip._shared._cells import TEXTS_HINT, shown
-from sklearn_clip._shared._entries import read_entries
+from sklearn_clip._shared._entries import StoredEntries, read_entries
 from sklearn_clip._shared._names import clean_name
 from sklearn_clip._shared._sklearn import _num_samples
 from sklearn_clip._shared._warnings import warn_user
@@ -93,8 +93,8 @@ def as_targets(y):
     return values
 
 
-def check_indicator(y, *, one_dimensional_hint=""):
-    """Check multi-label targets and return them as a dense array of 0, 1 and NaN.
+def check_indicator(y, *, one_dimensional_hint="", keep_sparse=False):
+    """Check multi-label targets and return them as an array of 0, 1 and NaN.
 
     Parameters
     ----------
@@ -103,11 +103,14 @@ def check_indicator(y, *, one_dimensional_hint=""):
         unknown.
     one_dimensional_hint : str, default=""
         Sentence added to the error for a 1-D `y`: what to write instead.
+    keep_sparse : bool, default=False
+        Whether a sparse `y` is to stay sparse.
 
     Returns
     -------
-    y : ndarray of shape (n_samples, n_labels), dtype=int64 or float64
-        The targets; float64 only if some are unknown, which are NaN.
+    y : {ndarray, csr_array} of shape (n_samples, n_labels), dtype=int64 or float64
+        The targets; float64 only if some are unknown, which are NaN. Dense, unless
+        sparse ones are to stay so.
     label_names : ndarray of shape (n_labels,), dtype=object, or None
         The column names of a DataFrame, else None.
 
@@ -119,6 +122,34 @@ def check_indicator(y, *, one_dimensional_hint=""):
         If `y` is None, is not 2-dimensional, is empty, holds anything but 0, 1 and
         unknown, or if nothing in it is known.
     """
+    entries, values, names = _read_indicator(y, one_dimensional_hint, keep_sparse)
+    if entries.all_known:
+        return entries.positive.astype(np.int64), names
+    if isinstance(entries, StoredEntries):
+        return entries.positive + entries.unknown * np.nan, names
+    if values is not None and values.dtype.kind == "f":
+        return values.astype(np.float64), names  # which holds 0, 1 and NaN
+    return np.where(entries.known, entries.positive, np.nan), names
+
+
+def check_entries(y):
+    """Do what `check_indicator` does, and return where labels are 1, and known.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        As `check_indicator` takes it.
+
+    Returns
+    -------
+    Entries or StoredEntries
+        The latter of a sparse `y`.
+    """
+    return _read_indicator(y, "", keep_sparse=True)[0]
+
+
+def _read_indicator(y, one_dimensional_hint, keep_sparse):
+    """Read multi-label targets; the array is that of dense ones, and not checked."""
     names = label_array(column_names(y))
     y = stored_form(y)
     values = None if sparse.issparse(y) else as_targets(y)
@@ -130,14 +161,10 @@ def check_indicator(y, *, one_dimensional_hint=""):
             f"and 1 per label. Got a {values.ndim}d array of shape {values.shape}"
             + (f" of texts. {hint}" if of_texts else f". {hint}" if hint else ".")
         )
-    entries = read_entries(y, values=values)
-    if entries.known is None:
-        return entries.positive.astype(np.int64), names
-    if not entries.known.any():
+    entries = read_entries(y, values=values, keep_sparse=keep_sparse)
+    if not entries.count_known(axis=0).any():
         raise ValueError("y must hold at least one known label. Got NaN only.")
-    if values is not None and values.dtype.kind == "f":
-        return values.astype(np.float64), names  # which holds 0, 1 and NaN
-    return np.where(entries.known, entries.positive, np.nan), names
+    return entries, values, names
 
 
 def check_columns(columns, names, what):
@@ -226,7 +253,7 @@ def warn_of_row_order(X, y):
         )
 
 
-def check_labelled_rows(X, y, names):
+def check_labelled_rows(X, y, names, *, keep_sparse=False):
     """Check labelled rows, whose labels are named, as far as that needs no reading.
 
     Parameters
@@ -237,10 +264,12 @@ def check_labelled_rows(X, y, names):
         0 and 1, and NaN where a label is unknown.
     names : sequence of str
         The labels.
+    keep_sparse : bool, default=False
+        Whether a sparse `y` is to stay sparse.
 
     Returns
     -------
-    ndarray of shape (n, n_labels)
+    {ndarray, csr_array} of shape (n, n_labels)
         The targets.
 
     Raises
@@ -249,7 +278,7 @@ def check_labelled_rows(X, y, names):
         If y holds other values, or has another number of rows, or other labels or
         another order of them.
     """
-    targets, columns = check_indicator(y)
+    targets, columns = check_indicator(y, keep_sparse=keep_sparse)
     if X is not None:
         check_same_length(X, targets)
     warn_of_row_order(X, y)

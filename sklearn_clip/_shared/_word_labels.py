@@ -3,7 +3,11 @@
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared._accuracy import MaskedAccuracyMixin
-from sklearn_clip._shared._targets import check_labelled_rows, label_classes
+from sklearn_clip._shared._targets import (
+    check_entries,
+    check_labelled_rows,
+    label_classes,
+)
 
 
 class WordLabelsMixin(MaskedAccuracyMixin):
@@ -18,7 +22,8 @@ class WordLabelsMixin(MaskedAccuracyMixin):
     def _read_truth(self, X, y):
         """Check true labels of the fitted names."""
         check_is_fitted(self)
-        return check_labelled_rows(X, y, self.label_names_)
+        names = self.label_names_
+        return check_entries(check_labelled_rows(X, y, names, keep_sparse=True))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

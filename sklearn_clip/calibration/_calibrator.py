@@ -246,6 +246,8 @@ class MultiLabelCalibrator(
     True
     """
 
+    # Sparse targets are made dense for an inner estimator that does not keep them so.
+    _keeps_sparse_targets = True
     _parameter_constraints: dict = {
         "estimator": [
             HasMethods(["fit", "predict_proba"]),
@@ -294,7 +296,9 @@ class MultiLabelCalibrator(
             Rows, in any form the estimator takes and scikit-learn can index.
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Targets of 0 and 1, NaN where they are unknown. The estimator receives
-            them as a dense integer array, or float with NaN if some are unknown.
+            them as a dense integer array, or float with NaN if some are unknown; the
+            linear heads and :class:`~sklearn.multiclass.OneVsRestClassifier` receive
+            sparse ones as a CSR array.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights of at least 0, for the estimator and the maps.
         **fit_params : dict
@@ -324,7 +328,9 @@ class MultiLabelCalibrator(
         UserWarning
             If labels that have positives have fewer of them than there are folds.
         """
-        targets, names = check_indicator(y, one_dimensional_hint=_WRAP_OUTSIDE)
+        targets, names = check_indicator(
+            y, one_dimensional_hint=_WRAP_OUTSIDE, keep_sparse=True
+        )
         (X,) = indexable(X)
         check_same_length(X, targets)
         warn_of_row_order(X, y)

@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from scipy.special import logit
+
+from sklearn_clip._shared import read_entries
 
 # Scores of a label are gathered in as many nodes where maps are compared.
 N_NODES = 128
@@ -47,7 +50,7 @@ def gather_evidence(logits, targets, sample_weight=None):
     ----------
     logits : ndarray of shape (n, n_labels)
         Finite logits.
-    targets : ndarray of shape (n, n_labels)
+    targets : {ndarray, csr_array} of shape (n, n_labels)
         0, 1 and NaN.
     sample_weight : ndarray of shape (n,) or None, default=None
         Row weights.
@@ -58,11 +61,12 @@ def gather_evidence(logits, targets, sample_weight=None):
         Both, of every row.
     """
     weight = 1.0 if sample_weight is None else sample_weight[:, None]
-    return Evidence(
-        np.asarray(logits, dtype=np.float64),
-        weight * (targets == 1.0),
-        weight * (targets == 0.0),
-    )
+    if sparse.issparse(targets):
+        yes, known, _ = read_entries(targets)
+        no = ~yes if known is None else known & ~yes
+    else:
+        yes, no = targets == 1.0, targets == 0.0
+    return Evidence(np.asarray(logits, dtype=np.float64), weight * yes, weight * no)
 
 
 def gather_nodes(evidence, parts, n_nodes=N_NODES):

@@ -149,7 +149,7 @@ def to_onnx(
     parts = take_apart(tagger)
     if Y is not None:
         check_label_order(tagger, Y)
-        n_columns = read_entries(Y, "Y").positive.shape[1]
+        n_columns = read_entries(Y, "Y", keep_sparse=True).shape[1]
     graph, written = write_graph(parts, weights)
     n_labels = len(written.label_names)
     if Y is not None and n_columns != n_labels:

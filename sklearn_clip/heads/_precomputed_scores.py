@@ -95,6 +95,7 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
     }
     # Read by the meta-estimators: there is nothing to fit, nor to split for.
     _counts_as_fitted = True
+    _keeps_sparse_targets = True
 
     def __init__(self, method="predict_proba"):
         self.method = method
@@ -125,7 +126,9 @@ class PrecomputedScores(ClassifierMixin, BaseEstimator):
             If one of them is no table whose rows can be indexed.
         """
         targets, names = check_indicator(
-            y, one_dimensional_hint="For one label pass y.reshape(-1, 1)."
+            y,
+            one_dimensional_hint="For one label pass y.reshape(-1, 1).",
+            keep_sparse=True,
         )
         check_same_length(X, targets)
         self.__dict__.pop("label_names_", None)

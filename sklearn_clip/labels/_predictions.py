@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip._shared import label_array, nested_estimators
@@ -48,8 +49,8 @@ def predict_labels(
     [['small'], ['large']]
     """
     predicted = estimator.predict(X)
-    if hasattr(predicted, "toarray"):
-        predicted = predicted.toarray()
+    if sparse.issparse(predicted):
+        return _names_of_stored(predicted, estimator, label_names)
     predicted = np.asarray(predicted)
     if predicted.ndim == 1:  # some drop the only column
         strange = predicted[~np.isin(predicted, [0, 1])]
@@ -64,6 +65,18 @@ def predict_labels(
     # NaN, an answer that is left to people, is no label: it is not equal to itself.
     given = (predicted != 0) & (predicted == predicted)
     return [[str(name) for name in names[row]] for row in given]
+
+
+def _names_of_stored(predicted, estimator, label_names):
+    """Name the labels of each row of sparse predictions, which stay so."""
+    stored = sparse.csr_array(predicted, copy=True)
+    stored.sum_duplicates()
+    names = _names_of(estimator, label_names, stored.shape[1])
+    given = (stored.data != 0) & (stored.data == stored.data)
+    return [
+        [str(name) for name in names[stored.indices[start:end][given[start:end]]]]
+        for start, end in zip(stored.indptr[:-1], stored.indptr[1:], strict=True)
+    ]
 
 
 def top_labels(

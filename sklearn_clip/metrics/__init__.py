@@ -12,7 +12,9 @@ from sklearn_clip.metrics._calibration import (
 )
 from sklearn_clip.metrics._first_k import (
     label_propensities,
+    ndcg_at_k_score,
     precision_at_k_score,
+    propensity_scored_ndcg_at_k_score,
     propensity_scored_precision_at_k_score,
 )
 from sklearn_clip.metrics._interval_results import BootstrapInterval, Comparison
@@ -90,7 +92,9 @@ __all__ = [
     "masked_subset_accuracy_score",
     "masked_subset_accuracy_scorer",
     "multilabel_report",
+    "ndcg_at_k_score",
     "neg_expected_calibration_error_scorer",
     "precision_at_k_score",
+    "propensity_scored_ndcg_at_k_score",
     "propensity_scored_precision_at_k_score",
 ]

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_clip._shared import TableLike, TargetsLike, as_array
+from sklearn_clip._shared import TableLike, TargetsLike, as_array, row_blocks
 from sklearn_clip.metrics._calibration_bins import bin_labels, calibration_error
 from sklearn_clip.metrics._counts import (
     Average,
@@ -386,11 +386,10 @@ def _check(y_true, y_prob, average, sample_weight):
             "average must be 'macro', 'micro', 'weighted' or None: the labels of one "
             "row are too few to be counted in bins. Got 'samples'."
         )
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_probabilities(y_prob, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
-    if entries.known is not None:
-        warn_if_nothing_is_known(entries.known)
+    warn_if_nothing_is_known(entries.count_known(axis=0))
     return entries, scores, weights
 
 
@@ -403,7 +402,7 @@ def check_probabilities(y_prob, y_true, entries):
         Probabilities.
     y_true : object
         The targets as they were given, for their column names.
-    entries : Entries
+    entries : Entries or StoredEntries
         The checked targets.
 
     Returns
@@ -417,9 +416,12 @@ def check_probabilities(y_prob, y_true, entries):
         If one lies outside [0, 1], or for what `check_scores` raises.
     """
     scores = check_scores(y_prob, y_true, entries)
-    wrong = (scores < 0) | (scores > 1)
-    if wrong.any():
+    for rows in row_blocks(*scores.shape):
+        wrong = (scores[rows] < 0) | (scores[rows] > 1)
+        if not wrong.any():
+            continue
         row, column = np.argwhere(wrong)[0]
+        row += rows.start
         raise ValueError(
             "y_prob must hold probabilities in [0, 1]. Got "
             f"{scores[row, column]:.4g} (row {row}, column {column}). "
@@ -455,26 +457,29 @@ def _average(values, bins, average):
 def _mean_of_entries(y_true, y_prob, losses, average, sample_weight):
     """Average a loss of entries over the known ones."""
     check_average(average)
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_probabilities(y_prob, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
-    known = np.ones(scores.shape, dtype=bool)
-    if entries.known is not None:
-        known = entries.known
-        warn_if_nothing_is_known(known)
-    values = np.where(known, losses(entries.positive, scores), 0.0)
-    weight = np.ones(len(values)) if weights is None else weights
-    if average == "samples":
+    warn_if_nothing_is_known(entries.count_known(axis=0))
+    by_row = np.full(len(scores), np.nan)
+    above, below, positives = np.zeros((3, scores.shape[1]))
+    for rows in row_blocks(*scores.shape):
+        positive, known, _ = entries.rows(rows)
+        known = np.ones(positive.shape, dtype=bool) if known is None else known
+        values = np.where(known, losses(positive, scores[rows]), 0.0)
         count = known.sum(axis=1)
-        rows = np.full(len(values), np.nan)
-        np.divide(values.sum(axis=1), count, out=rows, where=count > 0)
-        return mean_of_defined(rows, weights)
-    above, below = weight @ values, weight @ known
+        own = values.sum(axis=1)
+        np.divide(own, count, out=by_row[rows], where=count > 0)
+        weight = np.ones(len(values)) if weights is None else weights[rows]
+        above += weight @ values
+        below += weight @ known
+        positives += weight @ positive
+    if average == "samples":
+        return mean_of_defined(by_row, weights)
     if average == "micro":
         above, below = above.sum(keepdims=True), below.sum(keepdims=True)
     labels = np.full(len(above), np.nan)
     np.divide(above, below, out=labels, where=below > 0)
     if average is None:
         return labels
-    positives = weight @ entries.positive if average == "weighted" else None
-    return mean_of_defined(labels, positives)
+    return mean_of_defined(labels, positives if average == "weighted" else None)

@@ -37,7 +37,7 @@ def bin_labels(entries, scores, weights, *, n_bins, pooled=False):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked probabilities.
@@ -61,16 +61,19 @@ def bin_labels(entries, scores, weights, *, n_bins, pooled=False):
     good = isinstance(n_bins, Integral) and not isinstance(n_bins, bool | np.bool_)
     if not good or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer. Got {n_bins!r}.")
-    positive, known = entries.positive, entries.known
     weights = np.ones(len(scores)) if weights is None else weights
     if pooled:
+        positive, known, _ = entries.dense()
+        known = slice(None) if known is None else known.ravel()
         weights = np.repeat(weights, scores.shape[1])
-        scores, positive = scores.reshape(-1, 1), positive.reshape(-1, 1)
-        known = None if known is None else known.reshape(-1, 1)
+        columns = scores.ravel()[known], positive.ravel()[known], weights[known]
+        return [_bin_label(*columns, n_bins)]
+    entries = entries.by_label()
     found = []
     for label in range(scores.shape[1]):
-        rows = slice(None) if known is None else known[:, label]
-        columns = scores[rows, label], positive[rows, label], weights[rows]
+        positive, known, _ = entries.columns([label])
+        rows = slice(None) if known is None else known[:, 0]
+        columns = scores[rows, label], positive[rows, 0], weights[rows]
         found.append(_bin_label(*columns, n_bins))
     return found
 

@@ -4,9 +4,10 @@ from numbers import Real
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip._shared import row_blocks, warn_user
+from sklearn_clip._shared import StoredEntries, row_blocks, warn_user
 
 Average: TypeAlias = Literal["macro", "micro", "weighted", "samples"]
 AVERAGES = (*get_args(Average), None)
@@ -33,9 +34,9 @@ def count_entries(entries, predicted, *, axis, weights=None):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
-    predicted : ndarray of shape (n_samples, n_labels), dtype=bool
+    predicted : {ndarray, csr_array} of shape (n_samples, n_labels), dtype=bool
         Checked predictions.
     axis : {0, 1}
         0 counts by label, 1 by row.
@@ -47,14 +48,14 @@ def count_entries(entries, predicted, *, axis, weights=None):
     Counts
         The counts.
     """
+    if isinstance(entries, StoredEntries) and sparse.issparse(predicted):
+        return _count_stored(entries, predicted, axis, weights if axis == 0 else None)
     if weights is not None and axis == 0:
         return _sum_weights(entries, predicted, weights)
     parts = []
     for rows in row_blocks(*predicted.shape):
-        positive, guess = entries.positive[rows], predicted[rows]
-        known = None
-        if entries.known is not None:
-            known = entries.known[rows]
+        (positive, known, _), guess = entries.rows(rows), _table(predicted[rows])
+        if known is not None:
             guess = guess & known
         tp = np.count_nonzero(positive & guess, axis=axis)
         all_of_them = np.full_like(tp, positive.shape[axis])
@@ -74,14 +75,39 @@ def _sum_weights(entries, predicted, weights):
     """Do what `count_entries` does by label, for rows that weigh differently."""
     sums = np.zeros((4, predicted.shape[1]))
     for rows in row_blocks(*predicted.shape):
-        positive, guess, weight = entries.positive[rows], predicted[rows], weights[rows]
-        known = np.ones_like(positive)
-        if entries.known is not None:
-            known = entries.known[rows]
+        (positive, known, _), guess = entries.rows(rows), _table(predicted[rows])
+        weight = weights[rows]
+        if known is None:
+            known = np.ones_like(positive)
+        else:
             guess = guess & known
         masks = (positive & guess, guess & ~positive, positive & ~guess, known)
         sums += [weight @ mask for mask in masks]
     return Counts(*sums)
+
+
+def _table(predicted):
+    return predicted.toarray() if sparse.issparse(predicted) else predicted
+
+
+def _count_stored(entries, predicted, axis, weights):
+    """Do what `count_entries` does where all is sparse, and goes through no zeros."""
+    length = entries.shape[1 - axis]
+
+    def count(matrix):
+        places = matrix.nonzero()
+        own = None if weights is None else weights[places[0]]
+        return np.bincount(places[1 - axis], own, minlength=length)
+
+    positive, guess = entries.positive, predicted
+    if entries.unknown is not None:
+        guess = guess > entries.unknown
+    hit = positive * guess
+    known = entries.count_known(axis)
+    if weights is not None:
+        lost = 0.0 if entries.unknown is None else count(entries.unknown)
+        known = np.where(known > 0, weights.sum() - lost, 0.0)  # as sums round
+    return Counts(count(hit), count(guess > hit), count(positive > hit), known)
 
 
 def fraction(counts, metric, *, beta=1.0):

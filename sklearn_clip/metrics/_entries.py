@@ -4,7 +4,6 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_clip._shared import (
-    Entries,
     _check_sample_weight,
     as_array,
     clean_name,
@@ -16,28 +15,30 @@ from sklearn_clip._shared import (
 )
 
 
-def check_targets(y_true):
+def check_targets(y_true, *, keep_sparse=False):
     """Check targets of 0 and 1, and NaN where a label is unknown.
 
     Parameters
     ----------
     y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
         0 and 1 or False and True; NaN, None or NA where it is unknown.
+    keep_sparse : bool, default=False
+        Whether those that are sparse are to stay so.
 
     Returns
     -------
-    Entries
-        The targets.
+    Entries or StoredEntries
+        The targets; the latter of sparse ones, if they are to stay so.
 
     Raises
     ------
     ValueError
         If `y_true` is not 2-dimensional, is empty or holds other values.
     """
-    return read_entries(y_true, "y_true")
+    return read_entries(y_true, "y_true", keep_sparse=keep_sparse)
 
 
-def check_predictions(y_pred, y_true, entries):
+def check_predictions(y_pred, y_true, entries, *, keep_sparse=False):
     """Check predicted labels.
 
     Parameters
@@ -46,13 +47,15 @@ def check_predictions(y_pred, y_true, entries):
         0 and 1 or False and True.
     y_true : object
         The targets as they were given, for their column names.
-    entries : Entries
+    entries : Entries or StoredEntries
         The checked targets.
+    keep_sparse : bool, default=False
+        Whether sparse ones are to stay sparse.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_labels), dtype=bool
-        Where a label is predicted.
+    {ndarray, csr_array} of shape (n_samples, n_labels), dtype=bool
+        Where a label is predicted; the latter of sparse ones, if they are to stay so.
 
     Raises
     ------
@@ -60,7 +63,9 @@ def check_predictions(y_pred, y_true, entries):
         If `y_pred` has another shape or order of columns than the targets, or holds
         other values.
     """
-    predicted = read_entries(y_pred, "y_pred", unknown=False).positive
+    predicted = read_entries(
+        y_pred, "y_pred", unknown=False, keep_sparse=keep_sparse
+    ).positive
     _check_alignment(y_pred, predicted.shape, "y_pred", y_true, entries)
     return predicted
 
@@ -74,7 +79,7 @@ def check_scores(y_score, y_true, entries):
         Probabilities or decision values.
     y_true : object
         The targets as they were given, for their column names.
-    entries : Entries
+    entries : Entries or StoredEntries
         The checked targets.
 
     Returns
@@ -120,16 +125,16 @@ def weigh_rows(sample_weight, entries, response):
     ----------
     sample_weight : array-like of shape (n_samples,) or None
         Row weights of at least 0; None weighs all rows the same.
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
-    response : ndarray of shape (n_samples, n_labels)
+    response : {ndarray, csr_array} of shape (n_samples, n_labels)
         Checked predictions or scores.
 
     Returns
     -------
-    entries : Entries
+    entries : Entries or StoredEntries
         Targets of the rows that weigh something.
-    response : ndarray of shape (n_rows, n_labels)
+    response : {ndarray, csr_array} of shape (n_rows, n_labels)
         What was predicted for them.
     weights : ndarray of shape (n_rows,), dtype=float64, or None
         Their weights, all above 0; None if `sample_weight` is None.
@@ -152,9 +157,7 @@ def weigh_rows(sample_weight, entries, response):
         raise ValueError(
             "sample_weight must be above 0 for at least one row. Got only zeros."
         )
-    known = None if entries.known is None else entries.known[counted]
-    entries = Entries(entries.positive[counted], known, entries.names)
-    return entries, response[counted], weights[counted]
+    return entries.take(counted), response[counted], weights[counted]
 
 
 def _float_type(dtype):
@@ -172,10 +175,9 @@ def _place(row, column, names):
 
 def _check_alignment(values, shape, what, y_true, entries):
     """Check that `values` lie beside the targets, entry by entry."""
-    if shape != entries.positive.shape:
+    if shape != entries.shape:
         raise ValueError(
-            f"{what} must have the shape of y_true, {entries.positive.shape}. "
-            f"Got {shape}."
+            f"{what} must have the shape of y_true, {entries.shape}. Got {shape}."
         )
     names = column_names(values)
     if names is None or entries.names is None:

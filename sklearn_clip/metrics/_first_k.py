@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +48,7 @@ def precision_at_k_score(
     --------
     propensity_scored_precision_at_k_score : In which rare labels count for more.
     global_average_precision_score : Of the first `k` of all rows together.
-    sklearn.metrics.ndcg_score : With ``k=``, the discounted gain, of known labels.
+    ndcg_at_k_score : In which the first places count for more.
 
     Notes
     -----
@@ -65,18 +64,76 @@ def precision_at_k_score(
     >>> precision_at_k_score(Y, P, k=1), precision_at_k_score(Y, P, k=2)
     (1.0, 0.5)
     """
-    entries, scores, weights = _read(y_true, y_score, k, sample_weight)
-    found = total = 0.0
-    for rows in row_blocks(*scores.shape):
-        kept = _kept(entries, scores, rows, k)
+    shares, weights = [], []
+    for positive, kept, _, weight in _blocks(y_true, y_score, k, sample_weight):
         taken = np.count_nonzero(kept, axis=1)
-        hits = np.count_nonzero(kept & entries.positive[rows], axis=1)
-        weight = (taken > 0) * (1.0 if weights is None else weights[rows])
-        found += float(weight @ (hits / np.maximum(taken, 1)))
-        total += float(weight.sum())
-    if total <= 0:
-        raise ValueError("y_true must hold a known label in some row. Got none.")
-    return found / total
+        hits = np.count_nonzero(kept & positive, axis=1)
+        shares.append(hits / np.maximum(taken, 1))
+        weights.append((taken > 0) * weight)
+    return _mean_of_rows(shares, weights)
+
+
+def ndcg_at_k_score(
+    y_true: TargetsLike,
+    y_score: ArrayLike,
+    *,
+    k: int,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Discounted gain of the `k` highest scores of each row, mean over rows (nDCG@k).
+
+    A hit counts ``1 / log2(1 + place)``, and a row what its hits come to beside the
+    best order of its labels.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
+        Probabilities or decision values.
+    k : int
+        Scores looked at of each row, at least 1.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
+
+    Returns
+    -------
+    float
+        In [0, 1]; a row without a positive counts 0.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`precision_at_k_score`.
+
+    See Also
+    --------
+    precision_at_k_score : In which the places of the hits do not matter; says which
+        scores are taken.
+    sklearn.metrics.ndcg_score : The same, if all entries are known and no scores of a
+        row are equal: of equal ones, which here are in the order of the columns, that
+        takes the mean.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import ndcg_at_k_score
+    >>> Y = [[1, 0, 1], [0, 1, 0]]
+    >>> P = [[0.9, 0.8, 0.7], [0.1, 0.6, 0.2]]
+    >>> ndcg_at_k_score(Y, P, k=1), round(ndcg_at_k_score(Y, P, k=2), 4)
+    (1.0, 0.8066)
+    """
+    shares, weights = [], []
+    for positive, kept, scores, weight in _blocks(y_true, y_score, k, sample_weight):
+        n_rows = len(positive)
+        taken = np.count_nonzero(kept, axis=1)
+        first = np.minimum(np.count_nonzero(positive, axis=1), k)
+        best = np.append(0.0, np.cumsum(_discount(np.arange(first.max()))))[first]
+        row, column, place = _places(kept, scores)
+        gain = _discount(place) * positive[row, column]
+        found = np.bincount(row, weights=gain, minlength=n_rows)
+        shares.append(np.divide(found, best, out=np.zeros(n_rows), where=first > 0))
+        weights.append((taken > 0) * weight)
+    return _mean_of_rows(shares, weights)
 
 
 def propensity_scored_precision_at_k_score(
@@ -133,25 +190,64 @@ def propensity_scored_precision_at_k_score(
     >>> propensity_scored_precision_at_k_score(Y, P, [0.5, 0.5, 0.25], k=1)
     0.6666666666666666
     """
-    entries, scores, weights = _read(y_true, y_score, k, sample_weight)
-    gain = 1 / _check_propensity(propensity, scores.shape[1])
-    found = best = 0.0
-    for rows in row_blocks(*scores.shape):
-        positive = entries.positive[rows]
-        gains = np.where(positive, gain, 0.0)
-        kept = _kept(entries, scores, rows, k)
-        weight = np.ones(len(gains)) if weights is None else weights[rows]
-        found += float(weight @ (gains * kept).sum(axis=1))
-        first = min(k, gains.shape[1])
-        ideal = np.partition(gains, gains.shape[1] - first, axis=1)[:, -first:]
-        best += float(weight @ ideal.sum(axis=1))
-    if best <= 0:
-        warn_user(
-            "PSP@k is not defined without a positive in y_true, and is set to 0.0.",
-            UndefinedMetricWarning,
-        )
-        return 0.0
-    return found / best
+    return _share_of_best(
+        y_true, y_score, propensity, k, sample_weight, "PSP@k", np.ones_like
+    )
+
+
+def propensity_scored_ndcg_at_k_score(
+    y_true: TargetsLike,
+    y_score: ArrayLike,
+    propensity: ArrayLike,
+    *,
+    k: int,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Discounted gain in which rare labels count for more (PSnDCG@k).
+
+    A hit counts ``1 / (propensity log2(1 + place))``.
+
+    Parameters
+    ----------
+    y_true : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
+        0 and 1 or False and True; NaN where a label is unknown.
+    y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
+        Probabilities or decision values.
+    propensity : array-like of shape (n_labels,)
+        As of :func:`propensity_scored_precision_at_k_score`.
+    k : int
+        Scores looked at of each row, at least 1.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Row weights of at least 0.
+
+    Returns
+    -------
+    float
+        In [0, 1]: of the sum over all hits, the share that the best order would have;
+        0.0 where there is no positive, with a warning.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`propensity_scored_precision_at_k_score`.
+
+    See Also
+    --------
+    propensity_scored_precision_at_k_score : Without places; with the source.
+    ndcg_at_k_score : Without propensities.
+
+    Examples
+    --------
+    >>> from sklearn_clip.metrics import propensity_scored_ndcg_at_k_score
+    >>> Y = [[1, 0, 1], [0, 1, 0]]
+    >>> P = [[0.9, 0.8, 0.7], [0.1, 0.6, 0.2]]
+    >>> found = propensity_scored_ndcg_at_k_score(Y, P, [0.5, 0.5, 0.25], k=2)
+    >>> round(found, 4)
+    0.5508
+    """
+    return _share_of_best(
+        y_true, y_score, propensity, k, sample_weight, "PSnDCG@k", _discount
+    )
 
 
 def label_propensities(
@@ -194,28 +290,100 @@ def label_propensities(
     for name, value in (("a", a), ("b", b)):
         if not value > 0:
             raise ValueError(f"{name} must be positive. Got {value!r}.")
-    entries = check_targets(y_true)
-    counts = np.count_nonzero(entries.positive, axis=0)
+    entries = check_targets(y_true, keep_sparse=True)
     # Fewer than three rows would make c negative.
-    scale = max(np.log(len(entries.positive)) - 1, 0.0) * (b + 1) ** a
-    return 1 / (1 + scale * (counts + b) ** -a)
+    scale = max(np.log(entries.shape[0]) - 1, 0.0) * (b + 1) ** a
+    return 1 / (1 + scale * (entries.count_ones(axis=0) + b) ** -a)
 
 
-def _read(y_true, y_score, k, sample_weight):
+def _blocks(y_true, y_score, k, sample_weight):
+    """Check everything, and go through the rows.
+
+    Yields
+    ------
+    positive : ndarray of shape (n_rows, n_labels), dtype=bool
+        Where the labels of some rows are known to be 1.
+    kept : ndarray of shape (n_rows, n_labels), dtype=bool
+        Where the k highest known scores of each are.
+    scores : ndarray of shape (n_rows, n_labels)
+        The scores.
+    weight : ndarray of shape (n_rows,)
+        Weights of the rows.
+    """
     if not isinstance(k, Integral) or isinstance(k, bool | np.bool_) or k < 1:
         raise ValueError(f"k must be a positive integer. Got {k!r}.")
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_scores(y_score, y_true, entries)
-    return weigh_rows(sample_weight, entries, scores)
+    entries, scores, weights = weigh_rows(sample_weight, entries, scores)
+    for rows in row_blocks(*scores.shape):
+        block, part = scores[rows], entries.rows(rows)
+        if k < block.shape[1]:
+            kept = top_k(block, part.known, k)
+        else:
+            kept = np.ones(block.shape, bool) if part.known is None else part.known
+        weight = np.ones(len(block)) if weights is None else weights[rows]
+        yield part.positive, kept, block, weight
 
 
-def _kept(entries: Any, scores: NDArray[Any], rows: slice, k: int) -> NDArray[np.bool_]:
-    """Where the k highest known scores of some rows are."""
-    known = None if entries.known is None else entries.known[rows]
-    block = scores[rows]
-    if k < block.shape[1]:
-        return top_k(block, known, k)
-    return np.ones(block.shape, dtype=bool) if known is None else known
+def _mean_of_rows(values, weights):
+    """Mean over all blocks of rows; those of which nothing is known weigh 0."""
+    weights = np.concatenate(weights)
+    if weights.sum() <= 0:
+        raise ValueError("y_true must hold a known label in some row. Got none.")
+    # Sums of weights round.
+    return min(1.0, float(weights @ np.concatenate(values) / weights.sum()))
+
+
+def _share_of_best(y_true, y_score, propensity, k, sample_weight, name, discount):
+    """Gain of the hits, as a share of that of the best order."""
+    found = best = 0.0
+    gain = None
+    for positive, kept, scores, weight in _blocks(y_true, y_score, k, sample_weight):
+        if gain is None:
+            gain = 1 / _check_propensity(propensity, scores.shape[1])
+        row, column, place = _places(kept, scores)
+        hit = positive[row, column]
+        row, column, place = row[hit], column[hit], place[hit]
+        found += float(weight[row] @ (gain[column] * discount(place)))
+        row, column, place = _places(positive, np.broadcast_to(gain, positive.shape))
+        first = place < k
+        worth = gain[column[first]] * discount(place[first])
+        best += float(weight[row[first]] @ worth)
+    if best <= 0:
+        warn_user(
+            f"{name} is not defined without a positive in y_true, and is set to 0.0.",
+            UndefinedMetricWarning,
+        )
+        return 0.0
+    return min(1.0, found / best)
+
+
+def _places(chosen, values):
+    """Rank chosen entries in their rows by falling value, ties by column.
+
+    Parameters
+    ----------
+    chosen : ndarray of shape (n_rows, n_labels), dtype=bool
+        Which ones.
+    values : ndarray of shape (n_rows, n_labels)
+        What they are ranked by.
+
+    Returns
+    -------
+    row, column, place : ndarray of shape (n_chosen,), dtype=int
+        Where each is, and how many of its row are before it.
+    """
+    row, column = np.nonzero(chosen)
+    order = np.lexsort((-values[row, column], row))  # stable: equal ones stay in order
+    # Sorted or not, the entries of a row are in the same range.
+    place = np.empty_like(order)
+    place[order] = np.arange(len(row)) - np.searchsorted(row, row)
+    return row, column, place
+
+
+def _discount(place):
+    """Weigh an entry that so many others of its row are before."""
+    return 1 / np.log2(place + 2.0)
 
 
 def _check_propensity(propensity, n_labels):

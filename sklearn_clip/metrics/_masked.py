@@ -431,8 +431,8 @@ def _score(y_true, y_pred, metric, average, zero_division, sample_weight, beta=1
 
 def _count(y_true, y_pred, sample_weight, *, axis):
     """Check everything and count; the weights are those of the rows counted."""
-    entries = check_targets(y_true)
-    predicted = check_predictions(y_pred, y_true, entries)
+    entries = check_targets(y_true, keep_sparse=True)
+    predicted = check_predictions(y_pred, y_true, entries, keep_sparse=True)
     entries, predicted, weights = weigh_rows(sample_weight, entries, predicted)
     counts = count_entries(entries, predicted, axis=axis, weights=weights)
     warn_if_nothing_is_known(counts.known)

@@ -98,7 +98,7 @@ def global_average_precision_score(
         not isinstance(k, Integral) or isinstance(k, bool | np.bool_) or k < 1
     ):
         raise ValueError(f"k must be a positive integer or None. Got {k!r}.")
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_scores(y_score, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
     value = pooled_average_precision(entries, scores, weights, k=k)
@@ -184,10 +184,10 @@ def macro_average_precision_score(
         raise ValueError(
             f"min_support must be a positive integer. Got {min_support!r}."
         )
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_scores(y_score, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
-    counted = np.count_nonzero(entries.positive, axis=0) >= min_support
+    counted = entries.count_ones(axis=0) >= min_support
     if not counted.all():
         left_out = np.flatnonzero(~counted)
         names = entries.names or range(len(counted))
@@ -241,10 +241,10 @@ def average_precision_per_label(
     >>> average_precision_per_label(Y, P).round(4)
     array([0.8333, 0.5833,    nan])
     """
-    entries = check_targets(y_true)
+    entries = check_targets(y_true, keep_sparse=True)
     scores = check_scores(y_score, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
-    wanted = entries.positive.any(axis=0)
+    wanted = entries.count_ones(axis=0) > 0
     return label_average_precision(entries, scores, wanted, weights)
 
 
@@ -253,7 +253,7 @@ def pooled_average_precision(entries, scores, weights=None, *, k=None):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked scores.
@@ -270,7 +270,7 @@ def pooled_average_precision(entries, scores, weights=None, *, k=None):
     # GAP = sum over the positives kept of precision at their rank / number of all
     # positives. Counted before the k largest are taken: a positive beyond them was
     # never found, and must cost recall, or a small k would make any ranking perfect.
-    n_positives = np.count_nonzero(entries.positive, axis=1)
+    n_positives = entries.count_ones(axis=1)
     total = n_positives.sum() if weights is None else weights @ n_positives
     if total == 0:
         return float("nan")
@@ -279,7 +279,7 @@ def pooled_average_precision(entries, scores, weights=None, *, k=None):
         return weighted_precision(entries, scores, weights, None if whole else k, total)
     if whole:
         # Walked through twice, so that the scores are never copied as a whole.
-        positives = Scored(scores[entries.positive], None)
+        positives = Scored(entries.at_ones(scores), None)
         kept = kept_scores(entries, scores)
     else:
         kept = list(kept_scores(entries, scores, k=k))
@@ -292,7 +292,7 @@ def label_average_precision(entries, scores, wanted, weights=None):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked scores.
@@ -308,15 +308,17 @@ def label_average_precision(entries, scores, wanted, weights=None):
     """
     found = np.full(len(wanted), np.nan)
     columns = np.flatnonzero(wanted)
+    entries = entries.by_label()
     # A few columns are turned into rows at a time: a stride costs a cache line.
     step = max(1, _BLOCK_SIZE // len(scores))
     for start in range(0, len(columns), step):
         labels = columns[start : start + step]
         rows = np.ascontiguousarray(scores[:, labels].T)
-        positive = np.ascontiguousarray(entries.positive[:, labels].T)
+        part = entries.columns(labels)
+        positive = np.ascontiguousarray(part.positive.T)
         negative = ~positive
-        if entries.known is not None:
-            negative &= entries.known[:, labels].T
+        if part.known is not None:
+            negative &= part.known.T
         for label, row, yes, no in zip(labels, rows, positive, negative, strict=True):
             hits, misses = Scored(row, weights).at(yes), Scored(row, weights).at(no)
             total = len(hits.scores) if weights is None else hits.weights.sum()

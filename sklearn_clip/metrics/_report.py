@@ -25,7 +25,6 @@ from sklearn_clip.metrics._entries import (
     column_names,
     weigh_rows,
 )
-from sklearn_clip.metrics._occurrences import as_numbers
 from sklearn_clip.metrics._ranking import (
     label_average_precision,
     pooled_average_precision,
@@ -187,8 +186,8 @@ def multilabel_report(
     samples avg         5                 0.750   0.875  0.750
     """
     _check_options(sort_by, output, digits)
-    entries = check_targets(y_true)
-    n_labels = entries.positive.shape[1]
+    entries = check_targets(y_true, keep_sparse=True)
+    n_labels = entries.shape[1]
     scores = None if y_score is None else check_scores(y_score, y_true, entries)
     names = _choose_names(label_names, (y_true, y_score, y_pred), n_labels)
     cuts: Any = None
@@ -198,7 +197,7 @@ def multilabel_report(
         # float32 scores are compared in float64, as ThresholdOptimizer does.
         predicted = scores >= cuts
     else:
-        predicted = check_predictions(y_pred, y_true, entries)
+        predicted = check_predictions(y_pred, y_true, entries, keep_sparse=True)
     at_half = y_pred is not None or (cuts != 0.5).any()
     labels, averages = _fill_table(
         entries, predicted, scores, cuts, sample_weight, at_half=at_half
@@ -210,9 +209,7 @@ def multilabel_report(
             "random_state": random_state,
             "sample_weight": sample_weight,
         }
-        found = interval_columns(
-            as_numbers(entries), predicted, scores, _AVERAGES, options
-        )
+        found = interval_columns(entries, predicted, scores, _AVERAGES, options)
         labels, averages = _add_intervals(labels, averages, found)
     order = _sort_labels(labels, names, sort_by, ascending)
     names = [names[label] for label in order]
@@ -310,7 +307,7 @@ def _fill_table(entries, predicted, scores, thresholds, sample_weight, *, at_hal
     support = by_label.tp + by_label.fn
     labels = {"support": support}
     averages = {"support": np.full(len(_AVERAGES), support.sum())}
-    if entries.known is not None:
+    if not entries.all_known:
         labels["known"] = by_label.known
         averages["known"] = np.full(len(_AVERAGES), by_label.known.sum())
     if thresholds is not None:

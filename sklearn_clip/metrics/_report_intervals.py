@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_random_state
 
@@ -15,14 +16,14 @@ from sklearn_clip.metrics._ranking import (
 )
 
 
-def interval_columns(y_true, predicted, scores, averages, options):
+def interval_columns(entries, predicted, scores, averages, options):
     """Compute the columns of intervals of a report.
 
     Parameters
     ----------
-    y_true : ndarray of shape (n_samples, n_labels)
-        Targets, NaN where unknown.
-    predicted : ndarray of shape (n_samples, n_labels)
+    entries : Entries or StoredEntries
+        Checked targets.
+    predicted : {ndarray, csr_array} of shape (n_samples, n_labels)
         Predicted labels.
     scores : ndarray of shape (n_samples, n_labels) or None
         Scores.
@@ -38,6 +39,10 @@ def interval_columns(y_true, predicted, scores, averages, options):
         For ``"f1"``, and for ``"ap"`` where there are scores: the columns and, for
         each, the values of the labels and of the averages.
     """
+    # What is drawn is a table of one byte a cell, or of four where some are unknown.
+    positive, known, _ = entries.dense()
+    y_true = positive if known is None else np.where(known, positive, np.float32("nan"))
+    predicted = predicted.toarray() if sparse.issparse(predicted) else predicted
     rng = check_random_state(options.pop("random_state"))
     options["random_state"] = rng.randint(1 << 31)
     f1 = [

@@ -96,7 +96,7 @@ class MultiLabelScorer:
             `decision_function`.
         """
         # Before the estimator works, which is the slow part.
-        n_labels = check_targets(y_true).positive.shape[1]
+        n_labels = check_targets(y_true, keep_sparse=True).shape[1]
         check_label_order(estimator, y_true)
         if self.response == "scores":
             response, _ = positive_scores(estimator, X, n_labels)

@@ -118,7 +118,7 @@ def kept_scores(entries, scores, k=None):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked scores.
@@ -136,8 +136,7 @@ def kept_scores(entries, scores, k=None):
 
 def _keep(entries, scores, rows, weights, k):
     """Take the scores of positives, and of negatives, of some rows."""
-    block, positive = scores[rows], entries.positive[rows]
-    known = None if entries.known is None else entries.known[rows]
+    block, (positive, known, _) = scores[rows], entries.rows(rows)
     if k is None:
         negative = ~positive if known is None else known & ~positive
     else:
@@ -198,7 +197,7 @@ def weighted_precision(entries, scores, weights, k, total):
 
     Parameters
     ----------
-    entries : Entries
+    entries : Entries or StoredEntries
         Checked targets.
     scores : ndarray of shape (n_samples, n_labels)
         Checked scores.

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -15,6 +16,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     check_cv,
 )
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
@@ -150,6 +152,52 @@ def counts_as_fitted(estimator):
     return scores or isinstance(estimator, FrozenEstimator)
 
 
+def targets_for(estimator, Y):
+    """Make targets dense, unless the estimator keeps sparse ones sparse.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        What is to be fitted.
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
+        Targets of 0, 1 and NaN.
+
+    Returns
+    -------
+    {ndarray, csr_array} of shape (n_samples, n_labels)
+        The targets.
+    """
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    # An attribute, as the rooms of these estimators import this one.
+    keeps = getattr(estimator, "_keeps_sparse_targets", False)
+    if isinstance(estimator, OneVsRestClassifier):
+        keeps = Y.dtype.kind == "i"  # of NaN it makes labels
+    return Y.toarray() if sparse.issparse(Y) and not keeps else Y
+
+
+def count_values(Y):
+    """Count the zeros and the ones of every label.
+
+    Parameters
+    ----------
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
+        Targets of 0, 1 and NaN.
+
+    Returns
+    -------
+    zeros, ones : ndarray of shape (n_labels,)
+        How many there are.
+    """
+    if not sparse.issparse(Y):
+        return tuple(np.count_nonzero(value == Y, axis=0) for value in (0, 1))
+    one, gap = (
+        np.bincount(Y.indices[kind], minlength=Y.shape[1])
+        for kind in (Y.data == 1, np.isnan(Y.data))
+    )
+    return Y.shape[0] - one - gap, one
+
+
 def is_prefit(meta):
     """Whether the estimator of a meta-estimator is never fitted by it."""
     prefit = isinstance(meta.cv, str) and meta.cv == "prefit"
@@ -166,8 +214,8 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         one, say how.
     X : array-like of length n_samples
         Rows.
-    Y : ndarray of shape (n_samples, n_labels)
-        Targets.
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
+        Targets. Sparse ones are made dense for an estimator that does not keep them so.
     params : dict
         Everything else that `fit` was given.
     names : ndarray of shape (n_labels,) or None, default=None
@@ -195,7 +243,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
     if is_prefit(meta):
         estimator = meta.estimator
         if getattr(estimator, "_counts_as_fitted", False):
-            estimator = clone(estimator).fit(X, Y)
+            estimator = clone(estimator).fit(X, targets_for(estimator, Y))
             estimator._learn_names(names, X)
         check_is_fitted(estimator)
         unused = sorted(params.keys() - {"sample_weight"})
@@ -205,7 +253,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
                 f"prefit or frozen: nothing is fitted. Got {unused}."
             )
         scores, method = positive_scores(estimator, X, Y.shape[1])
-        return estimator, [FoldScores(np.arange(len(Y)), scores, method)]
+        return estimator, [FoldScores(np.arange(Y.shape[0]), scores, method)]
     fit_params, split_params = route_fit_params(meta, params, learns=learns)
     splits = make_splits(
         meta.cv,
@@ -243,7 +291,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
 
 def fit_all(estimator, X, Y, fit_params):
     """Fit a clone on all rows."""
-    return clone(estimator).fit(X, Y, **fit_params)
+    return clone(estimator).fit(X, targets_for(estimator, Y), **fit_params)
 
 
 def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
@@ -255,7 +303,7 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
         The classifier; it is cloned.
     X : array-like of length n_samples
         All rows.
-    Y : ndarray of shape (n_samples, n_labels)
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
         Targets of all rows.
     train, test : ndarray of int
         Row numbers.
@@ -274,10 +322,10 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
     params = _check_method_params(X, fit_params, indices=train)
     fitted = clone(estimator)
     try:
-        fitted.fit(_safe_indexing(X, train), Y[train], **params)
+        own = targets_for(estimator, Y[train])
+        fitted.fit(_safe_indexing(X, train), own, **params)
     except Exception as exc:
-        some = (Y[train] == 0).any(axis=0), (Y[train] == 1).any(axis=0)
-        constant = np.flatnonzero(~(some[0] & some[1]))
+        constant = np.flatnonzero(np.minimum(*count_values(Y[train])) == 0)
         if len(constant):
             exc.add_note(
                 f"In this fold's training rows {len(constant)} label(s) hold one value "
@@ -285,7 +333,7 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
                 "cannot fit. OneVsRestClassifier can; an integer cv, which is "
                 "stratified, avoids it for labels with more than one positive."
             )
-        if np.isnan(Y).any():
+        if np.isnan(Y.data if sparse.issparse(Y) else Y).any():
             exc.add_note(
                 "y holds unknown labels (NaN), which few classifiers take: "
                 "MultiLabelLogisticRegression and MultiLabelNet do."
@@ -298,7 +346,7 @@ def score_fold(estimator, X, Y, train, test, *, fit_params, keep, method=None):
 
 def take_rows(values, rows):
     """Take rows of an array; no copy is made where they are all of it, in order."""
-    whole = len(rows) == len(values) and np.array_equal(rows, np.arange(len(rows)))
+    whole = len(rows) == values.shape[0] and np.array_equal(rows, np.arange(len(rows)))
     return values if whole else values[rows]
 
 
@@ -309,7 +357,7 @@ def split_rows(row_numbers, targets):
     ----------
     row_numbers : list of ndarray
         Rows that were held out in each fold, in the order of their scores.
-    targets : ndarray of shape (n_rows, n_labels)
+    targets : {ndarray, csr_array} of shape (n_rows, n_labels)
         Targets of all scored rows of all folds, 0, 1 and NaN.
 
     Returns
@@ -338,7 +386,7 @@ def split_rows(row_numbers, targets):
     folds = MultiLabelStratifiedKFold(min(_N_PARTS, len(distinct)), random_state=0)
     # Chance spreads as many evenly, and of a label without any there is nothing to
     # spread: both would only make the dealing long.
-    positives = (targets == 1).sum(axis=0)
+    positives = count_values(targets)[1]
     rare = (positives > 0) & (positives < ENOUGH_POSITIVES)
     if positives.any() and not rare.any():
         # What one half teaches is good enough to judge the other with: a quarter

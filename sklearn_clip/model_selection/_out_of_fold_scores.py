@@ -117,7 +117,7 @@ def out_of_fold_scores(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
-    targets, names = check_indicator(Y)
+    targets, names = check_indicator(Y, keep_sparse=True)
     scores, _ = score_held_out(
         estimator,
         X,
@@ -158,8 +158,8 @@ def score_held_out(
     ----------
     estimator, X, cv, groups, params, n_jobs, random_state
         As for `out_of_fold_scores`.
-    Y : ndarray of shape (n_samples, n_labels)
-        Targets, checked.
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
+        Targets, checked. As for `fit_and_score`.
     names : ndarray of shape (n_labels,) or None
         Names of the labels, for warnings.
     method : {"predict_proba", "decision_function"} or None, default=None
@@ -192,7 +192,7 @@ def score_held_out(
         )
     (X,) = indexable(X)
     check_same_length(X, Y)
-    group_of = None if groups is None else group_numbers(groups, len(Y))[0]
+    group_of = None if groups is None else group_numbers(groups, Y.shape[0])[0]
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = MultiLabelStratifiedGroupKFold(
             5 if cv is None else cv, random_state=random_state
@@ -226,7 +226,7 @@ def score_held_out(
             f"All folds must give scores of one kind. Got {sorted(methods)}; pass one "
             "of them as method."
         )
-    total, times = np.zeros(Y.shape), np.zeros((len(Y), 1))
+    total, times = np.zeros(Y.shape), np.zeros((Y.shape[0], 1))
     for fold in folds:
         np.add.at(total, fold.rows, fold.scores)
         np.add.at(times, fold.rows, 1)

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 from sklearn.utils.metaestimators import available_if
@@ -20,6 +21,7 @@ from sklearn_clip._shared import (
     check_label_order,
     check_same_length,
     positive_scores,
+    row_blocks,
     warn_of_row_order,
 )
 from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
@@ -47,6 +49,8 @@ class AnswersMixin(
     `no_thresholds_`, `response_method_` and `n_labels_`.
     """
 
+    # Sparse targets are made dense for an inner estimator that does not keep them so.
+    _keeps_sparse_targets = True
     _parameter_constraints: dict = {
         "estimator": [
             HasMethods(["fit", "predict_proba"]),
@@ -178,22 +182,28 @@ class AnswersMixin(
             label, or a DataFrame of other labels.
         """
         answers = self.predict(X)
-        targets, _ = check_indicator(y, one_dimensional_hint=_wrap_outside(self))
+        targets, _ = check_indicator(
+            y, one_dimensional_hint=_wrap_outside(self), keep_sparse=True
+        )
         check_label_order(self, y)
         if targets.shape != answers.shape:
             raise ValueError(
                 f"y must have shape {answers.shape}, like the predictions. "
                 f"Got {targets.shape}."
             )
-        weight = np.ones(len(targets))
+        weight = np.ones(len(answers))
         if sample_weight is not None:
             weight = _check_sample_weight(
                 sample_weight, targets, ensure_non_negative=True
             )
-        known = ~np.isnan(targets)
-        total = (weight @ known).sum()
-        # NaN is equal to nothing, so that asks are not right.
-        return float((weight @ (answers == targets)).sum() / total) if total else np.nan
+        right = total = 0.0
+        for rows in row_blocks(*answers.shape):
+            truth = targets[rows]
+            truth = truth.toarray() if sparse.issparse(truth) else truth
+            total += (weight[rows] @ ~np.isnan(truth)).sum()
+            # NaN is equal to nothing, so that asks are not right.
+            right += (weight[rows] @ (answers[rows] == truth)).sum()
+        return float(right / total) if total else np.nan
 
     def _score_unseen(self, X, y, sample_weight, fit_params, check) -> Any:
         """Check the data, fit the estimator, and score rows that it has not seen.
@@ -201,7 +211,9 @@ class AnswersMixin(
         `check` is called with the keywords `held_out` and `weighted` before anything is
         fitted, and raises if the guarantee cannot be given.
         """
-        targets, names = check_indicator(y, one_dimensional_hint=_wrap_outside(self))
+        targets, names = check_indicator(
+            y, one_dimensional_hint=_wrap_outside(self), keep_sparse=True
+        )
         (X,) = indexable(X)
         check_same_length(X, targets)
         warn_of_row_order(X, y)

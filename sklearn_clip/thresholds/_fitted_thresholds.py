@@ -54,7 +54,7 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         How thresholds are chosen and applied.
     folds : list of FoldScores
         Scores of rows that the classifier had not seen.
-    Y : ndarray of shape (n_samples, n_labels)
+    Y : {ndarray, csr_array} of shape (n_samples, n_labels)
         Targets of all rows.
     sample_weight : ndarray of shape (n_samples,) or None
         Their weights.

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 
@@ -20,7 +21,11 @@ from sklearn_clip._shared import (
     check_same_length,
     warn_of_row_order,
 )
-from sklearn_clip.model_selection._out_of_fold import fit_and_score, is_prefit
+from sklearn_clip.model_selection._out_of_fold import (
+    count_values,
+    fit_and_score,
+    is_prefit,
+)
 from sklearn_clip.thresholds._constraints import (
     read_bound,
     warn_of_broken,
@@ -303,6 +308,8 @@ class ThresholdOptimizer(
     True
     """
 
+    # Sparse targets are made dense for an inner estimator that does not keep them so.
+    _keeps_sparse_targets = True
     _parameter_constraints: dict = {
         "estimator": [
             HasMethods(["fit", "predict_proba"]),
@@ -400,7 +407,9 @@ class ThresholdOptimizer(
             Rows, in any form the estimator takes and scikit-learn can index.
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
             Targets of 0 and 1, NaN where they are unknown. The estimator receives
-            them as a dense integer array, or float with NaN if some are unknown.
+            them as a dense integer array, or float with NaN if some are unknown; the
+            linear heads and :class:`~sklearn.multiclass.OneVsRestClassifier` receive
+            sparse ones as a CSR array.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights, for the estimator and the metric.
         **fit_params : dict
@@ -435,7 +444,9 @@ class ThresholdOptimizer(
             not hold on rows that the thresholds were not chosen on, or if the scores of
             a label are the same in every row.
         """
-        targets, names = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
+        targets, names = check_indicator(
+            y, one_dimensional_hint=WRAP_OUTSIDE, keep_sparse=True
+        )
         (X,) = indexable(X)
         check_same_length(X, targets)
         warn_of_row_order(X, y)
@@ -451,7 +462,8 @@ class ThresholdOptimizer(
         for name in ("size_estimator_", "size_pairs_", "label_names_"):
             self.__dict__.pop(name, None)
         if self.set_sizes == "learnt":
-            self._fit_sizes(X, targets, fit_params)
+            dense = targets.toarray() if sparse.issparse(targets) else targets
+            self._fit_sizes(X, dense, fit_params)
             folds = []
         else:
             self.estimator_, folds = fit_and_score(
@@ -508,7 +520,7 @@ class ThresholdOptimizer(
             if value is not None:
                 setattr(self, f"{name}_", value)
         names = self._names()
-        both = (Y == 0).any(axis=0) & (Y == 1).any(axis=0)
+        both = np.minimum(*count_values(Y)) > 0
         warn_of_constant([fold.scores for fold in folds], both, names)
         if bound is not None:
             unmet = np.flatnonzero(self.thresholds_ == np.inf)

@@ -230,7 +230,9 @@ class ThresholdedPredictions:
             label, or a DataFrame of other labels.
         """
         predicted = self.predict(X)
-        targets, _ = check_indicator(y, one_dimensional_hint=WRAP_OUTSIDE)
+        targets, _ = check_indicator(
+            y, one_dimensional_hint=WRAP_OUTSIDE, keep_sparse=True
+        )
         check_label_order(self, y)
         if targets.shape != predicted.shape:
             raise ValueError(

@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
+
+from sklearn_clip._shared import read_entries
 
 # Labels, or rows, are searched in blocks of about this many scores, to bound the
 # memory.
@@ -168,8 +171,8 @@ def scored_rows(scores, Y, sample_weight, *, probability=True):
     ----------
     scores : ndarray of shape (n_rows, n_labels)
         Scores.
-    Y : ndarray of shape (n_rows, n_labels)
-        Targets.
+    Y : {ndarray, csr_array} of shape (n_rows, n_labels)
+        Targets. Of sparse ones a table of bool is made, as searches go by label.
     sample_weight : ndarray of shape (n_rows,) or None
         Row weights.
     probability : bool, default=True
@@ -180,7 +183,11 @@ def scored_rows(scores, Y, sample_weight, *, probability=True):
     ScoredRows
         Both.
     """
-    known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
-    if known is not None and known.all():
-        known = None
-    return ScoredRows(scores, Y == 1, known, sample_weight, probability)
+    if sparse.issparse(Y):
+        positive, known, _ = read_entries(Y)
+    else:
+        positive = Y == 1
+        known = None if Y.dtype.kind == "i" else ~np.isnan(Y)
+        if known is not None and known.all():
+            known = None
+    return ScoredRows(scores, positive, known, sample_weight, probability)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
@@ -61,6 +62,31 @@ def test_every_head_of_scikit_learn_names_its_labels(head, data):
     assert [len(row) for row in top] == [2] * 4
     assert top[3][0][0] == "dog" and top[3][0][1] > top[3][1][1]
     assert isinstance(top[0][0][1], float)
+
+
+def test_sparse_predictions_are_named_without_a_table(data, monkeypatch):
+    X, Y = data
+    head = OneVsRestClassifier(LogisticRegression())
+    head.fit(X, sparse.csr_matrix(Y.to_numpy()))
+    predicted = head.predict(X)
+    assert sparse.issparse(predicted)
+    monkeypatch.setattr(type(predicted), "toarray", None)
+    assert predict_labels(head, X, NAMES) == TAGS
+    with pytest.raises(ValueError, match="one name for each of the 2 labels. Got 3"):
+        predict_labels(head, X, [*NAMES, "blue"])
+
+
+def test_sparse_predictions_of_any_kind_are_named():
+    class Stored(RidgeClassifier):
+        n_labels_ = 3
+
+        def predict(self, X):
+            rows, columns = [0, 0, 0, 1, 1, 2], [2, 0, 0, 1, 2, 0]
+            data = np.array([1.0, 1.0, 0.0, np.nan, 1.0, 0.0])
+            return sparse.coo_matrix((data, (rows, columns)), shape=(3, 3))
+
+    head = Stored().fit([[0.0], [1.0]], [0, 1])
+    assert predict_labels(head, [[0.0]] * 3, list("abc")) == [["a", "c"], ["c"], []]
 
 
 def test_names_are_learnt_from_a_frame(data):

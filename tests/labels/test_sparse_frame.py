@@ -8,7 +8,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
 
 from sklearn_clip import (
+    MultiLabelCalibrator,
     MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
     MultiLabelStratifiedKFold,
     PrecomputedScores,
     ThresholdOptimizer,
@@ -65,6 +67,31 @@ def test_sparse_table_is_not_made_dense_for_a_fit(monkeypatch):
     assert list(head.label_names_) == list(Y.columns)
     assert predict_labels(head, X[:3]) == predict_labels(plain, X[:3])
     list(MultiLabelStratifiedKFold(3, random_state=0).split(X, Y))
+
+
+@pytest.mark.filterwarnings("ignore:.*fewer positives than:UserWarning")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda head: MultiLabelLogisticRegressionCV([1.0], cv=3, random_state=0),
+        lambda head: ThresholdOptimizer(head, cv=3, random_state=0),
+        lambda head: MultiLabelCalibrator(head, cv=3, random_state=0),
+    ],
+)
+def test_sparse_table_is_not_made_dense_by_what_holds_rows_out(make, monkeypatch):
+    Y = labels_to_frame(make_tags(150, 30), sparse=True)
+    X = np.random.default_rng(0).normal(size=(150, 5))
+    expected = make(MultiLabelLogisticRegression()).fit(X, Y.sparse.to_dense())
+
+    def refuse(self, *args, **kwargs):
+        raise AssertionError("made dense")
+
+    monkeypatch.setattr(pd.arrays.SparseArray, "__array__", refuse)
+    found = make(MultiLabelLogisticRegression()).fit(X, Y)
+    ours, theirs = found.predict_proba(X), expected.predict_proba(X)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert found.score(X, Y) == expected.score(X, Y)
+    assert list(found.label_names_) == list(Y.columns)
 
 
 @pytest.mark.filterwarnings("ignore:.*fewer positives than:UserWarning")

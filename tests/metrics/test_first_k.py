@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import ndcg_score
 
 from sklearn_clip.metrics import (
     label_propensities,
+    ndcg_at_k_score,
     precision_at_k_score,
+    propensity_scored_ndcg_at_k_score,
     propensity_scored_precision_at_k_score,
 )
 
@@ -16,6 +19,10 @@ from sklearn_clip.metrics import (
 def first_of(scores, known, k):
     places = [i for i in np.argsort(-scores, kind="stable") if known[i]]
     return places[:k]
+
+
+def discounted(gains):
+    return sum(gain / np.log2(place + 2) for place, gain in enumerate(gains))
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 7, 20])
@@ -28,20 +35,30 @@ def test_scores_are_those_of_loops(k, unknown, weighted):
     P = rng.integers(0, 5, Y.shape) / 5
     weight = rng.random(60) if weighted else np.ones(60)
     propensity = rng.uniform(0.1, 1, 7)
-    shares, counted, found, best = [], [], 0.0, 0.0
+    shares, orders, counted = [], [], []
+    found, best, found_by_place, best_by_place = np.zeros(4)
     for y, p, w in zip(Y, P, weight, strict=True):
         first = first_of(p, ~np.isnan(y), k)
+        gains = sorted((1 / propensity[i] for i in range(7) if y[i] == 1), reverse=True)
         if first:
             shares.append(np.mean([y[i] for i in first]))
+            most = discounted([1] * min(k, len(gains)))
+            orders.append(discounted([y[i] for i in first]) / most if gains else 0.0)
             counted.append(w)
-        found += w * sum(1 / propensity[i] for i in first if y[i] == 1)
-        gains = sorted((1 / propensity[i] for i in range(7) if y[i] == 1), reverse=True)
+        own = [(y[i] == 1) / propensity[i] for i in first]
+        found += w * sum(own)
         best += w * sum(gains[:k])
+        found_by_place += w * discounted(own)
+        best_by_place += w * discounted(gains[:k])
     given = {"k": k, "sample_weight": weight if weighted else None}
     expected = np.average(shares, weights=counted)
     assert precision_at_k_score(Y, P, **given) == pytest.approx(expected)
     value = propensity_scored_precision_at_k_score(Y, P, propensity, **given)
     assert value == pytest.approx(found / best)
+    expected = np.average(orders, weights=counted)
+    assert ndcg_at_k_score(Y, P, **given) == pytest.approx(expected)
+    value = propensity_scored_ndcg_at_k_score(Y, P, propensity, **given)
+    assert value == pytest.approx(found_by_place / best_by_place)
 
 
 def test_a_perfect_order_has_a_propensity_score_of_1():
@@ -50,8 +67,27 @@ def test_a_perfect_order_has_a_propensity_score_of_1():
     propensity = label_propensities(Y)
     P = Y * (1 / propensity)
     for k in (1, 3, 9):
-        value = propensity_scored_precision_at_k_score(Y, P, propensity, k=k)
-        assert value == pytest.approx(1)
+        for metric in (
+            propensity_scored_precision_at_k_score,
+            propensity_scored_ndcg_at_k_score,
+        ):
+            assert metric(Y, P, propensity, k=k) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("k", [1, 3, 9, 12])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_discounted_gain_is_that_of_scikit_learn(k, weighted):
+    rng = np.random.default_rng(k)
+    Y, P = rng.random((50, 9)) < 0.2, rng.random((50, 9))  # some rows without any
+    given = {"k": k, "sample_weight": rng.random(50) if weighted else None}
+    assert ndcg_at_k_score(Y, P, **given) == pytest.approx(ndcg_score(Y, P, **given))
+
+
+def test_the_discounted_gain_of_equal_scores_takes_the_first_columns():
+    assert ndcg_at_k_score([[1, 0, 0]], [[0.5, 0.5, 0.5]], k=1) == 1
+    assert ndcg_at_k_score([[0, 0, 1]], [[0.5, 0.5, 0.5]], k=2) == 0
+    value = ndcg_at_k_score([[0, 0, 1]], [[0.5, 0.5, 0.5]], k=3)
+    assert value == pytest.approx(0.5)
 
 
 def test_propensities_are_those_of_the_formula():
@@ -73,8 +109,9 @@ def test_targets_of_every_form(form):
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, None])
 def test_other_k_are_refused(k):
-    with pytest.raises(ValueError, match="k must be a positive integer. Got"):
-        precision_at_k_score([[1, 0]], [[0.5, 0.1]], k=k)
+    for metric in (precision_at_k_score, ndcg_at_k_score):
+        with pytest.raises(ValueError, match="k must be a positive integer. Got"):
+            metric([[1, 0]], [[0.5, 0.1]], k=k)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +123,20 @@ def test_other_k_are_refused(k):
     ],
 )
 def test_other_propensities_are_refused(propensity, match):
-    with pytest.raises(ValueError, match=match):
-        propensity_scored_precision_at_k_score([[1, 0]], [[1, 0]], propensity, k=1)
+    for metric in (
+        propensity_scored_precision_at_k_score,
+        propensity_scored_ndcg_at_k_score,
+    ):
+        with pytest.raises(ValueError, match=match):
+            metric([[1, 0]], [[1, 0]], propensity, k=1)
 
 
 def test_targets_without_a_positive_or_a_known_label_are_told():
     with pytest.warns(UndefinedMetricWarning, match="PSP@k is not defined"):
         value = propensity_scored_precision_at_k_score([[0, 0]], [[1, 0]], [1, 1], k=1)
+    assert value == 0
+    with pytest.warns(UndefinedMetricWarning, match="PSnDCG@k is not defined"):
+        value = propensity_scored_ndcg_at_k_score([[0, 0]], [[1, 0]], [1, 1], k=1)
     assert value == 0
     with pytest.raises(ValueError, match="must hold a known label"):
         precision_at_k_score([[np.nan, np.nan]], [[1, 0]], k=1)

@@ -42,6 +42,8 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
     # Probabilities are this function of the decision values, which for the first few
     # labels of many (`top_labels`) need not be computed of all.
     _link = staticmethod(expit)
+    # Read by the meta-estimators, which make targets dense for others.
+    _keeps_sparse_targets = True
 
     def decision_function(self, X):
         """Compute the logit of every label.

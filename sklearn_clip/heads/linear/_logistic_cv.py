@@ -5,10 +5,17 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from sklearn_clip._shared import Interval, StrOptions, _fit_context, as_targets
+from sklearn_clip._shared import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    as_targets,
+    stored_form,
+)
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._label_data import LabelData
 from sklearn_clip.heads.linear._linear_classifier import (
@@ -49,7 +56,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
     cv : int, splitter, iterable or None, default=None
         Folds, shared by all labels. An int is that many shuffled, stratified folds,
         seeded by `random_state`; None means 5. Otherwise a splitter, which gets the
-        unknown entries of `y` as NaN, or an iterable of (train, test) rows.
+        unknown entries of `y` as NaN, and a sparse `y` as a CSR array, or an iterable
+        of (train, test) rows.
     scoring : str, callable or None, default=None
         None is the negative log loss of each label on held-out rows, with sample
         weights, class weights left out. Otherwise one of scikit-learn's scorer names
@@ -57,6 +65,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         given every label as a binary problem of its known rows, unless they all have
         the same value, or as a table of one column if it is of
         `sklearn_clip.metrics`; else all labels, as floats with NaN if some are unknown.
+        A sparse `y` of known labels stays sparse for the scorers of
+        `sklearn_clip.metrics` alone.
     per_label : bool, default=True
         Whether every label has its own C, or all have the one whose mean score is
         best. Labels with fewer than 40 known ones or zeros take that as well.
@@ -201,10 +211,12 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         UserWarning
             If labels that have positives have fewer of them than there are folds.
         """
-        X, targets, sample_weight = self._check_data(X, y, sample_weight)
+        X, targets, sample_weight = self._check_data(
+            X, y, sample_weight, keep_sparse=True
+        )
         self.Cs_ = self._check_grid()
         one_dimensional = as_targets(y) if targets.classes is not None else None
-        splits = self._make_splits(X, one_dimensional, targets, groups)
+        splits = self._make_splits(X, y, targets, groups)
         masks = np.zeros((len(splits), X.shape[0]), dtype=bool)
         for mask, (train, _) in zip(masks, splits, strict=True):
             mask[train] = True
@@ -273,7 +285,10 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
 
     def _make_splits(self, X, y, targets, groups):
         """Rows of every fold: a list of (train, test)."""
-        if y is None:
+        y = as_targets(y) if targets.classes is not None else stored_form(y)
+        if sparse.issparse(y):
+            y = sparse.csr_array(y)
+        elif targets.classes is None:
             y = targets.positive.astype(np.int64)
             if targets.known is not None:
                 y = np.where(targets.known, y, np.nan)

@@ -1,8 +1,9 @@
 """Scores of held-out rows, for the choice of C."""
 
 import numpy as np
+from scipy import sparse
 
-from sklearn_clip._shared import label_classes
+from sklearn_clip._shared import label_classes, row_blocks
 from sklearn_clip.heads.linear._logistic import MultiLabelLogisticRegression
 from sklearn_clip.metrics import MultiLabelScorer
 
@@ -33,17 +34,26 @@ def log_loss_scores(products, targets, splits, row_weight, labels, coef, interce
         NaN where no held-out entry is known.
     """
     scores = np.full(intercept.shape, np.nan)
+    positive = _by_row(targets.positive)
     for fold, (_, test) in enumerate(splits):
-        Z = products.score_rows(test, coef[fold]) + intercept[fold]
-        loss = np.logaddexp(0, np.where(targets.positive[test][:, labels], -Z, Z))
-        weight = (
-            np.ones((len(test), 1)) if row_weight is None else row_weight[test, None]
-        )
-        if targets.known is not None:
-            weight = weight * targets.known[test][:, labels]
-        total = np.broadcast_to(weight.sum(axis=0), (len(labels),))
-        known = total > 0
-        scores[fold, known] = -(loss * weight).sum(axis=0)[known] / total[known]
+        V = products.put(coef[fold])
+        loss, total = np.zeros((2, len(labels)))
+        # A block takes four tables of eight bytes an entry.
+        for block in row_blocks(len(test), 4 * len(labels)):
+            rows = test[block]
+            Z = products.score_rows(rows, V) + intercept[fold]
+            ones = _table(positive[rows][:, labels])
+            weight = np.ones(len(rows)) if row_weight is None else row_weight[rows]
+            losses = np.logaddexp(0, np.where(ones, -Z, Z))
+            if targets.known is None:
+                total += weight.sum()
+            else:
+                known = targets.known[rows][:, labels]
+                losses *= known
+                total += weight @ known
+            loss += weight @ losses
+        judged = total > 0
+        scores[fold, judged] = -loss[judged] / total[judged]
     return scores
 
 
@@ -71,28 +81,39 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
     """
     scores = np.full((len(splits), 1 if jointly else len(labels)), np.nan)
     tables = isinstance(scorer, MultiLabelScorer)
+    positive = _by_row(targets.positive)
     for fold, (_, test) in enumerate(splits):
         weights = coef[fold].T.astype(X.dtype), intercept[fold].astype(X.dtype)
-        features, truth = X[test], targets.positive[test].astype(np.int64)
+        features, truth = X[test], positive[test]
         known = None if targets.known is None else targets.known[test]
         if y is not None and not tables:
             head = _fitted_head(targets.classes, *weights)
             scores[fold, 0] = scorer(head, features, y[test])
         elif jointly:
             head = _fitted_head(label_classes(len(labels)), *weights)
+            truth = (truth if tables else _table(truth)).astype(np.int64)
             seen = truth if known is None else np.where(known, truth, np.nan)
             scores[fold, 0] = scorer(head, features, seen)
         else:
+            truth = truth.tocsc() if sparse.issparse(truth) else truth
             for number, label in enumerate(labels):
                 one = (part[[number]] for part in weights)
                 classes = label_classes(1)
                 head = _fitted_head(classes if tables else classes[0], *one)
                 rows = slice(None) if known is None else known[:, label]
-                seen = truth[rows, label]
+                seen = _table(truth[:, [label]])[rows, 0].astype(np.int64)
                 if seen.any() and not seen.all():
                     seen = seen[:, None] if tables else seen
                     scores[fold, number] = scorer(head, features[rows], seen)
     return scores
+
+
+def _by_row(table):
+    return table.tocsr() if sparse.issparse(table) else table
+
+
+def _table(part):
+    return part.toarray() if sparse.issparse(part) else part
 
 
 def _fitted_head(classes, coef, intercept):
