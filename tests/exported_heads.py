@@ -21,11 +21,23 @@ def make_problem(seed=0, n=150, d=12, n_labels=6):
     return X, (X @ rng.normal(size=(d, n_labels)) > 1.5).astype(int)
 
 
-def _session(model):
-    onnx.checker.check_model(model, full_check=True)
+def open_graph(graph):
+    """Open a graph, or its file, on one thread.
+
+    Hundreds of small graphs are opened, and each would start, and wait for, a thread
+    for every core.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        graph, options, providers=["CPUExecutionProvider"]
     )
+
+
+def open_checked(model):
+    """Open a graph that keeps the rules of ONNX."""
+    onnx.checker.check_model(model, full_check=True)
+    return open_graph(model.SerializeToString())
 
 
 class ExportedHead:
@@ -39,7 +51,7 @@ class ExportedHead:
         builder.output("scores", "float32", shape, self.written.scores)
         builder.output("labels", "bool", shape, self.written.labels)
         self.model = builder.finish({})
-        self._session = _session(self.model)
+        self._session = open_checked(self.model)
 
     def __call__(self, X):
         """Scores and labels of rows."""
@@ -53,7 +65,7 @@ def export_step(step, n_features):
     features = builder.input("features", "float32", ["n", n_features])
     name, width = write_transformer(builder, step, features, n_features)
     builder.output("rows", "float32", ["n", width], name)
-    session = _session(builder.finish({}))
+    session = open_checked(builder.finish({}))
     return lambda X: session.run(["rows"], {"features": X.astype(np.float32)})[0]
 
 
@@ -64,7 +76,7 @@ def run_columns(scores, make):
     name = builder.input("scores", "float32", ["n", width])
     found = make(GraphArray(builder, name, np.float32, width)).cast(np.float32)
     builder.output("found", "float32", ["n", width], found.name)
-    return _session(builder.finish({})).run(None, {"scores": scores})[0]
+    return open_checked(builder.finish({})).run(None, {"scores": scores})[0]
 
 
 def assert_exported_alike(estimator, X, *, atol=1e-5, ignore=0.0):

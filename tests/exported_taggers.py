@@ -10,7 +10,7 @@ from PIL import Image
 
 require("onnx", "onnxruntime", "tokenizers")
 
-import onnxruntime  # noqa: E402
+from exported_heads import open_graph  # noqa: E402
 
 from sklearn_clip._shared import positive_scores  # noqa: E402
 from sklearn_clip.embedding import decode_image  # noqa: E402
@@ -26,9 +26,7 @@ class OpenedFile:
     """A file with its description, fed by hand."""
 
     def __init__(self, path):
-        self.session = onnxruntime.InferenceSession(
-            str(path), providers=["CPUExecutionProvider"]
-        )
+        self.session = open_graph(str(path))
         said = self.session.get_modelmeta().custom_metadata_map[KEY]
         self.says = Description.from_json(said)
 

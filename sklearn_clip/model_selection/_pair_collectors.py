@@ -28,7 +28,7 @@ def walk_pairs(units, collectors):
         for j in range(i, n, _BLOCK):
             cosines = units[i : i + _BLOCK] @ units[j : j + _BLOCK].T
             if i == j:
-                cosines[np.tril_indices(len(cosines))] = -2.0
+                cosines[np.tri(len(cosines), dtype=bool)] = -2.0
             for collector in collectors:
                 collector.add(i, j, cosines)
 
@@ -132,13 +132,21 @@ class ClosestPairs:
         first, second = np.nonzero(near)
         if not len(first):
             return
-        found = np.concatenate([self._cosines, cosines[first, second]])
+        n_kept = _CANDIDATES * self.n_pairs
+        found = cosines[first, second]
+        if len(found) > n_kept:
+            # Of millions of pairs a few hundred stay, which are found without a sort;
+            # all that are as far as the last of them go on to it.
+            distances = np.abs(found - self.limit)
+            last = np.partition(distances, n_kept - 1)[n_kept - 1]
+            close = np.flatnonzero(distances <= last)
+            first, second, found = first[close], second[close], found[close]
+        found = np.concatenate([self._cosines, found])
         pairs = np.concatenate([self._pairs, np.column_stack([i + first, j + second])])
         # Stable, and pairs come in one order: the choice does not depend on chance.
-        kept = np.argsort(np.abs(found - self.limit), kind="stable")
-        kept = kept[: _CANDIDATES * self.n_pairs]
+        kept = np.argsort(np.abs(found - self.limit), kind="stable")[:n_kept]
         self._pairs, self._cosines = pairs[kept], found[kept]
-        if len(kept) == _CANDIDATES * self.n_pairs:
+        if len(kept) == n_kept:
             self._farthest = self._cosines[-1]
 
     def choose(self):

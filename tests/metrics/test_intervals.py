@@ -346,11 +346,11 @@ def test_sparse_predictions_are_those_of_the_array(metric, weighted, scored):
     options = {"average": "macro", "n_resamples": 20, "random_state": 0}
     if weighted:
         options["sample_weight"] = np.arange(len(Y)) % 3
+    interval = bootstrap_interval(metric, Y, A, **options)
+    expected = compare(metric, Y, A, B, n_permutations=20, **options)
     for kind in (sparse.csr_matrix, sparse.csc_array):
-        expected = bootstrap_interval(metric, Y, A, **options)
         found = bootstrap_interval(metric, kind(Y), kind(A), **options)
-        np.testing.assert_allclose(found.distribution, expected.distribution)
-        expected = compare(metric, Y, A, B, n_permutations=20, **options)
+        np.testing.assert_allclose(found.distribution, interval.distribution)
         found = compare(metric, kind(Y), kind(A), kind(B), n_permutations=20, **options)
         assert found.p_value == expected.p_value
         np.testing.assert_allclose(found.distribution, expected.distribution)

@@ -58,7 +58,7 @@ def overlaps():
     """Find pairs of texts of a figure that cover each other, and those cut off."""
 
     def find(figure, texts):
-        figure.canvas.draw()
+        figure.draw_without_rendering()  # places and sizes are those of a drawing
         shown = [text for text in texts if text.get_visible() and text.get_text()]
         boxes = [text.get_window_extent() for text in shown]
         pairs = [

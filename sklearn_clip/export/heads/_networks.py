@@ -14,8 +14,8 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from sklearn_clip._shared import import_optional
 from sklearn_clip.export._graph_builder import OPSET
+from sklearn_clip.export._sessions import Session
 from sklearn_clip.export.heads._answers import Answer, Refusal, both_classes
 from sklearn_clip.export.heads._graph_arrays import GraphArray
 
@@ -128,20 +128,13 @@ def _spell_out_sigmoids(model):
 
 def _check(model, network, example, name):
     """Refuse a graph that says other than the network about any number of rows."""
-    onnxruntime = import_optional(
-        "onnxruntime", extra="onnx", purpose="Checking an exported network"
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong is raised
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = Session(model)
     for count, scale in product(_TRIED_ROWS, _TRIED_SCALES):
         rows = example[:count] * scale
         with torch.no_grad():
             expected = network(rows).numpy()
         try:
-            (found,) = session.run(None, {"rows": rows.numpy()})
+            (found,) = session.run({"rows": rows.numpy()}).values()
         except Exception as exc:  # ONNX Runtime's errors have no base of their own
             raise _differs(name, count, _first_line(exc)) from exc
         limit = _TOLERANCE * max(1.0, np.abs(expected).max())
