@@ -14,6 +14,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 from sklearn_clip.distributed import fit_dataset  # noqa: E402
 from sklearn_clip.distributed._batches import _tensor_column  # noqa: E402
+from sklearn_clip.distributed._fitting import _number  # noqa: E402
 from sklearn_clip.distributed._sharded_products import ShardedProducts  # noqa: E402
 from sklearn_clip.distributed._shards import Columns, FeatureShard  # noqa: E402
 
@@ -140,17 +141,23 @@ def test_labels_come_in_the_order_of_their_names(problem, to_dataset):
     frame = pd.DataFrame({"features": list(X), "tags": tags_of(Y)})
     names = [f"tag {label:02}" for label in range(N_LABELS)][::-1]
     head = MultiLabelLogisticRegression()
-    dataset = to_dataset(frame)
-    found = fit_dataset(dataset, head, labels="tags", label_names=["new", *names])
+    found = fit_dataset(
+        to_dataset(frame), head, labels="tags", label_names=["new", *names]
+    )
     assert list(found.label_names_) == ["new", *names]
     assert (found.coef_[0] == 0).all()  # a label that nobody gives
+
+
+def test_tags_that_are_not_among_the_names_are_refused():
+    tags = [f"tag {label:02}" for label in range(N_LABELS)]
+    names = [*tags[:3], "Tag 03", *tags[4:]]
     with pytest.raises(ValueError, match=r"among label_names. Got 'tag 03'.*'Tag 03'"):
-        fit_dataset(
-            dataset,
-            head,
-            labels="tags",
-            label_names=[*names[:8], "Tag 03", *names[9:]],
-        )
+        _number(tags, names)
+    with pytest.raises(ValueError, match="must hold a tag.*label_names"):
+        _number([], None)
+    numbers, found = _number(["b ", "a", "b"], None)
+    assert found == ["a", "b"]
+    assert numbers == {"a": 0, "b": 1, "b ": 1}
 
 
 def test_a_shard_says_what_is_wrong_with_its_rows(problem, to_dataset, cluster):
@@ -208,7 +215,4 @@ def test_rows_of_which_none_counts_are_refused(to_dataset):
     frame = pd.DataFrame({"features": [[0.0], [1.0]], "tags": [["a"], []]})
     frame["failure"] = "the file does not exist"
     with pytest.raises(ValueError, match="must hold rows with features and labels"):
-        fit_dataset(to_dataset(frame), MultiLabelLogisticRegression(), labels="tags")
-    frame = pd.DataFrame({"features": [[0.0], [1.0]], "tags": [[], []]})
-    with pytest.raises(ValueError, match="must hold a tag.*label_names"):
         fit_dataset(to_dataset(frame), MultiLabelLogisticRegression(), labels="tags")
