@@ -212,7 +212,7 @@ def draw_growth(walls, path):
     ticks = first * 2.0 ** np.arange(4)
     ax.set_yticks(ticks, [f"{tick:.1f}" for tick in ticks])
     rows, features, labels = SMALLEST
-    ax.set_xlabel(f"{rows:,} rows, {features} features, {labels:,} labels, one of them")
+    ax.set_xlabel(f"times {rows:,} rows, {features} features or {labels:,} labels")
     ax.set_ylabel("seconds of a fit")
     ax.legend()
     fig.savefig(path, dpi=120)
