@@ -41,6 +41,16 @@ class ScoredRows(NamedTuple):
     pooled_order: np.ndarray | None = None
 
     @property
+    def shape(self):
+        """Number of rows and of labels."""
+        return self.scores.shape
+
+    @property
+    def seen(self):
+        """Which labels any row has, of whatever weight."""
+        return self.targets.any(axis=0)
+
+    @property
     def default(self):
         """The usual threshold: of equally good ones the nearest to it is taken."""
         return 0.5 if self.probability else 0.0
@@ -90,6 +100,10 @@ class ScoredRows(NamedTuple):
             pooled_order = np.argsort(-scores.T.reshape(-1))
             pooled_order = pooled_order.astype(np.int32 if small else np.int64)
         return self._replace(order=order, pooled_order=pooled_order)
+
+    def unsorted(self):
+        """Forget the order of the scores: rows that are judged are not searched."""
+        return self._replace(order=None, pooled_order=None)
 
     def take(self, rows):
         """Keep some of the rows, none of them twice."""
