@@ -1,4 +1,4 @@
-"""Scores sorted label by label, so that the rows above a score are counted, not read."""
+"""Sorted scores of every label: rows above a threshold are counted, not read."""
 
 from __future__ import annotations
 
@@ -216,8 +216,8 @@ class SortedParts:
 
 def count_rows(
     rows: ScoredRows | CountedRows, objective: Objective
-) -> CountedRows | None:
-    """Sort rows to be counted, unless they are already.
+) -> ScoredRows | CountedRows:
+    """Sort rows to be counted, where counts suffice and they are not sorted already.
 
     Parameters
     ----------
@@ -228,12 +228,12 @@ def count_rows(
 
     Returns
     -------
-    CountedRows or None
-        None where counts do not suffice.
+    ScoredRows or CountedRows
+        The sorted rows; those given where counts do not suffice.
     """
-    if isinstance(rows, CountedRows):
+    if isinstance(rows, CountedRows) or not counts_suffice(rows, objective):
         return rows
-    return CountedRows.of(rows) if counts_suffice(rows, objective) else None
+    return CountedRows.of(rows)
 
 
 class CountedRows:
@@ -268,8 +268,9 @@ class CountedRows:
 
         Returns
         -------
-        CountedRows or None
-            All of the rows; None if the subsets cut them into too many parts.
+        CountedRows or ScoredRows
+            All of the rows; as they were given if the subsets cut them into too many
+            parts.
         """
         part = np.zeros(len(rows.scores), dtype=np.intp)
         for subset in subsets or ():
@@ -278,11 +279,14 @@ class CountedRows:
             part[subset] += 1
             distinct, part = np.unique(part, return_inverse=True)
             if len(distinct) > _MOST_PARTS:
-                return None
+                return rows
         parts = SortedParts(rows, part)
         return cls(parts, part, np.arange(len(parts.sizes)), rows.probability)
 
-    default = ScoredRows.default
+    @property
+    def default(self):
+        """The usual threshold: of equally good ones the nearest to it is taken."""
+        return 0.5 if self.probability else 0.0
 
     @property
     def shape(self):

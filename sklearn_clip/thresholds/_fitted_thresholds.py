@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_clip.model_selection._out_of_fold import split_rows, take_rows
 from sklearn_clip.thresholds._cross_fitting import cross_fit
-from sklearn_clip.thresholds._scored_rows import scored_rows
+from sklearn_clip.thresholds._scored_rows import ScoredRows, scored_rows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import candidate_counts
 
@@ -86,11 +86,14 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
         counts = candidate_counts(shrinkage, rows.support()[0])
     parts = split_rows([fold.rows for fold in folds], Y)
     shares = _shares(folds)
-    scored, rows = rows, tuner.presort(
+    scored = rows
+    rows = tuner.presort(
         rows,
         shrinks=any(counts),
         subsets=[*(side for part in parts for side in part), *shares],
     )
+    if isinstance(rows, ScoredRows):
+        scored = rows
     crossed = cross_fit(tuner, rows, parts, counts)
     count = crossed.choose_count()
     applied, thresholds = tuner.fit_shrunk(rows, count)

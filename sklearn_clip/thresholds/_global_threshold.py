@@ -170,11 +170,12 @@ def find_global_threshold(
     if limit is not None and limit >= rows.shape[1]:
         limit = None
     allowed = forced = None
-    if not at_least_one and limit is None:
-        counted = count_rows(rows, objective)
-        if counted is not None:
-            return find_pooled_threshold(counted, objective)
-    else:
+    ruled = at_least_one or limit is not None
+    if not ruled:
+        rows = count_rows(rows, objective)
+    if isinstance(rows, CountedRows):
+        return find_pooled_threshold(rows, objective)
+    if ruled:
         ranks = rank_labels(rows.scores)
         allowed = None if limit is None else ranks < limit
         forced = ranks == 0 if at_least_one else None

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 # As many scores at most.
 _MOST_SCORES = 8192
 
@@ -45,7 +44,9 @@ class ScoreGrid:
             [each for each in inner if int(each) not in self._above], dtype=np.intp
         )
 
-    def above(self, at: NDArray[np.intp], chosen: NDArray[np.intp]) -> NDArray[np.int32]:
+    def above(
+        self, at: NDArray[np.intp], chosen: NDArray[np.intp]
+    ) -> NDArray[np.int32]:
         """Count the known rows that reach some of the scores.
 
         Parameters

@@ -65,7 +65,7 @@ class ScoredRows(NamedTuple):
             return self.known.astype(np.float64)
         return self.known * self.sample_weight[:, None]
 
-    def presort(self, *, pooled):
+    def presort(self, *, pooled: bool) -> "ScoredRows":
         """Sort the scores once for all parts of the rows.
 
         What :meth:`take` keeps of a sorted sequence is sorted, so that searches on many

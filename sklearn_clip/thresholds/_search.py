@@ -266,10 +266,11 @@ def search_thresholds(
     pooled = objective.average == "micro" and not callable(objective.metric)
     ruled = at_least_one or limit is not None
     if (by_label or pooled) and not ruled:
-        counted = count_rows(rows, objective)
-        if counted is not None:
-            return search_counted(counted, objective)
-        return _unruled_thresholds(rows, objective)
+        rows = count_rows(rows, objective)
+        if not isinstance(rows, CountedRows):
+            return _unruled_thresholds(rows, objective)
+    if isinstance(rows, CountedRows):
+        return search_counted(rows, objective)
     if not ruled and rows.order is None:
         # The start and the climb from it go through each label's scores in order.
         rows = rows.presort(pooled=False)

@@ -87,8 +87,7 @@ class ThresholdTuner(NamedTuple):
             The same, sorted as the searches go through them.
         """
         if self._counts(rows):
-            counted = CountedRows.of(rows, subsets)
-            return rows if counted is None else counted
+            return CountedRows.of(rows, subsets)
         by_label = self.strategy == "per_label"
         by_row = self.objective.average == "samples"
         if self.by_sets:
