@@ -16,7 +16,7 @@ from sklearn_clip.thresholds._threshold_curves import place_between
 _TOLERANCE = 1e-12
 # Of the scores of the grid every so many are looked at first; then, between those that
 # are left, more of them.
-_STRIDES = (64, 8, 1)
+_STRIDES = (1024, 128, 16, 2)
 
 
 class Edge(NamedTuple):
@@ -143,16 +143,16 @@ class _BoundedSearch:
 
     def _spans(self):
         """Edges between which the best threshold can lie."""
-        spans, left = np.array([[-1, len(self.grid.scores)]]), None
+        spans, left = np.array([[-1, len(self.grid.scores)]]), self.known.sum()
         for stride in _STRIDES:
+            if left <= BLOCK_SIZE // 8:
+                break
             cut = np.concatenate([_cut(*span, stride) for span in spans])
-            # Counting has to be less work than going through what is left.
+            # To count and to compare has to be less work than to go through the rest.
             missing = self.grid.missing(np.unique(cut))
-            if left is not None and 2 * len(missing) * len(self.labels) > left:
+            if (len(cut) + 2 * len(missing)) * len(self.labels) > left:
                 break
             spans, left = self._bound(cut)
-            if left <= BLOCK_SIZE // 2:
-                break
         # Neighbours are gone through together.
         parted = spans[1:, 0] != spans[:-1, 1]
         firsts = spans[np.append(True, parted), 0]

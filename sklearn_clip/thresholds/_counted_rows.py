@@ -202,9 +202,9 @@ class SortedParts:
         hits = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
         above = np.empty(shape, dtype=np.int32)
         below = np.empty(shape, dtype=score.dtype)
-        names, starts = np.unique(label, return_index=True)
+        starts = np.flatnonzero(np.diff(label, prepend=-1))
         ends = np.append(starts[1:], len(label))
-        spans = list(zip(names, map(slice, starts, ends), strict=True))
+        spans = list(zip(label[starts], map(slice, starts, ends), strict=True))
         for values, found, lower in zip(self.values, above, below, strict=True):
             for name, span in spans:
                 found[span] = values[name].searchsorted(score[span])
@@ -277,8 +277,9 @@ class CountedRows:
             # Rows that are in the same subsets are one part.
             part *= 2
             part[subset] += 1
-            distinct, part = np.unique(part, return_inverse=True)
-            if len(distinct) > _MOST_PARTS:
+            taken = np.bincount(part) > 0
+            part = (np.cumsum(taken) - 1)[part]
+            if np.count_nonzero(taken) > _MOST_PARTS:
                 return rows
         parts = SortedParts(rows, part)
         return cls(parts, part, np.arange(len(parts.sizes)), rows.probability)
@@ -300,7 +301,7 @@ class CountedRows:
 
     def take(self, rows):
         """Keep one of the subsets that the rows were sorted for."""
-        chosen = np.unique(self.part[rows])
+        chosen = np.flatnonzero(np.bincount(self.part[rows]))
         return CountedRows(self.parts, self.part, chosen, self.probability)
 
     def unsorted(self):

@@ -94,7 +94,9 @@ def trace_counts(rows: CountedRows) -> Iterator[CountedCurves]:
         if not some.any():
             continue
         hits, label = hits[some], cuts.label[some]
-        labels, starts, owner = np.unique(label, return_index=True, return_inverse=True)
+        new = np.diff(label, prepend=-1) > 0
+        starts, owner = np.flatnonzero(new), np.cumsum(new) - 1
+        labels = label[starts]
         tp = np.cumsum(hits)
         tp -= (tp - hits)[starts][owner]
         fp = cuts.above[:, some][rows.chosen].sum(axis=0) - tp
