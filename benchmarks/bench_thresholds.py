@@ -6,19 +6,33 @@ the exact score never being the lower one. The searches of scikit-learn are time
 part of the labels, on which all are then compared, and scaled to all of them.
 
     python benchmarks/bench_thresholds.py --grid-labels 4
+
+The other table is of thousands of labels, most of them rare, with and without
+shrinkage. Every fit has a process of its own, whose memory is watched while it runs;
+builds take turns, the median of rounds counts, and what they learn is compared.
+
+    git worktree add ../before 79ab1b3
+    python benchmarks/bench_thresholds.py --many-labels --before ../before
+    python benchmarks/bench_thresholds.py --many-labels --sizes 20000,5000 --rounds 1
 """
 
 import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
+from bench_scale import HERE, resident
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import f1_score
 from sklearn.model_selection import TunedThresholdClassifierCV
 
-from sklearn_clip import ThresholdOptimizer
-from sklearn_clip.thresholds._objective import AVERAGES
-from sklearn_clip.thresholds._search import STRATEGIES, find_thresholds
+MANY = ["5000,2000"]
+LEARNT = ("thresholds_", "shrinkage_", "best_score_", "cv_score_")
 
 
 def make_scores(n_rows, n_labels, seed):
@@ -74,15 +88,12 @@ def search_tuned(scores, targets, n_points):
     return np.array(best)
 
 
-def main():
-    """Run the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--labels", type=int, default=100)
-    parser.add_argument("--grid-points", type=int, default=100)
-    parser.add_argument("--grid-labels", type=int, default=4, help="labels timed")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+def compare_searches(options):
+    """Print how exact searches and grids of scikit-learn do, and what they take."""
+    from sklearn_clip import ThresholdOptimizer
+    from sklearn_clip.thresholds._objective import AVERAGES
+    from sklearn_clip.thresholds._search import STRATEGIES, find_thresholds
+
     scores, targets = make_scores(options.rows, options.labels, options.seed)
     print(f"{options.rows:,} rows, {options.labels} labels, float32 scores")
 
@@ -124,6 +135,130 @@ def main():
             start = time.perf_counter()
             find_thresholds(scores, targets, average=average, strategy=strategy)
             print(f"  {strategy:9} {average:8} {time.perf_counter() - start:6.2f}")
+
+
+def make_rare(n_rows, n_labels, seed, n_tags=5):
+    """Draw float32 probabilities, and for each row its tags, some far more popular."""
+    rng = np.random.default_rng(seed)
+    popular = -0.6 * np.log(np.arange(n_labels) + 5.0)
+    scores = np.empty((n_rows, n_labels), dtype=np.float32)
+    targets = np.zeros((n_rows, n_labels), dtype=np.int8)
+    for start in range(0, n_rows, 1000):
+        rows = slice(start, start + 1000)
+        logits = 1.5 * rng.standard_normal(scores[rows].shape) + popular
+        drawn = logits + rng.gumbel(size=logits.shape)
+        tags = np.argpartition(-drawn, n_tags, axis=1)[:, :n_tags]
+        np.put_along_axis(targets[rows], tags, 1, axis=1)
+        scores[rows] = 1 / (1 + np.exp(-logits))
+    return scores, targets
+
+
+def fit_once(build, folder, shrinkage):
+    """Fit, in this process, and print what it took; what it learnt is saved."""
+    sys.path.insert(0, build)
+    from sklearn_clip import ThresholdOptimizer
+    from sklearn_clip.heads import PrecomputedScores
+
+    scores, targets = np.load(folder / "scores.npy"), np.load(folder / "targets.npy")
+    tuned = ThresholdOptimizer(
+        PrecomputedScores(), shrinkage=None if shrinkage == "None" else shrinkage
+    )
+    tuned.fit(scores[:300, :50], targets[:300, :50])  # imports, which are not measured
+    before, peak, done = resident(), [0.0], threading.Event()
+
+    def watch():
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start, used = time.perf_counter(), time.process_time()
+    tuned.fit(scores, targets)
+    wall, processor = time.perf_counter() - start, time.process_time() - used
+    done.set()
+    watcher.join()
+    np.savez(folder / "learnt.npz", **{name: getattr(tuned, name) for name in LEARNT})
+    print(
+        json.dumps({"wall": wall, "processor": processor, "memory": peak[0] - before})
+    )
+
+
+def measure(build, folder, shrinkage):
+    """Fit in a process of its own; give what it took and what it learnt."""
+    command = [sys.executable, __file__, "--fit", str(build), str(folder), shrinkage]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    with np.load(folder / "learnt.npz") as learnt:
+        return json.loads(done.stdout.splitlines()[-1]), dict(learnt)
+
+
+def compare_builds(options):
+    """Measure builds in turn; print a table, and the ratio of the first to the last."""
+    builds = {"now": HERE}
+    if options.before:
+        builds = {"before": options.before.resolve(), **builds}
+    for size in options.sizes:
+        n_rows, n_labels = map(int, size.split(","))
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            scores, targets = make_rare(n_rows, n_labels, options.seed)
+            np.save(folder / "scores.npy", scores)
+            np.save(folder / "targets.npy", targets)
+            print(
+                f"{n_rows:,} rows, {n_labels:,} labels with a median of "
+                f"{np.median(targets.sum(axis=0)):.0f} positives; the scores are "
+                f"{8e-6 * scores.size:,.0f} MB as float64"
+            )
+            del scores, targets
+            for shrinkage in ("auto", "None"):
+                taken, learnt = {name: [] for name in builds}, {}
+                for _ in range(options.rounds):
+                    for name, build in builds.items():
+                        found, learnt[name] = measure(build, folder, shrinkage)
+                        taken[name].append(list(found.values()))
+                middle = {
+                    name: np.median(rounds, axis=0) for name, rounds in taken.items()
+                }
+                print(f"  shrinkage={shrinkage}")
+                for name, (wall, processor, memory) in middle.items():
+                    print(
+                        f"    {name:7} {wall:7.2f} s, {processor:7.2f} s of the "
+                        f"processor, {memory:6,.0f} MB",
+                        flush=True,
+                    )
+                if len(builds) > 1:
+                    old, new = middle.values()
+                    differ = [
+                        name
+                        for name in LEARNT
+                        if not np.array_equal(*(each[name] for each in learnt.values()))
+                    ]
+                    print(
+                        f"    {old[0] / new[0]:.1f}x faster (processor "
+                        f"{old[1] / new[1]:.1f}x), memory {new[2] / old[2]:.2f}x; "
+                        f"{', '.join(differ) or 'nothing'} differs of what is learnt"
+                    )
+
+
+def main():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--labels", type=int, default=100)
+    parser.add_argument("--grid-points", type=int, default=100)
+    parser.add_argument("--grid-labels", type=int, default=4, help="labels timed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--many-labels", action="store_true", help="the other table")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier build")
+    parser.add_argument("--sizes", nargs="*", default=MANY, help="rows,labels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fit", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.fit:
+        fit_once(options.fit[0], Path(options.fit[1]), options.fit[2])
+    elif options.many_labels:
+        compare_builds(options)
+    else:
+        compare_searches(options)
 
 
 if __name__ == "__main__":

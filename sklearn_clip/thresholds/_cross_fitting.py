@@ -63,7 +63,7 @@ def cross_fit(tuner, rows, parts, counts):
     ----------
     tuner : ThresholdTuner
         How thresholds are chosen and applied.
-    rows : ScoredRows
+    rows : ScoredRows or CountedRows
         The scored rows.
     parts : list of tuple of ndarray (train, test)
         As :func:`split_rows` gives them.
@@ -76,24 +76,22 @@ def cross_fit(tuner, rows, parts, counts):
         What they come to.
     """
     by_label = Objective(average="macro")
-    # Rows that are judged are not searched: no order of theirs is asked for.
-    unsorted = rows._replace(order=None, pooled_order=None)
-    tallies, label_tally = [], np.zeros((4, rows.scores.shape[1]))
+    unsorted = rows.unsorted()
+    tallies, label_tally = [], np.zeros((4, rows.shape[1]))
     for train, test in parts:
         # One search serves all pseudo-counts: shrinking is a sum of two thresholds.
-        seen, judged = rows.take(train), unsorted.take(test)
-        applied, thresholds = tuner.fit(seen)
+        known, judged = tuner.counted(rows.take(train)), unsorted.take(test)
+        applied, thresholds = tuner.fit(known)
         drawn = [thresholds] * len(counts)
-        if tuner.shrinks and any(counts) and seen.targets.any():
-            near, positives = applied.fit_global(seen), seen.support()[0]
+        if tuner.shrinks and any(counts) and known.seen.any():
+            near, positives = applied.fit_global(known), known.support()[0]
             drawn = [
                 shrink_thresholds(thresholds, near, positives, count)
                 for count in counts
             ]
-        predictions = [applied.predict(judged.scores, each) for each in drawn]
-        tallies.append([tuner.tally(judged, each) for each in predictions])
+        tallies.append(applied.tally_at(judged, drawn))
         if tuner.bound is not None:
-            label_tally += tuner._replace(objective=by_label).tally(
-                judged, predictions[0]
-            )
+            label_tally += applied._replace(objective=by_label).tally_at(
+                judged, drawn[:1]
+            )[0]
     return CrossFit(tuner.objective, counts, np.array(tallies), label_tally)

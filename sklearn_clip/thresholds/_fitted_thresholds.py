@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_clip.model_selection._out_of_fold import split_rows, take_rows
 from sklearn_clip.thresholds._cross_fitting import cross_fit
-from sklearn_clip.thresholds._scored_rows import scored_rows
+from sklearn_clip.thresholds._scored_rows import ScoredRows, scored_rows
 from sklearn_clip.thresholds._search import label_curves
 from sklearn_clip.thresholds._shrinkage import candidate_counts
 
@@ -84,19 +84,27 @@ def fit_thresholds(tuner, folds, Y, sample_weight, *, shrinkage, store_curves):
     counts = (0.0,)
     if tuner.shrinks:
         counts = candidate_counts(shrinkage, rows.support()[0])
-    rows = tuner.presort(rows, shrinks=any(counts))
     parts = split_rows([fold.rows for fold in folds], Y)
+    shares = _shares(folds)
+    scored = rows
+    rows = tuner.presort(
+        rows,
+        shrinks=any(counts),
+        subsets=[*(side for part in parts for side in part), *shares],
+    )
+    if isinstance(rows, ScoredRows):
+        scored = rows
     crossed = cross_fit(tuner, rows, parts, counts)
     count = crossed.choose_count()
     applied, thresholds = tuner.fit_shrunk(rows, count)
     fitted = FittedThresholds(
         thresholds,
-        _spread(tuner, folds, rows, count),
+        _spread(tuner, rows, shares, count),
         count,
-        applied.score(rows, applied.predict(rows.scores, thresholds)),
+        tuner.objective.score(applied.tally_at(rows, [thresholds])[0]),
         crossed.score(),
         applied.limit if tuner.strategy == "top_k" else None,
-        label_curves(rows, tuner.objective) if store_curves else None,
+        label_curves(scored, tuner.objective) if store_curves else None,
         applied.score_map,
         applied.worth,
     )
@@ -108,18 +116,21 @@ def _pool(scores):
     return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
 
-def _spread(tuner, folds, rows, count):
+def _shares(folds):
+    """Rows of each fold among those of all, if there are several."""
+    ends = np.cumsum([0, *(len(fold.rows) for fold in folds)])
+    return list(map(slice, ends[:-1], ends[1:])) if len(folds) > 1 else []
+
+
+def _spread(tuner, rows, shares, count):
     """Compute the standard deviation of the thresholds found on each fold alone."""
-    if len(folds) == 1:
-        return np.full(rows.scores.shape[1], np.nan)
-    ends = np.cumsum([len(fold.rows) for fold in folds])
-    parts = [
-        rows.take(slice(end - len(fold.rows), end))
-        for fold, end in zip(folds, ends, strict=True)
-    ]
-    thresholds = [tuner.fit_shrunk(part, count)[1] for part in parts]
-    counted = [part.targets.any(axis=0) for part in parts]
-    return spread_of_thresholds(np.array(thresholds), np.array(counted))
+    if not shares:
+        return np.full(rows.shape[1], np.nan)
+    found = []
+    for share in shares:
+        part = rows.take(share)
+        found.append((tuner.fit_shrunk(part, count)[1], part.seen))
+    return spread_of_thresholds(*map(np.array, zip(*found, strict=True)))
 
 
 def spread_of_thresholds(thresholds, counted):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_clip.thresholds._bounded_search import find_pooled_threshold
+from sklearn_clip.thresholds._counted_rows import CountedRows, count_rows
 from sklearn_clip.thresholds._decoding import rank_labels
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows, absent
@@ -143,7 +145,7 @@ def _weigh(weight, entries, block):
 
 
 def find_global_threshold(
-    rows: ScoredRows,
+    rows: ScoredRows | CountedRows,
     objective: Objective,
     *,
     at_least_one: bool = False,
@@ -165,8 +167,15 @@ def find_global_threshold(
     threshold : float
         The best one.
     """
+    if limit is not None and limit >= rows.shape[1]:
+        limit = None
     allowed = forced = None
-    if at_least_one or limit is not None:
+    ruled = at_least_one or limit is not None
+    if not ruled:
+        rows = count_rows(rows, objective)
+    if isinstance(rows, CountedRows):
+        return find_pooled_threshold(rows, objective)
+    if ruled:
         ranks = rank_labels(rows.scores)
         allowed = None if limit is None else ranks < limit
         forced = ranks == 0 if at_least_one else None

@@ -44,6 +44,16 @@ class ScoredRows(NamedTuple):
     pooled_order: np.ndarray | None = None
 
     @property
+    def shape(self):
+        """Number of rows and of labels."""
+        return self.scores.shape
+
+    @property
+    def seen(self):
+        """Which labels any row has, of whatever weight."""
+        return self.targets.any(axis=0)
+
+    @property
     def default(self):
         """The usual threshold: of equally good ones the nearest to it is taken."""
         return 0.5 if self.probability else 0.0
@@ -58,7 +68,7 @@ class ScoredRows(NamedTuple):
             return self.known.astype(np.float64)
         return self.known * self.sample_weight[:, None]
 
-    def presort(self, *, pooled):
+    def presort(self, *, pooled: bool) -> "ScoredRows":
         """Sort the scores once for all parts of the rows.
 
         What :meth:`take` keeps of a sorted sequence is sorted, so that searches on many
@@ -93,6 +103,10 @@ class ScoredRows(NamedTuple):
             pooled_order = np.argsort(-scores.T.reshape(-1))
             pooled_order = pooled_order.astype(np.int32 if small else np.int64)
         return self._replace(order=order, pooled_order=pooled_order)
+
+    def unsorted(self):
+        """Forget the order of the scores: rows that are judged are not searched."""
+        return self._replace(order=None, pooled_order=None)
 
     def take(self, rows):
         """Keep some of the rows, none of them twice."""

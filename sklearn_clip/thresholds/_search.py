@@ -18,18 +18,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_clip.thresholds._coordinate_ascent import climb
+from sklearn_clip.thresholds._counted_rows import CountedRows, count_rows
+from sklearn_clip.thresholds._counted_search import search_counted, thresholds_above
 from sklearn_clip.thresholds._global_threshold import find_global_threshold
 from sklearn_clip.thresholds._objective import (
     Average,
     Metric,
-    MetricName,
     Objective,
     metric_fraction,
-    ratio,
 )
+from sklearn_clip.thresholds._pooled_ratio import maximise_ratio
 from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
-    RankedScores,
     ThresholdCurves,
     pick_thresholds,
     take_positions,
@@ -93,74 +93,6 @@ def separable_thresholds(rows: ScoredRows, objective: Objective) -> NDArray[np.f
     return thresholds
 
 
-def pooled_ratio_thresholds(
-    curves: ThresholdCurves,
-    *,
-    metric: MetricName,
-    beta: float,
-    totals: tuple[float, float],
-    default: float,
-) -> NDArray[np.float64]:
-    """Maximise the metric of the counts summed over labels, by Dinkelbach's method.
-
-    The objective is a ratio ``sum_l A_l(k_l) / sum_l B_l(k_l)`` of linear functions of
-    the counts. For a given value ``q``, ``max_k sum_l A_l(k_l) - q B_l(k_l)`` falls
-    apart into one maximum per label; it is positive exactly if some choice has a ratio
-    above ``q``, and then the ratio of its maximiser is such a one. So ``q`` climbs
-    from 0, faster than linearly, and the first ``q`` that does not climb is the
-    maximum over all combinations of thresholds [1]_.
-
-    Parameters
-    ----------
-    curves : ThresholdCurves
-        All thresholds of all labels that have a positive.
-    metric, beta
-        As in :class:`Objective`; a named metric.
-    totals : tuple of (positives, negatives)
-        Class sizes over all labels, those without a positive included.
-    default : float
-        Of equally good ones the one nearest to this is taken.
-
-    Returns
-    -------
-    thresholds : ndarray of shape (n_labels,)
-        The best combination.
-
-    References
-    ----------
-    .. [1] W. Dinkelbach, "On nonlinear fractional programming", Management Science
-       13(7), 1967. :doi:`10.1287/mnsc.13.7.492`
-    """
-    above, below = metric_fraction(metric, *curves[:4], beta=beta, totals=totals)
-
-    def ratio_at(picked):
-        parts = take_positions(above, picked), take_positions(below, picked)
-        return float(ratio(parts[0].sum(), parts[1].sum()))
-
-    # Dinkelbach (1967): F(q) = max_k sum_l A_l(k_l) - q B_l(k_l) falls strictly in q,
-    # since all B_l > 0, and F(q*) = 0 exactly at the maximal ratio q*. Newton's method
-    # on F, whose slope at q is -sum B of the maximiser, is the step q <- sum A / sum B:
-    # it converges faster than linearly from any q <= q*, and as there are finitely many
-    # combinations it ends at q* itself. A label's maximum is one argmax over its curve.
-    best, picked = 0.0, None
-    while True:
-        gain = above - best * below
-        climbed = np.where(curves.valid, gain, -np.inf).argmax(axis=1)
-        reached = ratio_at(climbed)
-        if picked is None or reached > best:
-            picked = climbed
-        if not reached > best:
-            break
-        best = reached
-    # At the maximum, thresholds of one label are equally good if their gains are equal
-    # up to the rounding of `best`. The tidier choice is kept only if it costs nothing.
-    rounding = 1e-12 * np.abs(below).max()
-    place = curves.ranked.place
-    tidy = pick_thresholds(gain, curves.valid, place, default, tolerance=rounding)
-    picked = tidy if ratio_at(tidy) >= best else picked
-    return place(np.arange(len(picked)), picked)
-
-
 def _pooled_thresholds(rows, objective, totals):
     """Dinkelbach's thresholds of labels that have a positive."""
     filled, weight = rows.without_unknown(), rows.weight
@@ -171,30 +103,34 @@ def _pooled_thresholds(rows, objective, totals):
         probability=rows.probability,
         order=rows.order,
     )
-    return pooled_ratio_thresholds(
-        curves,
-        metric=objective.metric,
-        beta=objective.beta,
-        totals=totals,
-        default=rows.default,
+    above, below = metric_fraction(
+        objective.metric, *curves[:4], beta=objective.beta, totals=totals
     )
+    place, valid = curves.ranked.place, curves.valid
+    rounding = 1e-12 * np.abs(below).max()
+    picked = maximise_ratio(
+        above,
+        below,
+        highest=lambda gain: np.where(valid, gain, -np.inf).argmax(axis=1),
+        nearest=lambda gain: pick_thresholds(
+            gain, valid, place, rows.default, tolerance=rounding
+        ),
+        take=take_positions,
+    )
+    return place(np.arange(len(picked)), picked)
 
 
 def _thresholds_without_positives(rows, global_threshold):
-    """Give labels that have no positive the global threshold, above all they have seen.
-
-    Every row known is a negative. If none reaches the global threshold it stands, else
-    it moves above the label's highest score, where it costs no false positive.
-    """
+    """Thresholds of labels that have no positive."""
     scores, known = rows.scores, rows.known
     known = np.ones(scores.shape, dtype=bool) if known is None else known
-    top = np.where(known, scores, -np.inf).max(axis=0)
-    bottom = np.where(known, scores, np.inf).min(axis=0)
-    edges = np.stack([top, bottom], axis=1)
-    edges[~known.any(axis=0)] = rows.default
-    ranked = RankedScores(edges, rows.probability)
-    never = ranked.place(np.arange(len(edges)), np.zeros(len(edges), dtype=int))
-    return np.where(top < global_threshold, global_threshold, never)
+    return thresholds_above(
+        np.where(known, scores, -np.inf).max(axis=0),
+        np.where(known, scores, np.inf).min(axis=0),
+        global_threshold,
+        default=rows.default,
+        probability=rows.probability,
+    )
 
 
 def _unruled_thresholds(rows, objective, *, global_threshold=None):
@@ -297,7 +233,7 @@ def find_thresholds(
 
 
 def search_thresholds(
-    rows: ScoredRows,
+    rows: ScoredRows | CountedRows,
     objective: Objective,
     *,
     strategy: Strategy = "per_label",
@@ -308,7 +244,7 @@ def search_thresholds(
 
     Parameters
     ----------
-    rows : ScoredRows
+    rows : ScoredRows or CountedRows
         Scores and targets.
     objective : Objective
         What is maximised.
@@ -320,7 +256,7 @@ def search_thresholds(
     thresholds : ndarray of shape (n_labels,)
         The best thresholds.
     """
-    n_labels = rows.scores.shape[1]
+    n_labels = rows.shape[1]
     if limit is not None and limit >= n_labels:
         limit = None
     rules: dict[str, Any] = {"at_least_one": at_least_one, "limit": limit}
@@ -330,7 +266,11 @@ def search_thresholds(
     pooled = objective.average == "micro" and not callable(objective.metric)
     ruled = at_least_one or limit is not None
     if (by_label or pooled) and not ruled:
-        return _unruled_thresholds(rows, objective)
+        rows = count_rows(rows, objective)
+        if not isinstance(rows, CountedRows):
+            return _unruled_thresholds(rows, objective)
+    if isinstance(rows, CountedRows):
+        return search_counted(rows, objective)
     if not ruled and rows.order is None:
         # The start and the climb from it go through each label's scores in order.
         rows = rows.presort(pooled=False)

@@ -9,6 +9,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def place_between(
+    upper: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    *,
+    first: NDArray[np.bool_],
+    end: NDArray[np.bool_],
+    top: NDArray[np.float64],
+    bottom: NDArray[np.float64],
+    probability: bool,
+) -> NDArray[np.float64]:
+    """Put thresholds between two scores, as far from both as can be.
+
+    Parameters
+    ----------
+    upper, lower : ndarray
+        The lowest score that is predicted, and the highest that is not.
+    first, end : ndarray, dtype=bool
+        Where no score is predicted, so that `upper` means nothing, and where all are
+        and `lower` means nothing.
+    top, bottom : ndarray
+        The highest and the lowest score of all.
+    probability : bool
+        See :class:`RankedScores`.
+
+    Returns
+    -------
+    thresholds : ndarray
+        Those of the scores between; infinite where a top score of 1 leaves no room.
+    """
+    if probability:
+        above, below = np.maximum(top, 1.0), np.minimum(bottom, 0.0)
+    else:
+        # No natural bound: half the range of the scores is left as a margin.
+        with np.errstate(over="ignore"):
+            reach = np.where(top > bottom, top - bottom, np.maximum(abs(top), 1.0))
+            above, below = top + reach, bottom - reach
+    upper, lower = np.where(first, above, upper), np.where(end, below, lower)
+    # Halving before adding cannot overflow. Where the midpoint rounds onto the lower
+    # neighbour (adjacent floats, subnormals), the upper one is exact.
+    middle = 0.5 * upper + 0.5 * lower
+    found = np.where((middle > lower) & (middle <= upper), middle, upper)
+    # Nothing fits between a top score of 1 and the bound 1: infinity it is.
+    return np.where(first & ~(found > top), np.inf, found)
+
+
 class RankedScores(NamedTuple):
     """Falling scores, and the thresholds between them.
 
@@ -52,24 +97,15 @@ class RankedScores(NamedTuple):
             wherever the scores on both sides differ.
         """
         last = self.scores.shape[1] - 1
-        top, bottom = self.scores[labels, 0], self.scores[labels, -1]
-        if self.probability:
-            above, below = np.maximum(top, 1.0), np.minimum(bottom, 0.0)
-        else:
-            # No natural bound: half the range of the scores is left as a margin.
-            with np.errstate(over="ignore"):
-                reach = np.where(top > bottom, top - bottom, np.maximum(abs(top), 1.0))
-                above, below = top + reach, bottom - reach
-        first, end = positions == 0, positions > last
-        upper = self.scores[labels, np.maximum(positions - 1, 0)]
-        lower = self.scores[labels, np.minimum(positions, last)]
-        upper, lower = np.where(first, above, upper), np.where(end, below, lower)
-        # Halving before adding cannot overflow. Where the midpoint rounds onto the
-        # lower neighbour (adjacent floats, subnormals), the upper one is exact.
-        middle = 0.5 * upper + 0.5 * lower
-        found = np.where((middle > lower) & (middle <= upper), middle, upper)
-        # Nothing fits between a top score of 1 and the bound 1: infinity it is.
-        return np.where(first & ~(found > top), np.inf, found)
+        return place_between(
+            self.scores[labels, np.maximum(positions - 1, 0)],
+            self.scores[labels, np.minimum(positions, last)],
+            first=positions == 0,
+            end=positions > last,
+            top=self.scores[labels, 0],
+            bottom=self.scores[labels, -1],
+            probability=self.probability,
+        )
 
     def place_all(self):
         """Thresholds at all positions, of shape (n_labels, n_rows + 1)."""
@@ -204,14 +240,36 @@ def pick_thresholds(
     """
     values = np.where(valid, values, -np.inf)
     best = values.max(axis=1, keepdims=True)
-    labels, positions = np.nonzero(values >= best - tolerance)
-    distance = np.abs(place(labels, positions) - default)
     # Row-major, so that each label's candidates stand together; none is without.
+    labels, positions = np.nonzero(values >= best - tolerance)
+    return positions[first_nearest(labels, place(labels, positions), default)]
+
+
+def first_nearest(
+    labels: NDArray[np.intp], thresholds: NDArray[np.float64], default: float
+) -> NDArray[np.intp]:
+    """Of each label's thresholds, the first of those nearest to the usual one.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_thresholds,)
+        0, 1, ..., ascending; each has a threshold.
+    thresholds : ndarray of shape (n_thresholds,)
+        Equally good ones.
+    default : float
+        The usual threshold.
+
+    Returns
+    -------
+    places : ndarray of shape (n_labels,)
+        Where they stand.
+    """
+    distance = np.abs(thresholds - default)
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
     nearest = np.minimum.reduceat(distance, starts)
     # An infinite threshold is the nearest only where it is the only candidate.
     hit = np.flatnonzero(distance == nearest[labels])
-    return positions[hit[np.flatnonzero(np.diff(labels[hit], prepend=-1))]]
+    return hit[np.flatnonzero(np.diff(labels[hit], prepend=-1))]
 
 
 def take_positions(values: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any]:

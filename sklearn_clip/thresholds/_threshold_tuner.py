@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
+from sklearn_clip.thresholds._counted_rows import CountedRows, counts_suffice
 from sklearn_clip.thresholds._decoding import decode
 from sklearn_clip.thresholds._exact_labels import find_worth, take_exactly
 from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
@@ -68,7 +69,7 @@ class ThresholdTuner(NamedTuple):
         by_label = self.strategy == "per_label" and not self.by_sets
         return by_label and self.bound is None
 
-    def presort(self, rows, *, shrinks):
+    def presort(self, rows, *, shrinks, subsets=()):
         """Sort what searches on several parts of the rows have in common.
 
         Parameters
@@ -77,12 +78,16 @@ class ThresholdTuner(NamedTuple):
             Scores and targets.
         shrinks : bool
             Whether thresholds will be drawn towards the global one.
+        subsets : list of row numbers or slice, default=()
+            The parts of the rows that will be taken.
 
         Returns
         -------
-        ScoredRows
+        ScoredRows or CountedRows
             The same, sorted as the searches go through them.
         """
+        if self._counts(rows):
+            return CountedRows.of(rows, subsets)
         by_label = self.strategy == "per_label"
         by_row = self.objective.average == "samples"
         if self.by_sets:
@@ -93,12 +98,38 @@ class ThresholdTuner(NamedTuple):
         pooled = not by_row and (not by_label or shrinks or ruled)
         return rows.presort(pooled=pooled)
 
+    def counted(self, rows):
+        """Rows that are counted, where that is all the searches need.
+
+        Parameters
+        ----------
+        rows : ScoredRows or CountedRows
+            Scores and targets.
+
+        Returns
+        -------
+        ScoredRows or CountedRows
+            Sorted once, for all that is sought on them.
+        """
+        return CountedRows.of(rows) if self._counts(rows) else rows
+
+    def _counts(self, rows):
+        """Whether counts are all the searches and judgements need of these rows."""
+        if isinstance(rows, CountedRows) or self.strategy == "top_k":
+            return False
+        ruled = self.at_least_one or (
+            self.limit is not None and self.limit < rows.shape[1]
+        )
+        plain = self.bound is None and self.exactly is None and not ruled
+        cuts = self.decision == "cut" and plain
+        return cuts and counts_suffice(rows, self.objective)
+
     def fit(self, rows):
         """Find the thresholds that are best on these rows, and how to apply them.
 
         Parameters
         ----------
-        rows : ScoredRows
+        rows : ScoredRows or CountedRows
             Scores and targets.
 
         Returns
@@ -109,7 +140,7 @@ class ThresholdTuner(NamedTuple):
         thresholds : ndarray of shape (n_labels,)
             The thresholds, not shrunk; NaN where sets are chosen.
         """
-        n_labels = rows.scores.shape[1]
+        n_labels = rows.shape[1]
         learns_map = self.decision == "expected" or self.exactly is not None
         if learns_map and self.score_map is None:
             fitted = self._replace(
@@ -143,7 +174,7 @@ class ThresholdTuner(NamedTuple):
 
         Parameters
         ----------
-        rows : ScoredRows
+        rows : ScoredRows or CountedRows
             Scores and targets.
         count : float
             Number of positives that the global threshold weighs as much as.
@@ -153,8 +184,9 @@ class ThresholdTuner(NamedTuple):
         applied, thresholds
             As of :meth:`fit`.
         """
+        rows = self.counted(rows)
         applied, thresholds = self.fit(rows)
-        if self.shrinks and count > 0 and rows.targets.any():
+        if self.shrinks and count > 0 and rows.seen.any():
             positives = rows.support()[0]
             thresholds = shrink_thresholds(
                 thresholds, applied.fit_global(rows), positives, count
@@ -179,6 +211,25 @@ class ThresholdTuner(NamedTuple):
             known=rows.known,
             sample_weight=rows.sample_weight,
         )
+
+    def tally_at(self, rows, choices):
+        """Count what the metric of the predictions at several choices needs.
+
+        Parameters
+        ----------
+        rows : ScoredRows or CountedRows
+            The rows that are judged.
+        choices : list of ndarray of shape (n_labels,)
+            Thresholds.
+
+        Returns
+        -------
+        tallies : list of ndarray
+            As :meth:`tally` gives them.
+        """
+        if isinstance(rows, CountedRows):
+            return list(rows.tally(np.array(choices)))
+        return [self.tally(rows, self.predict(rows.scores, each)) for each in choices]
 
     def score(self, rows, predictions):
         """Metric of predictions."""

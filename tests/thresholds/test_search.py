@@ -196,14 +196,19 @@ def test_macro_per_label_is_never_below_a_grid_per_label():
         assert best >= max(grid)
 
 
-def test_blocks_of_labels_give_the_thresholds_of_single_labels(monkeypatch):
+@pytest.mark.parametrize("weight", [None, np.arange(50.0)], ids=["alike", "weighted"])
+def test_blocks_of_labels_give_the_thresholds_of_single_labels(weight, monkeypatch):
     rng = np.random.default_rng(2)
     scores = rng.random((50, 7))
     targets = rng.random((50, 7)) < scores
-    single = [find_thresholds(scores[:, [k]], targets[:, [k]])[0] for k in range(7)]
+    how = {"sample_weight": weight}
+    single = [
+        find_thresholds(scores[:, [k]], targets[:, [k]], **how)[0] for k in range(7)
+    ]
     for size in (1, 100, 10**6):
-        monkeypatch.setattr("sklearn_clip.thresholds._search.BLOCK_SIZE", size)
-        np.testing.assert_array_equal(find_thresholds(scores, targets), single)
+        for module in ("_search", "_counted_rows"):
+            monkeypatch.setattr(f"sklearn_clip.thresholds.{module}.BLOCK_SIZE", size)
+        np.testing.assert_array_equal(find_thresholds(scores, targets, **how), single)
 
 
 @pytest.mark.parametrize("probability, nearest", [(True, 0.55), (False, 0.15)])
