@@ -219,7 +219,7 @@ def run_actors(
         filesystem, folder = open_folder(path, "embed_dataset")
         done = find_done(filesystem, folder, description)
         dataset = _missing(dataset, done, description.row_id)
-    _leave_room(concurrency, num_cpus)
+    warn_of_few_cores(concurrency, num_cpus)
     made = dataset.map_batches(
         actor,
         fn_constructor_args=arguments,
@@ -373,17 +373,29 @@ def _missing(dataset, done, row_id):
     )
 
 
-def _leave_room(concurrency, num_cpus):
-    """Warn where the actors take all cores, and Ray would wait for one without end."""
+def warn_of_few_cores(concurrency, num_cpus, spare=1):
+    """Warn where the actors take all cores, and Ray would wait for one without end.
+
+    Parameters
+    ----------
+    concurrency : int or tuple of (int, int)
+        Actors.
+    num_cpus : float
+        Cores of each.
+    spare : {0, 1}, default=1
+        Cores that Ray needs beside them, for reading and writing.
+    """
     import ray
 
     if not ray.is_initialized():
         return
     most = concurrency if isinstance(concurrency, Integral) else max(concurrency)
     cores = ray.cluster_resources().get("CPU", 0)
-    if most * num_cpus > cores - 1:
+    if most * num_cpus > cores - spare:
+        lack = f"leave none of the cluster's {cores:g} to read and write with"
+        if not spare:
+            lack = f"are more than the cluster's {cores:g}"
         warn_user(
-            f"{most} actors of {num_cpus} cores leave none of the cluster's "
-            f"{cores:g} to read and write with: unless machines are added, Ray waits. "
-            "Choose a smaller num_cpus or concurrency.",
+            f"{most} actors of {num_cpus} cores {lack}: unless machines are added, Ray "
+            "waits. Choose a smaller num_cpus or concurrency.",
         )

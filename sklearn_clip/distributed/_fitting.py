@@ -16,7 +16,11 @@ from sklearn_clip._shared import (
     label_classes,
     shown_first,
 )
-from sklearn_clip.distributed._dataset import check_actor, check_dataset
+from sklearn_clip.distributed._dataset import (
+    check_actor,
+    check_dataset,
+    warn_of_few_cores,
+)
 from sklearn_clip.distributed._sharded_products import (
     ShardedLabels,
     ShardedProducts,
@@ -141,6 +145,7 @@ def fit_dataset(
     head = clone(head)
     head._validate_params()
     _check_resources(concurrency, num_gpus, num_cpus)
+    warn_of_few_cores(concurrency, num_cpus, spare=0)
     columns = _find_columns(dataset, features, labels, sample_weight, failure)
     if label_names is not None and not isinstance(labels, str):
         raise ValueError(
@@ -209,6 +214,12 @@ def _fit(head, shards, columns, label_names):
 def _number(occurring, label_names):
     """Give the tags of all shards numbers, by `label_names` or in their order."""
     rows = [[tag] for tag in occurring]
+    if label_names is None and len(occurring) and {*occurring} <= {0, 1}:
+        raise ValueError(
+            "A column of labels must hold lists of tags. Got lists of 0 and 1 alone: "
+            "for a table give a list of columns, one for each label; where 0 and 1 are "
+            "tags, label_names=[0, 1]."
+        )
     if label_names is not None:
         names, *_ = read_tags([], label_names)
         known = {clean_name(name) for name in names}

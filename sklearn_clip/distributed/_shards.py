@@ -322,8 +322,9 @@ def _same(first, second):
     """Whether two blocks are the same one."""
     if not np.array_equal(first.labels, second.labels):
         return False
-    ratios = first.ratio, second.ratio
-    return np.array_equal(*ratios) if all(r is not None for r in ratios) else True
+    if first.ratio is None or second.ratio is None:
+        return first.ratio is second.ratio
+    return np.array_equal(first.ratio, second.ratio)
 
 
 class _Rows:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,12 @@ from sklearn_clip.distributed import fit_dataset  # noqa: E402
 from sklearn_clip.distributed._batches import _tensor_column  # noqa: E402
 from sklearn_clip.distributed._fitting import _number  # noqa: E402
 from sklearn_clip.distributed._sharded_products import ShardedProducts  # noqa: E402
-from sklearn_clip.distributed._shards import Columns, FeatureShard  # noqa: E402
+from sklearn_clip.distributed._shards import (  # noqa: E402
+    Block,
+    Columns,
+    FeatureShard,
+    _same,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),
@@ -155,6 +161,9 @@ def test_tags_that_are_not_among_the_names_are_refused():
         _number(tags, names)
     with pytest.raises(ValueError, match="must hold a tag.*label_names"):
         _number([], None)
+    with pytest.raises(ValueError, match=r"lists of 0 and 1 alone.*label_names=\[0, 1"):
+        _number([0, 1], None)
+    assert _number([0, 1], [1, 0]) == ({0: 1, 1: 0}, [1, 0])
     numbers, found = _number(["b ", "a", "b"], None)
     assert found == ["a", "b"]
     assert numbers == {"a": 0, "b": 1, "b ": 1}
@@ -199,6 +208,30 @@ def test_parameters_are_checked_before_anything_starts(to_dataset, parameters, m
     frame = pd.DataFrame({"features": [[0.0], [1.0]], "tags": [["a"], []], "a": [1, 0]})
     with pytest.raises(ValueError, match=message):
         fit_dataset(to_dataset(frame), MultiLabelLogisticRegression(), **parameters)
+
+
+def test_actors_for_which_there_are_no_cores_are_told_of(to_dataset):
+    frame = pd.DataFrame({"features": [[0.0], [1.0]], "tags": [["a"], []]})
+    dataset = to_dataset(frame)
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(UserWarning, match="4 actors of 1 cores are more than the"),
+    ):
+        warnings.simplefilter("error", UserWarning)  # rather than wait
+        fit_dataset(
+            dataset, MultiLabelLogisticRegression(), labels="tags", concurrency=4
+        )
+
+
+def test_blocks_are_told_apart_by_labels_and_weights():
+    labels, weights = np.arange(3), np.ones((2, 3))
+    plain, weighted = Block(labels, None, True), Block(labels, weights, False)
+    assert _same(plain, Block(labels.copy(), None, True))
+    assert _same(weighted, Block(labels.copy(), weights.copy(), False))
+    assert not _same(plain, weighted)
+    assert not _same(weighted, plain)
+    assert not _same(weighted, Block(labels, 2 * weights, False))
+    assert not _same(plain, plain.select(np.array([0, 2])))
 
 
 def test_other_estimators_and_datasets_are_refused(to_dataset):
