@@ -108,6 +108,7 @@ class ShardedProducts:
         self._shards, self._labels = shards, labels
         counts = np.array([found.n_samples for found in summaries])
         self.n_samples, self.n_features = int(counts.sum()), summaries[0].n_features
+        self.n_stored = self.n_samples * self.n_features
         self.dtype = np.result_type(*(found.dtype for found in summaries))
         self.eps = float(max(np.finfo(found.dtype).eps for found in summaries))
         self.sum = np.sum([found.sum for found in summaries], axis=0)

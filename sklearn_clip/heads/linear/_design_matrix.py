@@ -28,6 +28,7 @@ class NumpyProducts(NumpyPasses):
     def __init__(self, X):
         # A view of the same memory: a memmap pays for its class at every slice.
         self.X = X if sparse.issparse(X) else np.asarray(X)
+        self.n_stored = X.nnz if sparse.issparse(X) else X.size
         self.n_samples, self.n_features = X.shape
         self.dtype = X.dtype
         self.eps = float(np.finfo(X.dtype).eps)
@@ -64,6 +65,7 @@ class TorchProducts(TorchPasses):
         self.device = device
         self.n_samples, self.n_features = X.shape
         self.X = torch.tensor(X, device=device)
+        self.n_stored = X.size
         self.dtype = self.X.dtype
         self.eps = float(torch.finfo(self.dtype).eps)
         self._measure()

@@ -305,7 +305,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
     def _solve(self, products, data, start=None, steps=None):
         """Minimise the objective of all labels."""
         n_labels = data.sums.shape[1]
-        rank = sketch_rank(products.n_samples, products.n_features, n_labels)
+        rank = sketch_rank(products, n_labels)
         return fit_columns(
             products,
             data,

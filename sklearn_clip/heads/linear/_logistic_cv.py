@@ -232,7 +232,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             )
         settings = {
             "sketch": NystromSketch(
-                products, sketch_rank(*X.shape, n_columns), centre=self.fit_intercept
+                products, sketch_rank(products, n_columns), centre=self.fit_intercept
             ),
             "fit_intercept": self.fit_intercept,
             "max_iter": self.max_iter,
