@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,28 @@ def resident():
     raise OSError("/proc/self/status says nothing of RssAnon.")
 
 
+@contextmanager
+def watched():
+    """Yield a dict that gets the seconds of a block, and the megabytes it added."""
+    found, before, peak, done = {}, resident(), [0.0], threading.Event()
+
+    def watch():
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start, used = time.perf_counter(), time.process_time()
+    try:
+        yield found
+    finally:
+        found["wall"] = time.perf_counter() - start
+        found["processor"] = time.process_time() - used
+        done.set()
+        watcher.join()
+        found["memory"] = max(peak[0] - before, 0.0)
+
+
 def fit_once(build, folder, C, mapped):
     """Fit, in this process, and print what it took; the coefficients are saved."""
     sys.path.insert(0, build)
@@ -93,21 +116,9 @@ def fit_once(build, folder, C, mapped):
     Y = sparse.load_npz(folder / "Y.npz")
     head = MultiLabelLogisticRegression(C=C, device="cpu")
     head.fit(X[:300], Y[:300, :50])  # imports, which are not measured
-    before, peak, done = resident(), [0.0], threading.Event()
-
-    def watch():
-        while not done.wait(0.005):
-            peak[0] = max(peak[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start, used = time.perf_counter(), time.process_time()
-    head.fit(X, Y)
-    wall, processor = time.perf_counter() - start, time.process_time() - used
-    done.set()
-    watcher.join()
+    with watched() as found:
+        head.fit(X, Y)
     np.savez(folder / "fit.npz", coef=head.coef_, intercept=head.intercept_)
-    found = {"wall": wall, "processor": processor, "memory": peak[0] - before}
     print(json.dumps({**found, "steps": int(head.n_iter_.max())}))
 
 

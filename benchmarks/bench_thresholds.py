@@ -21,12 +21,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
-from bench_scale import HERE, resident
+from bench_scale import HERE, watched
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import f1_score
 from sklearn.model_selection import TunedThresholdClassifierCV
@@ -164,23 +163,10 @@ def fit_once(build, folder, shrinkage):
         PrecomputedScores(), shrinkage=None if shrinkage == "None" else shrinkage
     )
     tuned.fit(scores[:300, :50], targets[:300, :50])  # imports, which are not measured
-    before, peak, done = resident(), [0.0], threading.Event()
-
-    def watch():
-        while not done.wait(0.005):
-            peak[0] = max(peak[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start, used = time.perf_counter(), time.process_time()
-    tuned.fit(scores, targets)
-    wall, processor = time.perf_counter() - start, time.process_time() - used
-    done.set()
-    watcher.join()
+    with watched() as found:
+        tuned.fit(scores, targets)
     np.savez(folder / "learnt.npz", **{name: getattr(tuned, name) for name in LEARNT})
-    print(
-        json.dumps({"wall": wall, "processor": processor, "memory": peak[0] - before})
-    )
+    print(json.dumps(found))
 
 
 def measure(build, folder, shrinkage):
