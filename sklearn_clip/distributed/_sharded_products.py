@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import numpy as np
 
 from sklearn_clip.distributed._shards import Block, Point
+from sklearn_clip.heads.linear._evaluation import Evaluation, HessianWeights
 from sklearn_clip.heads.linear._label_data import LabelSums
-from sklearn_clip.heads.linear._numpy_passes import Evaluation, HessianWeights
 
 
 class Shards:

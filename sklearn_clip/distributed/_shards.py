@@ -9,9 +9,9 @@ from scipy import sparse
 from sklearn_clip._shared import is_missing
 from sklearn_clip.heads._targets import Targets, check_targets
 from sklearn_clip.heads.linear._design_matrix import make_products
+from sklearn_clip.heads.linear._evaluation import HessianWeights
 from sklearn_clip.heads.linear._label_data import LabelData
 from sklearn_clip.heads.linear._linear_classifier import column_range
-from sklearn_clip.heads.linear._numpy_passes import HessianWeights
 from sklearn_clip.labels._frame import read_tags
 
 _BATCH_ROWS = 16384
@@ -236,7 +236,7 @@ class FeatureShard:
 
             rows, numbers = self._rows, ray.get(labels.numbers[0])
             if numbers is None:
-                targets = check_targets(rows.labels)
+                targets = _check_table(rows.labels)
             else:
                 table = rows.tag_table(numbers, labels.n_labels)
                 targets = Targets(table, None, None, None)
@@ -418,9 +418,24 @@ def _vectors(cells, columns):
     return cells.astype(cells.dtype if cells.dtype == np.float32 else np.float64)
 
 
+def _check_table(labels):
+    """Check columns of labels, of rows that no one else can number."""
+    try:
+        return check_targets(labels)
+    except ValueError as exc:
+        raise ValueError(
+            f"The columns of labels are refused, in the rows of one actor: {exc}"
+        ) from exc
+
+
 def _weights(cells):
     """Check weights of rows."""
-    weights = cells.astype(np.float64)
+    try:
+        weights = cells.astype(np.float64)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(
+            f"sample_weight must name a column of numbers: {exc}."
+        ) from exc
     bad = ~((weights >= 0) & np.isfinite(weights))
     if bad.any():
         raise ValueError(

@@ -21,6 +21,7 @@ from sklearn_clip.distributed._shards import (  # noqa: E402
     Block,
     Columns,
     FeatureShard,
+    Labels,
     _same,
 )
 
@@ -188,6 +189,13 @@ def test_a_shard_says_what_is_wrong_with_its_rows(problem, to_dataset, cluster):
     with pytest.raises(ValueError, match="sample_weight must hold finite.*-1"):
         weighted = to_dataset(frame.assign(weight=-1.0))
         summarize(weighted, cluster, sample_weight="weight")
+    with pytest.raises(ValueError, match="sample_weight must name a column of num"):
+        weighted = to_dataset(frame.assign(weight="much"))
+        summarize(weighted, cluster, sample_weight="weight")
+    shard = FeatureShard(Columns("features", ["weight"], None, None), "cpu")
+    dataset = cluster.put(to_dataset(frame.assign(weight=2.0)))
+    with pytest.raises(ValueError, match="in the rows of one actor: y must hold only"):
+        shard.run([dataset], "count", Labels([cluster.put(None)], 1))
     nothing = frame.assign(tags=None)
     assert summarize(to_dataset(nothing, blocks=1), cluster) is None
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from sklearn_clip.heads.linear._numpy_passes import Evaluation, HessianWeights
+from sklearn_clip.heads.linear._evaluation import Evaluation, HessianWeights
 
 # Entries (row and column) of a chunk: some five arrays of 256 MB in float32.
 _CHUNK_ENTRIES = 2**26
