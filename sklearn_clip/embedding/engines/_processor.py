@@ -10,6 +10,7 @@ from pathlib import Path
 _KINDS = {
     "bf16": {"avx512_bf16", "amx_bf16", "amx_tile"},
     "vnni": {"avx512_vnni", "avx_vnni", "vnni"},
+    "avx2": {"avx2"},
 }
 _GPU_FILES = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
@@ -20,12 +21,31 @@ def processor_kind():
 
     Returns
     -------
-    {"bf16", "vnni", "other"}
-        Units for bf16 (and for 8 bits), units for 8 bits, or one that nothing was
-        measured on.
+    {"bf16", "vnni", "avx2", "other"}
+        Units for bf16 (and for 8 bits), units for 8 bits, neither though of x86, or one
+        that nothing was measured on.
     """
     units = list_units()
     return next((kind for kind, names in _KINDS.items() if names & units), "other")
+
+
+def adds_products_in_16_bits():
+    """Tell whether products of 8 bits are added up in 16, which they can overflow.
+
+    x86 without units for 8 bits does (``vpmaddubsw`` adds two of them): 255 * 127 twice
+    is twice what 16 bits hold, and is cut off there without a word. With weights of
+    half the range nothing is.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    return _is_x86() and processor_kind() not in ("bf16", "vnni")
+
+
+def _is_x86():
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def list_units():
@@ -36,7 +56,7 @@ def list_units():
     set of str
         Names as Linux gives them, of those that count here.
     """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
+    if not _is_x86():
         return set()
     file = Path("/proc/cpuinfo")
     if not file.exists():

@@ -9,6 +9,7 @@ import logging
 
 import numpy as np
 
+from sklearn_clip.embedding.engines._processor import adds_products_in_16_bits
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
 # Below it no few layers are at fault: of trained convolutional towers it was 0.6 to
@@ -150,11 +151,16 @@ def _calibrate(graph, calibration, smoothing):
     from nncf.quantization.advanced_parameters import (
         AdvancedQuantizationParameters,
         AdvancedSmoothQuantParameters,
+        OverflowFix,
     )
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     alpha = -1 if smoothing is None else smoothing  # -1 switches it off
+    halve = adds_products_in_16_bits()
     advanced = AdvancedQuantizationParameters(
+        # nncf's own is to halve the weights of the first layer alone: the worst cosine
+        # of ViT-B-32 is 0.986 by it on a CPU with AVX2, and 0.9995 with all halved.
+        overflow_fix=OverflowFix.ENABLE if halve else None,
         # The default, a mean over items of their greatest value, cuts off what the
         # more contrasty half of the pictures needs.
         activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,

@@ -14,6 +14,7 @@ from sklearn_clip.embedding.engines._processor import _KINDS
 
 ALL_KINDS = [*_KINDS, "other"]
 SMALL, HALF, EXACT = [("openvino", p) for p in ("int8", "bf16", "fp32")]
+OTHER_EXACT = ("onnxruntime", "fp32")
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def on(monkeypatch):
     [
         ("bf16", [SMALL, HALF, EXACT], [HALF, EXACT]),
         ("vnni", [SMALL, EXACT], [SMALL, EXACT]),
+        ("avx2", [EXACT, OTHER_EXACT], [EXACT, OTHER_EXACT]),
         ("other", [], []),
     ],
 )
@@ -40,9 +42,28 @@ def test_auto_tries_what_was_measured_fastest(on, kind, image, text):
     on(kind)
     assert list_graphs("auto", "auto", "image") == image
     assert list_graphs("auto", "auto", "text") == text
-    # Named, the engine runs also where nothing was measured.
-    assert list_graphs("openvino", "auto", "image") == (image or [EXACT])
-    assert list_graphs("openvino", "auto", "text") == (text or [EXACT])
+    # Named, an engine runs also where nothing was measured, and no other one does.
+    for tower, choices in [("image", image), ("text", text)]:
+        own = [choice for choice in choices if choice[0] == "openvino"]
+        assert list_graphs("openvino", "auto", tower) == (own or [EXACT])
+        assert list_graphs("onnxruntime", "auto", tower) == [OTHER_EXACT]
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_named_precision_is_that_of_an_engine_that_is_measured_and_installed(
+    on, kind, tower
+):
+    on(kind)
+    both = list_graphs("auto", "fp32", tower)
+    exact = {"avx2": [EXACT, OTHER_EXACT], "other": []}
+    assert both == exact.get(kind, [EXACT])
+    assert list_graphs("auto", "bf16", tower) == ([] if kind == "other" else [HALF])
+    on(kind, installed=("torch", "onnxruntime"))
+    for precision in ("auto", "fp32"):
+        found = list_graphs("auto", precision, tower)
+        assert found == ([OTHER_EXACT] if kind == "avx2" else [])
+    assert list_graphs("auto", "bf16", tower) == []
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
@@ -59,7 +80,7 @@ def test_named_engine_and_precision_are_taken(on, kind, tower):
     on(kind)
     for precision in ("bf16", "fp32"):
         assert list_graphs("openvino", precision, tower) == [("openvino", precision)]
-    assert list_graphs("onnxruntime", "auto", tower) == [("onnxruntime", "fp32")]
+    assert list_graphs("onnxruntime", "fp32", tower) == [OTHER_EXACT]
     assert list_graphs("auto", "fp16", tower) == []
     assert list_graphs("torch", "auto", tower) == []
 

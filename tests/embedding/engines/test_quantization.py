@@ -301,6 +301,28 @@ def test_layer_of_a_tower_of_tokens_is_spared(monkeypatch):
     assert any("resblocks.0.mlp.c_proj" in name for name in spared)
 
 
+@pytest.mark.parametrize(("in_16_bits", "largest"), [(True, 64), (False, 128)])
+def test_weights_take_half_the_range_where_products_overflow_16_bits(
+    monkeypatch, in_16_bits, largest
+):
+    monkeypatch.setattr(_quantization, "adds_products_in_16_bits", lambda: in_16_bits)
+    graph, _ = convert(make_transformer())
+    small = _quantization._pack_weights(
+        _quantization._calibrate(graph, draw(4, "calibration"), smoothing=None)
+    )
+    weights = [
+        node.data
+        for node in small.get_ordered_ops()
+        if node.get_type_name() == "Constant" and node.get_element_type().size == 1
+    ]
+    greatest = [np.abs(values.astype(int)).max() for values in weights if values.ndim]
+    greatest = [value for value in greatest if value > 1]
+    assert len(greatest) >= 9  # the patches, and four of each block
+    assert max(greatest) <= largest
+    if not in_16_bits:  # but for the first layer, which nncf halves in any case
+        assert sum(value > 64 for value in greatest) >= len(greatest) - 1
+
+
 def test_nncf_prints_and_logs_nothing(capfd, caplog):
     try_to_quantize(make_convolutional(0))
     assert capfd.readouterr() == ("", "")
