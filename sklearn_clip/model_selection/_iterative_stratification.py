@@ -110,7 +110,10 @@ def _stratify_greedily(counts, total, shares, rng, capacity, shuffle):
     for place, unit in enumerate(order.tolist()):
         span = slice(indptr[unit], indptr[unit + 1])
         at = indices[span]
-        score = counts.data[span] @ lack[at] - half[unit] / shares + closed
+        # Column after column: BLAS adds up in an order that follows the CPU, and parts
+        # that tie would be told apart by its rounding.
+        gain = np.add.reduce(counts.data[span, None] * lack[at])
+        score = gain - half[unit] / shares + closed
         if room is None and untouched and n_units - place <= untouched:
             # As many units as empty parts are left: no part may stay empty.
             score[started] = -np.inf

@@ -21,6 +21,8 @@ _NOISE = 2
 # A moved unit stays where it is for fewer steps than this, a number drawn anew each
 # time, so that no one length of cycle can get past it.
 _REST = 4
+# Below it, sums of floats are equal: their rounding follows the CPU.
+_TOLERANCE = 1e-9
 
 
 class _Split:
@@ -120,9 +122,10 @@ def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, move
         b = np.vstack([b, np.zeros(b.shape[1])])
     costs = _missing_costs(split, giver, to, cost, a, b)
     imbalance = _imbalances(split, giver, to, weight, shares, a, b)
-    # First the missing cells, then the shares. The tolerance is for sums of floats.
-    imbalance[costs > costs.min() + 1e-9] = np.inf
-    i, j = np.unravel_index(imbalance.argmin(), imbalance.shape)
+    # First the missing cells, then the shares, then the first.
+    imbalance[costs > costs.min() + _TOLERANCE] = np.inf
+    least = imbalance <= imbalance.min() + _TOLERANCE
+    i, j = np.unravel_index(least.argmax(), imbalance.shape)
     return int(given[i]), int(taken[j])
 
 
@@ -169,7 +172,7 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
     # Steps grow with what is missing at the start; the search also goes through worse
     # splits, so the best one is kept aside.
     for step in range(_STEPS + _STEPS_PER_CELL * int(missing.sum())):
-        if lowest == 0:
+        if lowest <= _TOLERANCE:
             break
         cells = np.argwhere((split.units == 0) & (cost > 0))
         # Positives of a label before its negatives: they cost more.
@@ -186,6 +189,7 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
             split.move(pair[1], giver)
         resting[[u for u in pair if u >= 0]] = step + rng.randint(2, _REST)
         left = (split.units == 0) & (cost > 0)
-        if (left @ cost).sum() < lowest:
-            lowest, best, missing = (left @ cost).sum(), split.part.copy(), left
+        found = (left @ cost).sum()
+        if found < lowest - _TOLERANCE:
+            lowest, best, missing = found, split.part.copy(), left
     return best, missing

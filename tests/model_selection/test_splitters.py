@@ -1,6 +1,11 @@
 """The two splitters: shares, sizes, coverage, groups, and scikit-learn's tools."""
 
 import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -12,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -328,3 +334,27 @@ def test_repr_shows_the_parameters():
     text = repr(MultiLabelStratifiedKFold(3, random_state=0))
     expected = "MultiLabelStratifiedKFold(n_splits=3, random_state=0, shuffle=True)"
     assert text == expected
+
+
+_FOLDS = """
+from sklearn.datasets import make_multilabel_classification
+from sklearn_clip.model_selection import MultiLabelStratifiedKFold
+X, Y = make_multilabel_classification(300, n_classes=3, random_state=0)
+splitter = MultiLabelStratifiedKFold(5, shuffle=True, random_state=0)
+print([test.tolist() for _, test in splitter.split(X[:200], Y[:200])])
+"""
+
+
+@pytest.mark.parametrize("kernels", ["Nehalem", "Haswell"])
+def test_folds_do_not_follow_the_cpu(kernels):
+    """Parts that tie are told apart by no rounding: BLAS adds up as its CPU likes."""
+    X, Y = make_multilabel_classification(300, n_classes=3, random_state=0)
+    splitter = MultiLabelStratifiedKFold(5, shuffle=True, random_state=0)
+    expected = [test.tolist() for _, test in splitter.split(X[:200], Y[:200])]
+    env = {**os.environ, "OPENBLAS_CORETYPE": kernels}
+    command = [sys.executable, "-c", _FOLDS]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    if done.returncode == -signal.SIGILL:
+        pytest.skip("this CPU has none of their instructions")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
