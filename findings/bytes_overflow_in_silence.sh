@@ -7,13 +7,15 @@
 # the weights of the first layer small enough for that. Here the mean of 64 activations, a
 # second layer of equal weights, comes out an eighth too small, without a warning;
 # `overflow_fix=OverflowFix.ENABLE` halves the range of all weights, and it is right.
-# A tower of CLIP falls to a cosine of 0.986 to fp32, which 0.9995 is with all halved.
+# The worst vector of an image tower of CLIP had a cosine of 0.986 to fp32, and with all
+# weights halved of 0.9995.
 #
 # Guess: static quantisation fixes the arithmetic, so that a graph of 8 bits that was tried
 # on one CPU gives the same numbers on another one; or nncf's default, which names the
 # overflow, is enough.
 #
-# ONEDNN_MAX_CPU_ISA=AVX2 has a CPU with units do without them. Seen on one without:
+# ONEDNN_MAX_CPU_ISA=AVX2 has a CPU with units do without them, by oneDNN's documentation.
+# Seen on one without:
 #   overflow_fix   mean of all outputs to fp32   worst
 #   default        -12.4 %                       -19.4 %
 #   ENABLE         -0.8 %                        -1.0 %

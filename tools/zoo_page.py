@@ -24,8 +24,8 @@ plain open_clip. {summary}
   {fp32}), and with `precision="auto"` a cosine of at least {auto}.
 - **OpenVINO**, **ONNX**: the same with these engines in fp32. "torch: text" means that
   this tower could not be converted when it was tried, and stayed with torch. Since
-  then attention is spelled out for ONNX Runtime, which takes the texts of the models
-  asked anew (`ViT-B-32`, `clipart-tiny`, `photo-tiny`).
+  then attention is spelled out for ONNX Runtime, which takes the texts of every model
+  that was asked since.
 - **rest**: each fusion alone and both, in any order; long texts in pieces; a dump that
   is loaded; one step of fine-tuning, saved and loaded; what `features="penultimate"`
   gives, projected, and the whole picture in front of its `regions="tokens"`, beside

@@ -37,8 +37,8 @@ _FASTEST = {
         "image": (("openvino", "int8"), ("openvino", "fp32")),
         "text": (("openvino", "int8"), ("openvino", "fp32")),
     },
-    # 8 bits are slower there than fp32, and every engine embeds as fast as torch. They
-    # start in a third of its time, and take less memory and, for a row, less time.
+    # 8 bits are no faster there than fp32, nor is an engine than torch by more than the
+    # noise. They start in a third of its time, in less memory, and a row takes less.
     "avx2": {
         "image": (("openvino", "fp32"), ("onnxruntime", "fp32")),
         "text": (("openvino", "fp32"), ("onnxruntime", "fp32")),

@@ -22,8 +22,8 @@ def processor_kind():
     Returns
     -------
     {"bf16", "vnni", "avx2", "other"}
-        Units for bf16 (and for 8 bits), units for 8 bits, neither though of x86, or one
-        that nothing was measured on.
+        Units for bf16 (and for 8 bits), units for 8 bits, AVX2 and neither of these, or
+        a CPU of which nothing was measured.
     """
     units = list_units()
     return next((kind for kind, names in _KINDS.items() if names & units), "other")
