@@ -24,6 +24,7 @@ _HOMES = {
     "_check_sample_weight": "_sklearn",
     "clean_name": "_names",
     "column_names": "_arrays",
+    "counted": "_cells",
     "decode_percent": "_names",
     "EMPTY_WORDS": "_cells",
     "Entries": "_entries",
@@ -54,6 +55,7 @@ _HOMES = {
     "read_stored": "_entries",
     "RealNotInt": "_sklearn",
     "refuse_unindexable": "_arrays",
+    "remove_unfinished": "_whole_files",
     "respell_keys": "_names",
     "row_blocks": "_entries",
     "_safe_indexing": "_sklearn",
@@ -69,6 +71,7 @@ _HOMES = {
     "warn_user": "_warnings",
     "warnings_given": "_warnings",
     "WeightsUnavailableError": "_errors",
+    "whole_file": "_whole_files",
     "WordLabelsMixin": "_word_labels",
 }
 
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from sklearn_clip._shared._cells import (
         EMPTY_WORDS as EMPTY_WORDS,
         TEXTS_HINT as TEXTS_HINT,
+        counted as counted,
         is_missing as is_missing,
         shown as shown,
         shown_first as shown_first,
@@ -169,6 +173,10 @@ if TYPE_CHECKING:
         is_part_of_a_fit as is_part_of_a_fit,
         warn_user as warn_user,
         warnings_given as warnings_given,
+    )
+    from sklearn_clip._shared._whole_files import (
+        remove_unfinished as remove_unfinished,
+        whole_file as whole_file,
     )
     from sklearn_clip._shared._word_labels import (
         WordLabelsMixin as WordLabelsMixin,

@@ -105,6 +105,24 @@ def shown_first(values, most):
     return ", ".join(map(shown, values[:most])) + more
 
 
+def counted(number, noun):
+    """Say how many there are: "1 row", "1,234 rows".
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    noun : str
+        What of, as of one.
+
+    Returns
+    -------
+    str
+        Both.
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def word_hint(values, table, what):
     """Say what makes 0 and 1 of words that stand for them.
 

@@ -1,13 +1,9 @@
-"""Files that are written: checked before long work, whole or not at all."""
+"""Files that are written: checked before long work."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 
 def check_target(path: Path, option: str, *inputs: Path | None) -> None:
@@ -47,36 +43,3 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
                 f"{option} must be another file than those that are read. Got "
                 f"{str(path)!r}, which would be lost."
             )
-
-
-@contextmanager
-def whole_file(path: Path, mode: str, **options: Any) -> Iterator[Any]:
-    """Open a file that takes its place when it is complete.
-
-    Parameters
-    ----------
-    path : Path
-        The file; of a link, what it leads to is replaced. One that was there stays as
-        it was until then, and for good if an error arises.
-    mode : {"w", "wb"}
-        As of `open`.
-    **options : dict
-        As of `open`.
-
-    Yields
-    ------
-    file object
-        To write to.
-    """
-    path = path.resolve()
-    number, temporary = tempfile.mkstemp(prefix=".sklearn-clip-", dir=path.parent)
-    try:
-        with os.fdopen(number, mode, **options) as file:
-            yield file
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # as any new file, not as a secret
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

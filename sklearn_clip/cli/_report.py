@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sklearn_clip._shared import import_optional, inner_featurizers
+from sklearn_clip._shared import (
+    counted,
+    import_optional,
+    inner_featurizers,
+    whole_file,
+)
 from sklearn_clip.cli._embedding import leave_out_unreadable, open_store
-from sklearn_clip.cli._files import check_target, whole_file
+from sklearn_clip.cli._files import check_target
 from sklearn_clip.cli._rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
@@ -37,7 +42,7 @@ def run(
     model = load_tagger(tagger, trust)
     names = name_labels(model)
     data, rows, said = read_labelled(tags, **columns, classes=names)
-    talk.say(f"{len(rows):,} rows: {said}.")
+    talk.say(f"{counted(len(rows), 'row')}: {said}.")
     clips = list(inner_featurizers(model))
     for clip in clips:
         clip.set_params(on_error="zero", cache=open_store(store))

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sklearn_clip.cli._files import check_target, whole_file
+from sklearn_clip._shared import whole_file
+from sklearn_clip.cli._files import check_target
 
 _SUFFIXES = (".csv", ".json", ".jsonl")
 _COLUMNS = ("image", "labels", "scores", "error")

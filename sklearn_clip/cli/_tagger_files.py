@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sklearn_clip._shared import import_optional
-from sklearn_clip.cli._files import whole_file
+from sklearn_clip._shared import import_optional, whole_file
 
 # What a tagger of ours consists of beside what skops trusts by itself.
 _OURS = ("sklearn_clip.",)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import import_optional, shown_first
+from sklearn_clip._shared import counted, import_optional, shown_first, whole_file
 from sklearn_clip.cli._embedding import (
     leave_out_unreadable,
     make_featurizer,
     open_store,
 )
-from sklearn_clip.cli._files import check_target, whole_file
+from sklearn_clip.cli._files import check_target
 from sklearn_clip.cli._rows import Rows, read_labelled
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
 from sklearn_clip.cli._talk import Talk
@@ -51,7 +51,7 @@ def run(
     if cv < 0 or cv == 1:
         raise ValueError(f"--cv must be 0, or at least 2 folds. Got {cv}.")
     data, rows, said = read_labelled(tags, **columns)
-    talk.say(f"{len(rows):,} rows: {said}.")
+    talk.say(f"{counted(len(rows), 'row')}: {said}.")
     has_images = any(path is not None for path in rows.images)
     clip = make_featurizer(
         model,
@@ -89,7 +89,8 @@ def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
     found = near_duplicate_groups(features, linkage="average")
     n_copies = len(found) - len(np.unique(found))
     if n_copies:
-        talk.say(f"{n_copies:,} rows are near copies of others, and held out together.")
+        copies = counted(n_copies, "row")
+        talk.say(f"Near copies of others, held out with them: {copies}.")
     return found
 
 
@@ -107,8 +108,8 @@ def _choose_labels(target: Any, names: list[str], min_rows: int, talk: Talk) -> 
     ):
         if len(lost):
             talk.say(
-                f"{len(lost):,} labels with {why} are left out: "
-                f"{shown_first(list(lost), 8)}"
+                f"Left out: {counted(len(lost), 'label')} with {why} "
+                f"({shown_first(list(lost), 8)})."
             )
     Y = Y.drop(columns=rare.union(everywhere))
     if not len(Y.columns):
@@ -117,7 +118,10 @@ def _choose_labels(target: Any, names: list[str], min_rows: int, talk: Talk) -> 
             "or lower --min-rows."
         )
     each = Y.sum(axis=1).mean()
-    talk.say(f"{len(Y.columns):,} labels, {each:.1f} a row, on {len(Y):,} rows.")
+    talk.say(
+        f"{counted(len(Y.columns), 'label')}, {each:.1f} a row, "
+        f"on {counted(len(Y), 'row')}."
+    )
     return Y
 
 

@@ -8,10 +8,10 @@ the same Pillow give the same bytes: rows are sorted, time stamps are fixed.
 import argparse
 import csv
 import io
-import os
 import zipfile
 from pathlib import Path
 
+from sklearn_clip._shared import whole_file
 from sklearn_clip.datasets._archive import add_file
 from sklearn_clip.datasets._openclipart import load_openclipart
 
@@ -106,12 +106,10 @@ def write_archive(output, rows, root):
     writer.writeheader()
     writer.writerows(lines)
     # Encoding takes minutes, in which the archive before stays in place.
-    unfinished = Path(output).with_suffix(".part")
-    with zipfile.ZipFile(unfinished, "w") as archive:
+    with whole_file(output) as file, zipfile.ZipFile(file, "w") as archive:
         add_file(archive, TABLE, text.getvalue().encode(), zipfile.ZIP_DEFLATED)
         for line, row in zip(lines, rows, strict=True):
             add_file(archive, line["file"], encode(row["image"]), zipfile.ZIP_STORED)
-    os.replace(unfinished, output)
 
 
 def main(arguments=None):

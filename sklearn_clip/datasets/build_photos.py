@@ -10,12 +10,12 @@ import argparse
 import bz2
 import csv
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from sklearn_clip._shared import whole_file
 from sklearn_clip.datasets._archive import add_file
 from sklearn_clip.datasets._package_files import (
     fetch_command,
@@ -148,13 +148,11 @@ def write_archive(output, sources, labels, packages):
         for source in mine:
             original = source["original"]
             pictures[source["file"]] = encode(files[original], original)
-    unfinished = Path(output).with_suffix(".part")
-    with zipfile.ZipFile(unfinished, "w") as archive:
+    with whole_file(output) as file, zipfile.ZipFile(file, "w") as archive:
         add_file(archive, TABLE, text.getvalue().encode(), zipfile.ZIP_DEFLATED)
         for source in sources:
             picture = pictures[source["file"]]
             add_file(archive, source["file"], picture, zipfile.ZIP_STORED)
-    os.replace(unfinished, output)
 
 
 def _packages(sources):

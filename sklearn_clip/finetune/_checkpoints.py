@@ -1,10 +1,10 @@
 """Checkpoints of a training: written at once or not at all, read if they are of it."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import torch
+
+from sklearn_clip._shared import remove_unfinished, whole_file
 
 
 class Checkpoint:
@@ -33,7 +33,8 @@ class Checkpoint:
             Tensors, numbers, strings, and lists and dicts of them.
         """
         if self.path is not None:
-            write_atomically(self.path, lambda file: torch.save(state, file))
+            with whole_file(self.path) as file:
+                torch.save(state, file)
 
     def read(self, device):
         """Read the file, and remove what a killed process left unfinished.
@@ -55,8 +56,7 @@ class Checkpoint:
         """
         if self.path is None:
             return None
-        for unfinished in self.path.parent.glob(f".{self.path.name}-*"):
-            unfinished.unlink(missing_ok=True)
+        remove_unfinished(self.path)
         if not self.path.is_file():
             return None
         try:
@@ -66,37 +66,3 @@ class Checkpoint:
                 f"The checkpoint {str(self.path)!r} cannot be read ({exc!s:.200}). "
                 "Remove it to start anew."
             ) from exc
-
-
-def write_atomically(path, write):
-    """Write a file so that whoever looks sees the old content or the new one.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file.
-    write : callable
-        Writes the content to the binary file it is given.
-    """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder):
-    """Have the new name on disk too, where folders can be synced."""
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

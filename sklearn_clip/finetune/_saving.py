@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 from sklearn_clip import embedding
-from sklearn_clip.finetune._checkpoints import write_atomically
+from sklearn_clip._shared import whole_file
 
 _CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 _TEXT_CONFIG = "config.json"
@@ -88,9 +88,8 @@ def write_folder(folder, files):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        write_atomically(
-            folder / name, lambda file, content=content: file.write(content)
-        )
+        with whole_file(folder / name) as file:
+            file.write(content)
 
 
 def unpack_model(files):

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from contextlib import contextmanager
 from datetime import date
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,9 @@ from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
     _num_samples,
+    counted,
     import_optional,
+    whole_file,
 )
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.metrics._occurrences import as_numbers
@@ -338,7 +339,8 @@ class TaggerReport:
             Where to; a file that is there is replaced.
         """
         page = self.to_html()
-        Path(path).write_text(page, encoding="utf-8", newline="\n")
+        with whole_file(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
 
     def _repr_html_(self):
         """Show the page in a notebook, in a frame of its own."""
@@ -354,7 +356,8 @@ class TaggerReport:
         figures = ", ".join(
             f"{name} {value:.3f}" for name, _, value, *_ in self.figures
         )
-        return f"TaggerReport: {n_samples:,} rows, {n_labels:,} labels, {figures}"
+        rows, labels = counted(n_samples, "row"), counted(n_labels, "label")
+        return f"TaggerReport: {rows}, {labels}, {figures}"
 
 
 @contextmanager

@@ -123,10 +123,10 @@ def test_what_is_left_out_is_told(run, drawings, tmp_path):
     assert done.code == 0
     for said in (
         f"left out: {folder / names[0]}: it is not an image",
-        "1 rows are left out",
+        "Left out, as their pictures cannot be read: 1 row.",
         "'nowhere.png'",
-        "1 labels with fewer than 6 rows are left out: 'rare'",
-        "1 labels with every row are left out: 'all'",
+        "Left out: 1 label with fewer than 6 rows ('rare').",
+        "Left out: 1 label with every row ('all').",
         "3 labels",
     ):
         assert said in done.said
@@ -145,7 +145,7 @@ def test_near_copies_are_held_out_together(run, drawings, tmp_path):
         *("train", tmp_path / "table.csv", "--images", folder),
         *("--model", "clipart-tiny", "--out", tmp_path / "t.skops"),
     )
-    found = int(re.search(r"(\d+) rows are near copies of others", done.said)[1])
+    found = int(re.search(r"Near copies of others.*: (\d+) rows", done.said)[1])
     assert done.code == 0 and found >= len(names)
 
 

@@ -32,6 +32,9 @@ def test_saved_folder_gives_the_same_probabilities(make_tuner, problem, tmp_path
         "open_clip_config.json",
         "open_clip_model.safetensors",
     ]
+    (tmp_path / "any").write_text("")
+    modes = {file.stat().st_mode for file in tmp_path.glob("**/*") if file.is_file()}
+    assert len(modes) == 1  # whoever may read any new file may read the model
     cosines = clip.transform(X) @ clip.encode_texts(list(tuner.classes)).T
     expected = 1 / (1 + np.exp(-cosines / tuner.temperature_ - tuner.bias_))
     np.testing.assert_allclose(tuner.predict_proba(X), expected, atol=2e-3)

@@ -1,6 +1,7 @@
 """What a report holds: figures, cuts, rows and pictures, for taggers of all kinds."""
 
 import json
+import os
 import re
 import sys
 
@@ -330,6 +331,21 @@ def test_file_is_written_as_it_is(rows, tmp_path):
     report.write_html(tmp_path / "r.html")
     assert (tmp_path / "r.html").read_bytes() == report.to_html().encode()
     assert report.to_html() == report.to_html()
+
+
+def test_page_of_before_stays_where_the_disk_is_full(rows, tmp_path, monkeypatch):
+    data = rows(20)
+    report = TaggerReport(data.P, None, data.Y)
+    (tmp_path / "r.html").write_text("old")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        report.write_html(tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 """What writers take: pictures, and their labels as names, marks or scores."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, is_missing
+from sklearn_clip._shared import clean_name, is_missing, whole_file
 from sklearn_clip.datasets._tag_targets import sort_labels
 
 
@@ -184,7 +183,5 @@ def write_whole(path, text, overwrite):
             f"The folder of path must be there. Got '{path}': make '{path.parent}' "
             "first."
         )
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as new:
-        unfinished = Path(new) / path.name
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)
+    with whole_file(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)

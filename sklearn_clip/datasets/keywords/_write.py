@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import warn_user, whole_file
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._hierarchy import check_hierarchy
 from sklearn_clip.datasets._image_files import ImageFolder
@@ -174,7 +173,8 @@ def write_photo_keywords(
     for plan in changing:
         content = plan.edit()
         if content is not None:  # or somebody else has written it by now
-            _replace(plan.target, content)
+            with whole_file(plan.target) as file:
+                file.write(content)
             written.append(plan.target)
     return written
 
@@ -260,20 +260,3 @@ def _refuse_clashes(plans, pattern):
                 f"A sidecar must belong to one file. Got '{target}' for rows "
                 f"{first.row} and {plan.row}. sidecar='{{name}}.xmp' names them apart."
             )
-
-
-def _replace(path, content):
-    """Write a file as a whole or not at all."""
-    if path.is_symlink():  # what it names is replaced, and not itself
-        path = path.resolve()
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o777)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

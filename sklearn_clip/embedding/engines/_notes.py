@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-from sklearn_clip._shared import cache_home
+from sklearn_clip._shared import cache_home, whole_file
 
 # Raised when notes come to mean something else.
 _FORMAT = 2
@@ -97,13 +97,12 @@ class ModelNotes:
         """Replace the file as a whole; a cache that takes nothing is no error."""
         if self._file is None:
             return
-        part = self._file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         # What another process noted in the meantime, and we did not, is found out
         # again.
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._known), encoding="utf-8")
-            os.replace(part, self._file)
+            with whole_file(self._file, "w", encoding="utf-8") as file:
+                json.dump(self._known, file)
 
 
 def find_notes(named):

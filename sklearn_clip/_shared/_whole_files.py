@@ -1,0 +1,89 @@
+"""Files that take their place when they are complete."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Of a name of at most 255 bytes, in letters of at most 4.
+_SHOWN_LETTERS = 40
+
+
+@contextmanager
+def whole_file(
+    path: str | os.PathLike[str], mode: str = "wb", **options: Any
+) -> Iterator[Any]:
+    """Open a file that takes its place when it is complete.
+
+    Until then it has a hidden name beside its place. Whoever looks, even after a power
+    cut, sees what was there before or all that is new.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file, in a folder that is there. Of a link, what it leads to is replaced. A
+        file that is there keeps its permissions, and stays as it was if an error
+        arises. What is no file, such as a terminal or a pipe, is written to as it is.
+    mode : {"w", "wb"}, default="wb"
+        As of `open`.
+    **options : dict
+        As of `open`.
+
+    Yields
+    ------
+    file object
+        To write to.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        with open(path, mode, **options) as file:
+            yield file
+        return
+    if path.is_symlink():
+        path = path.resolve()
+    part = path.with_name(f"{_beginning(path)}{secrets.token_hex(8)}")
+    try:
+        with open(part, mode.replace("w", "x"), **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o777)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def remove_unfinished(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed have left of a file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        As `whole_file` takes it. No process may be writing it.
+    """
+    path = Path(path)
+    # The token's length tells it from the parts of a longer name.
+    for part in path.parent.glob(f"{glob.escape(_beginning(path))}{'[0-9a-f]' * 16}"):
+        part.unlink(missing_ok=True)
+
+
+def _beginning(path):
+    """Beginning of the hidden names of a file's parts."""
+    return f".{path.name[:_SHOWN_LETTERS]}-"
+
+
+def _sync_folder(folder):
+    """Have the new name on disk too, where folders can be synced."""
+    if os.name != "nt":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,105 @@
+"""Files that take their place when they are complete."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sklearn_clip._shared import remove_unfinished, whole_file
+
+posix = pytest.mark.skipif(os.name != "posix", reason="modes, links, pipes of POSIX")
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="disk full"), whole_file(path) as file:
+        file.write(b"ne")
+        raise OSError("disk full")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    with whole_file(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ß" * 127, "猫" * 85])
+def test_name_may_be_as_long_as_a_name_can_be(name, tmp_path):
+    with whole_file(tmp_path / name, "w", encoding="utf-8") as file:
+        file.write("猫")
+    assert (tmp_path / name).read_text(encoding="utf-8") == "猫"
+
+
+@posix
+def test_permissions_are_those_of_any_file(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    before = os.umask(0o027)
+    try:
+        with whole_file(tmp_path / "new"):
+            pass
+    finally:
+        os.umask(before)
+    assert mode_of(tmp_path / "new") == 0o640
+    with whole_file(tmp_path / "other"):
+        pass
+    assert mode_of(tmp_path / "other") == mode_of(plain)
+    plain.chmod(0o604)
+    with whole_file(plain):
+        pass
+    assert mode_of(plain) == 0o604
+
+
+@posix
+def test_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "there").write_text("old")
+    (tmp_path / "link").symlink_to("folder/there")
+    with whole_file(tmp_path / "link", "w") as file:
+        file.write("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "there").read_text() == "new"
+
+
+@posix
+def test_pipe_is_written_to(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(path.read_text()))
+    reader.start()
+    with whole_file(path, "w") as file:
+        file.write("said")
+    reader.join()
+    assert read == ["said"] and stat.S_ISFIFO(path.stat().st_mode)
+
+
+KILLED = """
+import os, signal, sys
+from sklearn_clip._shared import whole_file
+with whole_file(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@posix
+def test_what_a_killed_process_leaves_is_removed(tmp_path):
+    path = tmp_path / "[1] of a long name, which the parts do not show whole.pt"
+    others = [tmp_path / f".{path.name}-notes", tmp_path / ".[1]-0123456789abcdef"]
+    for file in (path, *others):
+        file.write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, path])
+    assert done.returncode == -signal.SIGKILL and path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 4
+    remove_unfinished(path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
