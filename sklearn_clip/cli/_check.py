@@ -8,6 +8,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
+from sklearn_clip._shared import counted
 from sklearn_clip.cli._embedding import BLOCK
 from sklearn_clip.cli._rows import Rows, read_rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
@@ -49,8 +50,9 @@ def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> i
         for name in copies:
             _print_line("copy", name, f"the same file as {first}")
             n_copies += 1
+    again = "1 copy" if n_copies == 1 else f"{n_copies:,} copies"
     talk.say(
-        f"{len(found):,} rows: {n_bad:,} cannot be read, {n_copies:,} copies, "
+        f"{counted(len(found), 'row')}: {n_bad:,} cannot be read, {again}, "
         f"{n_empty:,} without a picture."
     )
     return SOME_ROWS_FAILED if n_bad else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_clip._shared import counted
 from sklearn_clip._shared._cache_home import cache_home
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._talk import Talk
@@ -112,7 +113,8 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
     for row, reason in failed[:10]:
         talk.say(f"left out: {rows.names[row]}: {reason}")
     if failed:
-        talk.say(f"{len(failed):,} rows are left out: their pictures cannot be read.")
+        lost = counted(len(failed), "row")
+        talk.say(f"Left out, as their pictures cannot be read: {lost}.")
     kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
     if not len(kept):
         raise ValueError(

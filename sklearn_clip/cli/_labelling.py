@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import inner_featurizers, positive_scores
+from sklearn_clip._shared import counted, inner_featurizers, positive_scores
 from sklearn_clip.cli._embedding import BLOCK
 from sklearn_clip.cli._results import Result, ResultFile
 from sklearn_clip.cli._rows import Rows
@@ -85,7 +85,8 @@ def label_rows(
                 if not probabilities:
                     result.scores = None
                 file.write(result)
-    talk.say(f"{len(rows) - n_failed:,} rows labelled, {n_failed:,} could not be.")
+    labelled = counted(len(rows) - n_failed, "row")
+    talk.say(f"{labelled} labelled, {n_failed:,} could not be.")
     return SOME_ROWS_FAILED if n_failed else 0
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
+from sklearn_clip._shared import counted
+
 # A cosine of 1 is a distance of 0, which has no logarithm; float32 cannot tell
 # distances below this one.
 _SMALLEST = 1e-6
@@ -98,10 +100,12 @@ class NearDuplicateReport:
     def __repr__(self):
         """Say the figures in a few lines."""
         n_several = np.count_nonzero(self.sizes > 1)
+        rows = counted(len(self.nearest), "row")
+        groups = counted(len(self.sizes), "group")
         lines = [
-            f"{len(self.nearest):,} rows at threshold {self.threshold:g}, "
-            f"{self.linkage} linkage: {len(self.sizes):,} groups, {n_several:,} of "
-            f"several rows, the largest of {self.sizes.max(initial=0):,}",
+            f"{rows} at threshold {self.threshold:g}, {self.linkage} linkage: "
+            f"{groups}, {n_several:,} of several rows, the largest of "
+            f"{self.sizes.max(initial=0):,}",
             "",
             "threshold  rows with a near copy  longest chain",
         ]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_clip._shared import counted
+
 # Half a standard deviation, in which scores that are no probabilities are measured.
 _HALF = 0.5
 
@@ -39,7 +41,12 @@ def write_page(report):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "share": _share, "count": _count}
+    environment.filters |= {
+        "number": _number,
+        "share": _share,
+        "count": _count,
+        "counted": counted,
+    }
     script = texts["report.js"]
     # The one script that may run, so that no name of a label can be another.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import counted, import_optional
 
 _SHOWN = 10
 
@@ -150,7 +150,7 @@ class LabelIssues(_Cells):
         """Say the figures and the first cells in a few lines."""
         missing = np.count_nonzero(self.directions == "missing")
         lines = [
-            f"{len(self):,} suspicious cells: {missing:,} missing, "
+            f"{counted(len(self), 'suspicious cell')}: {missing:,} missing, "
             f"{len(self) - missing:,} false; about {self.n_expected:.0f} cells of the "
             "table seem wrong"
         ]
@@ -207,5 +207,8 @@ class LabelQueries(_Cells):
     def __repr__(self):
         """Say the figures and the first cells in a few lines."""
         n_rows, n_labels = len(np.unique(self.rows)), len(np.unique(self.labels))
-        lines = [f"{len(self):,} cells to ask, of {n_rows:,} rows, {n_labels:,} labels"]
+        lines = [
+            f"{counted(len(self), 'cell')} to ask, of {counted(n_rows, 'row')}, "
+            f"{counted(n_labels, 'label')}"
+        ]
         return "\n".join([*lines, *self._lines()])
