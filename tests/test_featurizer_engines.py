@@ -33,6 +33,8 @@ from sklearn_clip.embedding.engines import _choice, _openvino, _quantization
 from sklearn_clip.embedding.engines._choice import list_graphs
 from sklearn_clip.zero_shot._checks import read_logits
 
+pytestmark = pytest.mark.any_processor
+
 require("openvino")
 ENGINES = ["openvino", "onnxruntime"]
 TEXTS = [

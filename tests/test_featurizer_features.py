@@ -41,6 +41,8 @@ from sklearn_clip.fusion import (
 )
 from sklearn_clip.heads import CLIPAdapterClassifier
 
+pytestmark = pytest.mark.any_processor
+
 IMAGE, TEXT, SHARED = 48, 32, 16
 NEED_ONE_LENGTH = ["mean", "max", "product", "concat_product", "interaction"]
 

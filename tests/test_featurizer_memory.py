@@ -91,6 +91,7 @@ def misses_of_worker(clip, X):
     return os.getpid(), clip.cache_info()["misses"], features
 
 
+@pytest.mark.any_processor
 def test_workers_encode_nothing_that_was_precomputed(
     make_featurizer, make_pictures, shared_precision
 ):
@@ -182,6 +183,7 @@ print(json.dumps([*known, clip.cache_info()["misses"]]))
 """
 
 
+@pytest.mark.any_processor
 def test_saved_featurizer_and_folder_store_serve_another_process(
     make_featurizer, pictures, tmp_path, shared_precision
 ):
@@ -227,6 +229,7 @@ print(joblib.hash(CLIPFeaturizer(sys.argv[1]).set_params(text=None)))
 """
 
 
+@pytest.mark.any_processor
 def test_hash_for_joblib_memory_is_the_same_in_every_session(model_folder):
     command = [sys.executable, "-c", HASH, model_folder]
     hashes = {

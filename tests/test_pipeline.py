@@ -54,6 +54,7 @@ def test_grid_search_encodes_every_distinct_item_once(
     assert count_encoded == {"image": X["image"].nunique(), "text": X["text"].nunique()}
 
 
+@pytest.mark.any_processor
 def test_workers_find_what_the_parent_has_precomputed(
     rows, model_folder, shared_precision
 ):
@@ -124,6 +125,7 @@ def test_featurizer_is_a_column_beside_price_and_words(rows, model_folder):
     ]
 
 
+@pytest.mark.any_processor
 def test_saved_pipeline_is_small_and_tags_in_a_new_process(
     rows, model_folder, tmp_path, shared_precision
 ):

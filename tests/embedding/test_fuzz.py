@@ -16,6 +16,8 @@ from PIL import Image
 from sklearn_clip import ImageDecodeError
 from sklearn_clip.embedding import split_rows
 
+pytestmark = pytest.mark.any_processor
+
 N_FILES = int(os.environ.get("SKLEARN_CLIP_FUZZ", "400"))
 SLOWEST = 600  # seconds; a hundred files that take longer are taken for a hang
 FORMS = [

@@ -18,6 +18,8 @@ from sklearn_clip import CLIPFeaturizer, ImageDecodeError
 from sklearn_clip.embedding import _processes
 from sklearn_clip.embedding.images import _decoding
 
+pytestmark = pytest.mark.any_processor
+
 
 @pytest.fixture
 def files(tmp_path):

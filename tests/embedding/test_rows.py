@@ -13,6 +13,8 @@ from target_forms import indexes_tables
 from sklearn_clip._shared import _safe_indexing
 from sklearn_clip.embedding import split_rows
 
+pytestmark = pytest.mark.any_processor
+
 BOTH = {"image": "image", "text": "text", "modalities": ("image", "text")}
 IMAGES = {"image": "image", "text": None, "modalities": ("image",)}
 TEXTS = {"image": None, "text": "text", "modalities": ("text",)}

@@ -5,6 +5,8 @@ import torch
 
 from sklearn_clip.embedding._streams import open_pool, open_streams
 
+pytestmark = pytest.mark.any_processor
+
 CPU = torch.device("cpu")
 
 

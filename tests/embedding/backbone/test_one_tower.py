@@ -95,6 +95,7 @@ def load_alone(name, *towers):
     return load_backbone(name, **options)
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize("kind", KINDS)
 def test_tower_gives_the_vectors_of_open_clip_and_the_fingerprint_of_the_model(
     write_kind, make_pictures, kind
@@ -158,6 +159,7 @@ def with_positions(tensors):
     return tensors | extra
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize("suffix", ["safetensors", "bin"])
 @pytest.mark.parametrize(
     ("kind", "change"),
@@ -361,6 +363,7 @@ print((peak() - before) / 2**20)
 """
 
 
+@pytest.mark.any_processor
 @pytest.mark.skipif(sys.platform != "linux", reason="no peak of memory to read")
 @pytest.mark.parametrize("form", ["safetensors", "bin"])
 def test_tower_that_is_not_needed_takes_no_memory(write_kind, tmp_path, form):

@@ -187,6 +187,7 @@ def first(found):
     return found[0] if isinstance(found, tuple) else found
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize("kind", IMAGES)
 def test_image_tower_gives_what_goes_into_its_projection(make_model, kind):
     (vision, cut), width, find = IMAGES[kind]
@@ -368,6 +369,7 @@ def test_low_precision_is_tried_on_what_the_tower_gives(
     assert tried == [16, 96]  # each once, and then it is noted
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("first", ["embedding", "penultimate"])
 def test_outputs_share_their_weights(tmp_path, write_model, precision, first):

@@ -9,6 +9,8 @@ from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone._outputs import view_output
 from sklearn_clip.embedding.backbone._places import read_grid, view_tokens
 
+pytestmark = pytest.mark.any_processor
+
 __all__ = ["make_model"]  # a fixture
 
 WITHOUT_PLACES = {

@@ -15,6 +15,8 @@ from sklearn_clip import CLIPFeaturizer, WeightsUnavailableError
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone._weight_files import _NAMES, find_weights
 
+pytestmark = pytest.mark.any_processor
+
 WEIGHTS = "open_clip_model.safetensors"
 
 

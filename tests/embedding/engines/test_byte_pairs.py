@@ -23,6 +23,8 @@ from sklearn_clip.embedding.engines._byte_pairs import (
     describe_tokenizer,
 )
 
+pytestmark = pytest.mark.any_processor
+
 tokenizers = pytest.importorskip("tokenizers")
 
 

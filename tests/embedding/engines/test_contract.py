@@ -7,6 +7,8 @@ import pytest
 
 from sklearn_clip.embedding.engines import _contract
 
+pytestmark = pytest.mark.any_processor
+
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_engine_keeps_the_contract(name):

@@ -17,6 +17,8 @@ import pytest
 from sklearn_clip.embedding.engines import _graphs
 from sklearn_clip.embedding.engines._graphs import RECORD, find_graph, make_graph
 
+pytestmark = pytest.mark.any_processor
+
 SAID = {"engine": "openvino", "precision": "fp32", "version": "1"}
 WHERE = "f00d", "image", SAID
 CONTENT = bytes(range(256)) * 4096  # a megabyte, of which samples are taken

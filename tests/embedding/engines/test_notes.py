@@ -284,6 +284,7 @@ print(json.dumps([found.tolist(), clip.model_fingerprint_, brought]))
 """
 
 
+@pytest.mark.any_processor
 def test_second_process_embeds_without_torch(home, copy):
     require("openvino", "tokenizers")
 

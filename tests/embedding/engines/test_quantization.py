@@ -14,6 +14,8 @@ from sklearn_clip.embedding.engines._quantization import quantize
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 from sklearn_clip.embedding.engines._trial_items import varied_pictures
 
+pytestmark = pytest.mark.any_processor
+
 require("openvino", "nncf")
 openvino = import_quietly("openvino")
 

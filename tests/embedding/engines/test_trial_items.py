@@ -12,6 +12,8 @@ from sklearn_clip.embedding.engines._trial_items import (
     varied_texts,
 )
 
+pytestmark = pytest.mark.any_processor
+
 N_KINDS = 8
 
 
