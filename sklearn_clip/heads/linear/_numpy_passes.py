@@ -36,9 +36,12 @@ class NumpyPasses:
 
         One pass: distances are from the mean of the first rows, which is nearby.
         """
+        if sparse.issparse(self.X):
+            self._measure_stored()
+            return
         self.sum, square, reach, about = np.zeros(self.n_features), 0.0, 0.0, None
-        for rows in self._chunks(1):
-            part = self._dense(rows)
+        for rows in self._chunks(self.n_features):
+            part = self.X[rows]
             self.sum += part.sum(axis=0, dtype=np.float64)
             square += float(np.einsum("ij,ij->i", part, part).sum(dtype=np.float64))
             if about is None:
@@ -49,6 +52,25 @@ class NumpyPasses:
         self.mean = self.sum / max(1, self.n_samples)
         self.mean_square = square / max(1, self.n_samples)
         self.reach = np.sqrt(reach) + np.linalg.norm(self.mean - about)
+
+    def _measure_stored(self):
+        """Measure what is stored: with its zeros a chunk may have gigabytes."""
+        self.sum, squares = np.zeros(self.n_features), np.zeros(self.n_samples)
+        for rows in self._chunks(1):
+            part = self.X[rows].astype(np.float64)
+            part.sum_duplicates()
+            self.sum += part.T @ np.ones(part.shape[0])
+            part.data **= 2
+            squares[rows] = part @ np.ones(self.n_features)
+        self.mean = self.sum / max(1, self.n_samples)
+        self.mean_square = squares.sum() / max(1, self.n_samples)
+        square = self.mean @ self.mean
+        away = squares + square
+        # It cancels where all rows are far from 0 and near to each other.
+        rounding = 1e-12 * away.max(initial=0)
+        for rows in self._chunks(1):
+            away[rows] -= 2 * (self.X[rows] @ self.mean)
+        self.reach = np.sqrt(max(away.max(initial=0), 0) + rounding)
 
     def _dense(self, rows):
         part = self.X[rows]

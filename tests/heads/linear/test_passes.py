@@ -140,6 +140,36 @@ def test_rows_are_measured(problem, library):
     assert furthest * 0.999 <= products.reach <= 2 * furthest
 
 
+def test_rows_that_are_mostly_zeros_are_measured_by_what_is_stored():
+    rng = np.random.default_rng(0)
+    shape, n_stored = (3000, 500_000), 30_000
+    data = rng.normal(size=2 * n_stored) + 3
+    places = tuple(rng.integers(most, size=2 * n_stored) for most in shape)
+    X = sparse.csr_array((data, places), shape=shape)
+    tracemalloc.start()
+    products = NumpyProducts(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # with its zeros it has 12 GB
+    mean = X.mean(axis=0)
+    np.testing.assert_allclose(products.mean, mean)
+    squares = X.multiply(X).sum(axis=1)
+    assert products.mean_square == pytest.approx(squares.mean())
+    furthest = np.sqrt((squares - 2 * X @ mean + mean @ mean).max())
+    assert furthest <= products.reach <= 1.001 * furthest
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cells_that_are_stored_twice_count_as_their_sum(dtype):
+    data, columns = np.array([1, 2, 4, -3], dtype=dtype), [0, 0, 1, 1]
+    X = sparse.csr_array((data, columns, [0, 2, 4]), shape=(2, 2))
+    products, plain = NumpyProducts(X), NumpyProducts(X.toarray())
+    assert X.nnz == 4  # it is the user's
+    np.testing.assert_array_equal(products.mean, plain.mean)
+    assert products.mean_square == plain.mean_square
+    assert products.reach == pytest.approx(plain.reach)
+
+
 @pytest.mark.parametrize("far", [0, 1000])
 @pytest.mark.parametrize("centre", [False, True])
 @pytest.mark.parametrize("library", LIBRARIES)
