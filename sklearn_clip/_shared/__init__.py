@@ -28,6 +28,7 @@ _HOMES = {
     "decode_percent": "_names",
     "EMPTY_WORDS": "_cells",
     "Entries": "_entries",
+    "first_difference": "_names",
     "_fit_context": "_sklearn",
     "group_numbers": "_groups",
     "HasMethods": "_sklearn",
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
     from sklearn_clip._shared._names import (
         clean_name as clean_name,
         decode_percent as decode_percent,
+        first_difference as first_difference,
         hint_at_name as hint_at_name,
         path_readings as path_readings,
         respell_keys as respell_keys,

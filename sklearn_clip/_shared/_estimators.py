@@ -5,7 +5,7 @@ from inspect import getattr_static, isfunction
 import numpy as np
 
 from sklearn_clip._shared._arrays import column_names
-from sklearn_clip._shared._names import clean_name
+from sklearn_clip._shared._names import first_difference
 
 
 def nested_estimators(estimator):
@@ -65,7 +65,8 @@ def check_label_order(estimator, y):
     estimator : estimator instance
         A fitted classifier, Pipeline, search or meta-estimator.
     y : object
-        Targets; only a DataFrame with names has an order to be checked.
+        Targets; only a table with names has an order to be checked, and numbers from
+        0 on are none.
 
     Raises
     ------
@@ -73,18 +74,14 @@ def check_label_order(estimator, y):
         If the names are others, or stand in another order.
     """
     names = column_names(y)
-    if names is None or not all(isinstance(name, str) for name in names):
+    if names is None:
         return
     parts = nested_estimators(estimator)
     learnt = (getattr(part, "label_names_", None) for part in parts)
     learnt = next((list(found) for found in learnt if found is not None), None)
-    if learnt is None:
+    at = first_difference(names, learnt)
+    if at is None:
         return
-    spelled, known = list(map(clean_name, names)), list(map(clean_name, learnt))
-    if spelled == known:
-        return
-    differ = [pair[0] != pair[1] for pair in zip(spelled, known, strict=False)]
-    at = [*differ, True].index(True)
     raise ValueError(
         "y must have the labels of the fitted classifier as columns, in their order: "
         f"pass y[list(classifier.label_names_)]. Got {list(names)[at : at + 1]} "

@@ -43,6 +43,38 @@ def clean_name(name):
     return " ".join(name.split())
 
 
+def first_difference(columns, names):
+    """Find the first column of a table that is not the label in its place.
+
+    Numbers from 0 on in their order, as ``DataFrame(array)`` has, are no names, but
+    beside a table that has the same in another order.
+
+    Parameters
+    ----------
+    columns, names : sequence of hashable, or None
+        Names of the columns, and of the labels. None is no names.
+
+    Returns
+    -------
+    int or None
+        Its place; None if the columns are the labels, in their order.
+    """
+    if columns is None or names is None:
+        return None
+    spelled, wanted = list(map(clean_name, columns)), list(map(clean_name, names))
+    counted = any(list(given) == list(range(len(given))) for given in (columns, names))
+    if counted and set(spelled) != set(wanted):
+        return None
+    same = [_is_same(*pair) for pair in zip(spelled, wanted, strict=False)]
+    at = [*same, False].index(False)
+    return None if at == max(len(spelled), len(wanted)) else at
+
+
+def _is_same(name, other):
+    """Compare two names; NaN is itself, also where it was saved and loaded."""
+    return name is other or name == other or (name != name and other != other)
+
+
 def unify_names(names, *, chosen=False):
     """Give names that look alike one spelling, and tell of those that had several.
 

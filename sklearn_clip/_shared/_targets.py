@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn_clip._shared._arrays import as_array, column_names, stored_form
 from sklearn_clip._shared._cells import TEXTS_HINT, shown
 from sklearn_clip._shared._entries import StoredEntries, read_entries
-from sklearn_clip._shared._names import clean_name
+from sklearn_clip._shared._names import clean_name, first_difference
 from sklearn_clip._shared._sklearn import _num_samples
 from sklearn_clip._shared._warnings import warn_user
 
@@ -173,7 +173,8 @@ def check_columns(columns, names, what):
     Parameters
     ----------
     columns : sequence of length n_labels or None
-        Names of the columns. None, and numbers, as ``DataFrame(array)`` has, are none.
+        Names of the columns. None, and numbers from 0 on, as ``DataFrame(array)`` has,
+        are none.
     names : sequence of length n_labels or None
         Names of the labels, which may be none in the same way.
     what : str
@@ -184,14 +185,9 @@ def check_columns(columns, names, what):
     ValueError
         If the names are others, or stand in another order.
     """
-    for given in (columns, names):
-        if given is None or list(given) == list(range(len(given))):
-            return
-    spelled, wanted = list(map(clean_name, columns)), list(map(clean_name, names))
-    if spelled == wanted:
+    at = first_difference(columns, names)
+    if at is None:
         return
-    differ = [pair[0] != pair[1] for pair in zip(spelled, wanted, strict=False)]
-    at = [*differ, True].index(True)
     raise ValueError(
         f"{what} must have the labels as columns, in their order: take them by name, "
         f"as scores[Y.columns] does. Got {list(columns)[at : at + 1]} instead of "

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip._shared import TargetsLike, row_blocks, warn_user
+from sklearn_clip._shared import (
+    TargetsLike,
+    column_names,
+    first_difference,
+    row_blocks,
+    warn_user,
+)
 from sklearn_clip.metrics._entries import check_scores, check_targets, weigh_rows
 from sklearn_clip.metrics._sorted_scores import top_k
 
@@ -154,7 +160,8 @@ def propensity_scored_precision_at_k_score(
         Probabilities or decision values.
     propensity : array-like of shape (n_labels,)
         Probability that a true label is among those given, in (0, 1]: of
-        :func:`label_propensities`, on the rows of training.
+        :func:`label_propensities`, on the rows of training. In the order of the labels;
+        a Series of another order is refused.
     k : int
         Scores looked at of each row, at least 1.
     sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -340,7 +347,8 @@ def _share_of_best(y_true, y_score, propensity, k, sample_weight, name, discount
     gain = None
     for positive, kept, scores, weight in _blocks(y_true, y_score, k, sample_weight):
         if gain is None:
-            gain = 1 / _check_propensity(propensity, scores.shape[1])
+            names = column_names(y_true) or column_names(y_score)
+            gain = 1 / _check_propensity(propensity, names, scores.shape[1])
         row, column, place = _places(kept, scores)
         hit = positive[row, column]
         row, column, place = row[hit], column[hit], place[hit]
@@ -386,7 +394,18 @@ def _discount(place):
     return 1 / np.log2(place + 2.0)
 
 
-def _check_propensity(propensity, n_labels):
+def _check_propensity(propensity, names, n_labels):
+    """Check that there is one propensity per label; a Series is in their order."""
+    index = getattr(propensity, "index", None)
+    is_series = index is not None and hasattr(propensity, "to_dict")
+    labels = list(index) if is_series else None
+    at = first_difference(labels, names)
+    if at is not None:
+        raise ValueError(
+            "propensity must be in the order of the labels: pass "
+            f"propensity[y_true.columns]. Got {labels[at : at + 1]} instead of "
+            f"{names[at : at + 1]} (label {at})."
+        )
     values = np.asarray(propensity, dtype=np.float64)
     if values.shape != (n_labels,):
         raise ValueError(

@@ -26,6 +26,7 @@ from sklearn_clip._shared import (
     _check_method_params,
     _num_samples,
     _safe_indexing,
+    check_label_order,
     positive_scores,
     shown_first,
     warn_user,
@@ -150,6 +151,30 @@ def counts_as_fitted(estimator):
     # An attribute, as the room of PrecomputedScores imports this one.
     scores = getattr(estimator, "_counts_as_fitted", False)
     return scores or isinstance(estimator, FrozenEstimator)
+
+
+def check_frozen_order(estimator, y):
+    """Check the columns of targets against the labels of a frozen classifier, if any.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A classifier that is not fitted, or frozen, or holds a frozen one: as the last
+        step of a Pipeline, or inside a meta-estimator or search.
+    y : object
+        Targets, as they were given.
+
+    Raises
+    ------
+    ValueError
+        If `y` is a table of other labels, or in another order.
+    """
+    while estimator is not None and not isinstance(estimator, FrozenEstimator):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = getattr(estimator, "estimator", None)
+    check_label_order(estimator, y)
 
 
 def targets_for(estimator, Y):

@@ -17,6 +17,7 @@ from sklearn_clip._shared import (
     warn_user,
 )
 from sklearn_clip.model_selection._out_of_fold import (
+    check_frozen_order,
     counts_as_fitted,
     make_splits,
     score_fold,
@@ -118,6 +119,7 @@ def out_of_fold_scores(
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
     targets, names = check_indicator(Y, keep_sparse=True)
+    check_frozen_order(estimator, Y)
     scores, _ = score_held_out(
         estimator,
         X,

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_clip._shared import import_optional, label_array, shown
+from sklearn_clip._shared import (
+    as_array,
+    check_columns,
+    column_names,
+    import_optional,
+    label_array,
+    shown,
+)
 from sklearn_clip.review._inputs import check_scores
 
 # Pseudo-cells on which one agrees as the mean of all: few votes say little.
@@ -128,13 +135,14 @@ def annotator_quality(
     Parameters
     ----------
     votes : array-like of shape (n_annotators, n_rows, n_labels)
-        What each said: 0, 1, and NaN where he said nothing.
+        What each said: 0, 1, and NaN where he said nothing. A list of one table for
+        each will do.
     annotators : sequence of length n_annotators or None, default=None
         Their names.
     scores : array-like of shape (n_rows, n_labels) or None, default=None
         Probabilities of a tagger in [0, 1], of rows that it was not fitted on.
     label_names : sequence of length n_labels or None, default=None
-        Names of the labels.
+        Names of the labels. None takes those of tables.
 
     Returns
     -------
@@ -190,10 +198,13 @@ def annotator_quality(
     said_by: NDArray[np.float64] = _read_votes(votes)
     n_annotators, n_rows, n_labels = said_by.shape
     people = _read_names(annotators, n_annotators, "annotators")
-    names = None
-    if label_names is not None:
+    columns = _read_columns(votes)
+    if label_names is None:
+        names = label_array(columns)
+    else:
         names = _read_names(label_names, n_labels, "label_names")
         label_array(names)
+        check_columns(columns, names, "The tables of votes")
     said = ~np.isnan(said_by)
     ones = np.where(said, said_by, 0.0)
     counts = _Counts(*_count_disagreement(said, ones))
@@ -310,7 +321,12 @@ def _divide(top, bottom, where=None):
 def _read_votes(votes):
     """Votes as floats, checked."""
     try:
-        values = np.array(votes, dtype=np.float64)
+        if np.ma.isMaskedArray(votes):
+            values = votes.astype(np.float64).filled(np.nan)
+        else:
+            if isinstance(votes, (list, tuple)):
+                votes = [_as_plain(said) for said in votes]
+            values = np.array(votes, dtype=np.float64)
     except (TypeError, ValueError) as exc:
         raise ValueError(
             "votes must be an array of shape (n_annotators, n_rows, n_labels) of 0, 1 "
@@ -329,6 +345,24 @@ def _read_votes(votes):
             f"(annotator {who}, row {row}, label {label})."
         )
     return values
+
+
+def _as_plain(said):
+    """Votes of one annotator; of a table, and where masked, what is empty is NaN."""
+    if column_names(said) is None and not np.ma.isMaskedArray(said):
+        return said
+    return as_array(said, "votes")
+
+
+def _read_columns(votes):
+    """Names of the labels, where votes are a list of tables that have some."""
+    names = None
+    for who, said in enumerate(votes if isinstance(votes, (list, tuple)) else ()):
+        columns = column_names(said)
+        check_columns(columns, names, f"The table of annotator {who}")
+        if columns is not None and columns != list(range(len(columns))):
+            names = columns
+    return names
 
 
 def _read_names(names, count, what):

@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     group_numbers,
     warn_of_row_order,
 )
+from sklearn_clip.model_selection._out_of_fold import check_frozen_order
 from sklearn_clip.review._inputs import (
     as_log_odds,
     as_vectors,
@@ -153,6 +154,7 @@ def find_label_issues(
     elif X is None:
         raise ValueError("X must hold the rows to fit the estimator on. Got None.")
     else:
+        check_frozen_order(estimator, Y)
         scores, method = score_out_of_fold(
             estimator,
             X,

@@ -8,6 +8,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import ndcg_score
 
 from sklearn_clip.metrics import (
+    bootstrap_interval,
     label_propensities,
     ndcg_at_k_score,
     precision_at_k_score,
@@ -129,6 +130,28 @@ def test_other_propensities_are_refused(propensity, match):
     ):
         with pytest.raises(ValueError, match=match):
             metric([[1, 0]], [[1, 0]], propensity, k=1)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [propensity_scored_precision_at_k_score, propensity_scored_ndcg_at_k_score],
+)
+def test_propensities_with_names_are_in_the_order_of_the_labels(metric):
+    rng = np.random.default_rng(0)
+    Y = pd.DataFrame(rng.random((40, 4)) < [0.1, 0.3, 0.5, 0.7], columns=list("dbca"))
+    scores, plain = rng.random(Y.shape), label_propensities(Y)
+    table = pd.DataFrame(scores, columns=Y.columns)
+    named = pd.Series(plain, index=Y.columns)
+    wanted = metric(Y, scores, plain, k=2)
+    for pair in ((Y, scores), (Y, table), (Y.to_numpy(), table)):
+        assert metric(*pair, named, k=2) == wanted
+        with pytest.raises(ValueError, match=r"Got \['a'\] instead of \['d'\]"):
+            metric(*pair, named.sort_index(), k=2)
+    assert metric(Y.to_numpy(), scores, named, k=2) == wanted
+    with pytest.raises(ValueError, match="in the order of the labels"):
+        bootstrap_interval(
+            metric, Y, scores, propensity=named.sort_index(), k=2, random_state=0
+        )
 
 
 def test_targets_without_a_positive_or_a_known_label_are_told():

@@ -38,6 +38,7 @@ from sklearn_clip.metrics import (
     masked_hamming_loss,
     masked_neg_hamming_loss_scorer,
 )
+from sklearn_clip.thresholds import ThresholdOptimizer
 
 X, Y = make_multilabel_classification(
     n_samples=90, n_features=6, n_classes=4, random_state=0
@@ -337,3 +338,38 @@ def test_targets_in_another_order_than_the_estimator_learnt_are_refused():
     for scorer in (map_scorer, masked_f1_macro_scorer):
         with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
             scorer(head, X, Y[list("dcba")])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[18, 44, 3, 62], [("a", 1), ("a", 2), ("b", 1), ("b", 2)], [0, 1, 2, 3]],
+    ids=["numbers", "levels", "counted"],
+)
+def test_names_that_are_no_texts_have_an_order_too(names):
+    X, Y = make_multilabel_classification(n_classes=4, random_state=0)
+    Y = pd.DataFrame(dict(zip(names, Y.T, strict=True)))
+    head = MultiLabelLogisticRegression().fit(X, Y)
+    other = Y[[names[at] for at in (0, 2, 1, 3)]]
+    assert map_scorer(head, X, Y) > 0.5
+    for judge in (
+        lambda: map_scorer(head, X, other),
+        lambda: head.score(X, other),
+        lambda: ThresholdOptimizer(head, cv="prefit").fit(X, other),
+    ):
+        with pytest.raises(ValueError, match=r"in their order: .* \(column 1\)"):
+            judge()
+
+
+def test_columns_that_are_counted_are_no_names():
+    X, Y = make_multilabel_classification(n_classes=4, random_state=0)
+    named, counted = pd.DataFrame(Y, columns=list("abcd")), pd.DataFrame(Y)
+    for first, second in ((named, counted), (counted, named)):
+        head = MultiLabelLogisticRegression().fit(X, first)
+        assert map_scorer(head, X, second) == map_scorer(head, X, first)
+
+
+def test_a_name_that_is_nan_is_the_same_after_a_head_was_saved():
+    X, Y = make_multilabel_classification(n_classes=2, random_state=0)
+    Y = pd.DataFrame(Y, columns=pd.Index([float("nan"), "b"], dtype=object))
+    head = pickle.loads(pickle.dumps(MultiLabelLogisticRegression().fit(X, Y)))
+    assert map_scorer(head, X, Y) > 0.5

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -23,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_clip import (
     MultiLabelLogisticRegression,
     PrecomputedScores,
+    ThresholdOptimizer,
     out_of_fold_scores,
 )
 
@@ -163,3 +165,12 @@ def test_weights_reach_the_step_of_a_pipeline():
     np.testing.assert_allclose(found, expected)
     plain = out_of_fold_scores(pipe, X, Y, cv=KFold(4))
     assert np.abs(plain - found).max() > 1e-3
+
+
+def test_targets_stand_in_the_order_of_a_frozen_classifier_inside():
+    named = pd.DataFrame(Y, columns=[f"label {at}" for at in range(Y.shape[1])])
+    frozen = FrozenEstimator(clone(HEAD).fit(X, named))
+    tuned = ThresholdOptimizer(frozen, random_state=0)
+    assert out_of_fold_scores(tuned, X, named, cv=2).shape == named.shape
+    with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
+        out_of_fold_scores(tuned, X, named[named.columns[::-1]], cv=2)

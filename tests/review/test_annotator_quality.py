@@ -141,3 +141,27 @@ def test_columns_of_scores_are_the_labels():
     with pytest.raises(ValueError, match="scores must have the labels as columns"):
         annotator_quality(votes, scores=scores, label_names=["cat", "dog"])
     assert annotator_quality(votes, scores=scores).tagger is not None
+
+
+def test_tables_of_votes_are_read_by_name():
+    _, votes = draw([0.1, 0.3], n=60)
+    tables = [pd.DataFrame(said, columns=["dog", "cat", "tree"]) for said in votes]
+    found, plain = annotator_quality(tables), annotator_quality(votes)
+    assert found.label_names.tolist() == ["dog", "cat", "tree"]
+    np.testing.assert_array_equal(found.kappa, plain.kappa)
+    turned = [tables[0], tables[1][["tree", "dog", "cat"]]]
+    with pytest.raises(ValueError, match=r"annotator 1 must .*'tree'.*\(column 0\)"):
+        annotator_quality(turned)
+    with pytest.raises(ValueError, match="tables of votes must have the labels"):
+        annotator_quality(tables, label_names=["tree", "dog", "cat"])
+
+
+def test_empty_and_masked_votes_are_none():
+    _, votes = draw([0.1, 0.3], n=60)
+    said = np.random.default_rng(1).random(votes.shape) < 0.7
+    wanted = annotator_quality(np.where(said, votes, np.nan)).kappa
+    masked = np.ma.masked_array(votes, ~said)
+    tables = [pd.DataFrame(one.filled(2)).astype("Int8") for one in masked]
+    nullable = [table.mask(table == 2) for table in tables]
+    for form in (masked, list(masked), nullable):
+        np.testing.assert_array_equal(annotator_quality(form).kappa, wanted)

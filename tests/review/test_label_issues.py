@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -262,3 +264,19 @@ def test_columns_of_scores_are_the_labels():
     scores = pd.DataFrame(np.full((60, 6), 0.5), columns=names[::-1])
     with pytest.raises(ValueError, match="scores must have the labels as columns"):
         find_label_issues(scores, None, pd.DataFrame(Y, columns=names))
+
+
+def test_targets_stand_in_the_order_of_a_frozen_classifier():
+    X, Y = draw(n_labels=4)
+    Y = pd.DataFrame(Y, columns=list("abcd"))
+    frozen = FrozenEstimator(clone(HEAD).fit(X, Y))
+    turned = Y[list("cadb")]
+    for given in (
+        frozen,
+        FrozenEstimator(make_pipeline(StandardScaler(), clone(HEAD)).fit(X, Y)),
+        ThresholdOptimizer(frozen, cv="prefit"),
+        make_pipeline(FunctionTransformer(), ThresholdOptimizer(frozen)),
+    ):
+        with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
+            find_label_issues(given, X, turned)
+    assert len(find_label_issues(frozen, X, Y).rows) < 10
