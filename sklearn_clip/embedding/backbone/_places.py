@@ -119,12 +119,14 @@ class _Places(nn.Module):
     @torch.inference_mode()
     def read_grid(self, size):
         """Read rows and columns of the places off what comes of an empty picture."""
-        weight = next(self.visual.parameters())
-        pixels = torch.zeros(1, 3, *size, dtype=weight.dtype, device=weight.device)
-        places = self.map(pixels)
+        places = self.map(self._empty(size))
         if places.ndim != 4:
             raise ValueError(_refuse(self.visual))
         return tuple(places.shape[-2:])
+
+    def _empty(self, size):
+        weight = next(self.visual.parameters())
+        return torch.zeros(1, 3, *size, dtype=weight.dtype, device=weight.device)
 
     def map(self, pixels):
         """Return the places before they are projected, of shape (n, c, rows, cols)."""
@@ -186,8 +188,19 @@ class _TimmTransformer(_Places):
     def _head(self, x):
         return self.visual.head(self.visual.trunk.forward_head(x))
 
+    @torch.inference_mode()
     def read_grid(self, size):
-        return tuple(self.visual.trunk.patch_embed.grid_size)
+        trunk = self.visual.trunk
+        sequence = trunk.forward_features(self._empty(size))
+        n_places = sequence.shape[1] - trunk.num_prefix_tokens
+        rows, columns = trunk.patch_embed.grid_size
+        if rows * columns != n_places:
+            # Made for another size than the model's, and takes any (ViTamin-XL-384).
+            rows = round((n_places * size[0] / size[1]) ** 0.5)
+            columns = n_places // rows
+        if rows * columns != n_places:
+            raise ValueError(_refuse(self.visual))
+        return rows, columns
 
 
 class _AlsoAlone(nn.Module):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_outputs import IMAGES, RESNET, VIT, Own, first, make_model
+from test_outputs import IMAGES, RESNET, VIT, Own, first, make_model, of_timm
 
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone._outputs import view_output
@@ -71,6 +71,20 @@ def test_tower_gives_the_whole_and_its_places(make_tower, kind):
     assert {id(weight) for weight in view.parameters()} <= own
     # No place, and no whole, depends on what else is in the batch.
     torch.testing.assert_close(see(view, pixels[1:], dim)[1], places[1:])
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"), [((160, 160), (10, 10)), ((96, 224), (6, 14))]
+)
+def test_trunk_made_for_another_size_gives_the_places_of_its_pictures(
+    make_model, size, grid
+):
+    vision, cut = of_timm("vitamin_small_224", size, "", depth=1, pos_embed="none")
+    view = view_tokens(make_model(vision, cut))
+    assert view.visual.visual.trunk.patch_embed.grid_size == (14, 14)
+    _, places = see(view, torch.rand(1, 3, *size), 16)
+    assert read_grid(view, size) == grid
+    assert places.shape == (1, grid[0] * grid[1], 16)
 
 
 @pytest.mark.parametrize("kind", LINEAR)
