@@ -7,9 +7,9 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from sklearn_clip._shared._arrays import as_array, column_names, stored_form
-from sklearn_clip._shared._cells import TEXTS_HINT, shown
+from sklearn_clip._shared._cells import TEXTS_HINT, shown, shown_first
 from sklearn_clip._shared._entries import StoredEntries, read_entries
-from sklearn_clip._shared._names import clean_name, first_difference
+from sklearn_clip._shared._names import clean_name, first_difference, respell_keys
 from sklearn_clip._shared._sklearn import _num_samples
 from sklearn_clip._shared._warnings import warn_user
 
@@ -331,3 +331,38 @@ def by_name(values):
     if not hasattr(values, "to_dict") or index is None:
         return values
     return values if list(index) == list(range(len(index))) else values.to_dict()
+
+
+def in_label_order(values, names, what):
+    """Take one number per label by name, where they have names.
+
+    Parameters
+    ----------
+    values : float, array-like, dict or Series
+        Numbers; a dict or Series may name others besides.
+    names : sequence of length n_labels
+        Names of the labels.
+    what : str
+        What the numbers are, for the error.
+
+    Returns
+    -------
+    float or array-like
+        What was given, or a list in the order of the labels.
+
+    Raises
+    ------
+    ValueError
+        If a label has no number, or two.
+    """
+    values = by_name(values)
+    if not isinstance(values, dict):
+        return values
+    values = respell_keys(values, names)
+    lacking = [name for name in names if name not in values]
+    if lacking:
+        raise ValueError(
+            f"{what} must have a number for every label. "
+            f"Got none for [{shown_first(lacking, 10)}]."
+        )
+    return [values[name] for name in names]

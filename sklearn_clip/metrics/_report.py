@@ -12,10 +12,8 @@ from numpy.typing import ArrayLike
 from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
-    by_name,
     import_optional,
-    respell_keys,
-    shown_first,
+    in_label_order,
 )
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
@@ -272,16 +270,7 @@ def _check_thresholds(thresholds, y_pred, scores, names):
                 "thresholds=0."
             )
         thresholds = 0.5
-    thresholds = by_name(thresholds)
-    if isinstance(thresholds, dict):
-        thresholds = respell_keys(thresholds, names)
-        lacking = [name for name in names if name not in thresholds]
-        if lacking:
-            raise ValueError(
-                "thresholds must have a number for every label. "
-                f"Got none for [{shown_first(lacking, 10)}]."
-            )
-        thresholds = [thresholds[name] for name in names]
+    thresholds = in_label_order(thresholds, names, "thresholds")
     thresholds = np.asarray(thresholds, dtype=np.float64)
     if thresholds.shape not in ((), (n_labels,)):
         raise ValueError(

@@ -46,8 +46,9 @@ def write_cvat_tags(
         where unknown.
     label_names : list of str or None, default=None
         The columns of `labels`; None takes those of a DataFrame, or of the lists.
-    threshold : float or array-like of shape (n_labels,), default=0.5
-        The score from which on an image gets the tag, in (0, 1].
+    threshold : float, array-like of shape (n_labels,), dict or Series, default=0.5
+        The score from which on an image gets the tag, in (0, 1], or infinity for
+        never: a number for all labels, one for each, or those by name.
     root : str, path-like or None, default=None
         The folder to which paths are made relative. None leaves them.
     task : str, default="sklearn-clip"
@@ -82,7 +83,7 @@ def write_cvat_tags(
     """
     rows = read_rows(images)
     scores, names = read_labels(labels, len(rows), label_names)
-    chosen = choose_labels(scores, threshold)
+    chosen = choose_labels(scores, threshold, names)
     refuse_partly_unknown(scores, names, "CVAT")
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>"]
     lines += ["  <version>1.1</version>", "  <meta>", "    <task>"]

@@ -59,8 +59,9 @@ def write_label_studio(
         where unknown. A row without a known label is a task without a suggestion.
     label_names : list of str or None, default=None
         The columns of `labels`; None takes those of a DataFrame, or of the lists.
-    threshold : float or array-like of shape (n_labels,), default=0.5
-        The score from which on a label is suggested, in (0, 1].
+    threshold : float, array-like of shape (n_labels,), dict or Series, default=0.5
+        The score from which on a label is suggested, in (0, 1], or infinity for
+        never: a number for all labels, one for each, or those by name.
     config : str, path-like or None, default=None
         The labeling configuration of the project, as XML or its file: labels are
         matched by name with its values, and written by their aliases. None makes one.
@@ -129,7 +130,7 @@ def write_label_studio(
     check_choice("kind", kind, ("predictions", "annotations"))
     rows = read_rows(images)
     scores, names = read_labels(labels, len(rows), label_names)
-    chosen = choose_labels(scores, threshold)
+    chosen = choose_labels(scores, threshold, names)
     if kind == "annotations":
         refuse_partly_unknown(scores, names, "An annotation")
     written = _make_config(names, rows) if config is None else config

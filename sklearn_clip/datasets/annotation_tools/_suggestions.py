@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, is_missing, whole_file
+from sklearn_clip._shared import clean_name, in_label_order, is_missing, whole_file
 from sklearn_clip.datasets._tag_targets import sort_labels
 
 
@@ -143,16 +143,20 @@ def _mark_tags(labels, label_names):
     return scores, names
 
 
-def choose_labels(scores, threshold):
+def choose_labels(scores, threshold, names):
     """Which labels are present: those whose score is at least the threshold."""
-    cut = np.asarray(threshold, dtype=float)
+    cut = np.asarray(in_label_order(threshold, names, "threshold"), dtype=float)
     if cut.ndim > 1 or (cut.ndim == 1 and len(cut) != scores.shape[1]):
         raise ValueError(
             f"threshold must be a number, or one for each of {scores.shape[1]} labels. "
             f"Got the shape {cut.shape}."
         )
-    if not ((cut > 0) & (cut <= 1)).all():
-        raise ValueError(f"threshold must be in (0, 1]. Got {threshold!r}.")
+    wrong = cut[~((cut > 0) & ((cut <= 1) | np.isposinf(cut)))]
+    if wrong.size:
+        raise ValueError(
+            "threshold must be in (0, 1], or infinity for a label that is never "
+            f"present. Got {wrong[0]:g}."
+        )
     return scores >= cut  # False where unknown
 
 

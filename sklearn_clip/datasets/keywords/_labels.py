@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     as_targets,
     clean_name,
     column_names,
+    in_label_order,
     is_missing,
     label_array,
     read_entries,
@@ -49,7 +50,7 @@ def read_labels(labels, n_rows, *, label_names, threshold, removing):
         Number of pictures.
     label_names : sequence of str or None
         Names of the columns, or the vocabulary.
-    threshold : float, array-like or None
+    threshold : float, array-like, dict, Series or None
         Scores from which a label is present.
     removing : bool
         Whether absent labels will be taken out, so that there must be a vocabulary.
@@ -87,7 +88,7 @@ def read_labels(labels, n_rows, *, label_names, threshold, removing):
             "label_names must be the columns of the DataFrame, in their order. Got "
             f"{names[:3]} for {list(columns)[:3]}. Pass labels[label_names]."
         )
-    values = _read_cells(labels, threshold)
+    values = _read_cells(labels, in_label_order(threshold, names, "threshold"))
     _check_count(len(values), n_rows)
     if values.shape[1] != len(names):
         raise ValueError(

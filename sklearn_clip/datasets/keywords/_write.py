@@ -24,7 +24,7 @@ def write_photo_keywords(
     labels: Any,
     *,
     label_names: Sequence[str] | None = None,
-    threshold: float | Sequence[float] | None = None,
+    threshold: Any = None,
     mode: Literal["add", "replace"] = "add",
     hierarchy: str | None = None,
     sidecar: Literal["{name}.xmp", "{stem}.xmp"] | None = None,
@@ -50,8 +50,10 @@ def write_photo_keywords(
     label_names : list of str or None, default=None
         Names of the columns; None takes those of a DataFrame. With lists of labels,
         the vocabulary of the tagger, which ``mode="replace"`` needs.
-    threshold : float or array-like of shape (n_labels,) or None, default=None
-        Scores from which a label becomes a keyword. None refuses scores.
+    threshold : float, array-like of shape (n_labels,), dict, Series or None, \
+            default=None
+        Scores from which a label becomes a keyword, infinity for never: a number for
+        all labels, one for each, or those by name. None refuses scores.
     mode : {"add", "replace"}, default="add"
         Whether keywords are only put in, or those labels of the vocabulary that are 0
         are taken out too. What is unknown, and a keyword that is no label, stays in

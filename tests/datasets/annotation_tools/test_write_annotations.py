@@ -148,6 +148,8 @@ def test_write_cvat_tags_is_read_by_datumaro(folder):
         ([[1, 0]], {"label_names": ["a", "a"]}, "distinct"),
         ([["a"]], {"threshold": 0}, "threshold"),
         ([["a"]], {"threshold": [0.5, 0.5]}, "threshold"),
+        ([["a"]], {"threshold": [np.nan]}, "infinity for a label that is never.*nan"),
+        ([["a"]], {"threshold": {"b": 0.5}}, r"number for every label. .*\['a'\]"),
     ],
 )
 @pytest.mark.parametrize("name", ["cvat", "label_studio"])
@@ -159,6 +161,20 @@ def test_writers_name_the_row(folder, labels, options, match, name):
         else:
             write_label_studio(path, IMAGES[:1], labels, kind="annotations", **options)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+@pytest.mark.parametrize("name", ["cvat", "label_studio"])
+def test_thresholds_go_by_name_and_infinity_is_never(folder, name, kind):
+    path, cuts = folder / "out", kind({"owl": np.inf, "dog": 0.8, "cat": 0.1})
+    options = {"label_names": ["cat", "dog", "owl"], "threshold": cuts}
+    if name == "cvat":
+        write_cvat_tags(path, IMAGES[:1], [[0.5, 0.5, 1.0]], **options)
+        found = load_cvat(path, folder)
+    else:
+        config = write_label_studio(path, IMAGES[:1], [[0.5, 0.5, 1.0]], **options)
+        found = load_label_studio(path, folder, config=config, source="predictions")
+    assert_array_equal(found.target, [[1, 0, 0]])
 
 
 @pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])

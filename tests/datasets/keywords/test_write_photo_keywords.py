@@ -110,6 +110,16 @@ def test_scores_need_a_threshold(folder):
     assert load_photo_keywords(folder).keywords == [["cat", "dog"], ["cat"], None]
 
 
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+def test_thresholds_go_by_name_and_infinity_is_never(folder, kind):
+    table = pd.DataFrame([[0.5, 0.5, 1.0]], columns=["cat", "dog", "owl"])
+    cuts = kind({"owl": np.inf, "dog": 0.8, "cat": 0.1})
+    write_photo_keywords(folder, ["a.jpg"], table, threshold=cuts)
+    assert load_photo_keywords(folder).keywords[0] == ["cat"]
+    with pytest.raises(ValueError, match=r"number for every label. .*\['dog', 'owl'\]"):
+        write_photo_keywords(folder, ["a.jpg"], table, threshold={"cat": 0.5})
+
+
 def test_row_with_an_unknown_label_never_says_that_there_are_none(folder):
     labels = [[0, np.nan], [0, 0]]
     write_photo_keywords(folder, ["a.jpg", "b.jpg"], labels, label_names=["cat", "dog"])
