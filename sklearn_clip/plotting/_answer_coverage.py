@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_clip._shared import in_label_order
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.plotting._axes import (
     COLOURS,
@@ -167,10 +168,10 @@ class AnswerCoverageDisplay:
             0 and 1 or False and True; NaN where a label is unknown.
         y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
             Probabilities or decision values.
-        yes_thresholds, no_thresholds : float, array-like of shape (n_labels,) or None,\
-                default=None
+        yes_thresholds, no_thresholds : float, array-like of shape (n_labels,), dict, \
+                Series or None, default=None
             Yes where the score is at least the first, no where it is lower than the
-            second. None marks no cut.
+            second; a dict or Series goes by name. None marks no cut.
         min_precision, min_npv : float or None, default=None
             Bounds to draw.
         label_names : sequence of length n_labels or None, default=None
@@ -194,7 +195,7 @@ class AnswerCoverageDisplay:
         entries, names = read_targets(y_true, label_names, tables=[y_score])
         scores = check_scores(y_score, y_true, entries)
         cuts = [
-            _read_cuts(cut, f"{answer}_thresholds", len(names))
+            _read_cuts(cut, f"{answer}_thresholds", names)
             for answer, cut in zip(
                 _ANSWERS, (yes_thresholds, no_thresholds), strict=True
             )
@@ -379,11 +380,12 @@ class AnswerCoverageDisplay:
             text.set(parse_math=False, family=families(text.get_text()))
 
 
-def _read_cuts(cuts, what, n_labels):
+def _read_cuts(cuts, what, names):
     """Check cuts: one for each label, or None."""
     if cuts is None:
         return None
-    found = np.asarray(cuts, dtype=np.float64)
+    n_labels = len(names)
+    found = np.asarray(in_label_order(cuts, names, what), dtype=np.float64)
     if found.shape not in ((), (n_labels,)) or np.isnan(found).any():
         raise ValueError(
             f"{what} must be a number or one for each of the {n_labels} labels. "

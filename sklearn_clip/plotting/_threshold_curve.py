@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from sklearn_clip._shared import in_label_order
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.plotting._axes import (
     BLUE,
@@ -178,8 +179,10 @@ class ThresholdCurveDisplay:
             0 and 1 or False and True; NaN where a label is unknown.
         y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
             Probabilities or decision values.
-        thresholds : float, array-like of shape (n_labels,) or None, default=None
-            Thresholds to mark. None marks the best one of each curve.
+        thresholds : float, array-like of shape (n_labels,), dict, Series or None, \
+                default=None
+            Thresholds to mark; a dict or Series goes by name. None marks the best one
+            of each curve.
         label_names : sequence of length n_labels or None, default=None
             Names. None takes the columns of `y_true` or `y_score`, else numbers.
         ax : Axes, array-like of Axes, or None, default=None
@@ -245,7 +248,8 @@ class ThresholdCurveDisplay:
                 else np.inf
                 for curve in curves
             ]
-        given = np.asarray(thresholds, dtype=np.float64)
+        given = in_label_order(thresholds, names, "thresholds")
+        given = np.asarray(given, dtype=np.float64)
         if given.shape not in ((), (n_labels,)) or np.isnan(given).any():
             raise ValueError(
                 "thresholds must be a number or one for each of the "

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from sklearn_clip._shared import hint_at_name, is_missing, respell_keys
+from sklearn_clip._shared import by_name, hint_at_name, is_missing, respell_keys
 from sklearn_clip.zero_shot._captions import (
     CaptionBank,
     embed_captions,
@@ -85,7 +85,7 @@ def read_prior(prior, names):
     if prior is None:
         return None
     found = np.full(len(names), np.nan)
-    prior = _by_name(prior)
+    prior = by_name(prior)
     if isinstance(prior, Mapping):
         place = {name: label for label, name in enumerate(names)}
         for name, value in respell_keys(prior, names).items():
@@ -108,15 +108,6 @@ def read_prior(prior, names):
         for label, value in enumerate(given):
             found[label] = _read_number(value, f"label {names[label]!r}")
     return np.clip(found, _RAREST, 1 - _RAREST)
-
-
-def _by_name(prior):
-    """Take a Series, such as the mean of a table of labels, by the names it has."""
-    if hasattr(prior, "index") and hasattr(prior, "items"):
-        index = list(prior.index)
-        if all(isinstance(name, str) for name in index):
-            return dict(prior.items())
-    return prior
 
 
 def _read_number(value, where):

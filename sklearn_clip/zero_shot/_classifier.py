@@ -76,14 +76,15 @@ class ZeroShotClassifier(PromptFitting):
     logit_scale : float or "model", default="model"
         Factor of the cosines in logits, the inverse of the temperature. ``"model"`` is
         what the model was trained with.
-    threshold : "auto", float, array-like of shape (n_labels,), dict or None, \
+    threshold : "auto", float, array-like of shape (n_labels,), dict, Series or None, \
             default="auto"
         A label is predicted from this score on: a probability, or for uncalibrated
-        ``"cosine"`` a cosine. A dict names labels and leaves the others at ``"auto"``,
-        infinity is never, and None leaves all to `top_k`. ``"auto"`` is 0.2, and with
-        ``calibrate=True`` a threshold per label for the best expected F1. For cosines
-        there is none. It is read by `fit`; `top_k` and `at_least_one` are read at every
-        prediction, and may be changed with ``set_params`` on the fitted object.
+        ``"cosine"`` a cosine. A dict or Series names labels and leaves the others at
+        ``"auto"``, infinity is never, and None leaves all to `top_k`. ``"auto"`` is
+        0.2, and with ``calibrate=True`` a threshold per label for the best expected F1.
+        For cosines there is none. It is read by `fit`; `top_k` and `at_least_one` are
+        read at every prediction, and may be changed with ``set_params`` on the fitted
+        object.
     top_k : int or None, default=None
         Labels of a row at most: of those that reach their thresholds, the ones of the
         highest scores.
@@ -115,7 +116,7 @@ class ZeroShotClassifier(PromptFitting):
         "captions" and "images" leave the mean of all probabilities, captions that of
         each label too, unless there is a `prior`. For cosines, and for sigmoids of a
         model without a bias, there is only "captions".
-    prior : float, array-like of shape (n_labels,), dict or None, default=None
+    prior : float, array-like of shape (n_labels,), dict, Series or None, default=None
         How often labels occur, in [0, 1], for any `adapt`: mean probabilities over the
         rows at `fit` become this. A dict, or a Series with names, names labels, and NaN
         stands for what is not known. One number is the mean over all labels, each of

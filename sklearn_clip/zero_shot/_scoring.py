@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from sklearn_clip._shared import (
     add_regions,
+    by_name,
     hint_at_name,
     pool_regions,
     respell_keys,
@@ -191,8 +192,8 @@ def read_thresholds(threshold, names, default, *, probability):
 
     Parameters
     ----------
-    threshold : "auto", None, float, array-like of shape (n_labels,) or dict
-        The parameter; a dict names labels and leaves the others at `default`.
+    threshold : "auto", None, float, array-like of shape (n_labels,), dict or Series
+        The parameter; a dict or Series names labels and leaves the others at `default`.
     names : list of str
         The labels.
     default : float or ndarray of shape (n_labels,)
@@ -212,6 +213,7 @@ def read_thresholds(threshold, names, default, *, probability):
         threshold is NaN or out of range.
     """
     thresholds = np.full(len(names), default, dtype=np.float64)
+    threshold = by_name(threshold)
     if threshold is None:
         thresholds[:] = -np.inf
     elif isinstance(threshold, Mapping):

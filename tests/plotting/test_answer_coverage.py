@@ -75,6 +75,14 @@ def test_labels_asked_least_and_most_stand_out_with_their_shares(make_problem):
     expected = [f"{data.names[at]} (asks {asked[at]:.0%})" for at in order[[0, 2, 4]]]
     expected.append(f"each of 5 labels (asks {asked.mean():.0%})")
     assert legend_texts(display) == expected
+    by_name = AnswerCoverageDisplay.from_predictions(
+        data.Y,
+        data.P,
+        yes_thresholds=pd.Series(yes, index=data.names)[::-1],
+        no_thresholds=dict.fromkeys(data.names, 0.4),
+        label_names=data.names,
+    )
+    assert legend_texts(by_name) == expected
 
 
 def test_chosen_labels_stand_out_and_none_can(make_problem):

@@ -51,6 +51,12 @@ def test_thresholds_stand_where_they_are_given_or_at_the_best_score(make_problem
     )
     drawn = [line.get_xdata()[0] for line in display.threshold_lines_]
     np.testing.assert_array_equal(drawn, np.take(thresholds, display.labels_))
+    names = data.names
+    series = pd.Series(thresholds, index=names)[::-1]
+    display = ThresholdCurveDisplay.from_predictions(
+        data.Y, data.P, thresholds=series, label_names=names
+    )
+    np.testing.assert_array_equal(display.thresholds, thresholds)
     best = ThresholdCurveDisplay.from_predictions(data.Y, data.P)
     for threshold, curve in zip(best.thresholds, best.curves, strict=True):
         assert (

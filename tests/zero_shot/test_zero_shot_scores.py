@@ -1,6 +1,7 @@
 """Scores of every kind, and the labels that are made of them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -134,6 +135,13 @@ def test_threshold_top_k_and_at_least_one_decide(clip, pictures):
     never = predict(threshold={"dog": np.inf, "cat": 0.0})
     assert never[:, 0].all() and not never[:, 1].any()
     np.testing.assert_array_equal(never[:, 2:], scores[:, 2:] >= 0.2)
+    np.testing.assert_array_equal(
+        predict(threshold=pd.Series({"dog": np.inf, "cat": 0.0})), never
+    )
+    cuts = pd.Series(np.linspace(0.1, 0.4, len(NAMES)), index=NAMES)
+    np.testing.assert_array_equal(
+        predict(threshold=cuts[::-1]), predict(threshold=cuts.to_numpy())
+    )
 
 
 def test_top_k_is_read_at_every_prediction_and_threshold_at_fit(clip, pictures):
