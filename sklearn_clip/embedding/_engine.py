@@ -16,6 +16,7 @@ from sklearn_clip.embedding._distinct_items import DistinctItems
 from sklearn_clip.embedding._modalities import DIGEST_BYTES, ImageModality, TextModality
 from sklearn_clip.embedding._readers import choose_readers, count_threads
 from sklearn_clip.embedding._streams import open_pool, open_streams
+from sklearn_clip.embedding.backbone._device import lacks_memory
 from sklearn_clip.embedding.store._guarded_store import GuardedStore
 from sklearn_clip.embedding.store._half_precision import HalfPrecisionStore
 
@@ -315,7 +316,7 @@ class _Run:
             try:
                 encoded = self._modality.encode(content[:step])
             except RuntimeError as exc:
-                if step == 1 or not _is_out_of_memory(exc):
+                if step == 1 or not lacks_memory(exc):
                     raise
                 # Kept for the rest of the run: what did not fit once will not fit
                 # later.
@@ -368,16 +369,6 @@ def _digest_all(readers, items):
             else:
                 failures[place] = reason
     return digests, failures, heard
-
-
-def _is_out_of_memory(exc):
-    """Whether a device ran out of memory; only CUDA has an exception for it."""
-    text = str(exc)
-    return (
-        type(exc).__name__ == "OutOfMemoryError"
-        or "out of memory" in text  # MPS
-        or "can't allocate memory" in text  # the CPU
-    )
 
 
 def _space(kind, backbone):

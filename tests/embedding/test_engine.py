@@ -350,6 +350,7 @@ def test_model_that_gives_nan_is_an_error(tmp_path):
     [
         ("MPS backend out of memory (MPS allocated: 9 GB)", True),
         ("DefaultCPUAllocator: can't allocate memory: you tried", True),
+        ("unable to mmap 8 bytes: Cannot allocate memory (12)", True),
         ("shape mismatch", False),
     ],
 )

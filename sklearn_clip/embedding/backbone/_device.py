@@ -100,3 +100,25 @@ def _warn_unusable_gpu(reason):
         " many times slower. Check torch.cuda.is_available() and the torch build, or "
         "silence this with device='cpu'.",
     )
+
+
+def lacks_memory(exc: BaseException) -> bool:
+    """Tell whether a device ran out of memory; only CUDA has an exception for it.
+
+    Parameters
+    ----------
+    exc : BaseException
+        What was raised by torch, or by what uses it.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    text = str(exc)
+    return (
+        type(exc).__name__ == "OutOfMemoryError"
+        or "out of memory" in text  # MPS
+        or "can't allocate memory" in text  # the CPU
+        or "Cannot allocate memory" in text  # a file that is mapped
+    )

@@ -10,6 +10,7 @@ from open_clip.model import set_model_preprocess_cfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
 from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip.embedding.backbone._device import lacks_memory
 from sklearn_clip.embedding.backbone._fingerprint import digest_weights
 from sklearn_clip.embedding.backbone._hugging_face import (
     make_tokenizer,
@@ -257,12 +258,17 @@ class ModelFiles:
                 raise
             raise UnfitWeightsError(self._explain(exc)) from exc
         except Exception as exc:  # those of torch, safetensors, pickle, timm ...
+            if lacks_memory(exc):
+                raise MemoryError(
+                    f"{self._named[0]!r} does not fit into what memory is free. Take a "
+                    f"smaller model, or end other programs. ({_reason(exc)})"
+                ) from exc
             raise UnfitWeightsError(self._explain(exc)) from exc
 
     def _explain(self, exc):
         """Say why a model could not be made."""
         name, file = self._named[0], str(self._file)
-        reason = " ".join(str(exc).split())[:400]
+        reason = _reason(exc)
         if isinstance(exc, pickle.UnpicklingError):
             # torch then advises to unpickle whatever is there.
             reason = "the file is none of tensors alone, or is damaged"
@@ -343,3 +349,8 @@ def _compare(there, expected):
             shown = ", ".join(names[:_SHOWN_NAMES])
             said.append(f"{what}: {shown}{more if len(names) > _SHOWN_NAMES else ''}")
     return "; ".join(said)
+
+
+def _reason(exc):
+    """Write an error in one line that is not long."""
+    return " ".join(str(exc).split())[:400]

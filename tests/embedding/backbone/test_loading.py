@@ -22,6 +22,7 @@ from sklearn_clip.embedding import (
 )
 from sklearn_clip.embedding.backbone import _backbone, _fetching, _loading
 from sklearn_clip.embedding.backbone._device import resolve_device
+from sklearn_clip.embedding.backbone._tensor_files import TensorFile
 
 CONFIG = "open_clip_config.json"
 
@@ -114,6 +115,27 @@ def test_weights_out_of_reach_say_what_to_do(no_network, model, tag):
         assert load_backbone(shipped).embedding_dim == read_embedding_dim(shipped)
     assert model in str(caught.value)
     assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "unable to mmap 821908092 bytes from file </w>: Cannot allocate memory (12)",
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried",
+    ],
+)
+def test_lack_of_memory_does_not_speak_of_the_weights(
+    write_model, tmp_path, monkeypatch, said
+):
+    write_model(tmp_path / "m", seed=7)
+
+    def fail(*_):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(TensorFile, "read", fail)
+    with pytest.raises(MemoryError, match="does not fit into what memory is free") as e:
+        load_backbone(f"local-dir:{tmp_path}/m").encode_texts(["a cat"])
+    assert str(tmp_path) in str(e.value) and said[:40] in str(e.value)
 
 
 def test_length_of_embeddings_is_read_from_the_configuration(
