@@ -82,6 +82,22 @@ def test_pipe_is_written_to(tmp_path):
     assert read == ["said"] and stat.S_ISFIFO(path.stat().st_mode)
 
 
+def test_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    sync, refused = os.fsync, []
+
+    def refuse_folders(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            refused.append(handle)
+            raise OSError(22, "Invalid argument")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with whole_file(tmp_path / "file", "w") as file:
+        file.write("new")
+    assert refused or os.name == "nt"
+    assert (tmp_path / "file").read_text() == "new"
+
+
 KILLED = """
 import os, signal, sys
 from sklearn_clip._shared import whole_file

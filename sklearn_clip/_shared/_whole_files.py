@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from typing import Any
 _SHOWN_LETTERS = 40
 
 
-@contextmanager
+@contextlib.contextmanager
 def whole_file(
     path: str | os.PathLike[str], mode: str = "wb", **options: Any
 ) -> Iterator[Any]:
@@ -80,8 +80,8 @@ def _beginning(path):
 
 
 def _sync_folder(folder):
-    """Have the new name on disk too, where folders can be synced."""
-    if os.name != "nt":
+    """Have the new name on disk too, where folders can be opened and synced."""
+    with contextlib.suppress(OSError):  # not on Windows, nor on each network disk
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
