@@ -125,16 +125,20 @@ wheel: $(INSTALLED)
 	$(BIN)/python tools/repack_wheel.py dist/*.whl
 	ls -l dist/*.whl
 
+# Modules are compiled as they are imported: of torch and its like that is a small part, and
+# half of the time of an installation.
+PIP_INSTALL := pip install --quiet --no-compile
+
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -e ".[test]"
+	$(BIN)/$(PIP_INSTALL) --upgrade pip
+	$(BIN)/$(PIP_INSTALL) -e ".[test]"
 	touch $@
 
 $(FLOOR)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(FLOOR)
-	$(FLOOR)/bin/pip install --quiet --upgrade pip
-	$(FLOOR)/bin/pip install --quiet -e ".[test]" "scikit-learn==1.6.*" "scipy<1.16"
+	$(FLOOR)/bin/$(PIP_INSTALL) --upgrade pip
+	$(FLOOR)/bin/$(PIP_INSTALL) -e ".[test]" "scikit-learn==1.6.*" "scipy<1.16"
 	touch $@
 
 $(PEERS)/.installed: pyproject.toml
@@ -145,6 +149,6 @@ $(PEERS)/.installed: pyproject.toml
 
 $(DOCS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/pip install --quiet --upgrade pip
-	$(DOCS)/bin/pip install --quiet -e ".[docs]"
+	$(DOCS)/bin/$(PIP_INSTALL) --upgrade pip
+	$(DOCS)/bin/$(PIP_INSTALL) -e ".[docs]"
 	touch $@
