@@ -137,9 +137,13 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
                 "A ColumnTransformer makes one with sparse_threshold=1.0."
             )
 
-    def _keep(self, solution, dtype):
+    def _keep(self, solution, dtype, used=None):
         """Set the learned coefficients and warn of labels that are not there yet."""
-        self.coef_ = np.ascontiguousarray(solution.coef.T, dtype=dtype)
+        coef = solution.coef.T
+        if used is None:
+            self.coef_ = np.ascontiguousarray(coef, dtype=dtype)
+        else:
+            self.coef_ = used.widen(coef, dtype)
         self.intercept_ = solution.intercept.astype(dtype)
         self.n_iter_ = solution.n_iter.astype(np.int32)
         if self.verbose:

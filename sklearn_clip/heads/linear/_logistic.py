@@ -19,6 +19,7 @@ from sklearn_clip.heads.linear._linear_classifier import (
 from sklearn_clip.heads.linear._newton import Solution, most_steps, solve
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._step_callbacks import StepCallbacks
+from sklearn_clip.heads.linear._used_columns import UsedColumns
 
 
 def starting_point(coef, intercept):
@@ -287,15 +288,17 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = LabelData(targets, sample_weight, self.class_weight)
         n_labels = targets.positive.shape[1]
-        products = make_products(X, self.device, n_labels)
+        used = UsedColumns(X)
+        products = make_products(used.narrow(X), self.device, n_labels)
         if start is not None and start.coef.shape != (X.shape[1], n_labels):
             start = None
         steps = self._begin_callbacks(
             {"X": X, "y": y, "metadata": metadata},
+            used,
             most_steps=most_steps(products, n_labels, self.max_iter),
         )
-        solution = self._solve(products, data, start, steps)
-        self._keep(solution, X.dtype)
+        solution = self._solve(products, data, used.narrow_start(start), steps)
+        self._keep(solution, X.dtype, used)
         if np.isinf(self.C):
             self._warn_of_narrow_columns(*column_range(X))
         if steps is not None:
@@ -319,11 +322,11 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
             steps=steps,
         )
 
-    def _begin_callbacks(self, data, *, most_steps):
+    def _begin_callbacks(self, data, used, *, most_steps):
         """Begin to tell callbacks of the fit; None before scikit-learn 1.9."""
         if not hasattr(self, "_init_callback_context"):
             return None
-        return StepCallbacks(self, data, most_steps=most_steps)
+        return StepCallbacks(self, data, used, most_steps=most_steps)
 
     def _present_solution(self):
         """Return the coefficients of the fit before, or None without one."""

@@ -25,6 +25,7 @@ from sklearn_clip.heads.linear._linear_classifier import (
 from sklearn_clip.heads.linear._logistic import fit_columns, starting_point
 from sklearn_clip.heads.linear._nystrom import NystromSketch, sketch_rank
 from sklearn_clip.heads.linear._regularization_path import choose, follow_path
+from sklearn_clip.heads.linear._used_columns import UsedColumns
 from sklearn_clip.heads.linear._validation_scores import log_loss_scores, scorer_scores
 from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
@@ -223,12 +224,20 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         jointly = not self.per_label
         n_labels = targets.positive.shape[1]
         n_columns = n_labels * len(splits)
-        products = make_products(X, self.device, n_columns)
+        used = UsedColumns(X)
+        products = make_products(used.narrow(X), self.device, n_columns)
         score = partial(log_loss_scores, products, targets, splits, sample_weight)
         if self.scoring is not None:
             scorer = get_scorer(self.scoring)
             score = partial(
-                scorer_scores, scorer, X, one_dimensional, targets, splits, jointly
+                scorer_scores,
+                scorer,
+                X,
+                used,
+                one_dimensional,
+                targets,
+                splits,
+                jointly,
             )
         settings = {
             "sketch": NystromSketch(
@@ -253,23 +262,24 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         self.C_ = self.Cs_[best]
         together = jointly and self.scoring is not None
         self.scores_ = path.scores[:, :, 0] if together else path.scores
-        self._finish(products, data, path, best, settings, X.dtype)
+        solution = self._finish(products, data, path, best, settings)
+        self._keep(solution, X.dtype, used)
         if np.isinf(self.C_).any():
             self._warn_of_narrow_columns(*column_range(X))
         return self
 
-    def _finish(self, products, data, path, best, settings, dtype):
+    def _finish(self, products, data, path, best, settings):
         """Fit all rows from the mean over folds, or take that as it is."""
         labels = np.arange(len(best))
         solution = starting_point(
             path.coef[best, :, labels].T.astype(np.float64),
             path.intercept[best, labels],
         )
-        if self.refit:
-            solution = fit_columns(
-                products, data, labels, self.C_, solution, tol=self.tol, **settings
-            )
-        self._keep(solution, dtype)
+        if not self.refit:
+            return solution
+        return fit_columns(
+            products, data, labels, self.C_, solution, tol=self.tol, **settings
+        )
 
     def _check_grid(self):
         """Grid of C, ascending."""

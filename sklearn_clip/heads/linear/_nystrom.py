@@ -94,16 +94,16 @@ def _nystrom(image, test):
     # A shift of A keeps the small matrix positive definite. It bounds how far the
     # squared condition numbers below spoil the orthogonality of the vectors.
     shift = 1e-7 * np.linalg.norm(image) + np.finfo(np.float32).tiny
-    image = image + shift * test
     # With test.T A test = V diag(l) V.T the approximation is F F.T, F = A test V
     # l^-1/2, whose eigenpairs are those of the small F.T F (Algorithm 2.1 of [1] takes
     # a Cholesky factor and an SVD; two eigh of rank x rank are as good here, since a
-    # preconditioner need not be exact).
-    values, vectors = _eigenpairs(test.T @ image)
+    # preconditioner need not be exact). F is of A without the shift: directions in
+    # which X does not vary are left out of it, and without a penalty nothing else
+    # would take what a step does there back.
+    values, vectors = _eigenpairs(test.T @ (image + shift * test))
     factor = image @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
     values, vectors = _eigenpairs(factor.T @ factor)
-    vectors = factor @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
-    return np.maximum(values - shift, 0), vectors
+    return values, factor @ (vectors / np.sqrt(np.maximum(values, shift * 1e-3)))
 
 
 def sketch_rank(products, n_columns):

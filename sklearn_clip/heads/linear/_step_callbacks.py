@@ -10,6 +10,8 @@ class StepCallbacks:
         What is fitted, with the base `CallbackSupport`.
     data : dict
         Its `X`, `y` and `metadata`, as callbacks are given them.
+    used : UsedColumns
+        Columns of X that the steps are about.
     most_steps : int
         Upper bound of the steps.
 
@@ -18,8 +20,8 @@ class StepCallbacks:
     As in scikit-learn's `LogisticRegression`, a callback's wish to stop is not heard.
     """
 
-    def __init__(self, estimator, data, *, most_steps):
-        self.estimator, self.data = estimator, data
+    def __init__(self, estimator, data, used, *, most_steps):
+        self.estimator, self.data, self.used = estimator, data, used
         self.context = estimator._init_callback_context(max_subtasks=most_steps)
         self.context.call_on_fit_task_begin(estimator=estimator, **data)
         # Coefficients are copied for those who look only.
@@ -75,4 +77,5 @@ class StepCallbacks:
         """Attributes of an estimator whose fit ends here."""
         coef, intercept = self._whole(*present())
         dtype = self.data["X"].dtype
-        return {"coef_": coef.T.astype(dtype), "intercept_": intercept.astype(dtype)}
+        wide = self.used.widen(coef.T, dtype)
+        return {"coef_": wide, "intercept_": intercept.astype(dtype)}

@@ -57,7 +57,9 @@ def log_loss_scores(products, targets, splits, row_weight, labels, coef, interce
     return scores
 
 
-def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercept):
+def scorer_scores(
+    scorer, X, used, y, targets, splits, jointly, labels, coef, intercept
+):
     """Scores of any scorer: of the whole classifier, or of each label as a binary one.
 
     Parameters
@@ -67,6 +69,8 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
         where others see a binary problem.
     X : {ndarray, CSR matrix} of shape (n_samples, n_features)
         Features.
+    used : UsedColumns
+        Those of its columns that `coef` is about.
     y : ndarray of shape (n_samples,) or None
         The original targets if they were 1-D.
     targets, splits, labels, coef, intercept
@@ -83,7 +87,8 @@ def scorer_scores(scorer, X, y, targets, splits, jointly, labels, coef, intercep
     tables = isinstance(scorer, MultiLabelScorer)
     positive = _by_row(targets.positive)
     for fold, (_, test) in enumerate(splits):
-        weights = coef[fold].T.astype(X.dtype), intercept[fold].astype(X.dtype)
+        wide = used.widen(coef[fold].T, X.dtype)
+        weights = wide, intercept[fold].astype(X.dtype)
         features, truth = X[test], positive[test]
         known = None if targets.known is None else targets.known[test]
         if y is not None and not tables:

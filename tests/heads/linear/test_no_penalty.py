@@ -199,3 +199,21 @@ def test_columns_of_far_smaller_range_are_told_of(form, chooses):
         warnings.simplefilter("error")
         head.set_params(**{"Cs" if chooses else "C": [1.0] if chooses else 1.0})
         head.fit(form(X * scale), Y)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d", "rank"), [(150, 400, 30), (500, 400, 60)])
+def test_columns_that_are_empty_or_constant_get_no_coefficient(n, d, rank, dtype):
+    # More columns than the preconditioner has directions; those that do not vary
+    # are held by nothing, and show on rows where they do.
+    rng = np.random.default_rng(0)
+    varied = rng.normal(size=(n, rank))
+    Y = (varied[:, :4] + 1.5 * rng.normal(size=(n, 4)) > 0.2).astype(int)
+    X = np.zeros((n, d), dtype)
+    X[:, :rank] = varied
+    for fit_intercept in (False, True):
+        head = MultiLabelLogisticRegression(C=np.inf, fit_intercept=fit_intercept)
+        assert not head.fit(X, Y).coef_[:, rank:].any()
+    if dtype == np.float64:  # float32 rounds what an intercept takes off
+        X[:, rank:] = 4.0
+        assert np.abs(head.fit(X, Y).coef_[:, rank:]).max() < 1e-7
