@@ -18,10 +18,13 @@ class TorchPasses:
         double = self.xp.float64
         self.sum = self.host(self.X.sum(dim=0, dtype=double))
         self.mean = self.sum / max(1, self.n_samples)
-        squares = (self.X * self.X).sum(dtype=double)
-        self.mean_square = float(squares) / max(1, self.n_samples)
-        reach = (self.X - self.put(self.mean)).norm(dim=1).max()
-        self.reach = float(reach)
+        squares, reach, about = 0.0, 0.0, self.put(self.mean)
+        for rows in self._chunks(self.n_features):
+            X = self.X[rows]
+            squares += float((X * X).sum(dtype=double))
+            reach = max(reach, float((X - about).norm(dim=1).max()))
+        self.mean_square = squares / max(1, self.n_samples)
+        self.reach = reach
 
     @contextmanager
     def working(self, n_columns):

@@ -13,6 +13,7 @@ from sklearn_clip.heads.linear import _newton as newton
 from sklearn_clip.heads.linear import _numpy_passes as passes
 from sklearn_clip.heads.linear._design_matrix import NumpyProducts, TorchProducts
 from sklearn_clip.heads.linear._label_data import LabelData
+from sklearn_clip.heads.linear._torch_passes import TorchPasses
 
 LIBRARIES = {
     "numpy": NumpyProducts,
@@ -34,7 +35,8 @@ def problem(request):
 @pytest.fixture(params=[None, 50], ids=["one chunk", "many chunks"])
 def chunks(request, monkeypatch):
     if request.param is not None:
-        monkeypatch.setattr(passes.NumpyPasses, "_chunks", _short_chunks)
+        for kind in (passes.NumpyPasses, TorchPasses):
+            monkeypatch.setattr(kind, "_chunks", _short_chunks)
 
 
 def _short_chunks(self, n_columns):
@@ -129,7 +131,7 @@ def test_a_small_loss_is_precise_where_that_is_asked_for():
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_rows_are_measured(problem, library):
+def test_rows_are_measured(problem, chunks, library):
     X = problem[0] + np.float32(100)
     products = LIBRARIES[library](X)
     np.testing.assert_allclose(products.mean, X.mean(axis=0), rtol=1e-5)
