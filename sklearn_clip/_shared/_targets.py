@@ -347,7 +347,7 @@ def by_name(values):
     return values.to_dict()
 
 
-def in_label_order(values, names, what):
+def in_label_order(values, names, what, *, as_texts=False):
     """Take one number per label by name, where they have names.
 
     Parameters
@@ -358,6 +358,9 @@ def in_label_order(values, names, what):
         Names of the labels.
     what : str
         What the numbers are, for the error.
+    as_texts : bool, default=False
+        Whether the names are texts that were made of what the labels are called, such
+        as numbers, so that texts are to be made of those in `values` too.
 
     Returns
     -------
@@ -372,7 +375,7 @@ def in_label_order(values, names, what):
     values = by_name(values)
     if not isinstance(values, dict):
         return values
-    values = respell_keys(values, names)
+    values = respell_keys(_text_keys(values) if as_texts else values, names)
     lacking = [name for name in names if name not in values]
     if lacking:
         raise ValueError(
@@ -380,3 +383,16 @@ def in_label_order(values, names, what):
             f"Got none for [{shown_first(lacking, 10)}]."
         )
     return [values[name] for name in names]
+
+
+def _text_keys(mapping):
+    """Make texts of the keys of a dict."""
+    found = {}
+    for key, value in mapping.items():
+        if str(key) in found:
+            raise ValueError(
+                f"Labels must be named once. Got {str(key)!r} twice in a dict, as a "
+                "text and as something else."
+            )
+        found[str(key)] = value
+    return found
