@@ -119,7 +119,7 @@ def _names_of(estimator):
     found = next((names for names in learnt if names is not None), None)
     if found is None:
         return None
-    first: dict[str, int] = {}
+    first = {}
     for label, name in enumerate(found):
         before = first.setdefault(str(name), label)
         if before != label:
