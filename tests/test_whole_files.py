@@ -1,15 +1,18 @@
 """Files that take their place when they are complete."""
 
+import errno
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from sklearn_clip._shared import remove_unfinished, whole_file
+from sklearn_clip._shared import _whole_files, remove_unfinished, whole_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links, pipes of POSIX")
 
@@ -96,6 +99,56 @@ def test_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
         file.write("new")
     assert refused or os.name == "nt"
     assert (tmp_path / "file").read_text() == "new"
+
+
+@pytest.fixture(params=["folder", "mount"])
+def fixed(request, tmp_path, monkeypatch):
+    """Make a file that may be written, though its folder takes no other in its place.
+
+    Permissions do not bind whoever runs as root.
+    """
+    path = tmp_path / "kept" / "file"
+    path.parent.mkdir()
+    path.write_text("old")
+
+    def refuse_new(part, mode="r", *args, **kwargs):
+        if Path(str(part)).parent == path.parent and "x" in mode:
+            raise PermissionError(errno.EACCES, "Permission denied", str(part))
+        return open(part, mode, *args, **kwargs)
+
+    def refuse_to_replace(part, place):
+        raise OSError(errno.EBUSY, "Device or resource busy", str(part))
+
+    if request.param == "folder":
+        monkeypatch.setattr(_whole_files, "open", refuse_new, raising=False)
+    monkeypatch.setattr(os, "replace", refuse_to_replace)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_file_that_cannot_be_replaced_is_overwritten_at_the_end(fixed, mode, tmp_path):
+    before = fixed.stat()
+    with whole_file(fixed, mode) as file:
+        file.write("brand new" if mode == "w" else b"brand new")
+        file.flush()
+        assert fixed.read_text() == "old"
+    assert fixed.read_text() == "brand new"
+    assert (
+        fixed.stat().st_ino == before.st_ino and mode_of(fixed) == before.st_mode % 512
+    )
+    with pytest.raises(OSError, match="disk full"), whole_file(fixed, mode):
+        raise OSError("disk full")
+    assert fixed.read_text() == "brand new"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [fixed]
+
+
+def test_folder_that_refuses_a_new_file_is_an_error(fixed):
+    fixed.unlink()
+    with pytest.raises(OSError, match="Permission denied|busy"), whole_file(fixed):
+        pass
+    assert list(fixed.parent.iterdir()) == []
 
 
 KILLED = """

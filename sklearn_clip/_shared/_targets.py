@@ -221,13 +221,15 @@ def check_same_length(X, y):
         raise
 
 
-def warn_of_row_order(X, y):
+def warn_of_row_order(X, y, names=("X", "y")):
     """Warn if rows and targets have the same index, in another order.
 
     Parameters
     ----------
     X, y : object
         Rows and targets; only where both are tables with an index is there an order.
+    names : tuple of (str, str), default=("X", "y")
+        What they are called.
     """
     rows, targets = getattr(X, "index", None), getattr(y, "index", None)
     if not (hasattr(rows, "equals") and hasattr(targets, "equals")):
@@ -241,11 +243,13 @@ def warn_of_row_order(X, y):
     except TypeError:  # labels that cannot be hashed or compared
         return
     if at is not None:
+        first, second = names
         warn_user(
-            "X and y have the same index in another order, and rows go with targets by "
-            f"position: {rows[at]!r} of X with {targets[at]!r} of y (row {at}). Pass "
-            "y.loc[X.index]; or if y is in order and has lost the index of X, set "
-            "y.index = X.index."
+            f"{first} and {second} have the same index in another order, and rows go "
+            f"together by position: {rows[at]!r} of {first} with {targets[at]!r} of "
+            f"{second} (row {at}). Pass {second}.loc[{first}.index]; or if {second} is "
+            f"in order and has lost the index of {first}, set {second}.index = "
+            f"{first}.index."
         )
 
 
@@ -326,14 +330,24 @@ def by_name(values):
     -------
     object
         A dict, or what was given.
+
+    Raises
+    ------
+    ValueError
+        If a name is there twice.
     """
     index = getattr(values, "index", None)
     if not hasattr(values, "to_dict") or index is None:
         return values
-    return values if list(index) == list(range(len(index))) else values.to_dict()
+    if list(index) == list(range(len(index))):
+        return values
+    if not index.is_unique:
+        name = index[index.duplicated()][0]
+        raise ValueError(f"Labels must be named once. Got {name!r} twice in a Series.")
+    return values.to_dict()
 
 
-def in_label_order(values, names, what):
+def in_label_order(values, names, what, *, as_texts=False):
     """Take one number per label by name, where they have names.
 
     Parameters
@@ -344,6 +358,9 @@ def in_label_order(values, names, what):
         Names of the labels.
     what : str
         What the numbers are, for the error.
+    as_texts : bool, default=False
+        Whether the names are texts that were made of what the labels are called, such
+        as numbers, so that texts are to be made of those in `values` too.
 
     Returns
     -------
@@ -358,7 +375,7 @@ def in_label_order(values, names, what):
     values = by_name(values)
     if not isinstance(values, dict):
         return values
-    values = respell_keys(values, names)
+    values = respell_keys(_text_keys(values) if as_texts else values, names)
     lacking = [name for name in names if name not in values]
     if lacking:
         raise ValueError(
@@ -366,3 +383,16 @@ def in_label_order(values, names, what):
             f"Got none for [{shown_first(lacking, 10)}]."
         )
     return [values[name] for name in names]
+
+
+def _text_keys(mapping):
+    """Make texts of the keys of a dict."""
+    found = {}
+    for key, value in mapping.items():
+        if str(key) in found:
+            raise ValueError(
+                f"Labels must be named once. Got {str(key)!r} twice in a dict, as a "
+                "text and as something else."
+            )
+        found[str(key)] = value
+    return found

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 # Of a name of at most 255 bytes, in letters of at most 4.
 _SHOWN_LETTERS = 40
+# A folder takes no new file.
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+# A file in a folder that does is mounted alone, or another's in a folder like /tmp.
+_FIXED = (errno.EBUSY, errno.EPERM)
 
 
 @contextlib.contextmanager
@@ -29,6 +36,8 @@ def whole_file(
         The file, in a folder that is there. Of a link, what it leads to is replaced. A
         file that is there keeps its permissions, and stays as it was if an error
         arises. What is no file, such as a terminal or a pipe, is written to as it is.
+        A file that may be written, but not replaced (its folder is read only, or it is
+        mounted alone), is overwritten once all is there.
     mode : {"w", "wb"}, default="wb"
         As of `open`.
     **options : dict
@@ -46,18 +55,45 @@ def whole_file(
         return
     if path.is_symlink():
         path = path.resolve()
-    part = path.with_name(f"{_beginning(path)}{secrets.token_hex(8)}")
+    part, file = _open_part(path, mode, options)
     try:
-        with open(part, mode.replace("w", "x"), **options) as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o777)
-        os.replace(part, path)
+        _put_in_place(part, path)
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _open_part(path, mode, options):
+    """Open a new file beside another; elsewhere if the folder allows none."""
+    part = path.with_name(f"{_beginning(path)}{secrets.token_hex(8)}")
+    try:
+        return part, open(part, mode.replace("w", "x"), **options)
+    except OSError as exc:
+        if exc.errno not in _READ_ONLY or not os.access(path, os.W_OK):
+            raise
+    handle, name = tempfile.mkstemp()
+    return Path(name), open(handle, mode, **options)
+
+
+def _put_in_place(part, path):
+    """Replace a file by its new content, or overwrite one that cannot be replaced."""
+    if part.parent == path.parent:
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o777)
+        try:
+            os.replace(part, path)
+            return
+        except OSError as exc:
+            if exc.errno not in _FIXED or not os.access(path, os.W_OK):
+                raise
+    with open(part, "rb") as source, open(path, "wb") as target:
+        shutil.copyfileobj(source, target)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def remove_unfinished(path: str | os.PathLike[str]) -> None:

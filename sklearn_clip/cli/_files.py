@@ -23,7 +23,7 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     FileNotFoundError
         If its folder is not there.
     PermissionError
-        If nothing can be written to its folder.
+        If nothing can be written to its folder, nor to itself.
     ValueError
         If it is a folder, a device, or one of the files that are read.
     """
@@ -33,7 +33,7 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     if path.exists() and not path.is_file():
         kind = "folder" if path.is_dir() else "device"
         raise ValueError(f"{option} must name a file. Got the {kind} {str(path)!r}.")
-    if not os.access(folder, os.W_OK):
+    if not (os.access(folder, os.W_OK) or os.access(path, os.W_OK)):
         raise PermissionError(f"Nothing can be written to {str(folder)!r} ({option}).")
     for other in inputs:
         if other is None or not (path.exists() and other.exists()):

@@ -34,6 +34,23 @@ _LEVELS_HINT = (
     "X.columns = ['_'.join(map(str, column)) for column in X.columns] makes some."
 )
 
+# What to do about rows that are not as the columns say: those of a CLIPFeaturizer, and
+# those of a tagger in a file, which are what they were.
+_HINTS = {
+    "column": "Name the column with CLIPFeaturizer({modality}=...), or leave the "
+    "modality out with {modality}=None.",
+    "key": "Name the key with CLIPFeaturizer({modality}=...), give None where there is "
+    "none, or leave the modality out with {modality}=None.",
+    "single": "set text=None if they are images, image=None if they are texts.",
+}
+_EXPORTED_HINTS = {
+    "column": "The tagger was exported with this column: rename that of X.",
+    "key": "The tagger was exported with this key: rename that of X, and give None "
+    "where there is none.",
+    "single": "the tagger was exported to read both, so give (image, text) pairs, with "
+    "None for one that is missing.",
+}
+
 
 @dataclass
 class Cells:
@@ -87,6 +104,7 @@ def split_rows(
     image: str | int | None,
     text: str | int | None,
     modalities: Collection[str],
+    exported: bool = False,
 ) -> Cells:
     """Split X into a column of cells for every modality that is needed.
 
@@ -99,6 +117,9 @@ def split_rows(
         integers are the positions.
     modalities : tuple of {"image", "text"}
         The modalities to read; the others are not looked at.
+    exported : bool, default=False
+        Whether errors are told to one who has a tagger in a file, and no
+        `CLIPFeaturizer` to change.
 
     Returns
     -------
@@ -114,7 +135,8 @@ def split_rows(
         If a column is not there, or rows are not pairs where pairs are needed.
     """
     names = {"image": image, "text": text}
-    columns, index = _columns(X, names, modalities)
+    hints = _EXPORTED_HINTS if exported else _HINTS
+    columns, index = _columns(X, names, modalities, hints)
     cells = Cells(n_rows=len(next(iter(columns.values()))), index=index)
     if "image" in columns:
         cells.image = [
@@ -127,7 +149,7 @@ def split_rows(
     return cells
 
 
-def _columns(X, names, modalities):
+def _columns(X, names, modalities, hints):
     """Raw columns of the needed modalities, and the index labels if X has any."""
     if not isinstance(X, Mapping) or _holds_columns(X, names):
         refuse_unindexable(X, "X", _FORMS)
@@ -138,17 +160,18 @@ def _columns(X, names, modalities):
     index = getattr(X, "index", None)
     index = index if hasattr(index, "dtype") else None  # list.index is a method
     if column_names(X) is not None:
-        return _frame_columns(X, names, modalities), index
+        return _frame_columns(X, names, modalities, hints), index
     if getattr(X, "ndim", 1) >= 3:  # an array or a tensor
-        return {_only_modality(names, "images"): list(_image_array(X))}, index
+        only = _only_modality(names, "images", hints)
+        return {only: list(_image_array(X))}, index
     rows = _cells_of(X)
     if not rows:
         return {m: [] for m in modalities}, index
     if all(isinstance(row, Mapping) for row in rows):
-        return _mapping_columns(rows, names, modalities), index
+        return _mapping_columns(rows, names, modalities, hints), index
     if None not in names.values():
         return _pair_columns(rows, names, modalities), index
-    only = _only_modality(names, "items")
+    only = _only_modality(names, "items", hints)
     if isinstance(X, np.ndarray) and X.ndim == 2:
         if X.shape[1] != 1:
             raise ValueError(
@@ -188,7 +211,7 @@ def _cells_of(column):
     return list(column)
 
 
-def _frame_columns(X, names, modalities):
+def _frame_columns(X, names, modalities, hints):
     columns, found = {}, column_names(X)
     for modality in modalities:
         name = names[modality]
@@ -197,10 +220,9 @@ def _frame_columns(X, names, modalities):
         if name not in found and not (levels and name in X.columns):
             raise ValueError(
                 f"X must have the column {name!r} for its {modality}s. Got the columns "
-                f"[{shown_first(found, 10)}]. Name the column with CLIPFeaturizer("
-                f"{modality}=...), or leave the modality out with {modality}=None."
-                + _LEVELS_HINT
-                * levels
+                f"[{shown_first(found, 10)}]. "
+                + hints["column"].format(modality=modality)
+                + _LEVELS_HINT * levels
             )
         column = X[name]
         if getattr(column, "ndim", 1) != 1:
@@ -212,7 +234,7 @@ def _frame_columns(X, names, modalities):
     return columns
 
 
-def _mapping_columns(rows, names, modalities):
+def _mapping_columns(rows, names, modalities, hints):
     columns = {}
     for modality in modalities:
         name = names[modality]
@@ -220,9 +242,7 @@ def _mapping_columns(rows, names, modalities):
             keys = shown_first(sorted(map(str, rows[0])), 10)
             raise ValueError(
                 f"The dicts in X must have the key {name!r} for their {modality}s. Got "
-                f"the keys [{keys}] (row 0). Name the key with "
-                f"CLIPFeaturizer({modality}=...), give None where there is none, or "
-                f"leave the modality out with {modality}=None."
+                f"the keys [{keys}] (row 0). {hints['key'].format(modality=modality)}"
             )
         columns[modality] = [row.get(name) for row in rows]
     return columns
@@ -251,12 +271,12 @@ def _pair_columns(rows, names, modalities):
     return {m: [row[place[m]] for row in rows] for m in modalities}
 
 
-def _only_modality(names, what):
+def _only_modality(names, what, hints):
     given = [modality for modality, name in names.items() if name is not None]
     if len(given) != 1:
         raise ValueError(
-            f"X holds {what} of one kind: set text=None if they are images, image=None "
-            f"if they are texts. Got image={names['image']!r}, text={names['text']!r}."
+            f"X holds {what} of one kind: {hints['single']} Got "
+            f"image={names['image']!r}, text={names['text']!r}."
         )
     return given[0]
 

@@ -313,7 +313,7 @@ class OnnxTagger:
     def _tag(self, X):
         """Scores and labels of rows; what is to be said of their pictures is said."""
         said = self.description
-        cells = split_rows(X, modalities=said.modalities, **said.columns)
+        cells = split_rows(X, modalities=said.modalities, **said.columns, exported=True)
         self.failed_rows_ = []
         if self._missing == "raise":
             columns = ((m, getattr(cells, m)) for m in said.modalities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from sklearn_clip._shared import (
     TargetsLike,
     column_names,
     first_difference,
+    in_label_order,
     row_blocks,
     warn_user,
 )
@@ -145,7 +147,7 @@ def ndcg_at_k_score(
 def propensity_scored_precision_at_k_score(
     y_true: TargetsLike,
     y_score: ArrayLike,
-    propensity: ArrayLike,
+    propensity: ArrayLike | dict[Any, float],
     *,
     k: int,
     sample_weight: ArrayLike | None = None,
@@ -158,10 +160,10 @@ def propensity_scored_precision_at_k_score(
         0 and 1 or False and True; NaN where a label is unknown.
     y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
         Probabilities or decision values.
-    propensity : array-like of shape (n_labels,)
+    propensity : array-like of shape (n_labels,), dict or Series
         Probability that a true label is among those given, in (0, 1]: of
-        :func:`label_propensities`, on the rows of training. In the order of the labels;
-        a Series of another order is refused.
+        :func:`label_propensities`, on the rows of training. A dict, or a Series with
+        names, gives that of each label by its name.
     k : int
         Scores looked at of each row, at least 1.
     sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -176,8 +178,8 @@ def propensity_scored_precision_at_k_score(
     Raises
     ------
     ValueError
-        As of :func:`precision_at_k_score`, or if `propensity` has another length or
-        holds other numbers.
+        As of :func:`precision_at_k_score`, or if `propensity` has another length, lacks
+        a label or holds other numbers.
 
     See Also
     --------
@@ -205,7 +207,7 @@ def propensity_scored_precision_at_k_score(
 def propensity_scored_ndcg_at_k_score(
     y_true: TargetsLike,
     y_score: ArrayLike,
-    propensity: ArrayLike,
+    propensity: ArrayLike | dict[Any, float],
     *,
     k: int,
     sample_weight: ArrayLike | None = None,
@@ -220,7 +222,7 @@ def propensity_scored_ndcg_at_k_score(
         0 and 1 or False and True; NaN where a label is unknown.
     y_score : {array-like, DataFrame} of shape (n_samples, n_labels)
         Probabilities or decision values.
-    propensity : array-like of shape (n_labels,)
+    propensity : array-like of shape (n_labels,), dict or Series
         As of :func:`propensity_scored_precision_at_k_score`.
     k : int
         Scores looked at of each row, at least 1.
@@ -274,7 +276,8 @@ def label_propensities(
     -------
     ndarray of shape (n_labels,)
         ``1 / (1 + c (n_l + b)^-a)`` with ``c = (log n - 1) (b + 1)^a``, for n rows, of
-        which n_l have the label; in (0, 1].
+        which n_l have the label; in (0, 1]. ``pandas.Series(found, Y.columns)`` keeps
+        them by name.
 
     Raises
     ------
@@ -395,17 +398,11 @@ def _discount(place):
 
 
 def _check_propensity(propensity, names, n_labels):
-    """Check that there is one propensity per label; a Series is in their order."""
-    index = getattr(propensity, "index", None)
-    is_series = index is not None and hasattr(propensity, "to_dict")
-    labels = list(index) if is_series else None
-    at = first_difference(labels, names)
-    if at is not None:
-        raise ValueError(
-            "propensity must be in the order of the labels: pass "
-            f"propensity[y_true.columns]. Got {labels[at : at + 1]} instead of "
-            f"{names[at : at + 1]} (label {at})."
-        )
+    """One propensity per label, by name where both have names."""
+    names = range(n_labels) if names is None else names
+    index = propensity.index if hasattr(propensity, "to_dict") else None
+    if isinstance(propensity, dict) or first_difference(index, names) is not None:
+        propensity = in_label_order(propensity, names, "propensity")
     values = np.asarray(propensity, dtype=np.float64)
     if values.shape != (n_labels,):
         raise ValueError(

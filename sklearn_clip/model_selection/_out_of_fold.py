@@ -2,7 +2,7 @@
 
 import warnings
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +72,7 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
         If an iterable yields no split, or by the splitter.
     """
     rows = np.arange(_num_samples(X))
-    if isinstance(cv, float):
+    if isinstance(cv, Real) and not isinstance(cv, Integral):
         train, test, _, _ = multilabel_train_test_split(
             rows, y=Y, test_size=cv, random_state=random_state, **split_params
         )
@@ -88,7 +88,10 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
         split = partial(splitter.split_named, names=names)
     splits = [(rows[train], rows[test]) for train, test in split(X, Y, **split_params)]
     if not splits:
-        raise ValueError("cv must yield at least one split. Got none.")
+        raise ValueError(
+            "cv must yield at least one split. Got none; a generator yields its splits "
+            "only once."
+        )
     return splits
 
 

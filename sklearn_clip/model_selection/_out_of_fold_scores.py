@@ -1,6 +1,6 @@
 """Scores of all rows, each by a classifier that has not seen it."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -179,11 +179,7 @@ def score_held_out(
     TypeError, ValueError
         As `out_of_fold_scores`.
     """
-    if isinstance(cv, str):
-        raise ValueError(
-            "cv must be a number, a splitter or an iterable of splits: a clone is "
-            f"fitted on a part of the rows. Got {cv!r}."
-        )
+    _check_cv(cv)
     last = estimator
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
@@ -234,6 +230,23 @@ def score_held_out(
         np.add.at(times, fold.rows, 1)
     times[times == 0] = np.nan
     return total / times, methods.pop()
+
+
+def _check_cv(cv):
+    """Check a number of folds, or a share; meta-estimators have constraints."""
+    if isinstance(cv, str):
+        raise ValueError(
+            "cv must be a number, a splitter or an iterable of splits: a clone is "
+            f"fitted on a part of the rows. Got {cv!r}."
+        )
+    if not isinstance(cv, Real):
+        return
+    whole = isinstance(cv, Integral) and not isinstance(cv, bool)
+    if cv < 2 if whole else not 0 < cv < 1:
+        raise ValueError(
+            "cv must be an int of at least 2, a number of folds, or a float in "
+            f"(0, 1), the share of rows that is held out. Got {cv!r}."
+        )
 
 
 def _refuse_parted_groups(splits, group_of):

@@ -1,6 +1,7 @@
 """The page: what a report holds, as plain values, and the template they fill."""
 
 import json
+from collections import Counter
 from importlib.resources import files
 from typing import Any
 
@@ -78,7 +79,10 @@ def _data(report):
         ]
     )
     return {
-        "labels": [_label(report, label) for label in range(len(report.label_names))],
+        "labels": [
+            _label(report, label, name)
+            for label, name in enumerate(_shown_names(report))
+        ],
         "probabilities": report.response_method == "predict_proba",
         # Of scores that are no probabilities: in these their distance is measured.
         "unit": _HALF * _spread(report.scores) or 1.0,
@@ -107,14 +111,12 @@ def _truth(report):
     return ["".join(row) for row in marks]
 
 
-def _label(report, label) -> dict[str, Any]:
+def _label(report, label, name) -> dict[str, Any]:
     curve = report._curves[label]
-    name = report.label_names[label]
-    name = name.item() if isinstance(name, np.generic) else name
     asks = report._asks_above
     return {
-        "name": str(name),
-        "key": repr(name),
+        "name": name,
+        "key": _as_written(report.label_names[label]),
         "now": _cut(report.thresholds[label]),
         # JSON has no infinity, below which no score is.
         "asks": None if asks is None else float(np.nan_to_num(asks[label])),
@@ -123,6 +125,21 @@ def _label(report, label) -> dict[str, Any]:
         "with": curve.positive.tolist(),
         "without": curve.negative.tolist(),
     }
+
+
+def _shown_names(report):
+    """Names as texts; those of which several are one, as Python writes them."""
+    names = report.label_names
+    texts = list(map(str, names))
+    times = Counter(texts)
+    return [
+        text if times[text] == 1 else _as_written(name)
+        for text, name in zip(texts, names, strict=True)
+    ]
+
+
+def _as_written(name):
+    return repr(name.item() if isinstance(name, np.generic) else name)
 
 
 def _cut(value):
@@ -136,10 +153,11 @@ def _values(report):
     """Gather what the template writes."""
     figures, entries = report.label_figures, report._entries
     n_samples, n_labels = report.scores.shape
+    names = _shown_names(report)
     labels = [
         {
             "number": label,
-            "name": str(report.label_names[label]),
+            "name": names[label],
             "support": int(figures.support[label]),
             "known": int(figures.known[label]),
             "ap": figures.average_precision[label],
@@ -184,12 +202,12 @@ def _issues(report):
     if report.issues is None:
         return None
     places = {shown["row"]: place for place, shown in enumerate(report._shown)}
-    issues = report.issues
+    issues, names = report.issues, _shown_names(report)
     return [
         {
             "place": places.get(int(issues.rows[number])),
             "row": int(issues.rows[number]),
-            "label": str(report.label_names[issues.labels[number]]),
+            "label": names[issues.labels[number]],
             "direction": issues.directions[number],
             "score": issues.scores[number],
             "reason": issues.reasons[number],
@@ -204,11 +222,11 @@ def _issues(report):
 
 
 def _confusions(report):
-    found, names = report.confusions, report.label_names
+    found, names = report.confusions, _shown_names(report)
     return [
         {
-            "given": str(names[found.given[pair]]),
-            "present": str(names[found.present[pair]]),
+            "given": names[found.given[pair]],
+            "present": names[found.present[pair]],
             "n_rows": int(found.n_rows[pair]),
             "share": found.share[pair],
             "elsewhere": found.share_elsewhere[pair],

@@ -17,6 +17,7 @@ from sklearn_clip._shared import (
     _num_samples,
     counted,
     import_optional,
+    label_array,
     whole_file,
 )
 from sklearn_clip.metrics._entries import check_scores
@@ -199,6 +200,7 @@ class TaggerReport:
             entries, names = read_targets(
                 Y, label_names, tables=tables, estimator=fitted
             )
+        label_array(names)  # distinct: the cuts go by name
         n_samples, n_labels = entries.positive.shape
         for what, given in (("X", X), ("images", images), ("vectors", vectors)):
             if given is not None and _num_samples(given) != n_samples:

@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     import_optional,
     label_array,
     shown,
+    warn_of_row_order,
 )
 from sklearn_clip.review._inputs import check_scores
 
@@ -155,6 +156,11 @@ def annotator_quality(
         If `votes` have another shape or other values, scores lie outside [0, 1], or
         lengths or names of labels differ.
 
+    Warns
+    -----
+    UserWarning
+        If tables have the same index in another order: rows go by position.
+
     See Also
     --------
     find_label_issues : Which cells are wrong, whoever gave them.
@@ -199,6 +205,7 @@ def annotator_quality(
     n_annotators, n_rows, n_labels = said_by.shape
     people = _read_names(annotators, n_annotators, "annotators")
     columns = _read_columns(votes)
+    _warn_of_row_order(votes, scores)
     if label_names is None:
         names = label_array(columns)
     else:
@@ -363,6 +370,15 @@ def _read_columns(votes):
         if columns is not None and columns != list(range(len(columns))):
             names = columns
     return names
+
+
+def _warn_of_row_order(votes, scores):
+    """Warn if the tables of two annotators, or of scores, go by other rows."""
+    if not isinstance(votes, (list, tuple)) or not len(votes):
+        return
+    for who, said in enumerate(votes[1:], start=1):
+        warn_of_row_order(votes[0], said, ("votes[0]", f"votes[{who}]"))
+    warn_of_row_order(votes[0], scores, ("votes[0]", "scores"))
 
 
 def _read_names(names, count, what):

@@ -150,6 +150,7 @@ def find_label_issues(
     estimator = estimator_or_scores if is_estimator(estimator_or_scores) else None
     if estimator is None:
         scores = check_scores(estimator_or_scores, given.shape, "The scores", names)
+        warn_of_row_order(Y, estimator_or_scores, ("Y", "scores"))
         method = None
     elif X is None:
         raise ValueError("X must hold the rows to fit the estimator on. Got None.")

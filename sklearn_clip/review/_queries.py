@@ -25,6 +25,7 @@ from sklearn_clip._shared import (
     respell_keys,
     shown,
     shown_first,
+    warn_of_row_order,
 )
 from sklearn_clip.review._inputs import (
     as_vectors,
@@ -152,6 +153,7 @@ def suggest_queries(
     n_rows = None if X_pool is None else _num_samples(X_pool)
     if known is not None and X_pool is not None:
         check_same_length(X_pool, known)
+        warn_of_row_order(X_pool, Y_known, ("X_pool", "Y_known"))
     n_labels = None if known is None else known.shape[1]
     if names is None:
         names = label_array(_names_of(estimator_or_scores))
@@ -165,6 +167,8 @@ def suggest_queries(
             f"Y_known must have the shape of the scores, {scores.shape}. Got "
             f"{known.shape}."
         )
+    if estimator is None:
+        warn_of_row_order(Y_known, estimator_or_scores, ("Y_known", "scores"))
     cold = None
     if cold_start is not None:
         cold, _ = _read_scores(cold_start, X_pool, scores.shape, "cold_start", names)

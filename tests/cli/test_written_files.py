@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sklearn_clip import report as report_room
 from sklearn_clip.cli import main
+from sklearn_clip.cli._files import check_target
 
 
 @pytest.fixture
@@ -186,3 +188,13 @@ def test_any_error_ends_with_two(monkeypatch, capsys, tmp_path, error):
         said = capsys.readouterr().err
         assert ended.value.code == 2 and type(error).__name__ in said
         assert ("Traceback" in said) == bool(more)
+
+
+def test_file_in_a_folder_that_is_read_only_may_be_a_target(tmp_path, monkeypatch):
+    given = tmp_path / "given.csv"
+    given.write_text("old")
+    # Whoever runs as root may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) == given)
+    check_target(given, "--out")
+    with pytest.raises(PermissionError, match=r"Nothing can be written to .*\(--out\)"):
+        check_target(tmp_path / "other.csv", "--out")

@@ -263,6 +263,31 @@ def test_what_is_no_rows_is_refused_as_by_the_pipeline(exported, X):
     assert str(found.value) == str(expected.value)
 
 
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (
+            pd.DataFrame({"photo": [None], "text": ["a"]}),
+            "X must have the column 'image' .*exported with this column: rename that",
+        ),
+        (
+            [{"photo": None, "text": "a"}],
+            "must have the key 'image' .*exported with this key: rename that of X, and",
+        ),
+        (
+            np.zeros((2, 5, 4, 3), np.uint8),
+            r"images of one kind: the tagger was exported .* \(image, text\) pairs",
+        ),
+    ],
+)
+def test_other_columns_are_told_to_one_who_has_the_file_alone(exported, X, match):
+    tagger, path = exported()
+    with pytest.raises(ValueError, match=match) as found:
+        OnnxTagger(path).predict(X)
+    assert "CLIPFeaturizer" not in str(found.value)
+    assert "=None" not in str(found.value)
+
+
 def test_relative_paths_are_below_the_root_of_the_tagger(variant, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -136,22 +136,46 @@ def test_other_propensities_are_refused(propensity, match):
     "metric",
     [propensity_scored_precision_at_k_score, propensity_scored_ndcg_at_k_score],
 )
-def test_propensities_with_names_are_in_the_order_of_the_labels(metric):
+def test_propensities_with_names_go_by_name(metric):
     rng = np.random.default_rng(0)
     Y = pd.DataFrame(rng.random((40, 4)) < [0.1, 0.3, 0.5, 0.7], columns=list("dbca"))
     scores, plain = rng.random(Y.shape), label_propensities(Y)
     table = pd.DataFrame(scores, columns=Y.columns)
     named = pd.Series(plain, index=Y.columns)
     wanted = metric(Y, scores, plain, k=2)
+    assert metric(Y, scores, named.sort_index().to_numpy(), k=2) != wanted
     for pair in ((Y, scores), (Y, table), (Y.to_numpy(), table)):
-        assert metric(*pair, named, k=2) == wanted
-        with pytest.raises(ValueError, match=r"Got \['a'\] instead of \['d'\]"):
-            metric(*pair, named.sort_index(), k=2)
-    assert metric(Y.to_numpy(), scores, named, k=2) == wanted
-    with pytest.raises(ValueError, match="in the order of the labels"):
-        bootstrap_interval(
-            metric, Y, scores, propensity=named.sort_index(), k=2, random_state=0
-        )
+        for given in (named, named.sort_index(), named.sort_index().to_dict()):
+            assert metric(*pair, given, k=2) == wanted
+        assert metric(*pair, {**named, "another": 0.5}, k=2) == wanted
+        for given in (named.drop("c"), dict(named.drop("c"))):
+            with pytest.raises(ValueError, match=r"for every label. Got none for \["):
+                metric(*pair, given, k=2)
+        with pytest.raises(ValueError, match="named once. Got 'a' twice in a Series"):
+            metric(*pair, pd.concat([named, named[["a"]]]), k=2)
+    result = bootstrap_interval(
+        metric, Y, scores, propensity=named.sort_index(), k=2, random_state=0
+    )
+    assert result.estimate == wanted
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [propensity_scored_precision_at_k_score, propensity_scored_ndcg_at_k_score],
+)
+def test_propensities_of_labels_without_names_go_by_position_or_number(metric):
+    rng = np.random.default_rng(0)
+    Y = rng.random((40, 4)) < [0.1, 0.3, 0.5, 0.7]
+    scores, plain = rng.random(Y.shape), label_propensities(Y)
+    wanted = metric(Y, scores, plain, k=2)
+    for targets in (Y, pd.DataFrame(Y)):
+        named = pd.Series(plain, index=list("dbca"))
+        assert metric(targets, scores, named, k=2) == wanted
+        shuffled = pd.Series(plain).sort_values(ascending=False)
+        for given in (shuffled, shuffled.to_dict()):
+            assert metric(targets, scores, given, k=2) == wanted
+        with pytest.raises(ValueError, match=r"Got none for \[0, 1, 2, 3\]"):
+            metric(targets, scores, named.to_dict(), k=2)
 
 
 def test_targets_without_a_positive_or_a_known_label_are_told():

@@ -23,10 +23,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_clip import (
     MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
     PrecomputedScores,
     ThresholdOptimizer,
     out_of_fold_scores,
 )
+from sklearn_clip.review import find_label_issues
 
 X, Y = make_multilabel_classification(n_classes=3, random_state=0)
 HEAD = MultiLabelLogisticRegression()
@@ -174,3 +176,25 @@ def test_targets_stand_in_the_order_of_a_frozen_classifier_inside():
     assert out_of_fold_scores(tuned, X, named, cv=2).shape == named.shape
     with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
         out_of_fold_scores(tuned, X, named[named.columns[::-1]], cv=2)
+
+
+@pytest.mark.parametrize("cv", [2.0, 1.0, 0.0, -0.5, np.nan, 1, 0, -1, True, False])
+@pytest.mark.parametrize("groups", [None, GROUPS])
+def test_numbers_that_are_neither_folds_nor_a_share_are_refused(cv, groups):
+    match = rf"cv must be an int of at least 2.* share of rows.*Got {cv}\."
+    with pytest.raises(ValueError, match=match):
+        out_of_fold_scores(HEAD, X, Y, cv=cv, groups=groups)
+    with pytest.raises(ValueError, match=match):
+        find_label_issues(HEAD, X, Y, cv=cv, groups=groups)
+
+
+def test_generator_that_is_used_up_is_told():
+    used = KFold(3).split(X)
+    list(used)
+    for fit in (
+        lambda: out_of_fold_scores(HEAD, X, Y, cv=used),
+        lambda: ThresholdOptimizer(HEAD, cv=used).fit(X, Y),
+        lambda: MultiLabelLogisticRegressionCV(cv=used).fit(X, Y),
+    ):
+        with pytest.raises(ValueError, match="Got none; a generator yields its splits"):
+            fit()

@@ -208,6 +208,16 @@ def test_scores_alone_are_enough(rows):
     assert same.figures == report.figures
 
 
+def test_labels_of_one_text_are_told_apart(rows):
+    data = rows()
+    names = [1, "1", "b", np.int64(2)]
+    report = TaggerReport(data.P, None, data.Y, label_names=names)
+    labels = data_of(report)["labels"]
+    assert [label["name"] for label in labels] == ["1", "'1'", "b", "2"]
+    assert [label["key"] for label in labels] == ["1", "'1'", "'b'", "2"]
+    assert "&#39;1&#39;" in report.to_html()  # in the table
+
+
 @pytest.mark.parametrize("make", [sparse.csr_matrix, pd.DataFrame, np.ndarray.tolist])
 def test_targets_may_have_any_form(rows, make):
     data = rows()
@@ -362,6 +372,7 @@ def test_page_of_before_stays_where_the_disk_is_full(rows, tmp_path, monkeypatch
         ({"n_issues": 1.5}, "n_issues must be an integer of at least 0. Got 1.5"),
         ({"confidence_level": 95}, "confidence_level must be a number between 0 and 1"),
         ({"label_names": ["a"]}, "label_names must have one name for each of the 2"),
+        ({"label_names": ["a", "a"]}, "Labels must have distinct names. Got 'a' twice"),
         ({"thresholds": [0.1] * 3}, "thresholds must be a number or one for each"),
         ({"tagger": MultiLabelLogisticRegression(), "X": None}, "X must hold the rows"),
     ],

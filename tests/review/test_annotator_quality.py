@@ -165,3 +165,20 @@ def test_empty_and_masked_votes_are_none():
     nullable = [table.mask(table == 2) for table in tables]
     for form in (masked, list(masked), nullable):
         np.testing.assert_array_equal(annotator_quality(form).kappa, wanted)
+
+
+def test_tables_with_rows_in_another_order_are_told():
+    truth, votes = draw([0.1, 0.1, 0.1], n=30)
+    names = [f"r{row}" for row in range(30)]
+    tables = [pd.DataFrame(said, index=names) for said in votes]
+    scores = pd.DataFrame(truth * 0.8 + 0.1, index=names)
+    annotator_quality(tables, scores=scores)  # no warning
+    turned = [*tables[:2], tables[2][::-1]]
+    match = (
+        r"votes\[0\] and votes\[2\] have the same index in another order.*'r0' of "
+        r"votes\[0\] with 'r29'.*Pass votes\[2\]\.loc\[votes\[0\]\.index\]"
+    )
+    with pytest.warns(UserWarning, match=match):
+        annotator_quality(turned)
+    with pytest.warns(UserWarning, match=r"votes\[0\] and scores have the same index"):
+        annotator_quality(tables, scores=scores[::-1])

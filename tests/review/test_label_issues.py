@@ -280,3 +280,13 @@ def test_targets_stand_in_the_order_of_a_frozen_classifier():
         with pytest.raises(ValueError, match=r"in their order: .* \(column 0\)"):
             find_label_issues(given, X, turned)
     assert len(find_label_issues(frozen, X, Y).rows) < 10
+
+
+def test_scores_with_rows_in_another_order_are_told():
+    X, Y = draw(n=100)
+    names = [f"r{row}" for row in range(100)]
+    scores = pd.DataFrame(HEAD.fit(X, Y).predict_proba(X), index=names)
+    given = pd.DataFrame(Y, index=names)
+    find_label_issues(scores, None, given, n=5)  # no warning
+    with pytest.warns(UserWarning, match="Y and scores have the same index in another"):
+        find_label_issues(scores[::-1], None, given, n=5)

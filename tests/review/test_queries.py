@@ -223,3 +223,16 @@ def test_thresholds_by_name_are_of_all_labels_and_no_others(pool, cuts, words):
     table = pd.DataFrame(scores, columns=list("abcd"))
     with pytest.raises(ValueError, match=words):
         suggest_queries(table, X, 3, thresholds=cuts)
+
+
+def test_known_labels_with_rows_in_another_order_are_told():
+    rng = np.random.default_rng(0)
+    names = [f"r{row}" for row in range(20)]
+    X = pd.DataFrame(rng.normal(size=(20, 3)), index=names)
+    scores = pd.DataFrame(rng.random((20, 2)), index=names)
+    known = pd.DataFrame(np.full((20, 2), np.nan), index=names)
+    suggest_queries(scores, X, 3, Y_known=known)  # no warning
+    with pytest.warns(UserWarning, match="X_pool and Y_known have the same index in"):
+        suggest_queries(scores[::-1], X, 3, Y_known=known[::-1])
+    with pytest.warns(UserWarning, match="Y_known and scores have the same index in"):
+        suggest_queries(scores[::-1], None, 3, Y_known=known)

@@ -145,7 +145,8 @@ def _mark_tags(labels, label_names):
 
 def choose_labels(scores, threshold, names):
     """Which labels are present: those whose score is at least the threshold."""
-    cut = np.asarray(in_label_order(threshold, names, "threshold"), dtype=float)
+    cuts = in_label_order(threshold, names, "threshold", as_texts=True)
+    cut = np.asarray(cuts, dtype=float)
     if cut.ndim > 1 or (cut.ndim == 1 and len(cut) != scores.shape[1]):
         raise ValueError(
             f"threshold must be a number, or one for each of {scores.shape[1]} labels. "

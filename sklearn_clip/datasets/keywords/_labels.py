@@ -88,7 +88,8 @@ def read_labels(labels, n_rows, *, label_names, threshold, removing):
             "label_names must be the columns of the DataFrame, in their order. Got "
             f"{names[:3]} for {list(columns)[:3]}. Pass labels[label_names]."
         )
-    values = _read_cells(labels, in_label_order(threshold, names, "threshold"))
+    cuts = in_label_order(threshold, names, "threshold", as_texts=True)
+    values = _read_cells(labels, cuts)
     _check_count(len(values), n_rows)
     if values.shape[1] != len(names):
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import nested_estimators
+from sklearn_clip._shared import nested_estimators, shown
 from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export._graph_builder import GraphBuilder
 from sklearn_clip.export.heads._answers import Refusal
@@ -117,7 +117,18 @@ def _names_of(estimator):
         getattr(part, "label_names_", None) for part in nested_estimators(estimator)
     )
     found = next((names for names in learnt if names is not None), None)
-    return None if found is None else [str(name) for name in found]
+    if found is None:
+        return None
+    first = {}
+    for label, name in enumerate(found):
+        before = first.setdefault(str(name), label)
+        if before != label:
+            raise ValueError(
+                "Labels must have names that differ as texts, as the file keeps them. "
+                f"Got {shown(found[before])} and {shown(name)} (labels {before} and "
+                f"{label}). Fit on targets with other names."
+            )
+    return list(first)
 
 
 def _rules_of(estimator):

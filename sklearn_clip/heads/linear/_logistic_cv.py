@@ -315,5 +315,8 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
             split = partial(cv.split_named, names=targets.names)
         splits = [(rows[a], rows[b]) for a, b in split(X, y, groups)]
         if not splits:
-            raise ValueError("cv must yield at least one split. Got none.")
+            raise ValueError(
+                "cv must yield at least one split. Got none; a generator yields its "
+                "splits only once."
+            )
         return splits

@@ -150,6 +150,7 @@ def test_write_cvat_tags_is_read_by_datumaro(folder):
         ([["a"]], {"threshold": [0.5, 0.5]}, "threshold"),
         ([["a"]], {"threshold": [np.nan]}, "infinity for a label that is never.*nan"),
         ([["a"]], {"threshold": {"b": 0.5}}, r"number for every label. .*\['a'\]"),
+        ([["1"]], {"threshold": {1: 0.5, "1": 0.2}}, "named once. Got '1' twice"),
     ],
 )
 @pytest.mark.parametrize("name", ["cvat", "label_studio"])
@@ -175,6 +176,20 @@ def test_thresholds_go_by_name_and_infinity_is_never(folder, name, kind):
         config = write_label_studio(path, IMAGES[:1], [[0.5, 0.5, 1.0]], **options)
         found = load_label_studio(path, folder, config=config, source="predictions")
     assert_array_equal(found.target, [[1, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+def test_thresholds_may_go_by_the_numbers_that_labels_are_called(folder, kind):
+    table = pd.DataFrame([[0.5, 0.5]], columns=[11, 7])
+    path, cuts = folder / "out", kind({7: 0.8, 11: 0.1})
+    write_cvat_tags(path, IMAGES[:1], table, threshold=cuts)
+    found = load_cvat(path, folder)
+    chosen = dict(zip(found.target_names, found.target[0], strict=True))
+    assert chosen == {"11": 1, "7": 0}
+    path = folder / "tasks.json"
+    config = write_label_studio(path, IMAGES[:1], table, threshold=cuts)
+    found = load_label_studio(path, folder, config=config, source="predictions")
+    assert_array_equal(found.target, [[1, 0]])
 
 
 @pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])

@@ -120,6 +120,17 @@ def test_thresholds_go_by_name_and_infinity_is_never(folder, kind):
         write_photo_keywords(folder, ["a.jpg"], table, threshold={"cat": 0.5})
 
 
+def test_thresholds_may_go_by_the_numbers_that_labels_are_called(folder):
+    table = pd.DataFrame([[0.5, 0.5]], columns=[11, 7])
+    cuts = {7: 0.8, 11: 0.1}
+    names = ["11", "7"]
+    for kind in (dict, pd.Series):
+        write_photo_keywords(
+            folder, ["a.jpg"], table, threshold=kind(cuts), label_names=names
+        )
+        assert load_photo_keywords(folder).keywords[0] == ["11"]
+
+
 def test_row_with_an_unknown_label_never_says_that_there_are_none(folder):
     labels = [[0, np.nan], [0, 0]]
     write_photo_keywords(folder, ["a.jpg", "b.jpg"], labels, label_names=["cat", "dog"])

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from exported_heads import ExportedHead, assert_exported_alike, make_problem
 from sklearn.calibration import CalibratedClassifierCV
@@ -246,6 +247,16 @@ def test_head_of_another_width_is_refused(problem):
     model = MultiLabelLogisticRegression().fit(X, Y)
     with pytest.raises(ValueError, match="fitted on rows of 12 features, and gets 5"):
         ExportedHead(model, 5)
+
+
+@pytest.mark.parametrize("names", [[1, "1"], ["('a', 2)", ("a", 2)]])
+def test_names_that_are_one_text_are_refused(names, problem):
+    X, Y = problem
+    columns = pd.Index(names, dtype=object, tupleize_cols=False)
+    targets = pd.DataFrame(Y[:, :2], columns=columns)
+    model = MultiLabelLogisticRegression().fit(X, targets)
+    with pytest.raises(ValueError, match=r"differ as texts.*\(labels 0 and 1\)\. Fit"):
+        ExportedHead(model, X.shape[1])
 
 
 def test_search_without_a_best_estimator_is_refused(problem):
