@@ -16,6 +16,7 @@ from sklearn_clip._shared import (
     warn_user,
 )
 from sklearn_clip.heads._targets import check_targets
+from sklearn_clip.heads.linear._used_columns import UsedColumns
 
 # Share of entries other than 0 below which a fit of a sparse X took less time than one
 # of a dense X: a third, on one core. On several, products with a dense X gain more.
@@ -62,7 +63,8 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        decisions = X @ self.coef_.T + self.intercept_
+        used = UsedColumns(X)
+        decisions = used.narrow(X) @ used.narrow_coef(self.coef_).T + self.intercept_
         return decisions if self.classes_.ndim == 2 else decisions[:, 0]
 
     def predict_proba(self, X):

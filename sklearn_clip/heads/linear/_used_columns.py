@@ -52,6 +52,13 @@ class UsedColumns:
             return start
         return start._replace(coef=start.coef[self._index])
 
+    def narrow_coef(self, coef):
+        """Leave their coefficients, of shape (n_labels, n_features), out."""
+        if self._index is None:
+            return coef
+        # Each column's of all labels together: as a product with sparse rows wants it.
+        return np.ascontiguousarray(coef[:, self._index].T).T
+
     def widen(self, coef, dtype):
         """Give every column its coefficients.
 

@@ -158,3 +158,11 @@ def test_a_million_hashed_columns_cost_their_coefficients_alone():
     # 64 MiB of coefficients, which a solver of all columns holds a dozen times.
     assert head.coef_.nbytes == 2**26
     assert peak < 1.5 * head.coef_.nbytes
+    expected = X @ head.coef_.T + head.intercept_
+    for rows in ([3], slice(None)):
+        tracemalloc.start()
+        found = head.decision_function(X[rows])
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        np.testing.assert_allclose(found, expected[rows])
+        assert peak < head.coef_.nbytes / 8
