@@ -222,16 +222,18 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         return {k: v for k, v in fit_params.items() if k != "sample_weight"}
 
     def get_metadata_routing(self):
-        """Say that the classifier's `fit` takes the metadata.
+        """Say that the classifier's `fit` takes the metadata, and the own `score`.
 
         Returns
         -------
         routing : MetadataRouter
-            Requests of `estimator`.
+            Requests of `estimator` for `fit`, and of this object for `score`.
         """
         fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=fit_to_fit
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=fit_to_fit)
         )
 
     def __sklearn_tags__(self):

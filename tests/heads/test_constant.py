@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn import config_context
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import KFold, cross_val_score
@@ -182,3 +183,27 @@ CHECKS = list(
 @pytest.mark.parametrize("estimator, check", CHECKS)
 def test_scikit_learn_check_passes(estimator, check):
     check(estimator)
+
+
+def test_weights_reach_the_score_where_it_asks_for_them(data):
+    X, Y = data
+    w = 1.0 + np.arange(60) % 7
+    noisy = Y[:, 0] ^ (np.arange(60) % 5 == 1)
+    found = {}
+    with config_context(enable_metadata_routing=True):
+        head = LogisticRegression().set_fit_request(sample_weight=True)
+        for wanted in (True, False):
+            safe = ConstantSafeClassifier(head).set_score_request(sample_weight=wanted)
+            found[wanted] = cross_val_score(
+                safe, X, noisy, cv=KFold(3), params={"sample_weight": w}
+            )
+        with pytest.raises(UnsetMetadataPassedError, match="ConstantSafeClassifier"):
+            cross_val_score(
+                ConstantSafeClassifier(head), X, noisy, params={"sample_weight": w}
+            )
+    for fold, (train, test) in enumerate(KFold(3).split(X)):
+        safe = ConstantSafeClassifier(LogisticRegression())
+        safe.fit(X[train], noisy[train], sample_weight=w[train])
+        plain = safe.score(X[test], noisy[test])
+        weighted = safe.score(X[test], noisy[test], sample_weight=w[test])
+        assert found[False][fold] == plain != weighted == found[True][fold]
