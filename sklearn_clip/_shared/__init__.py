@@ -61,6 +61,7 @@ _HOMES = {
     "respell_keys": "_names",
     "row_blocks": "_entries",
     "_safe_indexing": "_sklearn",
+    "seeded_torch": "_seeds",
     "shown": "_cells",
     "shown_first": "_cells",
     "SparseMatrix": "_types",
@@ -142,6 +143,9 @@ if TYPE_CHECKING:
         POOLINGS as POOLINGS,
         add_regions as add_regions,
         pool_regions as pool_regions,
+    )
+    from sklearn_clip._shared._seeds import (
+        seeded_torch as seeded_torch,
     )
     from sklearn_clip._shared._sklearn import (
         CallbackSupport as CallbackSupport,

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from sklearn_clip._shared import seeded_torch
 from sklearn_clip.finetune._frozen_part import Budget, keep_frozen_outputs
 from sklearn_clip.finetune._layers import parameter_groups
 from sklearn_clip.metrics import average_precision_per_label
@@ -413,10 +414,6 @@ def schedule(step, n_steps, warmup):
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, n_steps - rising)))
 
 
-@contextlib.contextmanager
 def _seeded(seed, device):
     """Seed torch, and leave its generators as they were."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
-        yield
+    return seeded_torch(seed, [device] if device.type == "cuda" else ())

@@ -20,7 +20,7 @@ from sklearn_clip._shared import (
 )
 from sklearn_clip.heads.networks._batches import RowDataset, encode_targets
 from sklearn_clip.heads.networks._net_parts import MODULES
-from sklearn_clip.heads.networks._row_net import RowNet
+from sklearn_clip.heads.networks._row_net import RowNet, predicting
 from sklearn_clip.heads.networks._validation import METRICS
 
 
@@ -98,7 +98,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the batches, dropout and the validation rows. None takes
-        them from torch's global generator; otherwise that is left as it was.
+        them from torch's global generator; otherwise that is left as it was, and of
+        several threads one trains at a time, since they share it.
     verbose : int, default=0
         1 prints a line per epoch.
     **kwargs : dict
@@ -300,7 +301,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         self.check_is_fitted()
         if not is_dataset(X):
             X = validate_data(self, X, dtype=np.float32, reset=False)
-        probabilities = self._label_probabilities(X)
+        with predicting():
+            probabilities = self._label_probabilities(X)
         if self._is_binary():
             return np.hstack([1 - probabilities, probabilities])
         return probabilities

@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from skorch.history import History
 from torch import nn
 
-from sklearn_clip._shared import label_classes, warn_user
+from sklearn_clip._shared import label_classes, seeded_torch, warn_user
 from sklearn_clip.heads.networks._modules import (
     CLIPAdapterHead,
     CosineHead,
@@ -297,8 +297,7 @@ class NamedPartsNet(NeuralNet):
         # Training that goes on must not repeat the batches it has seen.
         seed += len(self.history) if go_on else 0
         cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(devices=cuda):
-            torch.manual_seed(seed)
+        with seeded_torch(seed, cuda):
             yield
 
     def __setstate__(self, state):

@@ -1,6 +1,7 @@
 """A skorch net over rows of features: validation, callbacks, batches."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 
 import numpy as np
@@ -34,6 +35,8 @@ from sklearn_clip.heads.networks._validation import (
 
 # With fewer rows, those held out are missed more than the stopping is worth.
 _ROWS_FOR_EARLY_STOPPING = 10_000
+# Whether this thread predicts, and is no part of a training.
+_predicting = ContextVar("_predicting", default=False)
 
 
 def _validation_score(net, X, y, *, metric):
@@ -41,6 +44,19 @@ def _validation_score(net, X, y, *, metric):
     if callable(metric):
         return metric(net, X, net._decode(y))
     return METRICS[metric](y, net._label_probabilities(X))
+
+
+@contextmanager
+def predicting():
+    """Draw nothing from torch's generator, of which a training may be in need.
+
+    A loader draws a seed for its processes from it, though it may have none.
+    """
+    token = _predicting.set(True)
+    try:
+        yield
+    finally:
+        _predicting.reset(token)
 
 
 class RowNet(NamedPartsNet):
@@ -151,7 +167,10 @@ class RowNet(NamedPartsNet):
         prefix = "iterator_train" if training else "iterator_valid"
         if getattr(self, prefix) is not DataLoader:
             return super().get_iterator(dataset, training)
-        params = {"batch_size": self.batch_size} | self.get_params_for(prefix)
+        params = {"batch_size": self.batch_size}
+        if _predicting.get():
+            params["generator"] = torch.Generator()
+        params |= self.get_params_for(prefix)
         return make_loader(dataset, params, training=training)
 
     @property

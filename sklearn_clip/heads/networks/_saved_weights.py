@@ -5,6 +5,8 @@ from itertools import product
 
 import torch
 
+from sklearn_clip._shared import seeded_torch
+
 # Entries of one label by one feature above which a module is not made to be compared.
 _LARGEST_TRIAL = 2**24
 
@@ -79,7 +81,7 @@ def find_sizes(module, params, weights, missing):
             ):
                 continue
             trial = dict(zip(missing, sizes, strict=True))
-            with context, torch.random.fork_rng(devices=[]):
+            with context, seeded_torch(0):  # which leaves the generator as it was
                 if _shapes(module, params | trial) == shapes:
                     found.append(trial)
         if found:

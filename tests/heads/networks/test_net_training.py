@@ -1,5 +1,7 @@
 """What a net is trained on: labels that stay the same, batches, and no weights."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,3 +137,30 @@ class SeenRows(nn.Module):
         if self.training:
             self.rows.extend(X.numpy())
         return self.linear(X)
+
+
+def test_seeded_nets_of_several_threads_do_not_disturb_each_other(data):
+    X, Y = data
+    net = make_net("mlp", module__dropout=0.3, max_epochs=8, batch_size=8)
+
+    def train(seed):
+        return clone(net).set_params(random_state=seed).fit(X, Y).predict_proba(X)
+
+    seeds = [0, 1, 2, 3] * 2
+    expected = [train(seed) for seed in seeds[:4]]
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(train, seeds))
+    for seed, probabilities in zip(seeds, found, strict=True):
+        np.testing.assert_array_equal(probabilities, expected[seed])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("params", [{}, {"iterator_valid__num_workers": 1}])
+def test_prediction_draws_nothing_from_the_generator(data, params):
+    X, Y = data
+    net = make_net("mlp", max_epochs=1, **params).fit(X, Y)
+    before = torch.get_rng_state()
+    net.predict_proba(X)
+    net.predict(X)
+    assert torch.equal(torch.get_rng_state(), before)
