@@ -40,6 +40,7 @@ _HOMES = {
     "is_missing": "_cells",
     "is_part_of_a_fit": "_warnings",
     "keep_forever": "_forks",
+    "kept_generator": "_seeds",
     "label_array": "_targets",
     "label_classes": "_targets",
     "MaskedAccuracyMixin": "_accuracy",
@@ -145,6 +146,7 @@ if TYPE_CHECKING:
         pool_regions as pool_regions,
     )
     from sklearn_clip._shared._seeds import (
+        kept_generator as kept_generator,
         seeded_torch as seeded_torch,
     )
     from sklearn_clip._shared._sklearn import (

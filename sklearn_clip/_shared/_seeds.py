@@ -1,4 +1,4 @@
-"""Torch seeded for a while, by one thread at a time."""
+"""Torch's generator, which all threads share, by one of them at a time."""
 
 import os
 import threading
@@ -9,6 +9,21 @@ from typing import Any
 # All threads draw from torch's one generator, and another that seeds it meanwhile, or
 # puts it back as it was, would change what follows.
 _seeding = threading.RLock()
+
+
+@contextmanager
+def kept_generator(cuda: Sequence[Any] = ()) -> Iterator[None]:
+    """Leave torch's generators as they were; others that do so wait.
+
+    Parameters
+    ----------
+    cuda : sequence of int or torch.device, default=()
+        CUDA devices that are drawn from.
+    """
+    import torch
+
+    with _seeding, torch.random.fork_rng(devices=cuda):
+        yield
 
 
 @contextmanager
@@ -24,7 +39,7 @@ def seeded_torch(seed: int, cuda: Sequence[Any] = ()) -> Iterator[None]:
     """
     import torch
 
-    with _seeding, torch.random.fork_rng(devices=cuda):
+    with kept_generator(cuda):
         torch.manual_seed(seed)
         yield
 

@@ -193,3 +193,10 @@ def test_engine_that_is_named_for_featurizers_changes_nothing(
         tuner = make_tuner(max_epochs=1).fit(pictures[:12], Y[:12])
         found.append(tuner.predict_proba(pictures))
     np.testing.assert_array_equal(*found)
+
+
+def test_seeded_training_leaves_the_generator_as_it_was(make_tuner, problem):
+    X, Y = problem
+    before = torch.get_rng_state()
+    make_tuner(max_epochs=1, random_state=0).fit(X[:12], Y[:12]).predict(X)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -9,7 +9,7 @@ import torch
 from open_clip.model import set_model_preprocess_cfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
-from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip._shared import WeightsUnavailableError, kept_generator
 from sklearn_clip.embedding.backbone._device import lacks_memory
 from sklearn_clip.embedding.backbone._fingerprint import digest_weights
 from sklearn_clip.embedding.backbone._hugging_face import (
@@ -250,7 +250,8 @@ class ModelFiles:
 
     def _explained(self, make, *args):
         try:
-            return make(*args)
+            with kept_generator():  # weights are drawn before they are read
+                return make(*args)
         except (MemoryError, ImportError):
             raise
         except WeightsUnavailableError as exc:

@@ -5,7 +5,7 @@ from itertools import product
 
 import torch
 
-from sklearn_clip._shared import seeded_torch
+from sklearn_clip._shared import kept_generator
 
 # Entries of one label by one feature above which a module is not made to be compared.
 _LARGEST_TRIAL = 2**24
@@ -81,7 +81,7 @@ def find_sizes(module, params, weights, missing):
             ):
                 continue
             trial = dict(zip(missing, sizes, strict=True))
-            with context, seeded_torch(0):  # which leaves the generator as it was
+            with context, kept_generator():
                 if _shapes(module, params | trial) == shapes:
                     found.append(trial)
         if found:
