@@ -21,7 +21,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet \
-    catboost==1.2.10 onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
+    onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6 pandas==3.1.1 scipy==1.17.1
+# Without what it draws with.
+"$work/venv/bin/pip" install --quiet --no-deps catboost==1.2.10 six==1.17.0
 
 "$work/venv/bin/python" - "$work" <<'PYTHON'
 import sys
