@@ -96,9 +96,9 @@ def feeds_gpu(monkeypatch):
     asked = []
     submit = _processes.Processes.submit
 
-    def listen(self, function, work, items):
+    def listen(self, function, work, items, *room):
         asked.append((function.__name__, len(items)))
-        return submit(self, function, work, items)
+        return submit(self, function, work, items, *room)
 
     monkeypatch.setattr(_processes, "_feeds_gpu", lambda backbone: True)
     monkeypatch.setattr(_processes, "LEAST_PICTURES", 6)

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from PIL import Image, ImageFile
 
 from sklearn_clip._shared import keep_forever, warn_user
+from sklearn_clip.embedding._shared_memory import SharedMemory, pack
 
 if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
@@ -29,7 +30,10 @@ _MOST = 16
 # With fewer cores, or pictures, processes take longer to start than they save.
 _LEAST_CORES = 4
 LEAST_PICTURES = 1024
-_CHUNK = 8  # pictures that travel together
+_MOST_TOGETHER = 32  # pictures that travel together
+# Whose warnings a picture can bring there. The classes of others would bring their
+# packages with them: torch's half a gigabyte, and seconds, into every process.
+_CAN_WARN = {"builtins", "PIL", "numpy", "sklearn_clip"}
 _IDLE = 60  # seconds after which a process ends that has nothing to do
 _executors: dict[int, Any] = {}
 _opening = threading.Lock()
@@ -92,13 +96,21 @@ def _can_travel(item):
     return isinstance(item, PurePath) or type(item) in (str, bytes)
 
 
+def _read_filters():
+    return [
+        entry
+        for entry in warnings.filters
+        if entry[2].__module__.partition(".")[0] in _CAN_WARN
+    ]
+
+
 @dataclass(frozen=True)
 class _Surroundings:
     """What the user has set in this process that decoding depends on."""
 
     most_pixels: int | None = field(default_factory=lambda: Image.MAX_IMAGE_PIXELS)
     truncated: bool = field(default_factory=lambda: ImageFile.LOAD_TRUNCATED_IMAGES)
-    filters: list = field(default_factory=lambda: list(warnings.filters))
+    filters: list = field(default_factory=_read_filters)
 
     @classmethod
     def can_travel(cls):
@@ -120,6 +132,21 @@ class _Surroundings:
             warnings.filters[:] = self.filters
 
 
+class Waiting(NamedTuple):
+    """What processes were given to do.
+
+    Parameters
+    ----------
+    futures : list of Future
+        One for every chunk.
+    memory : SharedMemory
+        Where they put their arrays.
+    """
+
+    futures: list[Future]
+    memory: SharedMemory
+
+
 class Processes:
     """Processes, each on a core, which are kept for a minute between calls.
 
@@ -131,12 +158,16 @@ class Processes:
 
     def __init__(self, count: int):
         self._count = count
-        self._surroundings = _Surroundings()
+        self._surroundings = pickle.dumps(_Surroundings())  # once, for all chunks
         self._lost = False
 
     def submit(
-        self, function: Callable[[Any, list[Any]], list[Any]], work: Any, items: list
-    ) -> list[Future] | None:
+        self,
+        function: Callable[[Any, list[Any]], list[Any]],
+        work: Any,
+        items: list,
+        item_bytes: int = 0,
+    ) -> Waiting | None:
         """Have something done with items.
 
         Parameters
@@ -147,30 +178,43 @@ class Processes:
             What it needs beside them.
         items : list
             The items.
+        item_bytes : int, default=0
+            Bytes of the arrays that come of one item, which need not be sent then.
 
         Returns
         -------
-        list of Future, or None
+        Waiting or None
             For `collect`.
         """
         if self._lost:
             return None
-        chunks = [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
+        # Two for each process: one that is slow has others take the second.
+        size = max(min(len(items) // (2 * self._count), _MOST_TOGETHER), 1)
+        chunks = [items[i : i + size] for i in range(0, len(items), size)]
+        memory = SharedMemory(len(chunks), size * item_bytes)
         try:
             executor = _open_executor(self._count)
-            return [
-                executor.submit(_run_chunk, self._surroundings, function, work, chunk)
-                for chunk in chunks
+            futures = [
+                executor.submit(
+                    _run_chunk,
+                    self._surroundings,
+                    memory.share(i),
+                    function,
+                    work,
+                    chunk,
+                )
+                for i, chunk in enumerate(chunks)
             ]
+            return Waiting(futures, memory)
         except (OSError, RuntimeError) as exc:
             return self._give_up(exc)
 
-    def collect(self, waiting: list[Future] | None) -> list[Any] | None:
+    def collect(self, waiting: Waiting | None) -> list[Any] | None:
         """Wait for what was submitted.
 
         Parameters
         ----------
-        waiting : list of Future, or None
+        waiting : Waiting or None
             From `submit`.
 
         Returns
@@ -182,7 +226,11 @@ class Processes:
         if waiting is None:
             return None
         try:
-            return [done for chunk in waiting for done in chunk.result()]
+            return [
+                done
+                for i, chunk in enumerate(waiting.futures)
+                for done in waiting.memory.unpack(i, chunk.result())
+            ]
         except (OSError, RuntimeError) as exc:  # killed, or the system starts none
             return self._give_up(exc)
 
@@ -197,9 +245,9 @@ class Processes:
             )
 
 
-def _run_chunk(surroundings, function, work, items):
-    surroundings.restore()
-    return function(work, items)
+def _run_chunk(surroundings, share, function, work, items):
+    pickle.loads(surroundings).restore()
+    return pack(function(work, items), share)
 
 
 def _open_executor(count):

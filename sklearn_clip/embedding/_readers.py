@@ -1,6 +1,7 @@
 """Who reads, decodes and prepares items: threads, or processes for a GPU."""
 
 import os
+from itertools import chain
 from typing import Literal
 
 from sklearn_clip.embedding import _processes
@@ -8,6 +9,7 @@ from sklearn_clip.embedding._failures import attempt
 from sklearn_clip.embedding.images import _decoding
 
 _MOST_THREADS = 8
+_LOOK_UPS = 64  # files that one thread looks up in a row
 
 
 def count_threads(num_workers: int | Literal["auto"]) -> int:
@@ -134,11 +136,8 @@ class ReaderProcesses(Readers):
 
     def digest(self, items):
         """Hash items, of which files that were read before are not read again."""
-        known = list(
-            self._pool.map(
-                lambda item: _decoding.look_up_digest(item, self._work.root), items
-            )
-        )
+        parts = [items[i : i + _LOOK_UPS] for i in range(0, len(items), _LOOK_UPS)]
+        known = list(chain.from_iterable(self._pool.map(self._look_up, parts)))
         unread = [i for i, (digest, _) in enumerate(known) if digest is None]
         if len(unread) < _processes.LEAST_PICTURES:
             return super().digest(items)
@@ -152,9 +151,14 @@ class ReaderProcesses(Readers):
                 _decoding.note_digest(*seen, done[0])
         return found
 
+    def _look_up(self, items):
+        return [_decoding.look_up_digest(item, self._work.root) for item in items]
+
     def prepare(self, jobs):
         """Prepare items; see `Readers.prepare`."""
-        done = self._have_done(_prepare_chunk, jobs)
+        parts = max((len(digests) for _, digests in jobs), default=0)
+        pixels = self._work.prepare.plan.bytes
+        done = self._have_done(_prepare_chunk, jobs, parts * pixels)
         if done is None:
             return super().prepare(jobs)
         from torch import from_numpy
@@ -164,9 +168,9 @@ class ReaderProcesses(Readers):
             for parts, *why in done
         ]
 
-    def _have_done(self, function, items):
+    def _have_done(self, function, items, item_bytes=0):
         return self._processes.collect(
-            self._processes.submit(function, self._work, items)
+            self._processes.submit(function, self._work, items, item_bytes)
         )
 
 

@@ -102,13 +102,14 @@ class Pictures:
             jobs = [pool.submit(self.prepare, row, epoch) for row in rows]
             return lambda: [job.result() for job in jobs]
         recipe = Recipe(self._root, self._backbone.draft_side, self._crop, self._flip)
-        work = recipe, Preparation(self._backbone.pixel_plan)
+        plan = self._backbone.pixel_plan
+        work = recipe, Preparation(plan)
         drawn = [self.draw(row, epoch) for row in rows]
         chosen = [
             (self._column[row][number], rng)
             for row, (number, rng) in zip(rows, drawn, strict=True)
         ]
-        submitted = processes.submit(_prepare_chunk, work, chosen)
+        submitted = processes.submit(_prepare_chunk, work, chosen, plan.bytes)
 
         def finish():
             found = processes.collect(submitted)

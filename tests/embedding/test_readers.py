@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from sklearn_clip import CLIPFeaturizer, ImageDecodeError
 from sklearn_clip.embedding import _processes
+from sklearn_clip.embedding._shared_memory import SharedMemory
 from sklearn_clip.embedding.images import _decoding
 
 pytestmark = pytest.mark.any_processor
@@ -188,3 +189,28 @@ def test_processes_that_ended_for_want_of_work_start_again(
         time.sleep(0.1)
     assert not executor._processes
     np.testing.assert_array_equal(clip.transform(files), expected)
+
+
+def test_processes_do_without_torch(model_folder, files, feeds_gpu):
+    """It takes seconds and half a gigabyte, and here are sixteen of them."""
+    make(model_folder).transform(files)
+    (executor,) = _processes._executors.values()
+    known = executor.submit(eval, "set(__import__('sys').modules)").result()
+    assert "PIL" in known
+    assert not {"torch", "sklearn", "open_clip", "sympy"} & known
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="elsewhere they are sent")
+def test_pixels_are_not_sent(model_folder, files, feeds_gpu, monkeypatch):
+    sent = []
+    unpack = SharedMemory.unpack
+
+    def listen(self, number, message):
+        sent.append(len(message[0]))
+        return unpack(self, number, message)
+
+    monkeypatch.setattr(SharedMemory, "unpack", listen)
+    make(model_folder, regions="2x2", fusion="image").transform(files)
+    pixels = make(model_folder)._backbone().pixel_plan.bytes
+    assert sent
+    assert max(sent) < pixels

@@ -93,8 +93,13 @@ class ImageTower:
         Tensor
             One batch.
         """
-        batch = torch.stack(prepared)
-        return batch.pin_memory() if self._device.type == "cuda" else batch
+        if self._device.type != "cuda":
+            return torch.stack(prepared)
+        first = prepared[0]
+        pinned = torch.empty(
+            (len(prepared), *first.shape), dtype=first.dtype, pin_memory=True
+        )
+        return torch.stack(prepared, out=pinned)
 
     @torch.inference_mode()
     def encode(self, batch):

@@ -1,5 +1,6 @@
 """How a picture becomes the pixels that a model takes, by Pillow alone."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,11 @@ class PixelPlan:
     def draft_side(self):
         """Twice the side that pictures are resized to: none need be decoded larger."""
         return 2 * (self.side or max(self.size))
+
+    @property
+    def bytes(self):
+        """What the pixels of one picture take."""
+        return 3 * math.prod(self.size)
 
     def view(self, size):
         """Return which part of a picture the model sees.
