@@ -52,6 +52,7 @@ _HOMES = {
     "Options": "_sklearn",
     "path_readings": "_names",
     "pool_regions": "_region_pooling",
+    "own_modes": "_torch_modes",
     "POOLINGS": "_region_pooling",
     "positive_scores": "_estimators",
     "read_entries": "_entries",
@@ -174,6 +175,7 @@ if TYPE_CHECKING:
         label_classes as label_classes,
         warn_of_row_order as warn_of_row_order,
     )
+    from sklearn_clip._shared._torch_modes import own_modes as own_modes
     from sklearn_clip._shared._types import (
         SparseMatrix as SparseMatrix,
         TableLike as TableLike,

@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     StrOptions,
     _fit_context,
     check_labelled_rows,
+    own_modes,
 )
 from sklearn_clip.finetune._checks import check_cells, make_criterion
 from sklearn_clip.finetune._fingerprint import fingerprint
@@ -325,6 +326,7 @@ class CLIPFineTuner(TunedClassifier):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @own_modes()
     def fit(self, X, y, *, X_val=None, y_val=None):
         """Train, after all that is given has been checked.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_clip._shared import own_modes
 from sklearn_clip.embedding._text_pieces import split_text, takes_whole
 from sklearn_clip.embedding.backbone._graph_making import open_graph_tower
 from sklearn_clip.embedding.backbone._parts import (
@@ -504,7 +505,7 @@ def _one_at_a_time(tokenizer):
     lock = threading.Lock()
 
     def tokenize(texts, **options):
-        with lock:
+        with lock, own_modes():
             return tokenizer(texts, **options)
 
     tokenize.plain = getattr(tokenizer, "plain", tokenizer)

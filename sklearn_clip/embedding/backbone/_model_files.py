@@ -9,7 +9,7 @@ import torch
 from open_clip.model import set_model_preprocess_cfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
-from sklearn_clip._shared import WeightsUnavailableError, kept_generator
+from sklearn_clip._shared import WeightsUnavailableError, kept_generator, own_modes
 from sklearn_clip.embedding.backbone._device import lacks_memory
 from sklearn_clip.embedding.backbone._fingerprint import digest_weights
 from sklearn_clip.embedding.backbone._hugging_face import (
@@ -250,7 +250,8 @@ class ModelFiles:
 
     def _explained(self, make, *args):
         try:
-            with kept_generator():  # weights are drawn before they are read
+            # Weights are drawn before they are read.
+            with own_modes(), kept_generator():
                 return make(*args)
         except (MemoryError, ImportError):
             raise
@@ -283,6 +284,7 @@ class ModelFiles:
             )
         return text
 
+    @own_modes()
     @torch.inference_mode()
     def _check_size(self, model):
         """Try whether a model takes pictures of another size than its own."""

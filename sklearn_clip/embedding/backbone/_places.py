@@ -14,6 +14,7 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
+from sklearn_clip._shared import own_modes
 from sklearn_clip.embedding.backbone._export import copy_module
 
 
@@ -116,6 +117,7 @@ class _Places(nn.Module):
         """Return vectors of shape (n, d) and (n, n_places, d)."""
         raise NotImplementedError
 
+    @own_modes()
     @torch.inference_mode()
     def read_grid(self, size):
         """Read rows and columns of the places off what comes of an empty picture."""
@@ -188,6 +190,7 @@ class _TimmTransformer(_Places):
     def _head(self, x):
         return self.visual.head(self.visual.trunk.forward_head(x))
 
+    @own_modes()
     @torch.inference_mode()
     def read_grid(self, size):
         trunk = self.visual.trunk

@@ -6,6 +6,7 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
+from sklearn_clip._shared import own_modes
 from sklearn_clip.embedding.backbone._outputs import output_width, view_output
 from sklearn_clip.embedding.backbone._parts import TOWERS, tower_output
 from sklearn_clip.embedding.backbone._places import read_grid, view_tokens
@@ -166,6 +167,7 @@ class TorchTowers:
         dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
         return dimensions.count(4) > dimensions.count(2)
 
+    @own_modes()
     def make(self, tower, precision, *, stays=True, borrows=True):
         """Put a tower to work.
 

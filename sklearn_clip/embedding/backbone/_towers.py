@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from sklearn_clip._shared import own_modes
 from sklearn_clip.embedding.backbone._attention import with_plain_attention
 from sklearn_clip.embedding.backbone._export import (
     ImageGraph,
@@ -97,10 +98,14 @@ class ImageTower:
             return torch.stack(prepared)
         first = prepared[0]
         pinned = torch.empty(
-            (len(prepared), *first.shape), dtype=first.dtype, pin_memory=True
+            (len(prepared), *first.shape),
+            dtype=first.dtype,
+            device="cpu",
+            pin_memory=True,
         )
         return torch.stack(prepared, out=pinned)
 
+    @own_modes()
     @torch.inference_mode()
     def encode(self, batch):
         """Encode one batch.
@@ -185,6 +190,7 @@ class TextTower:
         tokens = self._tokenizer(list(texts))
         return tokens if self.padding is None else tokens[:, : self._length(tokens)]
 
+    @own_modes()
     @torch.inference_mode()
     def encode(self, texts):
         """Encode one batch; a text that is too long is cut and keeps its end token.
@@ -240,6 +246,7 @@ class TextTower:
         used = (tokens != self._padding).any(0).nonzero()
         return int(used[-1]) + 1 if len(used) else 1
 
+    @own_modes()
     @torch.inference_mode()
     def _can_trim(self):
         # The self-test. Right answers are known without a table of models: a tower that

@@ -9,6 +9,7 @@ from sklearn_clip._shared import (
     Interval,
     StrOptions,
     _fit_context,
+    own_modes,
 )
 from sklearn_clip.heads.linear._design_matrix import make_products
 from sklearn_clip.heads.linear._label_data import LabelData
@@ -249,6 +250,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @own_modes()
     def fit(self, X, y, sample_weight=None):
         """Fit all labels.
 

@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     StrOptions,
     _fit_context,
     as_targets,
+    own_modes,
     stored_form,
 )
 from sklearn_clip.heads.linear._design_matrix import make_products
@@ -177,6 +178,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @own_modes()
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Choose C and fit all labels.
 

@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from skorch.history import History
 from torch import nn
 
-from sklearn_clip._shared import label_classes, seeded_torch, warn_user
+from sklearn_clip._shared import label_classes, own_modes, seeded_torch, warn_user
 from sklearn_clip.heads.networks._modules import (
     CLIPAdapterHead,
     CosineHead,
@@ -289,15 +289,16 @@ class NamedPartsNet(NeuralNet):
 
     @contextmanager
     def _seeded(self, *, go_on):
-        """Seed torch for a training, and leave its generators as they were."""
+        """Seed torch for a training in its own modes; leave generators as they were."""
         if self.random_state is None:
-            yield
+            with own_modes():
+                yield
             return
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         # Training that goes on must not repeat the batches it has seen.
         seed += len(self.history) if go_on else 0
         cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with seeded_torch(seed, cuda):
+        with own_modes(), seeded_torch(seed, cuda):
             yield
 
     def __setstate__(self, state):

@@ -16,7 +16,7 @@ from skorch.dataset import Dataset
 from skorch.utils import to_numpy
 from torch.utils.data import DataLoader, Subset
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import own_modes, warn_user
 from sklearn_clip.heads.networks._batches import make_loader
 from sklearn_clip.heads.networks._callback_calls import (
     EXPLAINED,
@@ -48,13 +48,15 @@ def _validation_score(net, X, y, *, metric):
 
 @contextmanager
 def predicting():
-    """Draw nothing from torch's generator, of which a training may be in need.
+    """Keep to torch's own modes, and draw nothing from its generator.
 
-    A loader draws a seed for its processes from it, though it may have none.
+    A training may be in need of what that gives. A loader draws a seed for its
+    processes from it, though it may have none.
     """
     token = _predicting.set(True)
     try:
-        yield
+        with own_modes():
+            yield
     finally:
         _predicting.reset(token)
 

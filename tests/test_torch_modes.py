@@ -1,0 +1,148 @@
+"""What a caller has switched on in torch changes nothing that is computed here."""
+
+import contextlib
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_clip import (
+    CLIPFeaturizer,
+    CLIPFineTuner,
+    MultiLabelLogisticRegression,
+    MultiLabelNet,
+)
+from sklearn_clip._shared import own_modes
+from sklearn_clip.embedding.backbone import _loading
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+MODES = {
+    "float64": lambda: default_dtype(torch.float64),
+    "bfloat16": lambda: default_dtype(torch.bfloat16),
+    "inference": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    # A device on which nothing can be computed: whoever asks for none fails.
+    "device": lambda: torch.device("meta"),
+}
+
+
+@pytest.fixture
+def anew(model_folder):
+    """Have the model loaded anew, and keep what is loaded here from other tests."""
+    before = dict(_loading._loaded)
+
+    def forget():
+        _loading._loaded.clear()
+
+    forget()
+    yield forget
+    forget()
+    _loading._loaded.update(before)
+
+
+def rows_of(make_pictures):
+    pictures = make_pictures(12)
+    return pictures, np.arange(36).reshape(12, 3) % 5 % 2
+
+
+def embed(model_folder, make_pictures):
+    options = {"cache": None, "engine": "torch", "device": "cpu", "precision": "fp32"}
+    pictures, _ = rows_of(make_pictures)
+    clip = CLIPFeaturizer(model_folder, **options)
+    return clip.encode_images(pictures)[0], clip.encode_texts(["a cat", "two"])[0]
+
+
+def train_net(model_folder, make_pictures):
+    X = np.random.default_rng(0).normal(size=(60, 8))
+    Y = (X[:, :3] > 0).astype(int)
+    found = []
+    for random_state in (0, None):
+        net = MultiLabelNet(max_epochs=2, device="cpu", random_state=random_state)
+        found.append(net.fit(X, Y).partial_fit(X, Y).predict_proba(X))
+    return (found[0],)
+
+
+def fine_tune(model_folder, make_pictures):
+    pictures, Y = rows_of(make_pictures)
+    options = {"max_epochs": 1, "device": "cpu", "precision": "fp32"}
+    tuner = CLIPFineTuner(
+        ["a", "b", "c"],
+        model_folder,
+        random_state=0,
+        early_stopping=None,
+        batch_size=6,
+        **options,
+    )
+    return (tuner.fit(pictures, Y).predict_proba(pictures),)
+
+
+def fit_logistic(model_folder, make_pictures):
+    X = np.random.default_rng(0).normal(size=(60, 8))
+    Y = (X[:, :3] > 0).astype(int)
+    return (MultiLabelLogisticRegression().fit(X, Y).coef_,)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("compute", [embed, train_net, fine_tune, fit_logistic])
+def test_modes_change_nothing(compute, mode, model_folder, make_pictures, anew):
+    expected = compute(model_folder, make_pictures)
+    anew()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with MODES[mode]():
+            found = compute(model_folder, make_pictures)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_are_those_of_the_caller_afterwards(mode):
+    def state():
+        made = torch.ones(2, requires_grad=not torch.is_inference_mode_enabled())
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+        kept = (made * 2).requires_grad, torch.is_inference_mode_enabled()
+        return made.dtype, made.device.type, product.dtype, kept
+
+    plain = state()
+    with MODES[mode]():
+        before = state()
+        assert before != plain
+        with own_modes():
+            assert state() == plain
+        assert state() == before
+    assert state() == plain
+
+
+def test_default_dtype_comes_back_when_the_last_thread_is_done():
+    barrier, seen = threading.Barrier(2), []
+
+    def compute(first):
+        with own_modes():
+            barrier.wait(60)
+            if not first:
+                barrier.wait(60)  # the first has left
+                seen.append(torch.get_default_dtype())
+        if first:
+            barrier.wait(60)
+
+    with default_dtype(torch.float64):
+        threads = [threading.Thread(target=compute, args=(f,)) for f in (True, False)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == [torch.float32]
+        assert torch.get_default_dtype() == torch.float64
