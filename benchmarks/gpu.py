@@ -31,7 +31,7 @@ WHEELS = ROOT / "gpu-wheels"
 PARTS = {
     "tests": 60,
     "prepare": 75,
-    "reading": 20,
+    "reading": 25,
     "ViT-B-32": 50,
     "ViT-L-14": 65,
     "memory": 35,

@@ -63,7 +63,7 @@ def _set_default(torch, dtype):
 
 
 def _renew_lock():
-    """Give a forked child a lock that nobody holds; nobody is within, but itself."""
+    """Give a forked child a lock that nobody holds."""
     global _changing
     _changing = threading.Lock()
 

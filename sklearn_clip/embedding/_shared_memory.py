@@ -15,8 +15,6 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-_ALIGNMENT = 64  # bytes; what begins elsewhere is computed on more slowly
-
 
 @dataclass(frozen=True)
 class Share:
@@ -152,7 +150,7 @@ def pack(made: Any, share: Share | None) -> tuple[bytes, list[tuple[int, int]]]:
     def put(buffer):
         """Take an array; True leaves it in the pickle."""
         raw = buffer.raw()
-        start = -(-places[-1][1] // _ALIGNMENT) * _ALIGNMENT if places else 0
+        start = places[-1][1] if places else 0
         if not raw.nbytes or start + raw.nbytes > len(memory):
             return True
         memory[start : start + raw.nbytes] = raw

@@ -10,6 +10,7 @@ from sklearn_clip._shared import (
     check_label_order,
     check_same_length,
     import_optional,
+    own_modes,
     read_entries,
 )
 from sklearn_clip.export._description import KEY, Probe
@@ -19,6 +20,7 @@ from sklearn_clip.export._report import ExportReport
 _MAX_CHANGED = 0.01
 
 
+@own_modes()
 def to_onnx(
     tagger: Any,
     path: str | os.PathLike[str],

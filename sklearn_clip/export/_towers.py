@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sklearn_clip._shared import own_modes
 from sklearn_clip.embedding.backbone._attention import with_plain_attention
 from sklearn_clip.embedding.backbone._export import TextGraph
 from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_texts
@@ -155,7 +154,6 @@ class _WholeTexts(torch.nn.Module):
         return self.model.encode_text(tokens, normalize=False)
 
 
-@own_modes()
 def _convert(module, example, any_length=False):
     """Have torch write a graph, whose weights protobuf may not hold in one piece."""
     import onnx

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from PIL import Image
 
-from sklearn_clip._shared import WeightsUnavailableError
+from sklearn_clip._shared import WeightsUnavailableError, own_modes
 from sklearn_clip.embedding.engines._graph_towers import (
     GraphImageTower,
     GraphTextTower,
@@ -158,6 +158,7 @@ class _Making:
         self._precision = precision
         self._bound = bound
 
+    @own_modes()
     def build(self, folder):
         """Write the graph and say how true it is; see `make_graph`."""
         try:

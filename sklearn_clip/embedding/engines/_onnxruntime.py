@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_clip._shared import abandon_in_forks, keep_forever, own_modes
+from sklearn_clip._shared import abandon_in_forks, keep_forever
 from sklearn_clip.embedding.engines._notes import find_version
 
 PLAIN_ATTENTION = True
@@ -22,7 +22,6 @@ def version():
     return find_version("onnxruntime")
 
 
-@own_modes()
 def convert(module, example):
     """Convert a module of torch to bytes; see `Engine.convert`."""
     import torch

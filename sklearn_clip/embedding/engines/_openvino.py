@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_clip._shared import abandon_in_forks, keep_forever, own_modes
+from sklearn_clip._shared import abandon_in_forks, keep_forever
 from sklearn_clip.embedding.engines._notes import find_version
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
@@ -25,7 +25,6 @@ def version():
     return find_version("openvino")
 
 
-@own_modes()
 def convert(module, example):
     """Convert a module of torch to an openvino.Model; see `Engine.convert`."""
     import torch

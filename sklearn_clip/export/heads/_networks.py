@@ -14,7 +14,6 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from sklearn_clip._shared import own_modes
 from sklearn_clip.export._graph_builder import OPSET
 from sklearn_clip.export._sessions import Session
 from sklearn_clip.export.heads._answers import Answer, Refusal, both_classes
@@ -72,7 +71,6 @@ def write_net(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     return Answer(probabilities, None, probabilities > 0.5, np.full(n_labels, 0.5))
 
 
-@own_modes()
 def _trace(network, example, name):
     """Turn a network into a graph from "rows" to "probabilities"."""
     file = io.BytesIO()
@@ -128,7 +126,6 @@ def _spell_out_sigmoids(model):
         graph.initializer.append(one)
 
 
-@own_modes()
 def _check(model, network, example, name):
     """Refuse a graph that says other than the network about any number of rows."""
     session = Session(model)
