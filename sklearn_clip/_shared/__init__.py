@@ -55,6 +55,7 @@ _HOMES = {
     "pool_regions": "_region_pooling",
     "POOLINGS": "_region_pooling",
     "positive_scores": "_estimators",
+    "pull_in": "_far_scores",
     "read_entries": "_entries",
     "read_stored": "_entries",
     "RealNotInt": "_sklearn",
@@ -121,6 +122,9 @@ if TYPE_CHECKING:
         inner_featurizers as inner_featurizers,
         nested_estimators as nested_estimators,
         positive_scores as positive_scores,
+    )
+    from sklearn_clip._shared._far_scores import (
+        pull_in as pull_in,
     )
     from sklearn_clip._shared._forks import (
         abandon_in_forks as abandon_in_forks,

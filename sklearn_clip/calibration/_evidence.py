@@ -12,6 +12,8 @@ from sklearn_clip._shared import read_entries
 N_NODES = 128
 # Added to both sides of a probability before its logit is taken.
 SMOOTHINGS = (1e-7, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+# What an infinite decision value is taken for: a slope makes no overflow of it.
+_ENDLESS = 1e150
 
 
 class Evidence(NamedTuple):
@@ -139,5 +141,5 @@ def to_logits(scores, smoothing):
     """
     scores = np.asarray(scores, dtype=np.float64)
     if smoothing is None:
-        return scores
+        return np.clip(scores, -_ENDLESS, _ENDLESS)
     return logit((np.clip(scores, 0.0, 1.0) + smoothing) / (1 + 2 * smoothing))

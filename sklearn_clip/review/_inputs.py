@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     check_same_length,
     column_names,
     positive_scores,
+    pull_in,
 )
 from sklearn_clip.model_selection._out_of_fold import counts_as_fitted
 from sklearn_clip.model_selection._out_of_fold_scores import score_held_out
@@ -123,13 +124,15 @@ def score_out_of_fold(estimator, X, Y, *, cv, groups, names, random_state):
     return scores, method
 
 
-def as_log_odds(scores, method=None):
-    """Log-odds of probabilities; other scores in units of half their spread.
+def as_log_odds(scores, given, method=None):
+    """Log-odds of probabilities; other scores in units of half their usual spread.
 
     Parameters
     ----------
     scores : ndarray of shape (n, n_labels)
         Scores.
+    given : ndarray of shape (n, n_labels)
+        1, 0, or NaN where nobody said.
     method : {"predict_proba", "decision_function"} or None, default=None
         What they are; None goes by whether all lie in [0, 1].
 
@@ -144,6 +147,7 @@ def as_log_odds(scores, method=None):
     if method == "predict_proba":
         p = np.clip(scores, 1e-4, 1 - 1e-4)
         return np.log(p / (1 - p))
+    scores = pull_in(scores, given == 1, given == 0)
     spread = scores.std() or 1.0
     return np.clip(2 * scores / spread, -10, 10)
 

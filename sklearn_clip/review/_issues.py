@@ -166,7 +166,7 @@ def find_label_issues(
             random_state=random_state,
         )
     given = given.astype(np.float64)
-    evidence = [as_log_odds(scores, method)]
+    evidence = [as_log_odds(scores, given, method)]
     votes = np.full(given.shape, np.nan)
     near = as_vectors(vectors, X, given, estimator)
     if near is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from sklearn_clip._shared import pull_in
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 
 # How far probabilities may be drawn from 0 and 1 before their log-odds are taken:
@@ -46,10 +47,16 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
     The map of Platt (1999), by maximum a posteriori: a Gaussian prior around the map
     that fits all labels together weighs as much as the evidence of ten positives, so
     that a label with few of them takes nearly the common map. Of five softenings the
-    one under which the common map is likeliest is taken, if clearly so.
+    one under which the common map is likeliest is taken, if clearly so. Decision values
+    far beyond those of positives and of negatives, infinite ones among them, count as
+    a good deal beyond: one alone would flatten the maps of all labels.
     """
     softening = _choose_softening(rows) if rows.probability else 0.0
     values = _log_odds(rows.scores, softening)
+    if not rows.probability:
+        hits = rows.targets > 0.5
+        known = True if rows.known is None else rows.known
+        values = pull_in(values, hits & known, ~hits & known)
     fitted = _fit(rows, values)
     positives, negatives = rows.support()
     fitted[positives <= 0] = 0.0, -np.inf

@@ -1,5 +1,7 @@
 """Labels that look wrong: found, ranked, told; by scores, classifiers and Pipelines."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -290,3 +292,22 @@ def test_scores_with_rows_in_another_order_are_told():
     find_label_issues(scores, None, given, n=5)  # no warning
     with pytest.warns(UserWarning, match="Y and scores have the same index in another"):
         find_label_issues(scores[::-1], None, given, n=5)
+
+
+@pytest.mark.parametrize("far", [np.inf, -np.inf, 1e200, 1e30])
+def test_score_that_lies_far_out_hides_no_issue(far):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    Y = (X > 0).astype(int)
+    Y[X[:, 0].argmax(), 0] = 0
+    scores = 4 * X
+    usual = find_label_issues(scores, None, Y, n=1)
+    scores[5, 1] = far if Y[5, 1] else -far
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        issues = find_label_issues(scores, None, Y, n=3)
+    where = list(zip(issues.rows, issues.labels, strict=True)).index(
+        (usual.rows[0], usual.labels[0])
+    )
+    assert issues.scores[where] == pytest.approx(usual.scores[0], abs=0.1)
+    assert np.isfinite(issues.missing_rate).all() and 0.5 < issues.n_expected < 3

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from sklearn_clip._shared import pull_in
 from sklearn_clip.thresholds._score_maps import fit_score_map, map_scores
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 
@@ -106,3 +107,40 @@ def test_scores_of_0_that_hold_positives_are_no_proof():
     for number in (0, 1, 2, 4):
         held = votes == number
         assert mapped[held].mean() == pytest.approx(targets[held].mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("far", [1e6, 1e99, 1e200, np.inf, -1e6, -np.inf])
+@pytest.mark.parametrize("count", [1, 3])
+def test_values_that_lie_far_out_change_no_map_much(far, count):
+    rows = make_rows(400)
+    usual = fit_score_map(rows)
+    label = rows.targets[:, 1] == (far > 0)  # they say what is so
+    rows.scores[np.flatnonzero(label)[:count], 1] = far
+    found = fit_score_map(rows)
+    np.testing.assert_allclose(found[:, :2], usual[:, :2], atol=0.15)
+    rows.targets[np.flatnonzero(label)[:count], 1] ^= True  # or the opposite
+    np.testing.assert_allclose(fit_score_map(rows)[::2, 0], usual[::2, 0], rtol=0.25)
+
+
+def test_few_positives_far_above_the_others_stay_where_they_are():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(-5, 0.05, size=(3000, 2))
+    targets = np.zeros(scores.shape, dtype=bool)
+    targets[:4, 0] = True
+    scores[:4, 0] = [3, 2, 1, 0]
+    sides = targets, ~targets
+    np.testing.assert_array_equal(pull_in(scores, *sides), scores)
+    scores[4, 1] = np.inf
+    assert 8 < pull_in(scores, *sides)[4, 1] < 20
+
+
+def test_scores_that_are_all_one_stay_and_infinite_ones_come_near():
+    scores = np.full((50, 1), 7.0)
+    scores[3], scores[4] = np.inf, -np.inf
+    sides = np.arange(50)[:, None] % 2 == 0, np.arange(50)[:, None] % 2 == 1
+    near = pull_in(scores, *sides)
+    assert near[3] == 14 and near[4] == 0 and (np.delete(near, [3, 4]) == 7).all()
+    endless = np.array([[np.inf], [-np.inf]])
+    np.testing.assert_array_equal(
+        pull_in(endless, endless > 0, endless < 0), [[1.0], [-1.0]]
+    )
