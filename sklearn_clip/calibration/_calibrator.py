@@ -21,6 +21,7 @@ from sklearn_clip._shared import (
     check_label_order,
     check_same_length,
     positive_scores,
+    pull_in,
     warn_of_row_order,
 )
 from sklearn_clip.calibration._choice import (
@@ -50,12 +51,10 @@ _WRAP_OUTSIDE = (
 )
 # Of so many rows one more moves no level: Venn-Abers is isotonic, at more cost.
 _MANY_ROWS = 20_000
-# Its square, and sums of many such, are finite.
-_LARGEST = 1e150
 # What `fit` learns beside `estimator_`, so that a second fit leaves nothing behind.
 _LEARNT = (
-    "coef_",
-    "intercept_",
+    "map_coef_",
+    "map_intercept_",
     "knots_",
     "lower_",
     "upper_",
@@ -158,12 +157,13 @@ class MultiLabelCalibrator(
     log_losses_ : dict
         Log loss of an entry, of every method that was tried, on rows that it was not
         fitted on. Empty where there was nothing to choose.
-    coef_ : ndarray of shape (n_labels, 2)
-        Of the calibrated logit ``coef_[:, 0] * ln(p) - coef_[:, 1] * ln(1 - p) +
-        intercept_``, p being the smoothed score. Both columns are the same, the slope
-        of z, but for "beta". Defined for maps with parameters; ones for "identity".
-    intercept_ : ndarray of shape (n_labels,)
-        See `coef_`; zeros for "temperature" and "identity".
+    map_coef_ : ndarray of shape (n_labels, 2)
+        Of the calibrated logit ``map_coef_[:, 0] * ln(p) - map_coef_[:, 1] * ln(1 - p)
+        + map_intercept_``, p being the smoothed score. Both columns are the same, the
+        slope of z, but for "beta". Defined for maps with parameters; ones for
+        "identity".
+    map_intercept_ : ndarray of shape (n_labels,)
+        See `map_coef_`; zeros for "temperature" and "identity".
     knots_ : list of n_labels ndarray
         Scores of every label in ascending order, at which `lower_` and `upper_` stand.
         Empty where nothing is known of a label. Defined for maps without parameters.
@@ -365,16 +365,18 @@ class MultiLabelCalibrator(
         # of nearly the size of the refitted one: one map, fitted on all rows.
         rows = np.concatenate([fold.rows for fold in folds])
         scores = np.concatenate([fold.scores for fold in folds])
-        # Infinite ones have become the largest floats, whose sums overflow.
-        scores = np.clip(scores, -_LARGEST, _LARGEST)
         targets = take_rows(targets, rows)
         weight = None if sample_weight is None else sample_weight[rows]
         self.response_method_ = folds[0].method
         evidence = gather_evidence(scores, targets, weight)
+        _, positive, negative = evidence
         self.smoothing_ = None
-        if self.response_method_ == "predict_proba":
+        if self.response_method_ == "decision_function":
+            # One that lies far out, or is infinite, would flatten every map.
+            scores = pull_in(scores, positive > 0, negative > 0)
+            evidence = evidence._replace(logits=scores)
+        else:
             _refuse_decisions(scores, rows)
-            _, positive, negative = evidence
             self.smoothing_ = choose_smoothing(scores, positive, negative)
             evidence = evidence._replace(logits=to_logits(scores, self.smoothing_))
         methods, counts = self._candidate_methods(len(rows)), self._candidate_counts()
@@ -392,7 +394,7 @@ class MultiLabelCalibrator(
             self.common_knots_, self.common_values_, _ = maps.common_steps
             self.own_weight_ = maps.own_weight
         else:
-            self.coef_, self.intercept_ = maps.coef, maps.intercept
+            self.map_coef_, self.map_intercept_ = maps.coef, maps.intercept
 
     def _candidate_methods(self, n_rows):
         """Methods to choose from; decision values cannot stay what they are."""
@@ -449,7 +451,7 @@ class MultiLabelCalibrator(
     def _maps(self):
         """Gather the learnt attributes, as they are applied."""
         if self.method_ not in MONOTONE:
-            return LabelMaps(self.coef_, self.intercept_)
+            return LabelMaps(self.map_coef_, self.map_intercept_)
         parts = zip(self.knots_, self.lower_, self.upper_, strict=True)
         common = Steps(self.common_knots_, self.common_values_, self.common_values_)
         return LabelMaps(

@@ -1,6 +1,7 @@
 """MultiLabelCalibrator: what its probabilities are worth, and all that it takes."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
@@ -90,7 +92,7 @@ def test_auto_leaves_calibrated_probabilities_alone_and_says_so(probabilities, d
         if model.method_ == "identity":
             assert model.shrinkage_ == 0
             np.testing.assert_array_equal(model.predict_proba(expit(z)), expit(z))
-            np.testing.assert_array_equal(model.coef_, 1)
+            np.testing.assert_array_equal(model.map_coef_, 1)
     assert chosen.count("identity") >= 7
 
 
@@ -463,3 +465,28 @@ def test_probabilities_that_are_none_are_refused(method):
     # What float32 rounds is one.
     found = model.set_params(estimator__by=1e-8).fit(X, Y).predict_proba(X)
     assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize("far", [1e6, np.inf, -np.inf])
+@pytest.mark.parametrize("method", ["sigmoid", "temperature", "beta", "isotonic"])
+def test_decision_that_lies_far_out_flattens_no_map(decisions, method, far):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(400, 3))
+    Y = (rng.random(scores.shape) < expit(2 * scores)).astype(int)
+    calibrator = MultiLabelCalibrator(decisions(3), method=method, random_state=0)
+    usual = clone(calibrator).fit(scores, Y).predict_proba(scores)
+    odd = scores.copy()
+    odd[5, 1], Y[5, 1] = far, far < 0  # which is wrong
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = calibrator.fit(odd, Y).predict_proba(odd)
+    assert found[5, 1] == pytest.approx(1.0 if far > 0 else 0.0, abs=0.1)
+    found[5, 1] = usual[5, 1]
+    np.testing.assert_allclose(found, usual, atol=0.08)
+
+
+def test_selectors_do_not_take_maps_for_weights_of_columns():
+    X, Y = make_multilabel_classification(90, 10, n_classes=3, random_state=0)
+    calibrator = MultiLabelCalibrator(MultiLabelLogisticRegression(), cv=2)
+    with pytest.raises(ValueError, match="coef_|importance"):
+        SelectFromModel(calibrator.set_params(random_state=0)).fit(X, Y).transform(X)

@@ -191,7 +191,7 @@ def test_attributes_are_the_map(method, probabilities, draw):
     P = expit(1.5 * z)
     model = MultiLabelCalibrator(probabilities(6), method=method).fit(P, Y)
     p = (P + model.smoothing_) / (1 + 2 * model.smoothing_)
-    eta = model.coef_[:, 0] * np.log(p) - model.coef_[:, 1] * np.log1p(-p)
+    eta = model.map_coef_[:, 0] * np.log(p) - model.map_coef_[:, 1] * np.log1p(-p)
     np.testing.assert_allclose(
-        logit(model.predict_proba(P)), eta + model.intercept_, atol=1e-9
+        logit(model.predict_proba(P)), eta + model.map_intercept_, atol=1e-9
     )

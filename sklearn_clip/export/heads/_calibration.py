@@ -25,8 +25,8 @@ def write_calibrator(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         found = _mix(estimator, scores, relative=response == "predict_proba")
     elif estimator.method_ in ("temperature", "sigmoid", "beta"):
         has, lacks = _logarithms(scores.cast(np.float64), estimator.smoothing_)
-        eta = has * estimator.coef_[:, 0] - lacks * estimator.coef_[:, 1]
-        found = (eta + estimator.intercept_).sigmoid()
+        eta = has * estimator.map_coef_[:, 0] - lacks * estimator.map_coef_[:, 1]
+        found = (eta + estimator.map_intercept_).sigmoid()
     else:
         raise Refusal(
             f"MultiLabelCalibrator has an unknown method, {estimator.method_!r}. Fit "
