@@ -101,7 +101,7 @@ def _cut(yes, no, label):
     # One cut for both: the scores below it must be an accepted no as well.
     ranked = yes[0].ranked.scores[label]
     below = np.append(ranked, -np.inf)[accepted]
-    both = (high <= highest) & np.isin(below, low)
+    both = np.isin(below, low)
     if not both.any():
         # On rows that were searched, without a confidence, it may be that none is.
         return lowest, _above(low[low < lowest].max(initial=-np.inf))

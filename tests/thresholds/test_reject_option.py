@@ -423,3 +423,32 @@ def test_tags_are_those_of_a_multi_label_classifier(classifier):
     assert tags.classifier_tags.multi_label
     assert tags.target_tags.multi_output
     assert not tags.target_tags.single_output
+
+
+@pytest.mark.parametrize(("precision", "npv"), [(0.5, 0.8), (0.6, 1.0), (0.5, 0.7)])
+def test_one_cut_makes_no_error_where_none_need_be_made(precision, npv):
+    scores, Y = np.array([[0.1], [0.2], [0.3], [0.4]]), np.array([[0], [0], [1], [1]])
+    bounds = {"min_precision": precision, "min_npv": npv, "confidence": None}
+    asked = RejectOptionClassifier(Identity().fit(scores, Y), cv="prefit", **bounds)
+    np.testing.assert_array_equal(asked.fit(scores, Y).predict(scores), Y)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_cut_has_the_fewest_errors_of_all(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 12))
+    scores = rng.choice(rng.random(8), size=(n, 1))
+    Y = (rng.random((n, 1)) < scores).astype(int)
+    precision, npv = rng.choice([0.3, 0.5, 0.6, 0.8], 2)
+    rows = ScoredRows(scores, Y == 1)
+    cuts = find_answer_cuts(
+        rows, Bound("precision", precision), Bound("precision", npv)
+    )
+    errors = []
+    for cut in np.unique(scores)[1:]:
+        yes = scores >= cut
+        if (Y[yes] == 1).mean() >= precision and (Y[~yes] == 0).mean() >= npv:
+            errors.append((yes != Y).sum())
+    yes, no = scores >= cuts.yes, scores < cuts.no
+    if errors:  # then all rows can be answered
+        assert (yes | no).all() and (yes != Y).sum() == min(errors)
