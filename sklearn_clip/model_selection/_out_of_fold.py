@@ -131,21 +131,25 @@ def route_fit_params(meta, params, *, learns):
         the splitter's and the rest the estimator's.
     """
     params = {name: value for name, value in params.items() if value is not None}
+    weight, name = params.get("sample_weight"), weight_parameter(meta.estimator)
+    untaken = (
+        f"{type(meta.estimator).__name__} takes no sample_weight in fit: the weights "
+        f"are used for the {learns} only."
+    )
     if get_config()["enable_metadata_routing"]:
         routed = process_routing(meta, "fit", **params)
+        if not (weight is None or name or "sample_weight" in routed.estimator.fit):
+            warn_user(untaken)
         return dict(routed.estimator.fit), dict(routed.splitter.split)
     split_params = {"groups": params.pop("groups")} if "groups" in params else {}
-    weight = params.pop("sample_weight", None)
-    if weight is not None:
-        name = weight_parameter(meta.estimator)
-        if name is None:
-            warn_user(
-                f"{type(meta.estimator).__name__} takes no sample_weight in fit: "
-                f"the weights are used for the {learns} only. With metadata routing "
-                "enabled they reach estimators that request them further in.",
-            )
-        else:
-            params[name] = weight
+    params.pop("sample_weight", None)
+    if weight is not None and name is None:
+        warn_user(
+            f"{untaken} With metadata routing enabled they reach estimators that "
+            "request them further in."
+        )
+    elif weight is not None:
+        params[name] = weight
     return params, split_params
 
 
@@ -232,6 +236,18 @@ def is_prefit(meta):
     return prefit or counts_as_fitted(meta.estimator)
 
 
+def _check_held_out(weight, splits, learns):
+    """Check that some row weighs something on which the meta-estimator learns."""
+    if weight is None:
+        return
+    weight = np.asarray(weight)
+    if not any(weight[test].any() for _, test in splits):
+        raise ValueError(
+            "sample_weight must be above 0 for a row that cv holds out: the "
+            f"{learns} are learnt on those. Got only zeros there."
+        )
+
+
 def fit_and_score(meta, X, Y, params, names=None, *, learns):
     """Fit the estimator of a meta-estimator and score rows it was not fitted on.
 
@@ -262,7 +278,8 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
     Raises
     ------
     ValueError
-        If `refit` is False and `cv` has several splits.
+        If `refit` is False and `cv` has several splits, or all rows that are held out
+        weigh nothing.
     TypeError
         If a prefit or frozen estimator is given parameters of its `fit`.
     sklearn.exceptions.NotFittedError
@@ -291,6 +308,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         split_params=split_params,
         names=names,
     )
+    _check_held_out(params.get("sample_weight"), splits, learns)
     refit = getattr(meta, "refit", True)
     if not refit and len(splits) > 1:
         # Not all that keep the one estimator have the choice.

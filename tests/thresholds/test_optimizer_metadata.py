@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_clip import MultiLabelCalibrator
 from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.model_selection._out_of_fold import make_splits
 from sklearn_clip.thresholds import ThresholdOptimizer
@@ -158,3 +159,45 @@ def test_whole_weights_are_as_good_as_repeated_rows(average):
     weighted = tuned.fit(X, Y, sample_weight=weight).thresholds_
     repeated = tuned.fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))
     np.testing.assert_allclose(weighted, repeated.thresholds_)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(
+    "head", [KNeighborsClassifier(), make_pipeline(KNeighborsClassifier())], ids=str
+)
+def test_weights_that_no_fit_takes_are_told_of(data, routing, head):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    with (
+        sklearn.config_context(enable_metadata_routing=routing),
+        pytest.warns(UserWarning, match="takes no sample_weight in fit: the weights"),
+    ):
+        ThresholdOptimizer(head, cv=2).fit(X, Y, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("error:.*takes no sample_weight")
+def test_routed_weights_that_are_taken_or_refused_are_not_told_of(
+    data, metadata_routing
+):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(1, 3, len(X)).astype(float)
+    for wanted in (True, False):
+        inner = LogisticRegression().set_fit_request(sample_weight=wanted)
+        for head in (
+            MultiLabelLogisticRegression().set_fit_request(sample_weight=wanted),
+            make_pipeline(
+                StandardScaler().set_fit_request(sample_weight=False),
+                MultiLabelLogisticRegression().set_fit_request(sample_weight=wanted),
+            ),
+            *([MultiOutputClassifier(inner)] if wanted else []),
+        ):
+            ThresholdOptimizer(head, cv=2).fit(X, Y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("meta", [ThresholdOptimizer, MultiLabelCalibrator])
+def test_held_out_rows_must_weigh_something(data, meta):
+    X, Y = data
+    weight = np.r_[np.ones(100), np.zeros(len(X) - 100)]
+    cv = [(np.arange(100), np.arange(100, len(X)))]
+    with pytest.raises(ValueError, match="above 0 for a row that cv holds out"):
+        meta(MultiLabelLogisticRegression(), cv=cv).fit(X, Y, sample_weight=weight)
