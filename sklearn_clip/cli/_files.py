@@ -16,7 +16,7 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     option : str
         The option that names it, for the error.
     *inputs : Path or None
-        Files that are read, which it must not replace.
+        Files that are read, or written as well, which it must not replace.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     PermissionError
         If nothing can be written to its folder, nor to itself.
     ValueError
-        If it is a folder, a device, or one of the files that are read.
+        If it is a folder, a device, or one of the other files.
     """
     folder = path.resolve().parent
     if not folder.is_dir():
@@ -36,10 +36,12 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     if not (os.access(folder, os.W_OK) or os.access(path, os.W_OK)):
         raise PermissionError(f"Nothing can be written to {str(folder)!r} ({option}).")
     for other in inputs:
-        if other is None or not (path.exists() and other.exists()):
+        if other is None:
             continue
-        if path.samefile(other):
+        # Of files that are to be written, too, none may be the other.
+        there = path.exists() and other.exists()
+        if path.samefile(other) if there else path.resolve() == other.resolve():
             raise ValueError(
-                f"{option} must be another file than those that are read. Got "
-                f"{str(path)!r}, which would be lost."
+                f"{option} must be another file than those that are read or written "
+                f"beside it. Got {str(path)!r}, which would be lost."
             )

@@ -18,6 +18,7 @@ from sklearn_clip.cli._tables import (
     guess_separator,
     name_columns,
     open_table,
+    read_texts,
     say_separator,
 )
 
@@ -236,7 +237,7 @@ def read_rows(
         text=list(text) or None,
         duplicates="keep",
         missing_files="keep",
-        delimiter=table.delimiter,
+        delimiter=table.delimiter or ",",
     ).data
     found = [None if cell is None else str(cell) for cell in data[:, 0]]
     texts = list(data[:, 1]) if text else None
@@ -325,11 +326,10 @@ def read_labelled(
         said.append(f"labels in column {label_column!r}")
         options["labels"] = label_column
     if layout == "cells":
-        separator = separator or guess_separator(
-            table.first.get(label_column or "", [])
-        )
+        cells = read_texts(table, label_column) if label_column in table.columns else []
+        separator = separator or guess_separator(cells)
         options["separator"] = separator
-        said.append(say_separator(separator, table.first.get(label_column or "", [])))
+        said.append(say_separator(separator, cells))
     if classes is not None:
         options |= {"classes": classes, "other_labels": "ignore"}
     folder = None if column is None else (path.parent if images is None else images)
@@ -343,7 +343,7 @@ def read_labelled(
             group=group,
             unlabelled=unlabelled,
             missing_files="drop" if column is not None else "raise",
-            delimiter=table.delimiter,
+            delimiter=table.delimiter or ",",
             **options,
         )
     except ValueError as exc:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,20 +31,17 @@ class Table:
         The file.
     columns : list of str
         Names of the columns.
-    first : dict of str to list of str
-        First cells of each column of a CSV file.
-    delimiter : str
-        What stands between the cells of a CSV file.
+    delimiter : str or None
+        What stands between the cells of a CSV file; None of another one.
     """
 
     path: Path
     columns: list[str]
-    first: dict[str, list[str]]
-    delimiter: str = ","
+    delimiter: str | None = None
 
 
 def open_table(path: Path) -> Table:
-    """Read the names of the columns of a table, and what its first cells look like.
+    """Read the names of the columns of a table.
 
     Parameters
     ----------
@@ -80,21 +79,74 @@ def open_table(path: Path) -> Table:
             if head == b"PAR1"
             else feather.read_table(path, memory_map=True).schema
         )
-        return Table(path, list(schema.names), {})
+        return Table(path, list(schema.names))
+    with _saying_where(path):
+        with open(path, encoding="utf-8-sig", newline="") as lines:
+            delimiter = _guess_delimiter(next((x for x in lines if x.strip()), ""))
+        # What is wrong further down is said before long work, too.
+        rows = list(itertools.islice(_read_csv(path, delimiter), 1_001))
+    if not rows:
+        raise ValueError(f"{str(path)!r} must be a table with a header. It has none.")
+    return Table(path, rows[0], delimiter)
+
+
+def read_texts(table: Table, column: str) -> list[str]:
+    """Read what stands in the cells of a column, in all rows.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    list of str
+        Every text once, in the order of the rows; cells that hold lists have none.
+
+    Raises
+    ------
+    ValueError
+        If a row cannot be read.
+    """
+    if table.delimiter is None:
+        import pandas
+
+        binary = {b"PAR1": pandas.read_parquet, b"ARRO": pandas.read_feather}
+        with open(table.path, "rb") as file:
+            read = binary[file.read(4)]
+        cells = read(table.path, columns=[column])[column]
+        return list(dict.fromkeys(cell for cell in cells if isinstance(cell, str)))
+    place, width = table.columns.index(column), len(table.columns)
+    with _saying_where(table.path):
+        rows = itertools.islice(_read_csv(table.path, table.delimiter), 1, None)
+        return list(dict.fromkeys(row[place] for row in rows if len(row) == width))
+
+
+def _read_csv(path: Path, delimiter: str) -> Iterator[list[str]]:
+    """Read the rows of a CSV file; blank lines are none."""
+    import csv
+
+    with open(path, encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, delimiter=delimiter)
+        try:
+            yield from (row for row in reader if any(row))
+        except csv.Error as exc:
+            exc.args = (f"{exc} in line {reader.line_num}",)
+            raise
+
+
+@contextmanager
+def _saying_where(path: Path) -> Iterator[None]:
+    """Say which file cannot be read, and why."""
     import csv
 
     try:
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            header = next((line for line in lines if line.strip()), "")
-            delimiter = _guess_delimiter(header)
-            lines.seek(0)
-            reader = csv.reader(lines, delimiter=delimiter)
-            # Blank lines are none, as for whoever reads the table.
-            records = (row for row in reader if any(row))
-            cells = [row for row, _ in zip(records, range(1_001), strict=False)]
+        yield
     except csv.Error as exc:
         raise ValueError(
-            f"{str(path)!r} must be a CSV file. Got {exc} in line {reader.line_num}. A "
+            f"{str(path)!r} must be a CSV file. Got {exc}. A "
             "quotation mark that is never closed makes one cell of all that follows."
         ) from exc
     except UnicodeDecodeError as exc:
@@ -102,14 +154,6 @@ def open_table(path: Path) -> Table:
             f"{str(path)!r} must be a CSV file in UTF-8. Got {exc.reason} at byte "
             f"{exc.start}. Save it as 'CSV UTF-8'."
         ) from exc
-    if not cells or not any(cells[0]):
-        raise ValueError(f"{str(path)!r} must be a table with a header. It has none.")
-    columns = cells[0]
-    first = {
-        name: [row[place] for row in cells[1:] if len(row) == len(columns)]
-        for place, name in enumerate(columns)
-    }
-    return Table(path, columns, first, delimiter)
 
 
 def _guess_delimiter(header: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from PIL import Image
@@ -264,3 +265,21 @@ def test_file_of_words_that_cannot_be_read_is_told(
         words.write_bytes(content)
     done = run("zero-shot", drawings / "test", "--labels-file", words)
     assert done.code == 2 and said in done.said and str(words) in done.said
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather"])
+@pytest.mark.parametrize("n_single", [3, 1_500])
+def test_separator_is_that_of_all_rows(tmp_path, n_single, suffix):
+    cells = [("cat", "dog")[i % 2] for i in range(n_single)] + ["cat;dog"] * 20
+    table = pd.DataFrame({"title": [f"t{i}" for i in range(len(cells))], "tags": cells})
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        getattr(table, f"to_{suffix[1:]}")(path)
+    given = {"layout": "auto", "labels": None, "separator": None, "group": None}
+    data, _, said = read_labelled(
+        path, images=None, image=None, text=["title"], unlabelled="keep", **given
+    )
+    assert list(data.target_names) == ["cat", "dog"] and "split at ';'" in said
+    np.testing.assert_array_equal(data.target[-20:], 1)

@@ -198,3 +198,20 @@ def test_file_in_a_folder_that_is_read_only_may_be_a_target(tmp_path, monkeypatc
     check_target(given, "--out")
     with pytest.raises(PermissionError, match=r"Nothing can be written to .*\(--out\)"):
         check_target(tmp_path / "other.csv", "--out")
+
+
+def test_two_results_do_not_go_into_one_file(run, drawings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both = tmp_path / "both.skops"
+    done = run(
+        "train",
+        drawings / "train.csv",
+        "--images",
+        drawings / "train",
+        "--out",
+        both,
+        "--report",
+        "both.skops",
+    )
+    assert done.code == 2 and "--report must be another file" in done.said
+    assert not both.exists()
