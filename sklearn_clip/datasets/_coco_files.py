@@ -161,6 +161,8 @@ def _read_files(images, path):
 
 def _read_categories(categories, annotations, path):
     """Position of each id among the names, and the names in order of their ids."""
+    if not categories:
+        raise ValueError(f"The categories of '{path}' must have labels. Got none.")
     spelled = unify_names(entry["name"] for entry in categories)
     ordered = sorted((entry["id"], spelled[entry["name"]]) for entry in categories)
     rule = f"The categories of '{path}' must have distinct ids and names. Got"

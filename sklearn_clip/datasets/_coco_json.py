@@ -19,6 +19,8 @@ _KEPT = (
     "pos_category_ids",
 )
 _IDS = ("id", "image_id", "category_id")
+# What is not blank, and the rule that says so.
+_WORDS = {"file_name": "name a file", "name": "name a label"}
 
 
 def read_json(path, needed):
@@ -102,14 +104,15 @@ def _check_entry(entry, keys, first, where, number):
                 f"{number})."
             )
         value = entry[key]
-        if isinstance(value, str if key not in _IDS else str | int | float):
-            # Ids are sorted.
-            same = key != "id" or isinstance(value, str) == isinstance(first[key], str)
-            if same and not (key == "file_name" and not value.strip()):
-                continue
-            rule = "all be numbers, or all texts" if not same else "name a file"
-        else:
+        kind = str if key not in _IDS else str | int | float
+        if not isinstance(value, kind) or value != value:  # NaN is no number
             rule = f"be {'a number or ' if key in _IDS else ''}a text"
+        elif key == "id" and isinstance(value, str) != isinstance(first[key], str):
+            rule = "all be numbers, or all texts"  # ids are sorted
+        elif key in _WORDS and not value.strip():
+            rule = _WORDS[key]
+        else:
+            continue
         owner = "" if key == "id" or "id" not in entry else f" Its id: {entry['id']!r}."
         raise ValueError(
             f"{key!r} of {where} must {rule}. Got {value!r:.80} (entry {number})."

@@ -312,6 +312,18 @@ def test_splits_that_share_a_file_under_other_ids_are_refused(tmp_path):
             lambda c: c["images"][1].update(file_name=" "),
             r"name a file. Got ' ' \(entry 1\). Its id: 2",
         ),
+        (
+            lambda c: c["categories"][1].update(name=" "),
+            r"name a label. Got ' ' \(entry 1\). Its id: 7",
+        ),
+        (
+            lambda c: c["images"][1].update(id=float("nan")),
+            r"a number or a text. Got nan \(entry 1\)",
+        ),
+        (
+            lambda c: c.update(categories=[], annotations=[]),
+            "must have labels. Got none",
+        ),
         (lambda c: c["annotations"], "no list 'images'. A list of entries is what det"),
         (
             lambda c: {

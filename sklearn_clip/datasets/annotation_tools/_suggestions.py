@@ -57,8 +57,8 @@ def read_labels(labels, n_rows, label_names):
     Raises
     ------
     ValueError
-        If there are as many rows as labels not, names are not there, or a value is
-        outside [0, 1].
+        If there are not as many rows as labels, names are missing or repeated, or a
+        value is outside [0, 1].
     """
     if isinstance(label_names, str):
         raise TypeError(f"label_names must be a list of texts. Got {label_names!r}.")
@@ -95,8 +95,8 @@ def read_labels(labels, n_rows, label_names):
                 "label_names must name every column of labels. Got "
                 f"{len(names)} for {scores.shape[1]}."
             )
-        if len({clean_name(name) for name in names}) < len(names):
-            raise ValueError(f"label_names must be distinct. Got {names!r:.80}.")
+    if len({clean_name(name) for name in names}) < len(names):
+        raise ValueError(f"label_names must be distinct. Got {names!r:.80}.")
     bad = np.argwhere(~(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
     if len(bad):
         row, column = bad[0]

@@ -146,6 +146,7 @@ def test_write_cvat_tags_is_read_by_datumaro(folder):
         ([["a"]], {"label_names": ["b"]}, r"'a' \(row 0\)"),
         ([["a", 3]], {}, r"3 \(row 0\)"),
         ([[1, 0]], {"label_names": ["a", "a"]}, "distinct"),
+        ([["a"]], {"label_names": ["a", "a"]}, "distinct"),
         ([["a"]], {"threshold": 0}, "threshold"),
         ([["a"]], {"threshold": [0.5, 0.5]}, "threshold"),
         ([["a"]], {"threshold": [np.nan]}, "infinity for a label that is never.*nan"),
