@@ -28,9 +28,9 @@ def lazy_names(package, homes, rooms=()):
 
     def get(name):
         if name in homes:
-            value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+            value = getattr(_import(f"{package}.{homes[name]}"), name)
         elif name in rooms:
-            value = importlib.import_module(f"{package}.{name}")
+            value = _import(f"{package}.{name}")
         else:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         vars(sys.modules[package])[name] = value
@@ -41,3 +41,12 @@ def lazy_names(package, homes, rooms=()):
         return sorted({*vars(module), *module.__all__})
 
     return get, list_names
+
+
+def _import(module):
+    try:
+        return importlib.import_module(module)
+    except AttributeError as exc:
+        # Of a package that does not fit another one. Python would take it for the
+        # answer that there is no such name, and say only that.
+        raise ImportError(f"{module} cannot be imported: {exc}") from exc

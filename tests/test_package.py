@@ -216,6 +216,22 @@ def test_unknown_name_raises_attribute_error():
         sklearn_clip.CLIPFeaturiser  # noqa: B018 - the access is what is tested
 
 
+def test_packages_that_do_not_fit_each_other_are_named(tmp_path, monkeypatch):
+    package = tmp_path / "of_lazy_names"
+    package.mkdir()
+    lazy = "from sklearn_clip._lazy import lazy_names\n"
+    names = (
+        "__getattr__, __dir__ = lazy_names(__name__, {'Tagger': '_tagger'}, ('room',))"
+    )
+    (package / "__init__.py").write_text(lazy + names)
+    for name in ("_tagger", "room"):  # as a torchvision of another torch has it
+        (package / f"{name}.py").write_text("import math\nmath.nms")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("Tagger", "room"):
+        with pytest.raises(ImportError, match="'math' has no attribute 'nms'"):
+            exec(f"from of_lazy_names import {name}")
+
+
 def public_objects():
     """Public classes and functions of the package and its rooms, by name."""
     homes = [sklearn_clip] + [
