@@ -44,7 +44,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The oldest scikit-learn that is supported, with a scipy of its time.
+# The oldest of every package that is supported: the floors of pyproject.toml.
 test-floor: $(FLOOR)/.installed
 	OMP_NUM_THREADS=1 $(FLOOR)/bin/python $(PYTEST)
 
@@ -138,7 +138,8 @@ $(INSTALLED): pyproject.toml
 $(FLOOR)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(FLOOR)
 	$(FLOOR)/bin/$(PIP_INSTALL) --upgrade pip
-	$(FLOOR)/bin/$(PIP_INSTALL) -e ".[test]" "scikit-learn==1.6.*" "scipy<1.16"
+	$(FLOOR)/bin/python tools/floor.py > $(FLOOR)/oldest.txt
+	$(FLOOR)/bin/$(PIP_INSTALL) -e . -r $(FLOOR)/oldest.txt
 	touch $@
 
 $(PEERS)/.installed: pyproject.toml

@@ -1,5 +1,7 @@
 """Sparse targets of every kind, and dense ones of the same values to compare with."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -50,7 +52,9 @@ def _unsorted(Y, dtype):
 
 
 def _frame(Y, dtype):
-    frame = pd.DataFrame.sparse.from_spmatrix(_coo(Y, dtype).tocsc())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # pandas 2.2, of its own zero
+        frame = pd.DataFrame.sparse.from_spmatrix(_coo(Y, dtype).tocsc())
     return frame.set_axis([f"label {i}" for i in range(Y.shape[1])], axis=1)
 
 

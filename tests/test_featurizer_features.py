@@ -188,8 +188,10 @@ def test_names_follow_another_fusion(make, rows):
     ],
 )
 def test_widths_of_models_of_open_clip_need_no_weights(name, image, text):
-    tag = open_clip.list_pretrained_tags_by_model(name)[0]
-    clip = CLIPFeaturizer(name, tag, features="penultimate")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if not tags:
+        pytest.skip("an older open_clip")
+    clip = CLIPFeaturizer(name, tags[0], features="penultimate")
     names = clip.get_feature_names_out()
     assert clip.embedding_dim_ == image and len(names) == image + text
     assert names[-1] == f"clip_text_{text - 1}"

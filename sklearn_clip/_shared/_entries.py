@@ -255,7 +255,7 @@ def read_stored(matrix, what="y", *, unknown=True):
         stored = stored.copy()  # what was given stays as it is
         stored.sum_duplicates()
     stored = stored.tocoo()
-    (rows, columns), data = stored.coords, stored.data
+    rows, columns, data = stored.row, stored.col, stored.data
     one, gap = data == 1, np.isnan(data.astype(np.float64))
     bad = ~(one | (data == 0) | (gap & unknown))
     if bad.any():

@@ -199,7 +199,8 @@ def _check_there(path):
 def _explain(path, exc):
     """Make the error of a file that ONNX Runtime does not open."""
     said = " ".join(str(exc).split())
-    if "xternal" in said:  # data or initializer
+    # Of external data or initializers, or a file that the system does not find.
+    if "xternal" in said or "filesystem error" in said:
         return FileNotFoundError(
             f"{str(path)!r} keeps its weights in a second file beside it, which is "
             f"missing or cut short. Copy both, under the names they had. ({said:.300})"

@@ -138,7 +138,7 @@ class TunedModel:
             "positional_embedding": self.module.positional_embedding[:length],
             "attn_mask": self.module.attn_mask[:length, :length],
         }
-        found = functional_call(self.module, shorter, kwargs={"text": tokens})
+        found = functional_call(self.module, shorter, (), {"text": tokens})
         return found["text_features"] if isinstance(found, dict) else found[1]
 
     def split_images(self, batch):

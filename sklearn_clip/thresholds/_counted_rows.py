@@ -130,7 +130,7 @@ class SortedParts:
         self.hit_score, self.hit_label, self.hit_part = map(
             np.concatenate, zip(*found, strict=True)
         )
-        flat = self.hit_part * np.intp(n_labels) + self.hit_label
+        flat = self.hit_part.astype(np.intp) * n_labels + self.hit_label
         self.positives = np.bincount(flat, minlength=self.known.size)
         self.positives = self.positives.reshape(self.known.shape)
         self._kept: dict[int, PositiveCuts] = {}
@@ -198,7 +198,7 @@ class SortedParts:
         at = np.cumsum(new) - 1
         label, score = label[new], score[new]
         shape = len(self.values), len(label)
-        flat = self.hit_part[mine] * np.intp(len(label)) + at
+        flat = self.hit_part[mine].astype(np.intp) * len(label) + at
         hits = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
         above = np.empty(shape, dtype=np.int32)
         below = np.empty(shape, dtype=score.dtype)

@@ -113,7 +113,9 @@ def test_labels_are_those_of_the_pipeline(environment, exported, rows, options):
     )
     needed = {"PIL", "numpy", "onnxruntime", "sklearn_clip"}
     needed |= set() if options else {"ftfy", "regex", "tokenizers", "wcwidth"}
-    assert set(answer["packages"]) - {"__mp_main__", "__main__"} == needed
+    # What Cython leaves behind, of whichever package.
+    found = {name for name in answer["packages"] if "cython" not in name}
+    assert found - {"__mp_main__", "__main__"} == needed
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "tokenizers", "ftfy", "regex"])

@@ -197,9 +197,12 @@ def test_page_in_the_docs_is_of_the_results():
     import zoo_page
 
     how = {"blocks": zoo_model.BLOCKS, "tolerance": zoo_model.TOLERANCE}
+    results, names = zoo.read_results(zoo.RESULTS), open_clip.list_models()
+    if not set(results) <= set(names):
+        pytest.skip("an older open_clip")
     page = zoo_page.write(
-        zoo.read_results(zoo.RESULTS),
-        open_clip.list_models(),
+        results,
+        names,
         **how,
         cosines=zoo_model.LEAST_COSINE,
     )

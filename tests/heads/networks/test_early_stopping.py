@@ -25,7 +25,7 @@ def test_weights_of_the_best_epoch_are_restored(data, metric, criterion):
         early_stopping=metric,
         max_epochs=12,
         patience=12,
-        lr=0.3,  # too large, so that the last epoch is not the best
+        lr=0.6,  # too large, so that the last epoch is not the best
         train_split=validation_part(X[80:], Y[80:]),
     ).fit(X[:80], Y[:80])
     name = "valid_score" if callable(metric) else f"valid_{metric}"
