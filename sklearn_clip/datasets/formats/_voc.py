@@ -219,8 +219,14 @@ def _find_images(root, images, ids, files, missing_files):
         folder = beside if beside.is_dir() else root
     folder = ImageFolder(folder, "images", required=missing_files != "keep")
     paths, missing = {}, {}
+    owner: dict[str, str] = {}
     for id_ in ids:
         found = _find_image(folder, id_, files.get(id_))
+        if found is not None and owner.setdefault(found, id_) != id_:
+            raise ValueError(
+                f"A picture must have one file of labels. Got {owner[found]!r} and "
+                f"{id_!r} for '{found}'."
+            )
         if found is None:
             where = f" ({files[id_].name})" if files.get(id_) else ""
             missing[id_] = f"'{folder.root / id_}'{where}"

@@ -16,9 +16,9 @@ from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 from sklearn_clip.datasets.formats._darknet import DATA
 from sklearn_clip.datasets.formats._rows import find_pictures, give_back, mark
 from sklearn_clip.datasets.formats._yolo_files import (
+    find_texts,
     is_darknet,
     label_file,
-    orphans,
     read_classes,
     read_description,
     read_list,
@@ -125,7 +125,8 @@ def load_yolo(
     split_of: dict[str, str] = {}
     file_of: dict[str, str] = {}
     for name, places in split_places(path, description, split).items():
-        for picture in _list_pictures(places, missing_files, is_darknet(path)):
+        pictures, texts = _list_pictures(places, missing_files, is_darknet(path))
+        for picture in pictures:
             real = os.path.realpath(picture)
             first = file_of.setdefault(real, picture)
             if split_of.get(first, name) != name:
@@ -136,7 +137,8 @@ def load_yolo(
                 )
             split_of[first] = name
             if first not in found:
-                found[first] = read_classes(label_file(first), names)
+                text = texts.get(first) or label_file(first)
+                found[first] = read_classes(text, names)
     unread: dict[Any, str] = {None: missing_labels, frozenset(): unlabelled}
     rows: list[Any] = []
     kept = []
@@ -161,15 +163,21 @@ def load_yolo(
 
 
 def _list_pictures(places, missing_files, of_darknet):
-    """Paths of the pictures of folders and lists."""
-    pictures = []
+    """Paths of the pictures of folders and lists, and of texts with other names."""
+    pictures, texts = [], {}
     for place in places:
         folder = ImageFolder(place if place.is_dir() else place.parent, "path")
         missing, found = {}, []
         if place.is_dir():
             found = find_pictures(place)
-            known = {clean_name(os.path.splitext(picture)[0]) for picture in found}
-            named = orphans(place, known)
+            there = find_texts(place)
+            names = [clean_name(os.path.splitext(picture)[0]) for picture in found]
+            for picture, name in zip(found, names, strict=True):
+                if name in there and not label_file(picture).is_file():
+                    texts[picture] = there[name][1]
+            alone = [there[name] for name in there.keys() - set(names)]
+            texts |= {str(folder.root / stem): text for stem, text in alone}
+            named = sorted((stem, text.name) for stem, text in alone)
         else:
             named = read_list(place)
         for name, where in named:
@@ -185,4 +193,4 @@ def _list_pictures(places, missing_files, of_darknet):
         if missing_files != "keep":
             report_missing(missing, len(found) + len(missing), [folder], missing_files)
         pictures += found
-    return pictures
+    return pictures, texts

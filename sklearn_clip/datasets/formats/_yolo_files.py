@@ -183,30 +183,32 @@ def _swap(path, old, new):
     return path
 
 
-def orphans(folder, known):
-    """Texts below a folder of pictures that have none: their stems and names.
+def find_texts(folder):
+    """Texts in the folder of labels that belongs to a folder of pictures.
 
     Parameters
     ----------
     folder : Path
         The folder of the pictures.
-    known : set of str
-        Paths of the pictures without suffix, as they are compared.
 
     Returns
     -------
-    list of tuple (str, str)
+    dict of {str: (str, Path)}
+        By the path that a picture has without its suffix, as names are compared: the
+        part of it below the folder, and the text.
     """
     labels = _swap(folder, "images", "labels")
     if labels == folder:  # beside the pictures a text may be anything
-        return []
-    found = []
-    for path in sorted(labels.rglob("*.txt")):
-        stem = path.relative_to(labels).with_suffix("")
-        is_known = clean_name(os.path.join(folder, stem)) in known
-        if not is_known and path.name != "classes.txt":
-            found.append((str(stem), path.name))
-    return found
+        return {}
+    stems = {
+        path.relative_to(labels).with_suffix(""): path
+        for path in sorted(labels.rglob("*"))
+        if path.suffix.lower() == ".txt" and path.name != "classes.txt"
+    }
+    return {
+        clean_name(os.path.join(folder, stem)): (str(stem), path)
+        for stem, path in stems.items()
+    }
 
 
 def read_classes(path, names):

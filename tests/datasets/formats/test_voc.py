@@ -225,3 +225,10 @@ def test_load_voc_names_a_list_in_another_encoding(root):
     path.write_bytes("000001\nKäse\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"in UTF-8. Got .*\(train.txt, line 2\)"):
         load_voc(root, split="train")
+
+
+def test_load_voc_refuses_two_files_for_a_picture(root):
+    file = root / "Annotations" / "000003.xml"
+    (root / "Annotations" / "copy.xml").write_text(file.read_text())
+    with pytest.raises(ValueError, match="one file of labels. Got '000003' and 'copy'"):
+        load_voc(root)

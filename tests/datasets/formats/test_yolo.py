@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,3 +268,39 @@ def test_load_yolo_follows_links_that_do_not_lead_back(root, tmp_path_factory):
     found = load_yolo(root / "data.yaml", split="train")
     names = [path.replace("\\", "/").split("/")[-1] for path in found.data[:, 0]]
     assert names == ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "text"),
+    [
+        ("images/caf\u00e9.jpg", "labels/cafe\u0301.txt"),
+        ("images/cafe\u0301.jpg", "labels/caf\u00e9.txt"),
+        ("images/x/images/b.jpg", "labels/x/images/b.txt"),
+        ("images/x/images/b.jpg", "images/x/labels/b.txt"),
+        ("images/a.JPG", "labels/a.TXT"),
+        ("images/a.b.jpg", "labels/a.b.txt"),
+    ],
+    ids=ascii,
+)
+def test_load_yolo_reads_the_text_of_a_name_in_another_spelling(
+    tmp_path, picture, text
+):
+    (tmp_path / "data.yaml").write_text("{train: images, names: [cat, dog]}")
+    for name, content in ((picture, ""), (text, "1 .5 .5 1 1")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    found = load_yolo(tmp_path / "data.yaml", missing_labels="absent")
+    assert found.data[:, 0].tolist() == [str(tmp_path / picture)]
+    assert found.target.tolist() == [[0, 1]]
+
+
+def test_load_yolo_keeps_the_text_of_a_picture_that_is_gone(tmp_path):
+    (tmp_path / "data.yaml").write_text("{train: images, names: [cat, dog]}")
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images" / "a.jpg").touch()
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 1 1")
+    (tmp_path / "labels" / "a.b.txt").write_text("1 .5 .5 1 1")
+    found = load_yolo(tmp_path / "data.yaml", missing_files="keep")
+    assert [Path(name).name for name in found.data[:, 0]] == ["a.jpg", "a.b"]
+    assert found.target.tolist() == [[1, 0], [0, 1]]
