@@ -105,6 +105,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         """Check the data of `fit`, and set what y says about the labels."""
         targets = check_targets(y, keep_sparse=keep_sparse)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        _check_size(X)
         if self.verbose:
             self._tell_of_zeros(X)
         check_same_length(X, targets.positive)
@@ -197,3 +198,16 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_size(X):
+    """Check that squares of the features, and sums of them, are finite."""
+    values = X.data if sparse.issparse(X) else X
+    largest = max(abs(values.max(initial=0)), abs(values.min(initial=0)))
+    limit = float(np.finfo(X.dtype).max) ** 0.4
+    if largest > limit:
+        raise ValueError(
+            f"X must hold numbers of at most {limit:.0e} in {X.dtype}, whose squares "
+            f"can be added up. Got {largest:.3g}. Scale it, for example with "
+            "StandardScaler."
+        )

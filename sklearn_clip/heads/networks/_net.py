@@ -244,16 +244,21 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         ValueError
             If `X` or `y` holds what it must not, their lengths differ, a parameter is
             out of range, or the module cannot split the features' width; if training
-            goes on and `y` has other labels, or another order of them.
+            goes on and `y` has other labels, or another order of them; if it ends with
+            weights that are no finite numbers.
         TypeError
             If `X` is a torch Dataset, or there is a `sample_weight`.
         """
         fit_params = _without_weights(fit_params)
         go_on = self.warm_start and self.initialized_
         X, targets = self._check_training_data(X, y, go_on=go_on)
+        if not go_on and np.isnan(targets).all():
+            raise ValueError("y must hold at least one known label. Got NaN only.")
         with self._seeded(go_on=go_on):
             # As a Dataset, which `partial_fit` knows to have been checked.
-            return super().fit(self.get_dataset(X, targets), targets, **fit_params)
+            super().fit(self.get_dataset(X, targets), targets, **fit_params)
+        self._check_weights()
+        return self
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train for another `max_epochs`, going on from the weights there are.
@@ -281,9 +286,19 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         go_on = self.initialized_
         X, targets = self._check_training_data(X, y, go_on=go_on, classes=classes)
         with self._seeded(go_on=go_on):
-            return super().partial_fit(
-                self.get_dataset(X, targets), targets, **fit_params
-            )
+            super().partial_fit(self.get_dataset(X, targets), targets, **fit_params)
+        self._check_weights()
+        return self
+
+    def _check_weights(self):
+        """Check that training did not end in NaN, which predicts no label at all."""
+        for name, weight in self.module_.named_parameters():
+            if weight.requires_grad and not torch.isfinite(weight).all():
+                raise ValueError(
+                    "Training must end with finite weights. Got NaN or infinity in "
+                    f"{name!r}: lower lr (it is {self.lr}), or scale X, for example "
+                    "with StandardScaler."
+                )
 
     def predict_proba(self, X):
         """Predict the probability of every label.

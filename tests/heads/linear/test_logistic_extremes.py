@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from logistic_problems import make_data, objective, oracle
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
@@ -245,3 +246,12 @@ def test_the_layout_of_the_rows_makes_no_difference(layout):
     X.flags.writeable = False
     found = MultiLabelLogisticRegression().fit(X, Y).coef_
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e19), (np.float64, 1e300)])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_numbers_whose_squares_are_infinite_are_refused(dtype, size, form):
+    X = np.random.default_rng(0).normal(size=(30, 4)).astype(dtype)
+    Y = (X[:, :2] > 0).astype(int)
+    with pytest.raises(ValueError, match=r"X must hold numbers of at most .* Scale it"):
+        MultiLabelLogisticRegression().fit(form(X * dtype(size)), Y)

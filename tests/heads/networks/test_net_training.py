@@ -164,3 +164,18 @@ def test_prediction_draws_nothing_from_the_generator(data, params):
     net.predict_proba(X)
     net.predict(X)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("module", ["mlp", "gmlp"])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_training_that_diverges_is_an_error(data, module):
+    X, Y = data
+    net = make_net(module=module, lr=1e3, max_epochs=20)
+    with pytest.raises(ValueError, match=r"finite weights. .* lower lr \(it is 1000"):
+        net.fit(X * 1e6, Y)
+
+
+def test_labels_that_nobody_knows_are_no_targets(data):
+    X, Y = data
+    with pytest.raises(ValueError, match="at least one known label. Got NaN only"):
+        make_net().fit(X, np.full(Y.shape, np.nan))
