@@ -172,3 +172,11 @@ def test_what_a_killed_process_leaves_is_removed(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
     remove_unfinished(path)
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+def test_folder_that_is_not_there_is_named(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match=r"no folder to write to: '.*gone'"),
+        whole_file(tmp_path / "gone" / "x.html"),
+    ):
+        pass

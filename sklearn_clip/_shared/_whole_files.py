@@ -47,6 +47,11 @@ def whole_file(
     ------
     file object
         To write to.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is not there.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -55,6 +60,10 @@ def whole_file(
         return
     if path.is_symlink():
         path = path.resolve()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "There is no folder to write to", str(path.parent)
+        )
     part, file = _open_part(path, mode, options)
     try:
         with file:

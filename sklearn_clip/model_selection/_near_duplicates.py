@@ -237,7 +237,7 @@ def _split_by_average(units, groups, limit):
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     found = np.empty(len(groups), np.int64)
-    for rows in np.split(order, starts[1:]):
+    for rows in np.split(order, starts[1:]) if len(order) else ():
         # One pair is its own mean.
         few = len(rows) <= 2
         found[rows] = rows[0] if few else rows[average_linkage(units[rows], limit)]

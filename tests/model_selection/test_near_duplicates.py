@@ -233,3 +233,10 @@ def test_sparse_embeddings_are_refused(kind):
 def test_bad_options_are_refused(options, error, match):
     with pytest.raises(error, match=match):
         near_duplicate_groups(np.eye(3), **options)
+
+
+@pytest.mark.parametrize("linkage", ["single", "average"])
+@pytest.mark.parametrize("shape", [(3, 4), (1, 3), (3, 0)])
+def test_rows_that_are_all_missing_are_each_alone(linkage, shape):
+    groups = near_duplicate_groups(np.zeros(shape), linkage=linkage)
+    assert groups.tolist() == list(range(shape[0]))

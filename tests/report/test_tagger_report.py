@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -406,3 +407,20 @@ def test_person_who_is_asked_is_told(problem):
     assert (
         f"A person is asked about {100 * asked:.1f} % of the cells" in report.to_html()
     )
+
+
+@pytest.mark.parametrize("far", [np.inf, -np.inf, 1e200])
+def test_infinite_score_stands_beyond_all_others(far):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(40, 2))
+    Y = (scores + rng.normal(size=scores.shape) > 0).astype(int)
+    usual = TaggerReport(scores, None, Y, thresholds=0.2, label_names=["a", "b"])
+    scores[5, 1] = far
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = TaggerReport(scores, None, Y, thresholds=0.2, label_names=["a", "b"])
+        data_of(report)
+    others = np.delete(report.scores.ravel(), 11)
+    np.testing.assert_array_equal(others, np.delete(usual.scores.ravel(), 11))
+    near = report.scores[5, 1]
+    assert near > others.max() if far > 0 else near < others.min()
