@@ -9,16 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 from sklearn_clip.datasets.formats._darknet import DATA
 from sklearn_clip.datasets.formats._rows import find_pictures, give_back, mark
 from sklearn_clip.datasets.formats._yolo_files import (
-    find_texts,
+    Texts,
     is_darknet,
-    label_file,
     read_classes,
     read_description,
     read_list,
@@ -124,8 +122,11 @@ def load_yolo(
     found: dict[str, Any] = {}
     split_of: dict[str, str] = {}
     file_of: dict[str, str] = {}
+    texts = Texts()
     for name, places in split_places(path, description, split).items():
-        pictures, texts = _list_pictures(places, missing_files, is_darknet(path))
+        pictures, text_of = _list_pictures(
+            places, missing_files, texts, is_darknet(path)
+        )
         for picture in pictures:
             real = os.path.realpath(picture)
             first = file_of.setdefault(real, picture)
@@ -137,7 +138,7 @@ def load_yolo(
                 )
             split_of[first] = name
             if first not in found:
-                text = texts.get(first) or label_file(first)
+                text = text_of.get(first) or texts.find(first)
                 found[first] = read_classes(text, names)
     unread: dict[Any, str] = {None: missing_labels, frozenset(): unlabelled}
     rows: list[Any] = []
@@ -162,22 +163,17 @@ def load_yolo(
     )
 
 
-def _list_pictures(places, missing_files, of_darknet):
-    """Paths of the pictures of folders and lists, and of texts with other names."""
-    pictures, texts = [], {}
+def _list_pictures(places, missing_files, texts, of_darknet):
+    """Paths of the pictures of folders and lists, and of the texts of missing ones."""
+    pictures, text_of = [], {}
     for place in places:
         folder = ImageFolder(place if place.is_dir() else place.parent, "path")
         missing, found = {}, []
         if place.is_dir():
             found = find_pictures(place)
-            there = find_texts(place)
-            names = [clean_name(os.path.splitext(picture)[0]) for picture in found]
-            for picture, name in zip(found, names, strict=True):
-                if name in there and not label_file(picture).is_file():
-                    texts[picture] = there[name][1]
-            alone = [there[name] for name in there.keys() - set(names)]
-            texts |= {str(folder.root / stem): text for stem, text in alone}
-            named = sorted((stem, text.name) for stem, text in alone)
+            alone = texts.find_alone(place, found)
+            text_of |= {str(folder.root / stem): text for stem, text in alone}
+            named = [(stem, text.name) for stem, text in alone]
         else:
             named = read_list(place)
         for name, where in named:
@@ -193,4 +189,4 @@ def _list_pictures(places, missing_files, of_darknet):
         if missing_files != "keep":
             report_missing(missing, len(found) + len(missing), [folder], missing_files)
         pictures += found
-    return pictures, texts
+    return pictures, text_of

@@ -156,59 +156,78 @@ def read_list(path):
     ]
 
 
-def label_file(picture):
-    """Path of the text of a picture: in ``labels`` where that is in ``images``.
+class Texts:
+    """Finds the texts of pictures, and those that have no picture."""
 
-    Darknet has it beside the picture, as is read where it is not in ``labels``.
+    def __init__(self):
+        self._stems = {}  # of the texts of each folder, as names are compared
 
-    Parameters
-    ----------
-    picture : str
+    def find(self, picture):
+        """Find the text of a picture: in ``labels`` where that is in ``images``.
 
-    Returns
-    -------
-    Path
-    """
-    beside = Path(picture).with_suffix(".txt")
-    apart = _swap(beside, "images", "labels")
-    return beside if beside.is_file() and not apart.is_file() else apart
+        Darknet has it beside the picture, as is read where it is not in ``labels``.
+
+        Parameters
+        ----------
+        picture : str
+
+        Returns
+        -------
+        Path or None
+        """
+        beside = Path(picture).with_suffix(".txt")
+        places = [*_swaps(beside, "images", "labels"), beside]
+        exact = next((place for place in places if place.is_file()), None)
+        if exact is not None:
+            return exact
+        # The same letters in other bytes, or a suffix in capitals.
+        found = (
+            self._list(place.parent).get(clean_name(place.stem)) for place in places
+        )
+        return next(filter(None, found), None)
+
+    def _list(self, folder):
+        if folder not in self._stems:
+            there = sorted(folder.iterdir()) if folder.is_dir() else ()
+            texts = [path for path in there if path.suffix.lower() == ".txt"]
+            self._stems[folder] = {clean_name(path.stem): path for path in texts}
+        return self._stems[folder]
+
+    def find_alone(self, folder, pictures):
+        """Find the texts in the folder of labels that belong to no picture.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder of the pictures.
+        pictures : list of str
+            Paths of those that are there.
+
+        Returns
+        -------
+        list of tuple (str, Path)
+            Where the picture would be, below the folder and without a suffix, and the
+            text.
+        """
+        labels = next(_swaps(folder, "images", "labels"), None)
+        if labels is None:  # beside the pictures a text may be anything
+            return []
+        known = {clean_name(os.path.splitext(picture)[0]) for picture in pictures}
+        return [
+            (str(stem), path)
+            for path in sorted(labels.rglob("*"))
+            if path.suffix.lower() == ".txt" and path.name != "classes.txt"
+            for stem in [path.relative_to(labels).with_suffix("")]
+            if clean_name(os.path.join(folder, stem)) not in known
+        ]
 
 
-def _swap(path, old, new):
-    """Put another name in the place of the last folder of a name."""
+def _swaps(path, old, new):
+    """Yield paths with another name in the place of a folder's, the last one first."""
     parts = list(path.parts)
     for i in range(len(parts) - 1, -1, -1):
         if parts[i] == old:
-            return Path(*parts[:i], new, *parts[i + 1 :])
-    return path
-
-
-def find_texts(folder):
-    """Texts in the folder of labels that belongs to a folder of pictures.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of the pictures.
-
-    Returns
-    -------
-    dict of {str: (str, Path)}
-        By the path that a picture has without its suffix, as names are compared: the
-        part of it below the folder, and the text.
-    """
-    labels = _swap(folder, "images", "labels")
-    if labels == folder:  # beside the pictures a text may be anything
-        return {}
-    stems = {
-        path.relative_to(labels).with_suffix(""): path
-        for path in sorted(labels.rglob("*"))
-        if path.suffix.lower() == ".txt" and path.name != "classes.txt"
-    }
-    return {
-        clean_name(os.path.join(folder, stem)): (str(stem), path)
-        for stem, path in stems.items()
-    }
+            yield Path(*parts[:i], new, *parts[i + 1 :])
 
 
 def read_classes(path, names):
@@ -216,7 +235,7 @@ def read_classes(path, names):
 
     Parameters
     ----------
-    path : Path
+    path : Path or None
     names : dict of {int: str}
 
     Returns
@@ -229,7 +248,7 @@ def read_classes(path, names):
     ValueError
         If a line is none of numbers, of which the first is that of a class.
     """
-    if not path.is_file():
+    if path is None:
         return None
     found = set()
     text = read_text(path)

@@ -270,6 +270,7 @@ def test_load_yolo_follows_links_that_do_not_lead_back(root, tmp_path_factory):
     assert names == ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]
 
 
+@pytest.mark.parametrize("place", ["images", "list.txt"])
 @pytest.mark.parametrize(
     ("picture", "text"),
     [
@@ -283,9 +284,10 @@ def test_load_yolo_follows_links_that_do_not_lead_back(root, tmp_path_factory):
     ids=ascii,
 )
 def test_load_yolo_reads_the_text_of_a_name_in_another_spelling(
-    tmp_path, picture, text
+    tmp_path, picture, text, place
 ):
-    (tmp_path / "data.yaml").write_text("{train: images, names: [cat, dog]}")
+    (tmp_path / "data.yaml").write_text(f"{{train: {place}, names: [cat, dog]}}")
+    (tmp_path / "list.txt").write_text(picture, encoding="utf-8")
     for name, content in ((picture, ""), (text, "1 .5 .5 1 1")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
