@@ -85,3 +85,13 @@ def test_numbers_that_cross_val_predict_gives_unknown_labels_are_told():
     known[::7, 1] = np.nan
     with pytest.raises(ValueError, match="numbered the unknown labels of a column"):
         cross_val_predict(LOGISTIC, X, known, cv=KFold(2), method="predict_proba")
+
+
+@pytest.mark.parametrize("cv", [None, 5, 4])
+def test_more_folds_than_rows_are_told_of_as_cv(cv):
+    X, Y = np.eye(3), np.array([[0, 1], [1, 0], [1, 1]])
+    meta = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=cv)
+    with pytest.raises(
+        ValueError, match="cv must be at most .* folds,? and n_samples=3"
+    ):
+        meta.fit(X, Y)

@@ -79,6 +79,12 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
         return [(train, test)]
     if cv is None or isinstance(cv, Integral):
         n_splits = 5 if cv is None else cv
+        if n_splits > len(rows):
+            said = "its default, 5 folds," if cv is None else f"{n_splits} folds"
+            raise ValueError(
+                f"cv must be at most the number of rows. Got {said} and n_samples="
+                f"{len(rows)}: pass fewer folds, or more rows."
+            )
         splitter = MultiLabelStratifiedKFold(n_splits, random_state=random_state)
     else:
         splitter = check_cv(cv, Y, classifier=False)
