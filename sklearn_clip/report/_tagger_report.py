@@ -16,6 +16,7 @@ from sklearn_clip._shared import (
     TargetsLike,
     _num_samples,
     counted,
+    group_numbers,
     import_optional,
     label_array,
     whole_file,
@@ -99,7 +100,7 @@ class TaggerReport:
         Suspicious cells to list, at most. They are left out, which the page says, where
         there are over 20,000 rows.
     confidence_level : float in (0, 1) or None, default=0.95
-        Of the intervals; None leaves them out.
+        Of the intervals; None leaves them out, as one row, or one group, does.
     random_state : int, RandomState instance or None, default=0
         What is drawn for the intervals.
 
@@ -211,8 +212,9 @@ class TaggerReport:
         self.title = "Tagger report" if title is None else title
         self.description = description
         self.label_names = names
-        # One row has no spread.
-        self.confidence_level = confidence_level if n_samples > 1 else None
+        # One row, or one group of them, has no spread.
+        n_units = n_samples if groups is None else group_numbers(groups, n_samples)[1]
+        self.confidence_level = confidence_level if n_units > 1 else None
         self._entries, self._made = entries, date.today().isoformat()
         self._facts = describe_tagger(fitted)
         self._versions = describe_versions()

@@ -336,6 +336,15 @@ def test_one_row_has_no_interval(rows):
     assert np.isnan(report.figures[0].low) and report.confidence_level is None
 
 
+def test_one_group_has_no_interval():
+    rng = np.random.default_rng(0)
+    scores = rng.random((30, 2))
+    Y = (rng.random(scores.shape) < scores).astype(int)
+    given = {"thresholds": 0.5, "label_names": ["a", "b"], "groups": ["one"] * 30}
+    report = TaggerReport(scores, None, Y, **given)
+    assert report.confidence_level is None and "<html" in report.to_html()
+
+
 def test_file_is_written_as_it_is(rows, tmp_path):
     data = rows(20)
     report = TaggerReport(data.P, None, data.Y, title="名前 🐱")
