@@ -60,7 +60,8 @@ def read_rows(table, places, read):
             if name in places and found[name] is None:
                 raise ValueError(
                     f"Every row must have its {name}. Got an empty cell in the column "
-                    f"{table.header[places[name][0]]!r} ({table.place(line)})."
+                    f"{table.header[places[name][0]]!r} ({table.place(line)}): "
+                    "fill it, or leave the row out."
                 )
         marks = read(line, cells)
         row = TagRow(
