@@ -12,6 +12,7 @@ _HOMES = {
     "stored_form": "_arrays",
     "StoredEntries": "_entries",
     "as_targets": "_targets",
+    "bring_near": "_far_scores",
     "by_name": "_targets",
     "cache_home": "_cache_home",
     "CallbackSupport": "_sklearn",
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
         positive_scores as positive_scores,
     )
     from sklearn_clip._shared._far_scores import (
+        bring_near as bring_near,
         pull_in as pull_in,
     )
     from sklearn_clip._shared._forks import (

@@ -35,6 +35,31 @@ def pull_in(scores, *sides):
     return np.clip(scores, low - room, high + room)
 
 
+def bring_near(scores, others=()):
+    """Put infinite scores, which no axis has a place for, just beyond all others.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_labels)
+        Scores.
+    others : array-like of float, default=()
+        What they are to stay beyond as well, such as thresholds.
+
+    Returns
+    -------
+    ndarray of shape (n, n_labels)
+        The scores themselves, if all are finite.
+    """
+    if float(np.abs(scores).max(initial=0.0)) < _ENDLESS:
+        return scores
+    scores = scores.astype(np.float64)
+    there = np.append(scores, others)
+    there = there[np.abs(there) < _ENDLESS]
+    low, high = (there.min(), there.max()) if there.size else (0.0, 0.0)
+    room = (high - low) / 10 or 1.0
+    return np.clip(scores, low - room, high + room)
+
+
 def _inner_ends(scores):
     """Lowest and highest score but for the outermost."""
     beyond = max(scores.size // 100, min(1, (scores.size - 1) // 2))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from sklearn_clip._shared import bring_near
 from sklearn_clip.metrics import average_precision_per_label
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.metrics._ranking import pooled_average_precision
@@ -150,7 +151,7 @@ class MultiLabelPrecisionRecallDisplay:
         """
         require_pyplot(cls)
         entries, names = read_targets(y_true, label_names, tables=[y_score])
-        scores = check_scores(y_score, y_true, entries)
+        scores = bring_near(check_scores(y_score, y_true, entries))
         positive, known = entries.positive, entries.known
         curves = []
         for label in range(len(names)):

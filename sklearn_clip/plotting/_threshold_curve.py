@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from sklearn_clip._shared import in_label_order
+from sklearn_clip._shared import bring_near, in_label_order
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.plotting._axes import (
     BLUE,
@@ -202,7 +202,7 @@ class ThresholdCurveDisplay:
         """
         require_pyplot(cls)
         entries, names = read_targets(y_true, label_names, tables=[y_score])
-        scores = check_scores(y_score, y_true, entries)
+        scores = bring_near(check_scores(y_score, y_true, entries))
         display = cls._from_scores(entries, scores, thresholds, None, names)
         return display.plot(ax, **kwargs)
 

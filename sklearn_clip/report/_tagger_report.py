@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
     _num_samples,
+    bring_near,
     counted,
     group_numbers,
     import_optional,
@@ -246,7 +247,7 @@ class TaggerReport:
             self.thresholds = _check_thresholds(
                 cuts, None, self.scores, self.label_names
             )
-        self.scores = _bring_near(self.scores, self.thresholds)
+        self.scores = bring_near(self.scores, self.thresholds)
         self._above = self.scores >= self.thresholds
         # What the figures are of: a tagger may choose the labels of a row together, and
         # leave some to a person (NaN).
@@ -383,17 +384,6 @@ def _own_cuts(tagger, n_labels):
             asks = learnt(tagger, "no_thresholds_") if name[0] == "y" else None
             return np.asarray(cuts, dtype=np.float64), asks
     return None, None
-
-
-def _bring_near(scores, thresholds):
-    """Put infinite scores, which no axis has a place for, just beyond all others."""
-    endless = np.abs(scores) >= 1e100
-    if not endless.any():
-        return scores
-    there = np.concatenate([scores[~endless], thresholds[np.isfinite(thresholds)]])
-    low, high = there.min(initial=0.0), there.max(initial=0.0)
-    room = (high - low) / 10 or 1.0
-    return np.clip(scores, low - room, high + room)
 
 
 def _check_count(value, name):

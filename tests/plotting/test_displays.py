@@ -14,6 +14,10 @@ from sklearn_clip import (
     ZeroShotClassifier,
     plotting,
 )
+from sklearn_clip.plotting import (
+    MultiLabelPrecisionRecallDisplay,
+    ThresholdCurveDisplay,
+)
 from sklearn_clip.plotting._axes import short_name
 from sklearn_clip.plotting._inputs import choose_labels, learnt
 
@@ -150,3 +154,22 @@ def test_columns_in_another_order_than_at_the_fit_are_refused(name, make_problem
     message = r"y must have the labels of the fitted classifier.*\(column 0\)"
     with pytest.raises(ValueError, match=message):
         getattr(plotting, name).from_estimator(model, data.X, other)
+
+
+@pytest.mark.parametrize(
+    "display", [MultiLabelPrecisionRecallDisplay, ThresholdCurveDisplay]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_infinite_scores_stand_beyond_all_others(display, dtype):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(60, 2)).astype(dtype)
+    Y = (scores + rng.normal(size=scores.shape) > 0).astype(int)
+    far, near = scores.copy(), scores.copy()
+    far[3, 0], far[4, 0] = np.inf, -np.inf
+    near[3, 0], near[4, 0] = 5, -5
+    shown, expected = (
+        display.from_predictions(Y, each).figure_.axes[0].lines for each in (far, near)
+    )
+    for ours, theirs in zip(shown, expected, strict=True):
+        assert np.isfinite(ours.get_xdata()).all()
+        np.testing.assert_allclose(ours.get_ydata(), theirs.get_ydata())
