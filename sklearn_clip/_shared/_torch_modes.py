@@ -34,7 +34,9 @@ def own_modes() -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         for kind in ("cpu", "cuda"):
             stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.empty(0).device.type != "cpu":  # older ones do not tell of `with`
+        # Torch 2.4 does not tell of `with torch.device`.
+        elsewhere = torch.get_default_device().type != "cpu"
+        if elsewhere or torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(_in_float32(torch))
         yield

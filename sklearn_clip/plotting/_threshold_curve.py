@@ -202,7 +202,7 @@ class ThresholdCurveDisplay:
         """
         require_pyplot(cls)
         entries, names = read_targets(y_true, label_names, tables=[y_score])
-        scores = bring_near(check_scores(y_score, y_true, entries))
+        scores = check_scores(y_score, y_true, entries)
         display = cls._from_scores(entries, scores, thresholds, None, names)
         return display.plot(ax, **kwargs)
 
@@ -223,8 +223,12 @@ class ThresholdCurveDisplay:
             metric = f"F{optimizer.beta:g}"
         elif callable(metric):
             metric = getattr(metric, "__name__", "metric")
+        curves = [
+            curve | {"thresholds": bring_near(curve["thresholds"])}
+            for curve in optimizer.curves_
+        ]
         return cls(
-            optimizer.curves_,
+            curves,
             thresholds=optimizer.thresholds_,
             threshold_std=optimizer.threshold_std_,
             label_names=name_array(label_names, len(optimizer.curves_)),
@@ -236,7 +240,7 @@ class ThresholdCurveDisplay:
     def _from_scores(cls, entries, scores, thresholds, spread, names):
         """Compute F1 curves."""
         n_labels = len(names)
-        known = entries.known
+        scores, known = bring_near(scores), entries.known
         curves = []
         for label in range(n_labels):
             rows = slice(None) if known is None else known[:, label]

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from PIL import Image
 from sklearn_clip import (
     CLIPFeaturizer,
     MultiLabelLogisticRegression,
+    PrecomputedScores,
+    ThresholdOptimizer,
     ZeroShotClassifier,
     plotting,
 )
@@ -173,3 +176,23 @@ def test_infinite_scores_stand_beyond_all_others(display, dtype):
     for ours, theirs in zip(shown, expected, strict=True):
         assert np.isfinite(ours.get_xdata()).all()
         np.testing.assert_allclose(ours.get_ydata(), theirs.get_ydata())
+
+
+def test_infinite_decisions_are_drawn_of_a_fitted_classifier(pyplot):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(60, 2))
+    Y = (scores + rng.normal(size=scores.shape) > 0).astype(int)
+    scores[3, 0], scores[4, 1] = np.inf, -np.inf
+    tuned = ThresholdOptimizer(
+        PrecomputedScores(method="decision_function"), store_curves=True
+    )
+    tuned.fit(scores, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for display in (
+            ThresholdCurveDisplay.from_estimator(tuned),
+            ThresholdCurveDisplay.from_estimator(tuned, scores, Y),
+        ):
+            display.figure_.canvas.draw()
+            low, high = display.figure_.axes[0].get_xlim()
+            assert -10 < low < high < 10

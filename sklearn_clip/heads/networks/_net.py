@@ -244,8 +244,9 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         ValueError
             If `X` or `y` holds what it must not, their lengths differ, a parameter is
             out of range, or the module cannot split the features' width; if training
-            goes on and `y` has other labels, or another order of them; if it ends with
-            weights that are no finite numbers.
+            goes on and `y` has other labels, or another order of them.
+        FloatingPointError
+            If training ends with weights that are no finite numbers.
         TypeError
             If `X` is a torch Dataset, or there is a `sample_weight`.
         """
@@ -256,9 +257,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
             raise ValueError("y must hold at least one known label. Got NaN only.")
         with self._seeded(go_on=go_on):
             # As a Dataset, which `partial_fit` knows to have been checked.
-            super().fit(self.get_dataset(X, targets), targets, **fit_params)
-        self._check_weights()
-        return self
+            return super().fit(self.get_dataset(X, targets), targets, **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train for another `max_epochs`, going on from the weights there are.
@@ -279,22 +278,27 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         -------
         self : MultiLabelNet
             The fitted instance.
+
+        Raises
+        ------
+        ValueError, TypeError, FloatingPointError
+            As `fit` does.
         """
         fit_params = _without_weights(fit_params)
-        if is_dataset(X):
-            return super().partial_fit(X, y, **fit_params)
+        if is_dataset(X):  # from `fit` as well
+            super().partial_fit(X, y, **fit_params)
+            self._check_weights()
+            return self
         go_on = self.initialized_
         X, targets = self._check_training_data(X, y, go_on=go_on, classes=classes)
         with self._seeded(go_on=go_on):
-            super().partial_fit(self.get_dataset(X, targets), targets, **fit_params)
-        self._check_weights()
-        return self
+            return self.partial_fit(self.get_dataset(X, targets), targets, **fit_params)
 
     def _check_weights(self):
         """Check that training did not end in NaN, which predicts no label at all."""
         for name, weight in self.module_.named_parameters():
             if weight.requires_grad and not torch.isfinite(weight).all():
-                raise ValueError(
+                raise FloatingPointError(
                     "Training must end with finite weights. Got NaN or infinity in "
                     f"{name!r}: lower lr (it is {self.lr}), or scale X, for example "
                     "with StandardScaler."
