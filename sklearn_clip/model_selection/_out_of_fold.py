@@ -27,6 +27,7 @@ from sklearn_clip._shared import (
     _num_samples,
     _safe_indexing,
     check_label_order,
+    counted,
     positive_scores,
     shown_first,
     warn_user,
@@ -70,6 +71,11 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
     ------
     ValueError
         If an iterable yields no split, or by the splitter.
+
+    Warns
+    -----
+    UserWarning
+        If a split holds out rows that it trains on.
     """
     rows = np.arange(_num_samples(X))
     if isinstance(cv, Real) and not isinstance(cv, Integral):
@@ -93,12 +99,42 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
     if isinstance(splitter, MultiLabelStratifiedKFold | MultiLabelStratifiedGroupKFold):
         split = partial(splitter.split_named, names=names)
     splits = [(rows[train], rows[test]) for train, test in split(X, Y, **split_params)]
+    check_splits(splits)
+    return splits
+
+
+def check_splits(splits):
+    """Check what a `cv` has yielded, which may be anyone's.
+
+    Parameters
+    ----------
+    splits : list of tuple of ndarray (train, test)
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Warns
+    -----
+    UserWarning
+        If a split holds out rows that it trains on.
+    """
     if not splits:
         raise ValueError(
             "cv must yield at least one split. Got none; a generator yields its splits "
             "only once."
         )
-    return splits
+    for number, (train, test) in enumerate(splits):
+        seen = np.intersect1d(train, test)
+        if len(seen):
+            warn_user(
+                f"Split {number} of cv holds out {counted(len(seen), 'row')} that it "
+                f"trains on (rows [{shown_first(seen, 10)}]): their scores are too "
+                "good. Leave them out of one of the two."
+            )
+            return
 
 
 def weight_parameter(estimator):

@@ -91,7 +91,7 @@ def out_of_fold_scores(
     Warns
     -----
     UserWarning
-        If rows were never held out.
+        If rows were never held out, or a split holds out rows that it trains on.
 
     See Also
     --------

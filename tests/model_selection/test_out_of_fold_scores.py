@@ -198,3 +198,17 @@ def test_generator_that_is_used_up_is_told():
     ):
         with pytest.raises(ValueError, match="Got none; a generator yields its splits"):
             fit()
+
+
+def test_rows_that_are_trained_on_and_held_out_are_told():
+    half = np.arange(len(X) // 2)
+    rest = np.setdiff1d(np.arange(len(X)), half)
+    leak = [(rest, half), (half, np.append(rest, [3, 0]))]
+    for fit in (
+        lambda: out_of_fold_scores(HEAD, X, Y, cv=leak),
+        lambda: ThresholdOptimizer(HEAD, cv=leak).fit(X, Y),
+        lambda: MultiLabelLogisticRegressionCV(3, cv=leak).fit(X, Y),
+    ):
+        said = r"Split 1 of cv holds out 2 rows that it trains on \(rows \[0, 3\]\)"
+        with pytest.warns(UserWarning, match=said):
+            fit()

@@ -32,6 +32,7 @@ from sklearn_clip.model_selection import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
 )
+from sklearn_clip.model_selection._out_of_fold import check_splits
 
 # To compare values of C the path need not be exact: the training loss of a fold is
 # within 5e-4 nats, summed over its rows, of the minimum.
@@ -316,9 +317,5 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         if isinstance(cv, MultiLabelStratifiedKFold | MultiLabelStratifiedGroupKFold):
             split = partial(cv.split_named, names=targets.names)
         splits = [(rows[a], rows[b]) for a, b in split(X, y, groups)]
-        if not splits:
-            raise ValueError(
-                "cv must yield at least one split. Got none; a generator yields its "
-                "splits only once."
-            )
+        check_splits(splits)
         return splits
