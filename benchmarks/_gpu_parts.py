@@ -353,7 +353,7 @@ def equality(part):
             )
 
 
-def main():
+def main(argv=None):
     """Run one part."""
     from _gpu_reading import read
     from _gpu_training import compare_heads, fine_tune
@@ -373,7 +373,7 @@ def main():
     parser.add_argument("part", choices=list(parts))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rehearse", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     parts[options.part](Part(options.part, options.folder, options.rehearse))
 
 

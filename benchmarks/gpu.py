@@ -71,7 +71,6 @@ def environment(site, rehearse):
 
 def run_part(name, work, rehearse, limit):
     """Run a part in a process of its own; return its records and how it ended."""
-    records = work / f"{name}.jsonl"
     command = [sys.executable, "-m", "_gpu_parts", name, str(work)]
     command += ["--rehearse"] if rehearse else []
     start = time.perf_counter()
@@ -90,11 +89,16 @@ def run_part(name, work, rehearse, limit):
         # Text mode or not, what was captured comes as bytes.
         said, end = (exc.stdout or b"").decode(errors="replace"), "was cut off"
     seconds = time.perf_counter() - start
-    found = []
-    if records.exists():
-        lines = records.read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines]
-    return found, end, seconds, said
+    return read_records(work, name), end, seconds, said
+
+
+def read_records(work, name):
+    """Read what a part has found, so far."""
+    records = work / f"{name}.jsonl"
+    if not records.exists():
+        return []
+    lines = records.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def describe_card():

@@ -17,20 +17,43 @@ def script(monkeypatch):
     return gpu
 
 
-def test_rehearsal_fills_the_table(tmp_path):
-    out = tmp_path / "results.md"
-    # Not "tests", which these are, and the larger model in the place of the smaller.
-    parts = ["reading", "ViT-B-32", "memory", "logistic", "finetune", "equality"]
-    command = [sys.executable, FOLDER / "gpu.py", "--rehearse", "--limit", "10"]
-    command += ["--out", out, "--parts", *parts]
-    done = subprocess.run(command, capture_output=True, text=True)
+def rehearse(main, out, *parts):
+    """Rehearse parts, with time for it on a busy machine, and return the report."""
+    words = ["--rehearse", "--limit", "10", "--out", str(out), "--parts", *parts]
+    said = main(words)
     text = out.read_text(encoding="utf-8")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert said == 0, text
     assert "a rehearsal, whose figures say nothing" in text
     for part in parts:
         assert f"\n| {part} | " in text
+    return text
+
+
+def test_rehearsal_fills_the_table(script, tmp_path, monkeypatch):
+    """All of it in this process, which has loaded what each part would have to load."""
+    import _gpu_parts
+
+    def run(name, work, rehearse, limit):
+        _gpu_parts.main([name, str(work), "--rehearse"])
+        return script.read_records(work, name), "", 0.0, ""
+
+    monkeypatch.setattr(script, "run_part", run)
+    # Not "tests", which these are, and the larger model in the place of the smaller.
+    parts = ["reading", "ViT-B-32", "memory", "logistic", "finetune", "equality"]
+    text = rehearse(script.main, tmp_path / "results.md", *parts)
     assert "failed at [24, 12], went on with 6" in text
     assert "| finetune | training rows of JPEG files, batches of 4, 3 labels" in text
+
+
+def test_parts_run_in_processes_of_their_own(tmp_path):
+    def main(words):
+        command = [sys.executable, FOLDER / "gpu.py", *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert "== prepare" in done.stdout, done.stdout + done.stderr
+        return done.returncode
+
+    text = rehearse(main, tmp_path / "results.md", "logistic")
+    assert "| logistic | head of (300, 32, 6): GPU beside CPU" in text
 
 
 def test_part_that_fails_leaves_its_rows_and_the_others(
