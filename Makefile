@@ -126,8 +126,9 @@ wheel: $(INSTALLED)
 	ls -l dist/*.whl
 
 # Modules are compiled as they are imported: of torch and its like that is a small part, and
-# half of the time of an installation.
-PIP_INSTALL := pip install --quiet --no-compile
+# half of the time of an installation. Where Python is told to keep nothing of that, all are
+# compiled here, or each of the hundreds of processes of the tests would do it for itself.
+PIP_INSTALL := pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
