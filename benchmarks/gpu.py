@@ -66,7 +66,10 @@ def environment(site, rehearse):
     # A rehearsal takes what a GPU takes, and prepares nothing for another engine.
     own = {"PYTHONPATH": os.pathsep.join(path), "SKLEARN_CLIP_ENGINE": "torch"}
     own |= {"OMP_NUM_THREADS": "1"} if rehearse else {}
-    return {**os.environ, **own}
+    told = {**os.environ, **own}
+    # What one part has compiled of the unpacked wheels, the next one need not.
+    told.pop("PYTHONDONTWRITEBYTECODE", None)
+    return told
 
 
 def run_part(name, work, rehearse, limit):
