@@ -73,6 +73,7 @@ _HOMES = {
     "TableLike": "_types",
     "TargetsLike": "_types",
     "TEXTS_HINT": "_cells",
+    "trace_to_onnx": "_onnx_tracing",
     "unify_names": "_names",
     "warn_of_row_order": "_targets",
     "warn_user": "_warnings",
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
         respell_keys as respell_keys,
         unify_names as unify_names,
     )
+    from sklearn_clip._shared._onnx_tracing import trace_to_onnx as trace_to_onnx
     from sklearn_clip._shared._region_pooling import (
         POOLINGS as POOLINGS,
         add_regions as add_regions,

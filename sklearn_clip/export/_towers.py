@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import tempfile
-import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 
+from sklearn_clip._shared import trace_to_onnx
 from sklearn_clip.embedding.backbone._attention import with_plain_attention
 from sklearn_clip.embedding.backbone._export import TextGraph
 from sklearn_clip.embedding.engines._trial_items import varied_pictures, varied_texts
@@ -158,31 +159,18 @@ def _convert(module, example, any_length=False):
     """Have torch write a graph, whose weights protobuf may not hold in one piece."""
     import onnx
 
-    axes = {0: "items"} | ({1: "tokens"} if any_length else {})
-    arguments: dict[str, Any] = {
-        "input_names": ["items"],
-        "output_names": ["vectors"],
-        "dynamic_axes": {"items": axes, "vectors": {0: "items"}},
-        "opset_version": OPSET,
-        "dynamo": False,  # the other exporter fixes the length of texts
-    }
-    size = sum(weight.nbytes for weight in module.parameters())
-    fast = torch.backends.mha.get_fastpath_enabled()
-    # The exporter has no word for torch's own attention at once.
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of the exporter, for its authors
-            if size < _LARGEST_IN_MEMORY:
-                file = io.BytesIO()
-                torch.onnx.export(module, (example,), file, **arguments)
-                return onnx.load_model_from_string(file.getvalue())
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "tower.onnx"
-                torch.onnx.export(module, (example,), str(path), **arguments)
-                return onnx.load(path)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    names = "items", "vectors"
+    trace = partial(
+        trace_to_onnx, module, example, names=names, opset=OPSET, any_length=any_length
+    )
+    if sum(weight.nbytes for weight in module.parameters()) < _LARGEST_IN_MEMORY:
+        file = io.BytesIO()
+        trace(file)
+        return onnx.load_model_from_string(file.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tower.onnx"
+        trace(str(path))
+        return onnx.load(path)
 
 
 def _open(graph):

@@ -3,14 +3,12 @@
 What is asked of an engine is said in `_contract.py`.
 """
 
-import contextlib
 import io
 import os
-import warnings
 
 import numpy as np
 
-from sklearn_clip._shared import abandon_in_forks, keep_forever
+from sklearn_clip._shared import abandon_in_forks, keep_forever, trace_to_onnx
 from sklearn_clip.embedding.engines._notes import find_version
 
 PLAIN_ATTENTION = True
@@ -24,36 +22,16 @@ def version():
 
 def convert(module, example):
     """Convert a module of torch to bytes; see `Engine.convert`."""
-    import torch
-
-    axes = {0: "items"} | ({1: "tokens"} if example.dim() == 2 else {})
     file = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
-        warnings.simplefilter("ignore")  # of the exporter, for its authors
-        torch.onnx.export(
-            module,
-            (example,),
-            file,
-            input_names=["items"],
-            output_names=["vectors"],
-            dynamic_axes={"items": axes, "vectors": {0: "items"}},
-            opset_version=18,
-            dynamo=False,  # the other exporter fixes the length of texts
-        )
+    trace_to_onnx(
+        module,
+        example,
+        file,
+        names=("items", "vectors"),
+        opset=18,
+        any_length=example.dim() == 2,
+    )
     return file.getvalue()
-
-
-@contextlib.contextmanager
-def _plain_attention():
-    """Have torch's attention done by operations that the exporter knows."""
-    import torch
-
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def write(graph, folder, precision):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from copy import deepcopy
 from itertools import product
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from sklearn_clip._shared import trace_to_onnx
 from sklearn_clip.export._graph_builder import OPSET
 from sklearn_clip.export._sessions import Session
 from sklearn_clip.export.heads._answers import Answer, Refusal, both_classes
@@ -74,30 +74,14 @@ def write_net(estimator: Any, rows: GraphArray, write: Any) -> Answer:
 def _trace(network, example, name):
     """Turn a network into a graph from "rows" to "probabilities"."""
     file = io.BytesIO()
-    fast = torch.backends.mha.get_fastpath_enabled()
-    # The fast path of attention is one operator that ONNX does not have.
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            # Of tracing, and of the tracer's age: the graph is checked below.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network,
-                (example,),
-                file,
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=["rows"],
-                output_names=["probabilities"],
-                dynamic_axes={"rows": {0: "n"}, "probabilities": {0: "n"}},
-            )
+        names = ("rows", "probabilities")
+        trace_to_onnx(network, example, file, names=names, opset=OPSET)
     except Exception as exc:  # whatever a tracer raises about a module
         raise Refusal(
             f"torch cannot write the module {name} as ONNX ({_first_line(exc)}). Use "
             "operations that ONNX has."
         ) from exc
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
     return onnx.load_from_string(file.getvalue())
 
 
