@@ -12,6 +12,7 @@ from sklearn_clip._shared._targets import (
     as_targets,
     check_entries,
     check_same_length,
+    warn_of_row_order,
 )
 
 
@@ -76,4 +77,5 @@ class MaskedAccuracyMixin(ClassifierMixin):
         truth = check_entries(y)
         check_same_length(X, truth.positive)
         check_label_order(self, y)
+        warn_of_row_order(X, y)
         return truth

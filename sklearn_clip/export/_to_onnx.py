@@ -12,6 +12,7 @@ from sklearn_clip._shared import (
     import_optional,
     own_modes,
     read_entries,
+    warn_of_row_order,
 )
 from sklearn_clip.export._description import KEY, Probe
 from sklearn_clip.export._report import ExportReport
@@ -147,6 +148,7 @@ def to_onnx(
         if X is None:
             raise ValueError("Y is of the rows of X. Got Y and no X: give both.")
         check_same_length(X, Y)
+        warn_of_row_order(X, Y, ("X", "Y"))
     place = check_path(path, overwrite=overwrite)
     parts = take_apart(tagger)
     if Y is not None:

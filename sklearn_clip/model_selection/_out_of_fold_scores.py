@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     check_indicator,
     check_same_length,
     group_numbers,
+    warn_of_row_order,
     warn_user,
 )
 from sklearn_clip.model_selection._out_of_fold import (
@@ -120,6 +121,7 @@ def out_of_fold_scores(
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
     targets, names = check_indicator(Y, keep_sparse=True)
     check_frozen_order(estimator, Y)
+    warn_of_row_order(X, Y, ("X", "Y"))
     scores, _ = score_held_out(
         estimator,
         X,

@@ -12,6 +12,7 @@ from sklearn_clip._shared import (
     group_numbers,
     is_part_of_a_fit,
     shown,
+    warn_of_row_order,
     warn_user,
 )
 from sklearn_clip.model_selection._iterative_stratification import stratify
@@ -128,6 +129,7 @@ class _MultiLabelKFold(BaseCrossValidator):
         columns = read_targets(y)
         if X is not None:
             check_same_length(X, y)
+            warn_of_row_order(X, y)
         rng = check_random_state(self.random_state if self.shuffle else 0)
         fold_of = self._assign(columns, groups, rng, names)
         for fold in range(self.n_splits):

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_clip._shared import TargetsLike, _safe_indexing, group_numbers
+from sklearn_clip._shared import (
+    TargetsLike,
+    _safe_indexing,
+    group_numbers,
+    warn_of_row_order,
+)
 from sklearn_clip.model_selection._iterative_stratification import stratify
 from sklearn_clip.model_selection._targets import read_targets
 
@@ -117,6 +122,8 @@ def multilabel_train_test_split(
     [2 2] [2 2]
     """
     *arrays, y = indexable(*arrays, y)
+    for number, array in enumerate(arrays):
+        warn_of_row_order(array, y, (f"arrays[{number}]", "y"))
     columns = read_targets(y)
     n_rows = columns.counts.shape[0]
     n_test = _number_of_test_rows(test_size, train_size, n_rows)

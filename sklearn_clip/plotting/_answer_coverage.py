@@ -132,7 +132,7 @@ class AnswerCoverageDisplay:
             If a value is not among those named above.
         """
         require_pyplot(cls)
-        _, names = read_targets(y, label_names, estimator=estimator)
+        _, names = read_targets(y, label_names, estimator=estimator, rows=X)
         scores, _ = score_rows(estimator, X, len(names))
         found = holder(estimator, "yes_thresholds_")
         cuts = {

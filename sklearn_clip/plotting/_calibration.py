@@ -167,7 +167,7 @@ class MultiLabelCalibrationDisplay:
             If a value is not among those named above.
         """
         require_pyplot(cls)
-        _, names = read_targets(y, label_names, estimator=estimator)
+        _, names = read_targets(y, label_names, estimator=estimator, rows=X)
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(
                 "The estimator must have predict_proba: only probabilities are "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_clip._shared import _num_samples, _safe_indexing
+from sklearn_clip._shared import _num_samples, _safe_indexing, warn_of_row_order
 from sklearn_clip.plotting._inputs import learnt, name_array, read_targets
 from sklearn_clip.plotting._pictures import check_rows, read_pictures
 
@@ -37,6 +37,7 @@ def take_rows(X, y, rows, max_rows):
             f"X and y must have the same number of rows. Got {n_samples} and "
             f"{_num_samples(y)}."
         )
+    warn_of_row_order(X, y)
     rows = np.arange(n_samples) if rows is None else check_rows(rows, n_samples)
     if not len(rows):
         raise ValueError("X must have at least one row. Got none.")

@@ -13,11 +13,12 @@ from sklearn_clip._shared import (
     nested_estimators,
     positive_scores,
     shown_first,
+    warn_of_row_order,
 )
 from sklearn_clip.metrics._entries import check_targets
 
 
-def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
+def read_targets(y_true, label_names=None, *, tables=(), estimator=None, rows=None):
     """Check targets and find the names of their labels.
 
     Parameters
@@ -31,6 +32,8 @@ def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
         Predictions or scores.
     estimator : estimator instance or None, default=None
         A fitted classifier, Pipeline or search.
+    rows : object, default=None
+        The rows of `y_true`, where they are given.
 
     Returns
     -------
@@ -47,6 +50,7 @@ def read_targets(y_true, label_names=None, *, tables=(), estimator=None):
     """
     entries = check_targets(y_true)
     check_label_order(estimator, y_true)
+    warn_of_row_order(rows, y_true)
     n_labels = entries.positive.shape[1]
     if label_names is None:
         known = (entries.names, *map(column_names, tables))

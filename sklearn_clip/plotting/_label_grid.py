@@ -139,7 +139,7 @@ class LabelGridDisplay:
             If a value is not among those named above, or no images can be found.
         """
         require_pyplot(cls)
-        entries, names = read_targets(y, label_names, estimator=estimator)
+        entries, names = read_targets(y, label_names, estimator=estimator, rows=X)
         n_samples, n_labels = entries.positive.shape
         if _num_samples(X) != n_samples:
             raise ValueError(

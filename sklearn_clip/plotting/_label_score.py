@@ -167,7 +167,7 @@ class LabelScoreDisplay:
         """
         require_pyplot(cls)
         check_choice(metric, "metric", _METRICS)
-        entries, names = read_targets(y, label_names, estimator=estimator)
+        entries, names = read_targets(y, label_names, estimator=estimator, rows=X)
         n_labels = len(names)
         if metric == "ap":
             response, _ = score_rows(estimator, X, n_labels)

@@ -117,7 +117,7 @@ class MultiLabelPrecisionRecallDisplay:
             If a value is not among those named above.
         """
         require_pyplot(cls)
-        _, names = read_targets(y, label_names, estimator=estimator)
+        _, names = read_targets(y, label_names, estimator=estimator, rows=X)
         scores, _ = score_rows(estimator, X, len(names))
         return cls.from_predictions(y, scores, label_names=names, ax=ax, **kwargs)
 

@@ -153,7 +153,9 @@ class ThresholdCurveDisplay:
             )
         entries = None
         if y is not None:
-            entries, label_names = read_targets(y, label_names, estimator=estimator)
+            entries, label_names = read_targets(
+                y, label_names, estimator=estimator, rows=X
+            )
         if X is None:
             display = cls._from_search(estimator, entries, label_names)
         else:

@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     group_numbers,
     import_optional,
     label_array,
+    warn_of_row_order,
     whole_file,
 )
 from sklearn_clip.metrics._entries import check_scores
@@ -210,6 +211,9 @@ class TaggerReport:
                     f"{what} must have one row for each row of Y. Got "
                     f"{_num_samples(given)} and {n_samples}."
                 )
+            warn_of_row_order(given, Y, (what, "Y"))
+        if fitted is None:
+            warn_of_row_order(Y, tagger, ("Y", "scores"))
         self.title = "Tagger report" if title is None else title
         self.description = description
         self.label_names = names

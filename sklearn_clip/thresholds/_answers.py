@@ -186,6 +186,7 @@ class AnswersMixin(
             y, one_dimensional_hint=_wrap_outside(self), keep_sparse=True
         )
         check_label_order(self, y)
+        warn_of_row_order(X, y)
         if targets.shape != answers.shape:
             raise ValueError(
                 f"y must have shape {answers.shape}, like the predictions. "

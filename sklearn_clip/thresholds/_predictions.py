@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     positive_scores,
     respell_keys,
     shown_first,
+    warn_of_row_order,
 )
 from sklearn_clip.thresholds._decisions import predict_learnt_sets
 from sklearn_clip.thresholds._objective import Objective
@@ -234,6 +235,7 @@ class ThresholdedPredictions:
             y, one_dimensional_hint=WRAP_OUTSIDE, keep_sparse=True
         )
         check_label_order(self, y)
+        warn_of_row_order(X, y)
         if targets.shape != predicted.shape:
             raise ValueError(
                 f"y must have shape {predicted.shape}, like the predictions. "

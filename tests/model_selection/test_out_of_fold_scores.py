@@ -212,3 +212,8 @@ def test_rows_that_are_trained_on_and_held_out_are_told():
         said = r"Split 1 of cv holds out 2 rows that it trains on \(rows \[0, 3\]\)"
         with pytest.warns(UserWarning, match=said):
             fit()
+
+
+def test_rows_in_another_order_are_told():
+    with pytest.warns(UserWarning, match="X and Y have the same index in another"):
+        out_of_fold_scores(HEAD, pd.DataFrame(X), pd.DataFrame(Y).iloc[::-1], cv=3)

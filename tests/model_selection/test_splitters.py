@@ -358,3 +358,9 @@ def test_folds_do_not_follow_the_cpu(kernels):
         pytest.skip("this CPU has none of their instructions")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == expected
+
+
+def test_rows_in_another_order_are_told():
+    X, Y = map(pd.DataFrame, make_multilabel_classification(40, random_state=0))
+    with pytest.warns(UserWarning, match="X and y have the same index in another"):
+        next(MultiLabelStratifiedKFold(2).split(X, Y.iloc[::-1]))

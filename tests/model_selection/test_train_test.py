@@ -144,3 +144,12 @@ def test_one_group_and_other_lengths_are_refused(targets):
         multilabel_train_test_split(np.zeros(3), y=targets)
     with pytest.raises(ValueError, match="Got None"):
         multilabel_train_test_split(np.zeros(3), y=None)
+
+
+def test_rows_in_another_order_are_told(targets):
+    """Parts have other rows each, so that nothing behind the split can see it."""
+    y = pd.DataFrame(targets)
+    with pytest.warns(
+        UserWarning, match=r"arrays\[1\] and y have the same index in an"
+    ):
+        multilabel_train_test_split(y, y.iloc[::-1], y=y, random_state=0)

@@ -196,3 +196,18 @@ def test_infinite_decisions_are_drawn_of_a_fitted_classifier(pyplot):
             display.figure_.canvas.draw()
             low, high = display.figure_.axes[0].get_xlim()
             assert -10 < low < high < 10
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CALLS if n not in {*UNLABELLED, "LabelCooccurrenceDisplay"}]
+)
+def test_rows_in_another_order_are_told(name):
+    display = getattr(plotting, name)
+    truth = pd.DataFrame(Y, columns=["red", "blue"])
+    if name in {"LabelGridDisplay", "LabelHeatmapDisplay"}:
+        tagger, rows = _zero_shot(), pd.DataFrame({"image": PICTURES})
+    else:
+        rows = pd.DataFrame(P)
+        tagger = MultiLabelLogisticRegression().fit(rows, truth)
+    with pytest.warns(UserWarning, match="X and y have the same index in another"):
+        display.from_estimator(tagger, rows, truth.iloc[::-1])

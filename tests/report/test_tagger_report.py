@@ -433,3 +433,18 @@ def test_infinite_score_stands_beyond_all_others(far):
     np.testing.assert_array_equal(others, np.delete(usual.scores.ravel(), 11))
     near = report.scores[5, 1]
     assert near > others.max() if far > 0 else near < others.min()
+
+
+def test_rows_in_another_order_are_told(problem):
+    X, Y = pd.DataFrame(problem[0][:80]), pd.DataFrame(problem[1][:80])
+    Y.columns = list("abc")
+    head = MultiLabelLogisticRegression().fit(X, Y)
+    scores = pd.DataFrame(head.predict_proba(X), columns=Y.columns)
+    turned = X.iloc[::-1], Y.iloc[::-1]
+    for tagger, rows in ((head, turned[0]), (scores[::-1], None), (scores, turned[0])):
+        with pytest.warns(UserWarning, match="have the same index in another order"):
+            TaggerReport(tagger, rows, Y, n_issues=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TaggerReport(head, *turned, n_issues=0)
+        TaggerReport(head, turned[0].to_numpy(), Y, n_issues=0)

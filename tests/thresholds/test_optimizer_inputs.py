@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from sklearn_clip import top_labels
 from sklearn_clip.heads import MultiLabelLogisticRegression
-from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds import RejectOptionClassifier, ThresholdOptimizer
 
 
 class RowsToArray(TransformerMixin, BaseEstimator):
@@ -268,3 +268,13 @@ def test_first_label_without_positives_in_a_fold_is_scored_by_decisions(data, pi
     assert model.predict(X).shape == Y.shape
     names = [f"label {number}" for number in range(Y.shape[1])]
     assert len(top_labels(head.fit(X, Y), X, k=1, label_names=names)) == len(X)
+
+
+def test_score_tells_of_rows_in_another_order(data):
+    X, Y = pd.DataFrame(data[0]), pd.DataFrame(data[1], columns=list("abcd"))
+    head = MultiLabelLogisticRegression().fit(X, Y)
+    tuned = ThresholdOptimizer(head, cv="prefit").fit(X, Y)
+    answers = RejectOptionClassifier(head, cv="prefit", min_precision=0.5, min_npv=0.5)
+    for fitted in (head, tuned, answers.fit(X, Y)):
+        with pytest.warns(UserWarning, match="X and y have the same index in another"):
+            fitted.score(X, Y.iloc[::-1])

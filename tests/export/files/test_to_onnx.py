@@ -382,6 +382,15 @@ def test_labels_in_another_order_are_not_scored(table, clip_art, tmp_path):
     )
 
 
+def test_rows_in_another_order_are_told(fitted, clip_art, tmp_path):
+    rows = pd.DataFrame(clip_art[0][:8], index=clip_art[1].index[:8])
+    tagger = make_pipeline(pictures_only().set_params(image="image"), fitted[-1])
+    rows.columns = ["image", "text"]
+    turned = clip_art[1][:8].iloc[::-1]
+    with pytest.warns(UserWarning, match="X and Y have the same index in another"):
+        to_onnx(tagger, tmp_path / "t.onnx", X=rows, Y=turned)
+
+
 def test_targets_that_are_none_are_named_as_they_were_given(fitted, clip_art, tmp_path):
     X, Y = np.asarray(clip_art[0], dtype=object)[:6], np.asarray(clip_art[1])[:6]
     for targets, message in (
