@@ -53,7 +53,8 @@ class Description:
     rules : dict
         ``"top_k"``, ``"max_labels"`` and ``"at_least_one"``, as far as they are set.
     model : dict
-        ``"model_name"``, ``"pretrained"`` and ``"fingerprint"``.
+        ``"model_name"``, ``"pretrained"``, which is None where the name stands for the
+        weights too, and ``"fingerprint"``.
     modalities : tuple of {"image", "text"}
         What the graph takes.
     columns : dict

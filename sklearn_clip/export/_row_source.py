@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_clip import embedding
+from sklearn_clip.embedding.backbone._names import weights_tag
 from sklearn_clip.embedding.images._preparation import PixelPlan, Preparation
 from sklearn_clip.export._fusion import check_fusion
 from sklearn_clip.finetune._rows import read_fusion
@@ -30,7 +31,8 @@ class RowSource:
     columns : dict
         ``"image"`` and ``"text"``, as of the featurizer.
     model : dict
-        ``"model_name"``, ``"pretrained"`` and ``"fingerprint"``.
+        ``"model_name"``, ``"pretrained"``, which is None where the name stands for the
+        weights too, and ``"fingerprint"``.
     image_root : str or None
         Folder before relative paths.
     normalize, add_missing_indicator : bool
@@ -202,7 +204,7 @@ def read_featurizer(clip: Any) -> RowSource:
         {"image": clip.image, "text": clip.text},
         {
             "model_name": clip.model_name,
-            "pretrained": clip.pretrained,
+            "pretrained": weights_tag(clip.model_name, clip.pretrained),
             "fingerprint": backbone.fingerprint,
         },
         _as_folder(clip.image_root),
@@ -244,7 +246,7 @@ def read_tuner(tuner: Any) -> RowSource:
         {"image": tuner.image, "text": tuner.text},
         {
             "model_name": tuner.model_name,
-            "pretrained": tuner.pretrained,
+            "pretrained": weights_tag(tuner.model_name, tuner.pretrained),
             "fingerprint": backbone.fingerprint,
         },
         _as_folder(tuner.image_root),

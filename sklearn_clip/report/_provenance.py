@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from sklearn_clip._shared import nested_estimators
-from sklearn_clip.embedding.backbone._names import BUNDLED
+from sklearn_clip.embedding.backbone._names import weights_tag
 
 _PACKAGES = ("sklearn-clip", "scikit-learn", "numpy", "torch", "open_clip_torch")
 
@@ -27,11 +27,9 @@ def describe_tagger(tagger):
     parts = [type(part).__name__ for part in nested_estimators(tagger)]
     facts = [("Tagger", " › ".join(parts))]
     model = _find(tagger, "model_name")
-    # A bundled model, a folder and a repository have weights of their own.
-    named = model is not None and model not in BUNDLED and ":" not in model
     for what, value in (
         ("Model", model),
-        ("Weights", _find(tagger, "pretrained") if named else None),
+        ("Weights", model and weights_tag(model, _find(tagger, "pretrained"))),
         ("Fusion", _find(tagger, "fusion")),
         ("Fingerprint", _find(tagger, "model_fingerprint_")),
     ):

@@ -56,6 +56,7 @@ def test_attributes_say_what_the_tagger_was(exported):
     np.testing.assert_allclose(own.thresholds, tagger[-1].thresholds_, rtol=1e-6)
     assert own.description.version == sklearn_clip.__version__
     assert own.description.model["model_name"] == "clipart-tiny"
+    assert own.description.model["pretrained"] is None  # a name that says it all
     assert own.description.model["fingerprint"] == tagger[0].model_fingerprint_
     assert own.description.modalities == ("image", "text")
     assert own.failed_rows_ == []

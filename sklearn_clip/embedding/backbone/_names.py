@@ -9,6 +9,24 @@ _MODELS = Path(__file__).parents[2] / "models"
 BUNDLED = {name: _MODELS / name for name in ("clipart-tiny", "photo-tiny")}
 
 
+def weights_tag(model_name, pretrained):
+    """Tell the tag of the weights, which some names of models stand for too.
+
+    Parameters
+    ----------
+    model_name, pretrained : str, and str or None
+        As the user names them.
+
+    Returns
+    -------
+    str or None
+        `pretrained`; None of a bundled model, a folder or a repository, which have
+        weights of their own.
+    """
+    own = model_name in BUNDLED or model_name.startswith(("local-dir:", "hf-hub:"))
+    return None if own else pretrained
+
+
 def name_model(model_name, pretrained, preprocess):
     """Name a model in one way, without open_clip.
 
