@@ -327,9 +327,8 @@ def read_labelled(
         options["labels"] = label_column
     if layout == "cells":
         cells = read_texts(table, label_column) if label_column in table.columns else []
-        separator = separator or guess_separator(cells)
-        options["separator"] = separator
-        said.append(say_separator(separator, cells))
+        options["separator"] = separator or guess_separator(cells)
+        said.append(say_separator(options["separator"], cells, not separator))
     if classes is not None:
         options |= {"classes": classes, "other_labels": "ignore"}
     folder = None if column is None else (path.parent if images is None else images)

@@ -262,8 +262,8 @@ def guess_separator(cells: Sequence[str]) -> str:
     return " "
 
 
-def say_separator(separator: str, cells: Sequence[str]) -> str:
-    """Say at what cells are split, and whether words are parted that may be one label.
+def say_separator(separator: str, cells: Sequence[str], guessed: bool) -> str:
+    """Say at what cells are split, and whether labels may be torn or left together.
 
     Parameters
     ----------
@@ -271,6 +271,9 @@ def say_separator(separator: str, cells: Sequence[str]) -> str:
         The separator.
     cells : sequence of str
         Label cells.
+    guessed : bool
+        Whether nobody has named it. More cells may then hold another separator alone,
+        where the one that was found is part of a label, such as "rock &amp; roll".
 
     Returns
     -------
@@ -278,7 +281,17 @@ def say_separator(separator: str, cells: Sequence[str]) -> str:
         A part of a sentence.
     """
     if separator != " ":
-        return f"split at {separator!r}"
+        said = f"split at {separator!r}"
+        whole = [cell for cell in cells if separator not in cell]
+        n_split = len(cells) - len(whole)
+        for other in _SEPARATORS if guessed else ():
+            left = [cell.strip() for cell in whole if other in cell]
+            if len(left) > n_split:
+                return (
+                    f"{said}, which {n_split:,} of {len(cells):,} different cells hold "
+                    f"(if {left[0]!r} is several labels: --separator {other!r})"
+                )
+        return said
     torn = next((cell.strip() for cell in cells if " " in cell.strip()), None)
     if torn is None:
         return "split at blanks"

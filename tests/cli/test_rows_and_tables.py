@@ -283,3 +283,19 @@ def test_separator_is_that_of_all_rows(tmp_path, n_single, suffix):
     )
     assert list(data.target_names) == ["cat", "dog"] and "split at ';'" in said
     np.testing.assert_array_equal(data.target[-20:], 1)
+
+
+@pytest.mark.parametrize("separator", [None, ";"])
+def test_separator_of_few_cells_names_that_of_the_others(tmp_path, separator):
+    cells = ["cat, dog", "dog, bird", "cat, bird", "cat, rock &amp; roll"]
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"title": list("abcd"), "tags": cells}).to_csv(path, index=False)
+    given = {"layout": "auto", "labels": None, "separator": separator, "group": None}
+    _, _, said = read_labelled(
+        path, images=None, image=None, text=["title"], unlabelled="keep", **given
+    )
+    hint = (
+        "split at ';', which 1 of 4 different cells hold (if 'cat, dog' is several "
+        "labels: --separator ',')"
+    )
+    assert said.endswith("split at ';'" if separator else hint)
