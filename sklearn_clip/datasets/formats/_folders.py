@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, warn_user
+from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._hierarchy import ancestors
 from sklearn_clip.datasets._image_files import is_picture
@@ -174,8 +174,11 @@ def _check_names(folders, made, paths, classes, root):
             f"root must hold a folder with pictures for each label. Got '{root}', "
             "which has none."
         )
+    # Two folders may look alike, and then are one label.
+    written = {below for below in paths if clean_name(below) in folders}
+    spelled = unify_names(written.union(made.values()), chosen=classes is not None)
     if classes is None:
-        return {clean_name(name): name for name in sort_labels(made.values())}
+        return {name: name for name in sort_labels(spelled.values())}
     names = {clean_name(name): name for name in classes}
     strange = sorted(folders.keys() - names.keys())
     if strange:

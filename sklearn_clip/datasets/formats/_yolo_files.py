@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name
+from sklearn_clip._shared import clean_name, unify_names
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
@@ -69,11 +69,12 @@ def read_description(path):
                 f"A name must be a text. YAML makes {name!r} of the name of class "
                 f"{number} ({path.name}): put it in quotation marks."
             )
-    names = {number: str(names[number]).strip() for number in sorted(names)}
-    looks = [clean_name(name) for name in names.values()]
+    names = {number: clean_name(str(names[number])) for number in sorted(names)}
+    looks = list(names.values())
     twice = next((look for look in looks if looks.count(look) > 1 or not look), None)
     if twice is not None:
         raise ValueError(f"Names must be distinct. Got {twice!r} twice ({path.name}).")
+    unify_names(looks)  # tells of those that differ in case
     count = description.get("nc")
     if count is not None and str(count) != str(len(names)):
         raise ValueError(

@@ -142,6 +142,14 @@ def test_load_folders_takes_names_as_they_are(tmp_path):
         "cat.jpg/a.jpg": b"",
         "__MACOSX/cat/._a.jpg": b"4",
     }
-    found = load_folders(fill(tmp_path, files))
+    with pytest.warns(UserWarning, match="look alike are one label.* 'K\u00e4se'"):
+        found = load_folders(fill(tmp_path, files))
     assert found.target_names == ["100% wool", "K\u00e4se", "cat.jpg", "red, blue"]
     assert found.target.sum(axis=0).tolist() == [1, 2, 1, 1]
+
+
+def test_names_are_composed_and_others_in_case_told(tmp_path):
+    files = {"cafe\u0301/a.jpg": b"1", "Dog/a.jpg": b"2", "dog/b.jpg": b"3"}
+    with pytest.warns(UserWarning, match="case or width alone .* 'Dog' and 'dog'"):
+        found = load_folders(fill(tmp_path, files))
+    assert found.target_names == ["Dog", "caf\u00e9", "dog"]

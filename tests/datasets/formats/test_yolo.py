@@ -306,3 +306,11 @@ def test_load_yolo_keeps_the_text_of_a_picture_that_is_gone(tmp_path):
     found = load_yolo(tmp_path / "data.yaml", missing_files="keep")
     assert [Path(name).name for name in found.data[:, 0]] == ["a.jpg", "a.b"]
     assert found.target.tolist() == [[1, 0], [0, 1]]
+
+
+def test_names_are_composed_and_others_in_case_told(root):
+    text = DESCRIPTION.replace("0: cat", "0: cafe\u0301\n  2: Dog")
+    (root / "data.yaml").write_text(text, encoding="utf-8")
+    with pytest.warns(UserWarning, match="case or width alone .* 'Dog' and 'dog'"):
+        found = load_yolo(root / "data.yaml")
+    assert found.target_names == ["caf\u00e9", "dog", "Dog"]
