@@ -29,7 +29,7 @@ class TagRow:
     line_of: dict = field(default_factory=dict)
 
 
-def read_rows(table, places, read):
+def read_rows(table, places, read, *, may_lack=False):
     """Read every line of a table as a row, its image as it is named there.
 
     Parameters
@@ -40,6 +40,8 @@ def read_rows(table, places, read):
         texts are joined by blanks.
     read : callable
         Of a line and its cells; returns Marks.
+    may_lack : bool, default=False
+        Whether a row may have no image.
 
     Returns
     -------
@@ -57,7 +59,8 @@ def read_rows(table, places, read):
             values = [_one_value(table, line, cells, column) for column in columns]
             found[name] = " ".join(filter(None, values)) or None
         for name in ("image", "group"):
-            if name in places and found[name] is None:
+            lacks = name in places and found[name] is None
+            if lacks and not (may_lack and name == "image"):
                 raise ValueError(
                     f"Every row must have its {name}. Got an empty cell in the column "
                     f"{table.header[places[name][0]]!r} ({table.place(line)}): "
@@ -94,6 +97,10 @@ def find_images(table, rows, images, missing_files):
     paths, missing, kept = {}, {}, []
     for row in rows:
         name = row.image
+        if name is None:  # of none but these rows is it allowed
+            row.file = f"line {row.line}"
+            kept.append(row)
+            continue
         if name not in paths:
             try:
                 paths[name] = folder.find(name)
@@ -113,15 +120,16 @@ def find_images(table, rows, images, missing_files):
     return kept
 
 
-def take_texts(table, rows, layout):
+def take_texts(table, rows, layout, *, may_lack=False):
     """Make rows of texts alone, in pairs known by the column of the images."""
     for row in rows:
-        if row.text is None:
+        if row.text is None and not may_lack:
             raise ValueError(
                 "Without images every row must have its text. Got none "
                 f"({table.place(row.line)})."
             )
-        row.file = row.image if layout == "pairs" else clean_name(row.text)
+        alone = f"line {row.line}" if row.text is None else clean_name(row.text)
+        row.file = row.image if layout == "pairs" else alone
         row.image = None
     return rows
 

@@ -299,3 +299,17 @@ def test_separator_of_few_cells_names_that_of_the_others(tmp_path, separator):
         "labels: --separator ',')"
     )
     assert said.endswith("split at ';'" if separator else hint)
+
+
+def test_rows_of_a_table_without_a_picture_stop_nothing(
+    run, tagger_file, drawings, tmp_path
+):
+    name = min(path.name for path in (drawings / "test").iterdir())
+    table = tmp_path / "t.csv"
+    table.write_text(f"image,title\n,a dog\n{name},\n", encoding="utf-8")
+    words = [table, "--images", drawings / "test"]
+    done = run("tag", tagger_file, *words)
+    first, second = done.out.splitlines()[1:]
+    assert done.code == 1 and first == "row 0,,,nothing to look at"
+    assert second.startswith(f"{name},")
+    assert "2 rows: 0 cannot be read, 0 copies, 1 without" in run("check", *words).said

@@ -444,3 +444,14 @@ def test_load_csv_tags_gives_back_what_was_written(rows):
             names.sort(key=lambda name: (int(name), name))
         assert found.target_names == names
         np.testing.assert_array_equal(found.target, expected[names].to_numpy())
+
+
+def test_rows_to_be_labelled_may_lack_their_picture_or_text(images):
+    table = "image,title\n0,a\n,b\n,\n"
+    options = {"layout": None, "text": "title", "missing_files": "keep"}
+    found = load(table, images, **options)
+    assert found.data[1:].tolist() == [[None, "b"], [None, None]]
+    assert found.lines.tolist() == [2, 3, 4] and len(set(found.groups)) == 3
+    assert load(table, None, **options).data[:, 1].tolist() == ["a", "b", None]
+    with pytest.raises(ValueError, match="must have its image.*line 3"):
+        load(table, images, **options | {"missing_files": "drop"})
