@@ -244,10 +244,11 @@ def warn_of_row_order(X, y, names=("X", "y")):
         return
     if at is not None:
         first, second = names
+        one, other = shown(rows[at]), shown(targets[at])
         warn_user(
             f"{first} and {second} have the same index in another order, and rows go "
-            f"together by position: {rows[at]!r} of {first} with {targets[at]!r} of "
-            f"{second} (row {at}). Pass {second}.loc[{first}.index]; or if {second} is "
+            f"together by position: {one} of {first} with {other} of {second} "
+            f"(row {at}). Pass {second}.loc[{first}.index]; or if {second} is "
             f"in order and has lost the index of {first}, set {second}.index = "
             f"{first}.index."
         )

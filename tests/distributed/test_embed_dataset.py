@@ -66,7 +66,7 @@ def test_two_actors_of_which_one_is_killed_give_what_transform_gives(
     make_tiny, clipart, to_dataset, tmp_path
 ):
     frame, notes = clipart[0].copy(), tmp_path / "notes"
-    frame.loc[7, "image"] = "no/such/file.webp"
+    frame.loc[7, "image"] = "no-such-file.webp"
     featurizer = make_tiny(fusion=note_calls(notes, kill_at=3))
     embed_dataset(
         to_dataset(frame),
@@ -85,7 +85,7 @@ def test_two_actors_of_which_one_is_killed_give_what_transform_gives(
         expected = make_tiny(on_error="nan").transform(frame)
     np.testing.assert_allclose(table.features, expected, atol=1e-5)
     pd.testing.assert_frame_equal(table.frame[frame.columns], frame, check_dtype=False)
-    lost = frame["image"] == "no/such/file.webp"
+    lost = frame["image"] == "no-such-file.webp"
     np.testing.assert_array_equal(table.failed, lost)
     assert table.frame.loc[lost, "failure"].item() == "the file does not exist"
     assert featurizer.on_error == "raise"

@@ -84,7 +84,7 @@ def test_two_actors_of_which_one_is_killed_label_what_one_machine_does(
 
     tagger = fit(FunctionTransformer(kill_once(notes)), outer=with_cuts)
     (notes / "begun").touch()  # from here on
-    frame.loc[7, "image"] = "no/such/file.webp"
+    frame.loc[7, "image"] = "no-such-file.webp"
     rows = tag_dataset(
         to_dataset(frame),
         tagger,
@@ -101,7 +101,7 @@ def test_two_actors_of_which_one_is_killed_label_what_one_machine_does(
     assert table["sku"].tolist() == frame["sku"].tolist()
     assert table["text"].fillna("").tolist() == frame["text"].fillna("").tolist()
     assert "image" not in table
-    lost = frame["image"] == "no/such/file.webp"
+    lost = frame["image"] == "no-such-file.webp"
     assert table.loc[lost, "failure"].item() == "the file does not exist"
     assert table.loc[lost, ["labels", "top_labels", "top_scores"]].isna().all(axis=None)
     table, frame = table[~lost], frame[~lost]

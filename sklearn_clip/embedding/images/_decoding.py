@@ -192,7 +192,7 @@ def explain_failure(exc):
         The reason.
     """
     if isinstance(exc, FileNotFoundError):
-        return "the file does not exist" + _hint_at_spelling(exc.filename)
+        return "the file does not exist" + _hint_at_place(exc.filename)
     if isinstance(exc, IsADirectoryError):
         return "it is a folder, not an image file"
     if isinstance(exc, PermissionError):
@@ -209,8 +209,8 @@ def explain_failure(exc):
     return str(exc) or type(exc).__name__
 
 
-def _hint_at_spelling(path):
-    """Name the file that is there as another system spells the path."""
+def _hint_at_place(path):
+    """Name the file that is there as another system spells it, or a missing folder."""
     if not isinstance(path, str | os.PathLike):
         return ""
     readings = path_readings(os.fspath(path))
@@ -223,6 +223,9 @@ def _hint_at_spelling(path):
         ):
             if other != readings[0] and os.path.isfile(other):
                 return f" (there is {other!a}, in another spelling)"
+    folder = os.path.dirname(readings[0])
+    if folder and not os.path.isdir(folder):
+        return f", nor does its folder {describe_image(folder)}"
     return ""
 
 

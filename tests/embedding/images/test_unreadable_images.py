@@ -79,7 +79,11 @@ def test_pictures_of_telephones_are_told_what_reads_them(tmp_path, name):
         (b'{"error": "gone"}', r"""a text that begins '\{"error": "gone"\}'"""),
         ("caf\u00e9 ".encode() * 2000, "a text that begins 'caf\u00e9"),
         (b"\x7fELF" + bytes(99), "known format$"),
-        ("no/such/file.png", "the file does not exist"),
+        (
+            "no/such/file.png",
+            "^the file does not exist, nor does its folder 'no/such'$",
+        ),
+        ("no-such-file.png", "^the file does not exist$"),
         (".", "it is a folder, not an image file"),
         ("a\0b.png", "null (byte|character)"),
     ],
@@ -111,6 +115,14 @@ def test_a_file_in_another_spelling_is_named(tmp_path, name, file, as_root):
     assert reason == f"the file does not exist (there is {other}, in another spelling)"
     with pytest.raises(FileNotFoundError):
         image_digest(source, root)
+
+
+def test_a_root_that_is_not_there_is_named(tmp_path):
+    root = tmp_path / "moved"
+    reason = why_unreadable("a.png", root)
+    assert reason == f"the file does not exist, nor does its folder {str(root)!r}"
+    root.mkdir()
+    assert why_unreadable("a.png", root) == "the file does not exist"
 
 
 @pytest.mark.parametrize("pattern", ["~/a.png", "{0} ", " {0}", '"{0}"', "'{0}'"])
