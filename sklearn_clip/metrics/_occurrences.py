@@ -350,10 +350,11 @@ def _sum_precisions(parts, counts):
         below = np.add(entries, ranked)
         np.cumsum(hits, axis=1, dtype=kind, out=entries)
         behind = np.add(entries, tp)
-        if not ranked.all():
+        some_unseen = not ranked.all()
+        tp, ranked = behind[:, -1:].copy(), below[:, -1:].copy()
+        if some_unseen:
             # Where none of the entries so far occurs, 0 / 1 is added.
             below[below == 0] = 1
-        tp, ranked = behind[:, -1:].copy(), below[:, -1:].copy()
         behind /= below
         behind *= hits
         gained += behind.sum(axis=1)

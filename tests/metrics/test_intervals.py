@@ -97,6 +97,20 @@ def test_resamples_are_those_of_copied_rows(name, problem):
             np.testing.assert_allclose(value, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("metric", [BY_SCORE["map"], BY_SCORE["gap"]])
+def test_resample_without_the_top_of_a_long_ranking_is_that_of_copied_rows(metric):
+    # The first group has more positives than are summed at a time.
+    groups = np.repeat([0, 1], [1100, 100])
+    Y = np.ones((1200, 1))
+    Y[1101::2] = 0
+    P = -np.arange(1200.0)[:, None]
+    drawn = bootstrap_interval(
+        metric, Y, P, groups=groups, n_resamples=20, random_state=0
+    ).distribution
+    expected = [metric(Y[own], P[own]) for own in (groups < 2, groups < 1, groups > 0)]
+    np.testing.assert_allclose(np.unique(drawn.round(9)), np.sort(expected).round(9))
+
+
 @pytest.fixture(scope="module")
 def scored():
     rng = np.random.default_rng(7)
