@@ -437,9 +437,14 @@ def _copy_rows(metric, rows, kwargs, counts):
     """Compute any metric of each resample, by weights or by copies of the rows."""
     y, response = as_numbers(rows.entries), np.asarray(rows.response)
     weighted = takes_weights(metric)
-    values = []
-    for column in counts.T:
+    known = rows.entries.count_known(axis=1) > 0
+    values, undefined = [], []
+    for place, column in enumerate(counts.T):
         times = column[rows.unit]
+        if not (times[known] > 0).any():
+            # Of other rows many metrics raise. All of them stand in, for the shape.
+            undefined.append(place)
+            times = np.ones_like(times)
         if weighted:
             chosen = np.flatnonzero(times)
             weights = times[chosen].astype(np.float64)
@@ -451,7 +456,9 @@ def _copy_rows(metric, rows, kwargs, counts):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             values.append(metric(y[chosen], response[chosen], **kwargs))
-    return np.array(values, dtype=np.float64)
+    values = np.array(values, dtype=np.float64)
+    values[undefined] = np.nan
+    return values
 
 
 def _mean_of_defined(values):

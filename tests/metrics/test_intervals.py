@@ -27,9 +27,11 @@ from sklearn_clip.metrics import (
     masked_fbeta_score,
     masked_hamming_loss,
     masked_jaccard_score,
+    masked_log_loss,
     masked_precision_score,
     masked_recall_score,
     masked_subset_accuracy_score,
+    precision_at_k_score,
 )
 from sklearn_clip.metrics._resampling import Drawing
 
@@ -278,6 +280,27 @@ def test_label_that_resamples_lose_has_no_interval():
     Y[0, 1] = 0
     found = bootstrap_interval(average_precision_per_label, Y, P, random_state=0)
     assert np.isnan([found.estimate[1], found.low[1], found.high[1]]).all()
+
+
+@pytest.mark.parametrize(
+    "metric", [BY_SCORE["map"], masked_log_loss, partial(precision_at_k_score, k=1)]
+)
+@pytest.mark.parametrize("lost", ["weight", "label"])
+def test_resample_of_which_nothing_is_known_counts_as_undefined(metric, lost):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((12, 2)) < 0.5).astype(float)
+    P = rng.random(Y.shape)
+    groups, weights = np.arange(12) // 4, None
+    if lost == "weight":
+        weights = np.repeat([1.0, 0.0], [4, 8])
+    else:
+        Y[4:] = np.nan
+    found = bootstrap_interval(
+        metric, Y, P, groups=groups, sample_weight=weights, random_state=0
+    )
+    # The one group of which something is known is not drawn in (2/3)^3 of them.
+    assert np.isnan(found.distribution).mean() == pytest.approx(8 / 27, abs=0.05)
+    assert found.low == pytest.approx(found.estimate) == pytest.approx(found.high)
 
 
 def test_fixed_seed_gives_the_same_interval(scored):
