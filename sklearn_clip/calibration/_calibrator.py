@@ -316,7 +316,8 @@ class MultiLabelCalibrator(
         ValueError
             If `y` is not 2-dimensional or holds anything but 0, 1 and NaN, if its
             columns are not in the order of the labels that the estimator knows, if no
-            row has a weight above 0, or if `predict_proba` gives no probabilities.
+            row has a weight above 0, if nothing is known of those that are held out,
+            or if `predict_proba` gives no probabilities.
         TypeError
             If the fitted estimator has neither `predict_proba` nor
             `decision_function`, or if a prefit or frozen one is given `fit_params`.
@@ -370,6 +371,12 @@ class MultiLabelCalibrator(
         self.response_method_ = folds[0].method
         evidence = gather_evidence(scores, targets, weight)
         _, positive, negative = evidence
+        if not (positive.any() or negative.any()):
+            raise ValueError(
+                "y must hold a known label, of a row whose sample_weight is above 0, "
+                "among the rows that cv holds out: the maps are learnt on those. Got "
+                "none. Pass a cv that holds out such rows."
+            )
         self.smoothing_ = None
         if self.response_method_ == "decision_function":
             # One that lies far out, or is infinite, would flatten every map.

@@ -121,8 +121,9 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     evidence : Evidence
         Their logits and what is known of them.
     parts : list of tuple of ndarray (train, test)
-        Each is judged by the maps of the others. Empty where there is nothing to
-        choose or too little to choose by: the first method and the usual count.
+        Each is judged by the maps of the others, if something is known of both. Empty
+        where there is nothing to choose or too little to choose by: the first method
+        and the usual count.
     methods : tuple of str
         Those to choose from. "identity", which leaves probabilities as they are, is
         kept unless another is better by more than the standard error of their
@@ -137,6 +138,8 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     Choice
         The best.
     """
+    known = (evidence.positive + evidence.negative).any(axis=1)
+    parts = [part for part in parts if all(known[side].any() for side in part)]
     if not parts:
         usual = USUAL_COUNT if len(counts) > 1 else counts[0]
         return Choice(methods[0], 0.0 if methods[0] == "identity" else usual, {})

@@ -357,6 +357,25 @@ def test_unknown_targets_reach_an_estimator_that_takes_them(data):
     assert 0 <= model.score(X, hidden) <= 1
 
 
+def test_labels_known_in_one_fold_alone_leave_nothing_to_choose_by(data):
+    X, Y = data
+    hidden = np.where(np.arange(len(Y))[:, None] < 50, Y, np.nan)
+    frozen = FrozenEstimator(MultiLabelLogisticRegression().fit(X, Y))
+    model = MultiLabelCalibrator(frozen, random_state=0)
+    weights = np.arange(len(Y)) == 0  # of five parts one has a row that counts
+    assert model.fit(X, hidden, sample_weight=weights).log_losses_ == {}
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@each_method
+def test_labels_known_in_no_row_that_counts_are_refused(method, data):
+    X, Y = data
+    hidden = np.where(np.arange(len(Y))[:, None] < 50, Y, np.nan)
+    model = MultiLabelCalibrator(MultiLabelLogisticRegression(), method=method)
+    with pytest.raises(ValueError, match=r"known label.* sample_weight is above 0"):
+        model.fit(X, hidden, sample_weight=np.arange(len(Y)) >= 50)
+
+
 def test_it_works_in_searches_pipelines_and_under_thresholds(data):
     X, Y = data
     pipe = make_pipeline(
