@@ -60,8 +60,8 @@ def check_predictions(y_pred, y_true, entries, *, keep_sparse=False):
     Raises
     ------
     ValueError
-        If `y_pred` has another shape or order of columns than the targets, or holds
-        other values.
+        If `y_pred` has another shape or order of columns than the targets (columns of
+        other names go by their place), or holds other values.
     """
     predicted = read_entries(
         y_pred, "y_pred", unknown=False, keep_sparse=keep_sparse
@@ -90,8 +90,8 @@ def check_scores(y_score, y_true, entries):
     Raises
     ------
     ValueError
-        If `y_score` has another shape or order of columns than the targets, or holds
-        NaN or something that is no number.
+        If `y_score` has another shape or order of columns than the targets (columns of
+        other names go by their place), or holds NaN or something that is no number.
     """
     dense = (
         y_score.toarray() if sparse.issparse(y_score) else as_array(y_score, "y_score")
@@ -183,9 +183,22 @@ def _check_alignment(values, shape, what, y_true, entries):
     if names is None or entries.names is None:
         return
     spelled, wanted = list(map(clean_name, names)), list(map(clean_name, entries.names))
-    if spelled != wanted and set(spelled) == set(wanted):
+    known = set(wanted)
+    same = set(spelled) == known
+    if not same and any(
+        given == list(range(len(given))) for given in (spelled, wanted)
+    ):
+        return  # DataFrame(array) has such names, which are none
+    if any(
+        name != label and name in known
+        for name, label in zip(spelled, wanted, strict=True)
+    ):
         raise ValueError(
             f"{what} must have its columns in the order of y_true, "
             f"[{shown_first(entries.names, 4)}]. Got [{shown_first(names, 4)}]. "
-            f"Pass {what}[y_true.columns]."
+            + (
+                f"Pass {what}[y_true.columns]."
+                if same
+                else "Take the labels that both have, of both, in one order."
+            )
         )

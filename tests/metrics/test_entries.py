@@ -131,3 +131,21 @@ def test_frames_with_columns_in_another_order_are_refused():
     assert found == global_average_precision_score(
         y_true, y_score[y_true.columns].add_prefix("p_")
     )
+
+
+def test_frames_that_share_labels_in_other_places_are_refused():
+    y_true = pd.DataFrame({"cat": [0, 1], "dog": [1, 1], "owl": [0, 1]})
+    P = np.random.default_rng(0).random((2, 3))
+    expected = global_average_precision_score(y_true, P)
+    shifted = pd.DataFrame(P, columns=["dog", "owl", "fox"])
+    match = r"order of y_true, \['cat', 'dog', 'owl'\].*Take the labels that both have"
+    with pytest.raises(ValueError, match=match):
+        global_average_precision_score(y_true, shifted)
+    for names in (["cat", "fox", "owl"], range(3), ["a", "b", "c"]):
+        named = pd.DataFrame(P, columns=names)
+        assert global_average_precision_score(y_true, named) == expected
+    # Numbers as names beside those that a table of an array has.
+    numbered = y_true.set_axis([2, 3, 1], axis=1)
+    assert global_average_precision_score(numbered, pd.DataFrame(P)) == expected
+    with pytest.raises(ValueError, match=r"Pass y_score\[y_true.columns\]"):
+        global_average_precision_score(numbered, pd.DataFrame(P, columns=[1, 2, 3]))
