@@ -10,7 +10,12 @@ from scipy import sparse
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from sklearn_clip._shared import as_array, group_numbers, warn_user
+from sklearn_clip._shared import (
+    _check_sample_weight,
+    as_array,
+    group_numbers,
+    warn_user,
+)
 from sklearn_clip.metrics._entries import check_targets
 from sklearn_clip.metrics._occurrences import (
     Rows,
@@ -48,7 +53,7 @@ class Drawing:
     Raises
     ------
     ValueError
-        If there are fewer than two units.
+        If there are fewer than two units, or weights are negative or of other rows.
     """
 
     def __init__(self, y_true, groups, sample_weight, rng):
@@ -56,6 +61,14 @@ class Drawing:
         self._given = check_targets(y_true)
         n_rows = len(self._given.positive)
         self._weights = sample_weight
+        if sample_weight is not None:
+            # Not every metric looks at them, and none at those of rows left out.
+            self._weights = _check_sample_weight(
+                sample_weight,
+                self._given.positive,
+                dtype=np.float64,
+                ensure_non_negative=True,
+            )
         if groups is None:
             self._unit, self.n_units, what = np.arange(n_rows), n_rows, "rows"
         else:
@@ -102,7 +115,7 @@ class Drawing:
         unit = np.concatenate([self._unit + i * self.n_units for i in range(n)])
         weights = self._weights
         if weights is not None:
-            weights = np.tile(np.asarray(weights, dtype=np.float64), n)
+            weights = np.tile(weights, n)
             counts = weights > 0
             entries = entries._replace(
                 positive=entries.positive[counts],

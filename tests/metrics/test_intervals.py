@@ -362,6 +362,15 @@ def test_metric_that_is_no_function_of_rows_is_refused(metric, error, scored):
         compare(metric, Y, P, Q)
 
 
+@pytest.mark.parametrize("metric", [masked_f1_score, f1_score])
+def test_weights_below_0_are_refused_whatever_the_metric(metric, scored):
+    Y, P, _ = scored
+    weights = np.arange(len(Y)) - 1.0
+    for call in (bootstrap_interval, partial(compare, score_b=P > 0)):
+        with pytest.raises(ValueError, match="Negative values"):
+            call(metric, Y, P > 0.5, sample_weight=weights, average="macro")
+
+
 def test_metric_without_weights_is_refused_where_there_are_some(scored):
     Y, P, Q = scored
     weight = np.ones(len(Y))
