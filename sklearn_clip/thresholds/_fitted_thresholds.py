@@ -129,7 +129,7 @@ def _spread(tuner, rows, shares, count):
     found = []
     for share in shares:
         part = rows.take(share)
-        found.append((tuner.fit_shrunk(part, count)[1], part.seen))
+        found.append((tuner.fit_shrunk(part, count)[1], part.support()[0] > 0))
     return spread_of_thresholds(*map(np.array, zip(*found, strict=True)))
 
 

@@ -188,6 +188,11 @@ def test_threshold_std_leaves_out_folds_without_a_positive(data):
     tuned = ThresholdOptimizer(RecordingClassifier(), cv=KFold(3)).fit(X, Y)
     assert tuned.threshold_std_[0] > 0
     assert np.isnan(tuned.threshold_std_[1])
+    Y[10:12, 1] = 1  # and now the second one, of rows that weigh nothing
+    weights = np.isin(np.arange(30), [10, 11], invert=True)
+    tuned.fit(X, Y, sample_weight=weights.astype(float))
+    assert tuned.threshold_std_[0] > 0
+    assert np.isnan(tuned.threshold_std_[1])
 
 
 def test_refit_false_with_several_splits_is_refused(data, logistic):
