@@ -26,7 +26,7 @@ def test_readme_code_runs_and_tags(in_empty_folder, capsys):
     for number, block in enumerate(BLOCKS, start=1):
         exec(compile(block, f"README.md, block {number}", "exec"), names)
     assert names["labels"].shape == names["test"].target.shape
-    gone = (2, "holiday/gone.jpg", "the file does not exist")
+    gone = (2, "gone.jpg", "the file does not exist")
     assert names["clip"].failed_rows_ == [gone]
     assert "misses" in capsys.readouterr().out
     assert Path("tagger.joblib").stat().st_size < 1_000_000
