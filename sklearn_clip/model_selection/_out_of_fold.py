@@ -278,16 +278,22 @@ def is_prefit(meta):
     return prefit or counts_as_fitted(meta.estimator)
 
 
-def _check_held_out(weight, splits, learns):
-    """Check that some row weighs something on which the meta-estimator learns."""
+def _leave_out_weightless(weight, splits, learns):
+    """Hold out only rows that weigh something, and splits that have some of them.
+
+    Others would be candidates for a threshold, and count where parts are stratified.
+    """
     if weight is None:
-        return
+        return splits
     weight = np.asarray(weight)
-    if not any(weight[test].any() for _, test in splits):
+    splits = [(train, test[weight[test] > 0]) for train, test in splits]
+    splits = [(train, test) for train, test in splits if len(test)]
+    if not splits:
         raise ValueError(
             "sample_weight must be above 0 for a row that cv holds out: the "
             f"{learns} are learnt on those. Got only zeros there."
         )
+    return splits
 
 
 def fit_and_score(meta, X, Y, params, names=None, *, learns):
@@ -339,8 +345,12 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
                 "fit must get no parameters of the estimator's fit where it is "
                 f"prefit or frozen: nothing is fitted. Got {unused}."
             )
+        whole = [(None, np.arange(Y.shape[0]))]
+        [(_, rows)] = _leave_out_weightless(params.get("sample_weight"), whole, learns)
+        if len(rows) < Y.shape[0]:
+            X = _safe_indexing(X, rows)
         scores, method = positive_scores(estimator, X, Y.shape[1])
-        return estimator, [FoldScores(np.arange(Y.shape[0]), scores, method)]
+        return estimator, [FoldScores(rows, scores, method)]
     fit_params, split_params = route_fit_params(meta, params, learns=learns)
     splits = make_splits(
         meta.cv,
@@ -350,7 +360,6 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         split_params=split_params,
         names=names,
     )
-    _check_held_out(params.get("sample_weight"), splits, learns)
     refit = getattr(meta, "refit", True)
     if not refit and len(splits) > 1:
         # Not all that keep the one estimator have the choice.
@@ -360,6 +369,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
             f"{what} keeps the estimator of the one training part, so cv must "
             f"give a single split, for example cv=0.2. Got {len(splits)} splits."
         )
+    splits = _leave_out_weightless(params.get("sample_weight"), splits, learns)
     folds = Parallel(n_jobs=meta.n_jobs)(
         delayed(score_fold)(
             meta.estimator,

@@ -426,6 +426,17 @@ def test_it_survives_pickle_skops_and_clone(method, data):
     assert "MultiLabelCalibrator" in model._repr_html_()
 
 
+def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(data):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(0, 2, len(X)).astype(float)
+    counted = weight > 0
+    head = MultiLabelLogisticRegression(C=1e-3).fit(X, Y)
+    weighted = MultiLabelCalibrator(head, cv="prefit").fit(X, Y, sample_weight=weight)
+    alone = MultiLabelCalibrator(head, cv="prefit").fit(X[counted], Y[counted])
+    assert weighted.log_losses_ == pytest.approx(alone.log_losses_)
+    np.testing.assert_allclose(weighted.predict_proba(X), alone.predict_proba(X))
+
+
 def test_second_fit_leaves_nothing_of_the_first(data):
     X, Y = data
     model = MultiLabelCalibrator(

@@ -6,6 +6,7 @@ import pytest
 import sklearn
 from odd_classifiers import RecordingClassifier
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import (
@@ -201,3 +202,18 @@ def test_held_out_rows_must_weigh_something(data, meta):
     cv = [(np.arange(100), np.arange(100, len(X)))]
     with pytest.raises(ValueError, match="above 0 for a row that cv holds out"):
         meta(MultiLabelLogisticRegression(), cv=cv).fit(X, Y, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("ignore:min_precision", "ignore:No threshold has")
+@pytest.mark.parametrize("params", [{}, {"strategy": "global"}, {"min_precision": 0.5}])
+def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(data, params):
+    X, Y = data
+    weight = np.random.default_rng(0).integers(0, 2, len(X)).astype(float)
+    counted = weight > 0
+    frozen = FrozenEstimator(RecordingClassifier().fit(X, Y))
+    tuned = ThresholdOptimizer(frozen, **params)
+    weighted = clone(tuned).fit(X, Y, sample_weight=weight)
+    alone = clone(tuned).fit(X[counted], Y[counted])
+    np.testing.assert_array_equal(weighted.predict(X), alone.predict(X))
+    assert weighted.cv_score_ == pytest.approx(alone.cv_score_)
+    np.testing.assert_allclose(weighted.thresholds_, alone.thresholds_)
