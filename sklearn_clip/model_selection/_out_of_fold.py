@@ -10,12 +10,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import (
-    GridSearchCV,
-    KFold,
-    RandomizedSearchCV,
-    check_cv,
-)
+from sklearn.model_selection import GridSearchCV, KFold, check_cv
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
@@ -41,6 +36,8 @@ from sklearn_clip.model_selection._train_test import multilabel_train_test_split
 # With as many positives a label needs no help, from stratification or from others.
 ENOUGH_POSITIVES = 300
 _N_PARTS = 5
+# The base of all searches, halving ones too, which has no public name.
+_SEARCH = GridSearchCV.__bases__[0]
 
 
 class FoldScores(NamedTuple):
@@ -143,7 +140,7 @@ def weight_parameter(estimator):
     In a Pipeline it is the last step's, written ``step__sample_weight``; a search hands
     on what it is given to the estimator that it searches over.
     """
-    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+    if isinstance(estimator, _SEARCH):
         return weight_parameter(estimator.estimator)
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]

@@ -1,17 +1,21 @@
 """ThresholdOptimizer with row weights, groups and routed metadata."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from odd_classifiers import RecordingClassifier
 from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    HalvingGridSearchCV,
     KFold,
 )
 from sklearn.multioutput import MultiOutputClassifier
@@ -31,10 +35,13 @@ def metadata_routing():
         yield
 
 
-def test_weights_reach_what_a_search_searches_over(data):
+@pytest.mark.parametrize(
+    "kind", [GridSearchCV, partial(HalvingGridSearchCV, min_resources=30)]
+)
+def test_weights_reach_what_a_search_searches_over(data, kind):
     X, Y = data
     weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
-    search = GridSearchCV(MultiLabelLogisticRegression(), {"C": [1.0]}, cv=2)
+    search = kind(MultiLabelLogisticRegression(), {"C": [1.0]}, cv=2)
     tuned = ThresholdOptimizer(search, cv=2).fit(X, Y, sample_weight=weight)
     alone = MultiLabelLogisticRegression().fit(X, Y, sample_weight=weight)
     best = tuned.estimator_.best_estimator_
