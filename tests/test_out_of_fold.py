@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -78,6 +81,26 @@ def test_heads_are_stacked(n_labels):
     ).fit(X, targets)
     assert stack.transform(X).shape == (len(X), 2 * n_labels)
     assert (stack.predict(X) == targets).mean() > 0.75
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize(
+    "final",
+    [RandomForestClassifier(20, random_state=0), MultiLabelLogisticRegression()],
+)
+def test_scores_of_a_stack_are_those_of_the_ones(n_labels, final):
+    targets = Y[:, :n_labels]
+    stack = StackingClassifier(
+        [("one", LOGISTIC), ("other", MultiLabelLogisticRegression(C=0.1))],
+        final_estimator=final,
+        stack_method="decision_function",
+        cv=3,
+    )
+    search = GridSearchCV(make_pipeline(StandardScaler(), stack), {}, cv=2)
+    for model in (stack, FrozenEstimator(search.fit(X, targets))):
+        tuned = ThresholdOptimizer(model, cv=2, random_state=0).fit(X, targets)
+        scores = tuned.predict_proba(X)
+        assert scores[targets == 1].mean() > scores[targets == 0].mean() + 0.2
 
 
 def test_numbers_that_cross_val_predict_gives_unknown_labels_are_told():

@@ -3,6 +3,8 @@
 from inspect import getattr_static, isfunction
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from sklearn_clip._shared._arrays import column_names
 from sklearn_clip._shared._names import first_difference
@@ -116,6 +118,32 @@ def _has(estimator, method):
     return True
 
 
+def _without_stack(estimator, X):
+    """Put the final classifier of a stack, and its rows, in the place of the stack.
+
+    Of several labels, `predict_proba` of scikit-learn's `StackingClassifier` (1.9.1)
+    gives the probability of 0 where the final one has a list of two columns for each,
+    and fails where that has one array.
+    """
+    last, before = estimator, []
+    while True:
+        if isinstance(last, FrozenEstimator):
+            last = last.estimator
+        elif isinstance(last, Pipeline):
+            before += [last[:-1]] if len(last.steps) > 1 else []
+            last = last.steps[-1][1]
+        elif hasattr(last, "best_estimator_"):
+            last = last.best_estimator_
+        else:
+            break
+    several = isinstance(getattr(last, "classes_", None), list)
+    if not (several and hasattr(last, "final_estimator_")):
+        return estimator, X
+    for steps in before:
+        X = steps.transform(X)
+    return last.final_estimator_, last.transform(X)
+
+
 def positive_scores(estimator, X, n_labels, *, method=None):
     """Score every label with a fitted classifier, whatever shape its output has.
 
@@ -160,8 +188,10 @@ def positive_scores(estimator, X, n_labels, *, method=None):
 
 def _call_for_scores(estimator, method, X, n_labels):
     """Output of one method as a finite (n_samples, n_labels) array."""
-    output = getattr(estimator, method)(X)
     classes = getattr(estimator, "classes_", None)
+    if method == "predict_proba":
+        estimator, X = _without_stack(estimator, X)
+    output = getattr(estimator, method)(X)
     absent = 0.0 if method == "predict_proba" else -1.0
     if isinstance(output, list):
         per_label = [None] * len(output) if classes is None else classes
