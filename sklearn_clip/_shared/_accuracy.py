@@ -44,7 +44,8 @@ class MaskedAccuracyMixin(ClassifierMixin):
         ------
         ValueError
             If `y` holds other values, has another number of labels, has named labels
-            other than those fitted or in another order, or none of it is known.
+            other than those fitted or in another order, or none of it is known in a
+            row that weighs anything.
         """
         truth = self._read_truth(X, y)
         if truth is None:
@@ -68,6 +69,11 @@ class MaskedAccuracyMixin(ClassifierMixin):
         if sample_weight is not None:
             checked = _check_sample_weight(sample_weight, truth.positive)
             sample_weight = checked[judged]
+            if not sample_weight.any():
+                raise ValueError(
+                    "sample_weight must be above 0 for a row with a known label. Got "
+                    "only zeros there."
+                )
         return float(np.average(right[judged], weights=sample_weight))
 
     def _read_truth(self, X, y):

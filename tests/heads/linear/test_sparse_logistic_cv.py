@@ -125,3 +125,6 @@ def test_score_is_that_of_the_dense_targets(form, unknown):
     assert head.score(X, given) == head.score(X, Y)
     found, expected = (head.score(X, y, sample_weight=weight) for y in (given, Y))
     assert found == expected
+    only_unknown = np.isnan(Y).all(axis=1).astype(float)
+    with pytest.raises(ValueError, match="for a row with a known label|non-zero"):
+        head.score(X, given, sample_weight=only_unknown)
