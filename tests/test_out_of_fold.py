@@ -103,6 +103,18 @@ def test_scores_of_a_stack_are_those_of_the_ones(n_labels, final):
         assert scores[targets == 1].mean() > scores[targets == 0].mean() + 0.2
 
 
+@pytest.mark.parametrize(
+    "final", [RandomForestClassifier(5), MultiLabelLogisticRegression()]
+)
+def test_label_that_every_row_of_a_stack_has_is_there(final):
+    targets = Y.copy()
+    targets[:, 1], targets[:, 2] = 1, 0
+    stack = StackingClassifier([("one", LOGISTIC)], final, stack_method="predict", cv=3)
+    tuned = ThresholdOptimizer(FrozenEstimator(stack.fit(X, targets)))
+    scores = tuned.fit(X, targets).predict_proba(X)
+    assert (scores[:, 1] == 1).all() and (scores[:, 2] == 0).all()
+
+
 def test_numbers_that_cross_val_predict_gives_unknown_labels_are_told():
     known = Y.astype(float)
     known[::7, 1] = np.nan

@@ -188,7 +188,7 @@ def positive_scores(estimator, X, n_labels, *, method=None):
 
 def _call_for_scores(estimator, method, X, n_labels):
     """Output of one method as a finite (n_samples, n_labels) array."""
-    classes = getattr(estimator, "classes_", None)
+    given, classes = estimator, getattr(estimator, "classes_", None)
     if method == "predict_proba":
         estimator, X = _without_stack(estimator, X)
     output = getattr(estimator, method)(X)
@@ -204,7 +204,11 @@ def _call_for_scores(estimator, method, X, n_labels):
         known = classes[0] if np.ndim(classes) == 2 else classes
         scores = _column_of_one(output, known, absent=absent)[:, None]
     else:
-        scores = np.asarray(output, dtype=np.float64)
+        scores = np.array(output, dtype=np.float64)
+        # A stack has numbered the values of each label: a single one is 0 to the other.
+        for column, known in enumerate(classes if estimator is not given else ()):
+            if len(known) == 1:
+                scores[:, column] = known[0]
     if scores.ndim != 2 or scores.shape[1] != n_labels:
         raise ValueError(
             f"{method} of the estimator must give one score per row and label, here "
