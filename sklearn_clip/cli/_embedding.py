@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_clip._shared import counted
 from sklearn_clip._shared._cache_home import cache_home
-from sklearn_clip.cli._rows import Rows
+from sklearn_clip.cli._rows import NOTHING, Rows
 from sklearn_clip.cli._talk import Talk
 
 # Rows that are worked on together: what a bar moves by.
@@ -90,7 +90,7 @@ def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
 
 
 def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
-    """Embed rows, and take those whose pictures can be read.
+    """Embed rows, and take those that show something that can be read.
 
     Parameters
     ----------
@@ -110,15 +110,17 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
         If none is left.
     """
     failed = embed_rows(clip, rows, talk)
+    bare = np.flatnonzero(rows.shows_nothing(clip))
+    failed = sorted([*failed, *((int(row), NOTHING) for row in bare)])
     for row, reason in failed[:10]:
         talk.say(f"left out: {rows.names[row]}: {reason}")
     if failed:
         lost = counted(len(failed), "row")
-        talk.say(f"Left out, as their pictures cannot be read: {lost}.")
+        talk.say(f"Left out, as there is nothing that can be read: {lost}.")
     kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
     if not len(kept):
         raise ValueError(
-            f"At least one picture must be readable. Got none: {failed[0][1]} "
+            f"At least one row must be readable. Got none: {failed[0][1]} "
             f"({rows.names[failed[0][0]]})."
         )
     return rows.take(kept), kept

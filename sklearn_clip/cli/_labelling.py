@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_clip._shared import counted, inner_featurizers, positive_scores
 from sklearn_clip.cli._embedding import BLOCK
 from sklearn_clip.cli._results import Result, ResultFile
-from sklearn_clip.cli._rows import Rows
+from sklearn_clip.cli._rows import NOTHING, Rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
 from sklearn_clip.cli._talk import Talk
 from sklearn_clip.labels._predictions import name_labels
@@ -110,7 +110,7 @@ def _label_block(
     for place, name in enumerate(rows.names[part]):
         error = failed.get(place)
         if error is None and bare[place]:
-            error = "nothing to look at"
+            error = NOTHING
         if error is not None:
             given[place] = False
             results.append(Result(name, None, None, error))

@@ -22,6 +22,11 @@ from sklearn_clip.cli._tables import (
     say_separator,
 )
 
+# Of rows without a picture, and without a text where texts are looked at.
+NOTHING = "nothing to look at"
+# How the column of the images is named, in errors.
+_IMAGE = "--image (texts alone: --text)"
+
 
 @dataclass
 class Rows:
@@ -227,7 +232,7 @@ def read_rows(
     from sklearn_clip.datasets import load_csv_tags
 
     table = open_table(path)
-    column = find_column(table, image, IMAGE_COLUMNS, "--image", required=not text)
+    column = find_column(table, image, IMAGE_COLUMNS, _IMAGE, required=not text)
     folder = None if column is None else (path.parent if images is None else images)
     data = load_csv_tags(
         table.path,
@@ -308,7 +313,7 @@ def read_labelled(
     if path.is_dir():
         raise ValueError(f"{str(path)!r} must be a table of labels. Got a folder.")
     table = open_table(path)
-    column = find_column(table, image, IMAGE_COLUMNS, "--image", required=not text)
+    column = find_column(table, image, IMAGE_COLUMNS, _IMAGE, required=not text)
     said = [] if column is None else [f"images in column {column!r}"]
     options: dict[str, Any] = {}
     label_column = None
@@ -341,7 +346,7 @@ def read_labelled(
             text=list(text) or None,
             group=group,
             unlabelled=unlabelled,
-            missing_files="drop" if column is not None else "raise",
+            missing_files="keep" if column is not None else "raise",
             delimiter=table.delimiter or ",",
             **options,
         )
@@ -353,7 +358,7 @@ def read_labelled(
     found = [None if cell is None else str(cell) for cell in data.data[:, 0]]
     texts = list(data.data[:, 1]) if text else None
     names = [
-        str(line) if cell is None else cell
+        f"line {line}" if cell is None else cell
         for cell, line in zip(found, data.lines, strict=True)
     ]
     return data, Rows(names, found, texts, column), ", ".join(said)

@@ -208,7 +208,9 @@ def find_column(
         found = next((by_look[name] for name in usual if name in by_look), None)
         if found is not None or not required:
             return found
-    said = f"no column {given!r}" if given is not None else "none of the usual columns"
+    said = f"no column {given!r}"
+    if given is None:
+        said = f"none of the columns {', '.join(usual)}"
     raise ValueError(
         f"{str(table.path)!r} has {said}: name it with {option}. Its columns are "
         f"{shown_first(table.columns, 12)}."

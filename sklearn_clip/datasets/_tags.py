@@ -143,8 +143,8 @@ def load_csv_tags(
         with several captions. In the layout ``"pairs"`` they are one row anyway.
     missing_files : {"raise", "drop", "keep"}, default="raise"
         What happens to rows whose image is not there: one error that names them, left
-        out with a warning, or kept unseen. Without a layout, "keep" keeps rows whose
-        cell is empty, too; they have None.
+        out with a warning, or kept unseen. "keep" keeps rows whose cell is empty, too,
+        but for the layout "pairs"; they have None.
     encoding : str, default="utf-8"
         Encoding of a CSV file. A byte order mark is skipped.
     delimiter : str, default=","
@@ -267,10 +267,10 @@ def load_csv_tags(
         )
         if layout == "pairs":
             check_unread_values(table, taken | {table.find_column(labels, "labels")})
-    may_lack = layout is None and missing_files == "keep"
+    may_lack = layout != "pairs" and missing_files == "keep"
     rows = read_rows(table, places, read, may_lack=may_lack)
     if images is None:
-        rows = take_texts(table, rows, layout, may_lack=may_lack)
+        rows = take_texts(table, rows, layout, may_lack=may_lack and layout is None)
     else:
         rows = find_images(table, rows, images, missing_files)
     if layout == "pairs":

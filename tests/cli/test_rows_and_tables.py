@@ -232,7 +232,7 @@ def test_report_leaves_out_what_cannot_be_read(run, tagger_file, drawings, tmp_p
     for name in names:
         (folder / name).write_bytes(b"nothing")
     done = run(*words, "--out", tmp_path / "none.html")
-    assert done.code == 2 and "At least one picture must be readable" in done.said
+    assert done.code == 2 and "At least one row must be readable" in done.said
 
 
 def test_row_without_what_the_tagger_reads_is_told(run, tagger_file, tmp_path):

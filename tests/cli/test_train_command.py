@@ -106,6 +106,18 @@ def test_every_layout_of_a_table_is_read(run, drawings, tmp_path, layout):
     }.get(layout, ["animal", "flag", "food"])
 
 
+def test_row_without_a_picture_goes_by_its_title(run, drawings, tmp_path):
+    head, first, *others = (drawings / "train.csv").read_text("utf-8").splitlines()
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join([head, first[first.index(",") :], *others]), "utf-8")
+    done = run(
+        *("train", table, "--images", drawings / "train", "--text", "title"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.skops", "--cv", "0"),
+    )
+    assert done.code == 0 and "left out" not in done.said.lower(), done.said
+    assert f"on {1 + len(others)} rows." in done.said
+
+
 def test_what_is_left_out_is_told(run, drawings, tmp_path):
     folder = tmp_path / "pictures"
     shutil.copytree(drawings / "train", folder)
@@ -114,7 +126,7 @@ def test_what_is_left_out_is_told(run, drawings, tmp_path):
     table = tmp_path / "table.csv"
     lines = [f"{n},{t};all" for n, t in zip(names, tags, strict=True)]
     lines[1] += ";rare"
-    lines.append("nowhere.png,animal")
+    lines += ["nowhere.png,animal", ",flag"]
     table.write_text("\n".join(["image,labels", *lines]), encoding="utf-8")
     done = run(
         *("train", table, "--images", folder, "--min-rows", "6"),
@@ -123,8 +135,9 @@ def test_what_is_left_out_is_told(run, drawings, tmp_path):
     assert done.code == 0
     for said in (
         f"left out: {folder / names[0]}: it is not an image",
-        "Left out, as their pictures cannot be read: 1 row.",
-        "'nowhere.png'",
+        f"left out: {folder / 'nowhere.png'}: the file does not exist",
+        f"left out: line {len(lines) + 1}: nothing to look at",
+        "Left out, as there is nothing that can be read: 3 rows.",
         "Left out: 1 label with fewer than 6 rows ('rare').",
         "Left out: 1 label with every row ('all').",
         "3 labels",
@@ -174,7 +187,7 @@ def test_second_run_embeds_nothing(run, drawings, tmp_path, monkeypatch):
         ({"--out": "no/tagger.skops"}, "There is no folder"),
         ({"--cv": "1"}, "--cv must be 0, or at least 2 folds. Got 1."),
         ({"--cv": "-3"}, "--cv must be 0, or at least 2 folds. Got -3."),
-        ({"--image": "pic"}, "has no column 'pic': name it with --image. Its columns"),
+        ({"--image": "pic"}, "has no column 'pic': name it with --image (texts alone"),
         ({"--labels": "tag"}, "has no column 'tag': name it with --labels"),
         ({"--text": "caption"}, "'caption'"),
         ({"--min-rows": "1000"}, "No label has 1000 rows with it and a row without"),
@@ -204,7 +217,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     [
         (b"", "must be a table with a header. It has none."),
         (b"image,tags\nH\xe4.png,a\n", "must be a CSV file in UTF-8"),
-        (b"a,b\n1,2\n", "has none of the usual columns: name it with --image"),
+        (b"a,b\n1,2\n", "has none of the columns image, file, filename, path"),
     ],
 )
 def test_what_is_no_table_is_told(run, tmp_path, content, said):

@@ -455,3 +455,16 @@ def test_rows_to_be_labelled_may_lack_their_picture_or_text(images):
     assert load(table, None, **options).data[:, 1].tolist() == ["a", "b", None]
     with pytest.raises(ValueError, match="must have its image.*line 3"):
         load(table, images, **options | {"missing_files": "drop"})
+
+
+@pytest.mark.parametrize("layout", ["cells", "columns"])
+def test_labelled_rows_may_lack_their_picture(images, layout):
+    labels = "labels\n0,a,cat\n,b,dog\n" if layout == "cells" else "cat\n0,a,1\n,b,0\n"
+    options = {"layout": layout, "text": "title", "missing_files": "keep"}
+    found = load(f"image,title,{labels}", images, **options)
+    assert found.data[1].tolist() == [None, "b"]
+    assert found.target.tolist() == (
+        [[1, 0], [0, 1]] if layout == "cells" else [[1], [0]]
+    )
+    with pytest.raises(ValueError, match="must have its image.*line 3"):
+        load(f"image,title,{labels}", images, **options | {"missing_files": "raise"})
