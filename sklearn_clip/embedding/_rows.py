@@ -23,30 +23,38 @@ from sklearn_clip._shared import (
     shown_first,
 )
 
-_FORMS = (
-    "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
-    "array of shape (n, 2), or, with text=None or image=None, a list of images or of "
-    "texts."
-)
-
 _LEVELS_HINT = (
     " Columns of several levels have no plain names: "
     "X.columns = ['_'.join(map(str, column)) for column in X.columns] makes some."
 )
 
+_FORMS = (
+    "X must be a DataFrame, a list of dicts, a list of (image, text) pairs, an object "
+    "array of shape (n, 2), or, {alone}."
+)
 # What to do about rows that are not as the columns say: those of a CLIPFeaturizer, and
 # those of a tagger in a file, which are what they were.
 _HINTS = {
+    "forms": _FORMS.format(
+        alone="with text=None or image=None, a list of images or of texts"
+    ),
     "column": "Name the column with CLIPFeaturizer({modality}=...), or leave the "
     "modality out with {modality}=None.",
     "key": "Name the key with CLIPFeaturizer({modality}=...), give None where there is "
     "none, or leave the modality out with {modality}=None.",
+    "alone": "For (image, text) pairs leave image= and text= at their defaults.",
+    "pair": "For rows that are images alone set text=None, for texts alone image=None.",
     "single": "set text=None if they are images, image=None if they are texts.",
 }
 _EXPORTED_HINTS = {
+    "forms": _FORMS.format(
+        alone="for a tagger of images or of texts alone, a list of them"
+    ),
     "column": "The tagger was exported with this column: rename that of X.",
     "key": "The tagger was exported with this key: rename that of X, and give None "
     "where there is none.",
+    "alone": "The tagger was exported to read images or texts alone.",
+    "pair": "The tagger was exported to read both: give None for one that is missing.",
     "single": "the tagger was exported to read both, so give (image, text) pairs, with "
     "None for one that is missing.",
 }
@@ -151,12 +159,13 @@ def split_rows(
 
 def _columns(X, names, modalities, hints):
     """Raw columns of the needed modalities, and the index labels if X has any."""
+    forms = hints["forms"]
     if not isinstance(X, Mapping) or _holds_columns(X, names):
-        refuse_unindexable(X, "X", _FORMS)
+        refuse_unindexable(X, "X", forms)
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
-        raise TypeError(f"{_FORMS} Got a single {type(X).__name__}: put it in a list.")
+        raise TypeError(f"{forms} Got a single {type(X).__name__}: put it in a list.")
     if _is_sparse(X) or getattr(X, "ndim", 1) == 0:
-        raise TypeError(f"{_FORMS} Got {type(X).__name__} of shape {X.shape}.")
+        raise TypeError(f"{forms} Got {type(X).__name__} of shape {X.shape}.")
     index = getattr(X, "index", None)
     index = index if hasattr(index, "dtype") else None  # list.index is a method
     if column_names(X) is not None:
@@ -170,13 +179,13 @@ def _columns(X, names, modalities, hints):
     if all(isinstance(row, Mapping) for row in rows):
         return _mapping_columns(rows, names, modalities, hints), index
     if None not in names.values():
-        return _pair_columns(rows, names, modalities), index
+        return _pair_columns(rows, names, modalities, hints), index
     only = _only_modality(names, "items", hints)
     if isinstance(X, np.ndarray) and X.ndim == 2:
         if X.shape[1] != 1:
             raise ValueError(
-                f"An array X of single items must have shape (n,). Got {X.shape}. For "
-                "(image, text) pairs leave image= and text= at their defaults."
+                f"An array X of single items must have shape (n,). Got {X.shape}. "
+                f"{hints['alone']}"
             )
         rows = X[:, 0].tolist()
     return {only: rows}, index
@@ -248,7 +257,7 @@ def _mapping_columns(rows, names, modalities, hints):
     return columns
 
 
-def _pair_columns(rows, names, modalities):
+def _pair_columns(rows, names, modalities, hints):
     place = {"image": 0, "text": 1}
     if any(isinstance(name, Integral) for name in names.values()):
         if set(names.values()) != {0, 1}:
@@ -265,8 +274,7 @@ def _pair_columns(rows, names, modalities):
             got = repr(row) if isinstance(row, str) else got
             raise ValueError(
                 f"Every row of X must be an (image, text) pair. Got {got} "
-                f"(row {position}). For rows that are images alone set text=None, for "
-                "texts alone image=None."
+                f"(row {position}). {hints['pair']}"
             )
     return {m: [row[place[m]] for row in rows] for m in modalities}
 

@@ -260,7 +260,9 @@ def test_what_is_no_rows_is_refused_as_by_the_pipeline(exported, X):
         tagger.predict(X)
     with pytest.raises(type(expected.value)) as found:
         OnnxTagger(path).predict(X)
-    assert str(found.value) == str(expected.value)
+    assert "=None" in str(expected.value) and "=None" not in str(found.value)
+    said = str(found.value).replace("for a tagger of images or", "")
+    assert said.partition(",")[0] == str(expected.value).partition(",")[0]
 
 
 @pytest.mark.parametrize(
