@@ -141,7 +141,7 @@ WITHOUT = """
 import sys
 
 import sklearn.base, sklearn.linear_model, sklearn.metrics, sklearn.model_selection
-import sklearn.utils.validation, sklearn.multioutput
+import sklearn.multiclass, sklearn.multioutput, sklearn.pipeline
 
 sys.modules["sklearn.callback"] = None  # as before scikit-learn 1.9
 from sklearn_clip import MultiLabelLogisticRegression
