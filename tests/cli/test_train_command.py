@@ -217,7 +217,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     [
         (b"", "must be a table with a header. It has none."),
         (b"image,tags\nH\xe4.png,a\n", "must be a CSV file in UTF-8"),
-        (b"a,b\n1,2\n", "has none of the columns image, file, filename, path"),
+        (b"a,b\n1,2\n", "has none of the columns image, images, file, filename, "),
     ],
 )
 def test_what_is_no_table_is_told(run, tmp_path, content, said):

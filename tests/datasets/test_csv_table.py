@@ -13,8 +13,12 @@ def load(table, folder, **parameters):
 
 @pytest.mark.parametrize("line", [",", ' , ""'])
 def test_a_line_of_empty_cells_is_a_row(tmp_path, line):
+    table = f"image,labels\na,cat\n{line}\nb,dog\n"
+    found = load(table, tmp_path)
+    assert found.lines.tolist() == [2, 3, 4]
+    assert found.data[1].tolist() == [None, None]
     with pytest.raises(ValueError, match="must have its image.*line 3"):
-        load(f"image,labels\na,cat\n{line}\nb,dog\n", tmp_path)
+        load_csv_tags(io.StringIO(table), tmp_path, missing_files="drop")
 
 
 def test_blank_lines_are_skipped_and_counted(tmp_path):
