@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Cuts of all labels together, and of one: what a page holds without growing heavy.
-_ALL_CUTS, _MOST, _FEWEST = 120_000, 1_000, 64
+_ALL_CUTS, _MOST, _FEWEST = 80_000, 1_000, 64
 
 
 class CutCurve(NamedTuple):
@@ -21,6 +21,8 @@ class CutCurve(NamedTuple):
     ----------
     cuts : ndarray of shape (n_cuts,), dtype=float64
         Ascending, in few digits. The first takes every row.
+    scores : ndarray of shape (n_cuts,), dtype=float64
+        The lowest score that each cut takes; the cut itself may lie far below it.
     positive, negative : ndarray of shape (n_cuts,), dtype=int64
         Known rows with and without the label from a cut to below the next.
     start : int
@@ -29,6 +31,7 @@ class CutCurve(NamedTuple):
     """
 
     cuts: NDArray[np.float64]
+    scores: NDArray[np.float64]
     positive: NDArray[np.int64]
     negative: NDArray[np.int64]
     start: int
@@ -98,6 +101,7 @@ def _curve(scores, positive, known, threshold, most, probabilities):
     absent = ~positive if known is None else known & ~positive
     return CutCurve(
         cuts,
+        distinct[kept],
         np.bincount(place[positive], minlength=len(cuts)),
         np.bincount(place[absent], minlength=len(cuts)),
         int(np.searchsorted(kept, start)),

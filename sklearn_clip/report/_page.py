@@ -122,6 +122,8 @@ def _label(report, label, name) -> dict[str, Any]:
         "asks": None if asks is None else float(np.nan_to_num(asks[label])),
         "start": curve.start,
         "cuts": curve.cuts.tolist(),
+        # Six digits, of which nobody misses more: a page has many of them.
+        "scores": [float(f"{score:.6g}") for score in curve.scores],
         "with": curve.positive.tolist(),
         "without": curve.negative.tolist(),
     }

@@ -47,6 +47,7 @@ def test_every_cut_counts_what_it_takes(rows, threshold):
 def test_cuts_are_short_numbers():
     curve = curve_of([0.1111111, 0.4444444, 0.4521111], [0, 1, 1], 0.4)
     assert curve.cuts.tolist() == [0.1, 0.3, 0.45]
+    assert curve.scores.tolist() == [0.1111111, 0.4444444, 0.4521111]
 
 
 @pytest.mark.parametrize("low", [-3.2, 5.0, -1e9])

@@ -153,12 +153,25 @@ def test_filters_show_the_right_rows_by_score(open_report, rows):
             assert shown_rows(browser, kind, "up") == falling[::-1]
             assert len(shown_rows(browser, kind, "near")) == len(falling)
         unsure = shown_rows(browser, "unsure")
-        # The page measures from the few digits of its cuts.
+        # A cut that was typed becomes one of few digits that takes the same rows.
         assert set(np.flatnonzero(np.abs(odds) < 0.6)) <= set(unsure)
         assert set(unsure) <= set(np.flatnonzero(np.abs(odds) < 0.8))
     browser.wait_for(
         "[...document.querySelectorAll('#grid img')].every(i => i.naturalWidth === 40)"
     )
+
+
+def test_few_rows_go_by_their_scores_though_cuts_lie_far_below(open_report):
+    scores = np.array([[0.1], [0.3], [0.87]])
+    browser = open_report(TaggerReport(scores, None, np.array([[0], [0], [1]])))
+    choose(browser, 0)
+    assert shown_rows(browser, "unsure") == []
+    assert shown_rows(browser, "found") == [2]
+    shown = "document.querySelector('#grid .score').textContent"
+    assert browser.evaluate(shown) == "0.87"
+    for cut, n_found in ((0.8, 1), (0.88, 0), (0.87, 1)):
+        type_cut(browser, cut)
+        assert read_counts(browser)[3] == n_found
 
 
 def test_changed_cuts_are_what_set_thresholds_takes(open_report, rows):

@@ -50,13 +50,13 @@
   const written = (value) =>
     unending(value) ?? String(Number(value.toPrecision(4)));
 
-  /* Position of the first cut that is at least a value. */
+  /* Position of the cut that takes the rows whose score is at least a value. */
   function placeOf(label, value) {
     let low = 0;
-    let high = label.cuts.length;
+    let high = label.scores.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (label.cuts[middle] < value) low = middle + 1;
+      if (label.scores[middle] < value) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -162,7 +162,7 @@
       const truth = data.truth[place][number];
       const at = data.places[place][number];
       const given = at >= label.at;
-      const score = label.cuts[at];
+      const score = label.scores[at];
       const entry = { place, score, at };
       if (truth === "1") kinds[given ? "found" : "missed"].push(entry);
       else if (truth === "0" && given) kinds.false.push(entry);
@@ -248,15 +248,15 @@
   // ------------------------------------------------------------------- cut and counts
   const range = (label) => {
     const low = label.cuts[0];
-    const high = label.cuts[label.cuts.length - 1];
+    const high = label.scores[label.scores.length - 1];
     return [low, high > low ? high : low + 1];
   };
 
   function drawBars(label) {
     const [low, high] = range(label);
     const sums = [new Array(BINS).fill(0), new Array(BINS).fill(0)];
-    label.cuts.forEach((cut, place) => {
-      const bin = Math.min(BINS - 1, Math.floor((BINS * (cut - low)) / (high - low)));
+    label.scores.forEach((score, place) => {
+      const bin = Math.min(BINS - 1, Math.floor((BINS * (score - low)) / (high - low)));
       sums[0][bin] += label.with[place];
       sums[1][bin] += label.without[place];
     });
