@@ -115,7 +115,9 @@ class Description:
             probe["image"] = base64.b64encode(self.probe.image).decode()
         said = {"format": FORMAT, **said, "probe": probe}
         # NaN and infinity are no JSON: none gets in unseen.
-        return json.dumps(said, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(said, ensure_ascii=False, allow_nan=False)
+        # Half a letter, as of names of files that are no text, is JSON as \udcff alone.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def from_json(cls, text: str) -> Description:

@@ -51,13 +51,15 @@ def write_page(report):
     script = texts["report.js"]
     # The one script that may run, so that no name of a label can be another.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.from_string(texts["report.html.jinja"]).render(
+    page = environment.from_string(texts["report.html.jinja"]).render(
         style=texts["report.css"],
         script=script,
         script_hash=f"sha256-{digest}",
         data=_as_script(_data(report)),
         **_values(report),
     )
+    # Names of files that are no text are written with \udcff, as JSON has it.
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _as_script(values):

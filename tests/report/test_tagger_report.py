@@ -1,5 +1,6 @@
 """What a report holds: figures, cuts, rows and pictures, for taggers of all kinds."""
 
+import ast
 import json
 import os
 import re
@@ -351,6 +352,18 @@ def test_file_is_written_as_it_is(rows, tmp_path):
     report.write_html(tmp_path / "r.html")
     assert (tmp_path / "r.html").read_bytes() == report.to_html().encode()
     assert report.to_html() == report.to_html()
+
+
+def test_names_that_are_no_text_are_written(rows, tmp_path):
+    """As of folders whose names are in another encoding."""
+    data = rows(20, 2)
+    names = ["caf\udce9", "b"]
+    report = TaggerReport(data.P, None, data.Y, label_names=names, title="\udcff")
+    report.write_html(tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert r"<h1>\udcff</h1>" in page
+    first, _ = data_of(report)["labels"]
+    assert first["name"] == names[0] and ast.literal_eval(first["key"]) == names[0]
 
 
 def test_page_of_before_stays_where_the_disk_is_full(rows, tmp_path, monkeypatch):

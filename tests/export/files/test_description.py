@@ -1,5 +1,6 @@
 """What a file says of itself comes back as it was said."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -34,6 +35,12 @@ SAID = Description(
 
 def test_description_comes_back():
     assert Description.from_json(SAID.to_json()) == SAID
+
+
+def test_names_that_are_no_text_come_back():
+    said = dataclasses.replace(SAID, label_names=("caf\udce9", "\\udce9"))
+    text = said.to_json()
+    assert text.encode("utf-8") and Description.from_json(text) == said
 
 
 def test_what_a_later_version_adds_is_left_out():
