@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, Literal
 
 from sklearn_clip._shared import (
+    _num_samples,
     check_label_order,
     check_same_length,
     import_optional,
@@ -81,10 +82,10 @@ def to_onnx(
         If `tagger` is something else, or holds a fusion of your own.
     ValueError
         If a step cannot be written (the message says which, and why), the tagger is
-        not fitted, the parameters contradict each other, or the file comes out with
-        other scores or labels than the tagger, or `Y` has other labels than it, or its
-        own in another order. In float32 it may be off by 1e-4, and
-        only a label whose score is as near to its cut may be another one.
+        not fitted, the parameters contradict each other, `X` is empty, or the file
+        comes out with other scores or labels than the tagger, or `Y` has other labels
+        than it, or its own in another order. In float32 it may be off by 1e-4, and only
+        a label whose score is as near to its cut may be another one.
     FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
         If `path` is there, or cannot be.
     ModelMismatchError
@@ -144,6 +145,11 @@ def to_onnx(
         raise ValueError(f"weights must be one of {list(WEIGHTS)}. Got {weights!r}.")
     if not isinstance(max_changed, Real) or not 0 <= max_changed <= 1:
         raise ValueError(f"max_changed must be in [0, 1]. Got {max_changed!r}.")
+    if X is not None and not _num_samples(X):
+        raise ValueError(
+            "X must hold a row to compare on. Got none: give some, or leave X out for "
+            "drawn ones."
+        )
     if Y is not None:
         if X is None:
             raise ValueError("Y is of the rows of X. Got Y and no X: give both.")

@@ -411,6 +411,8 @@ def test_parameters_are_checked_before_the_work(fitted, tmp_path):
         to_onnx(fitted, path, max_changed=2)
     with pytest.raises(ValueError, match="max_changed must be .* Got 'none'"):
         to_onnx(fitted, path, max_changed="none")
+    with pytest.raises(ValueError, match="X must hold a row to compare on. Got none"):
+        to_onnx(fitted, path, X=[])
     with pytest.raises(ValueError, match="give both"):
         to_onnx(fitted, path, Y=[[1, 0]])
     with pytest.raises(TypeError, match="path must be a str or a path. Got 3"):
