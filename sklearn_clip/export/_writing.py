@@ -38,6 +38,8 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     ------
     TypeError
         If it is no path.
+    ValueError
+        If it is a device or a pipe.
     FileNotFoundError, IsADirectoryError, FileExistsError, PermissionError
         If its folder is not there, it is a folder itself, it is there, or its folder
         cannot be written to.
@@ -55,6 +57,8 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"path must name a file. Got the folder {str(path)!r}: append a name, such "
             "as 'tagger.onnx'."
         )
+    if found.exists() and not found.is_file():  # it would be replaced by a file
+        raise ValueError(f"path must name a file. Got {str(path)!r}, a device or pipe.")
     if not found.parent.is_dir():
         raise FileNotFoundError(
             f"The folder of path must be there. Got {str(path)!r}: make "
@@ -118,8 +122,6 @@ class UnfinishedFile:
             location=self._second,
             size_threshold=_LEAST_EXTERNAL,
         )
-        # onnx makes it for the user alone; whoever may read the first file may read it.
-        (self._folder / self._second).chmod(self.file.stat().st_mode & 0o777)
 
     def __enter__(self) -> UnfinishedFile:
         return self
@@ -146,11 +148,17 @@ class UnfinishedFile:
             file.write(said.SerializeToString())
             file.flush()
             os.fsync(file.fileno())
+        mode = self.file.stat().st_mode & 0o777
+        if self._path.exists():
+            mode = self._path.stat().st_mode & 0o777
         written = [self._path]
         if self._second is not None:
             second = self._path.with_name(self._second)
+            # onnx makes it for the user alone; who may read the first file may read it.
+            (self._folder / self._second).chmod(mode)
             os.replace(self._folder / self._second, second)
             written.append(second)
+        self.file.chmod(mode)
         os.replace(self.file, self._path)
         for old in self._before:
             old.unlink(missing_ok=True)

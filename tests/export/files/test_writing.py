@@ -1,5 +1,7 @@
 """A file is there as a whole or not at all, with a second one where it is large."""
 
+import os
+
 import pytest
 from exported_taggers import OpenedFile, assert_alike
 from sklearn.pipeline import make_pipeline
@@ -101,6 +103,23 @@ def test_link_stays_and_what_it_names_is_replaced(tagger, tmp_path):
     to_onnx(tagger, link, overwrite=True)
     assert link.is_symlink()
     assert OpenedFile(file).says.weights == "float32"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_file_keeps_the_permissions_of_the_one_it_replaces(
+    tagger, tmp_path, monkeypatch
+):
+    path = tmp_path / "t.onnx"
+    path.write_text("old")
+    path.chmod(0o600)
+    monkeypatch.setattr(_writing, "LARGEST_FILE", 2**20)
+    files = to_onnx(tagger, path, overwrite=True).files
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
+
+
+def test_device_is_not_replaced():
+    with pytest.raises(ValueError, match="path must name a file. Got .*, a device"):
+        to_onnx(None, os.devnull, overwrite=True)
 
 
 def test_folder_that_is_only_read_is_told_before_the_work(tmp_path, monkeypatch):
