@@ -266,6 +266,7 @@ class TagBatch:
         self._sources, self._kept, self._added = sources, kept, added
         self._top_k, self._description = top_k, description
         self._featurizers = list(inner_featurizers(tagger))
+        self._n_refused = 0
         from sklearn_clip.embedding import EmbeddingStore
 
         self._folder = tempfile.TemporaryDirectory(prefix="sklearn-clip-")
@@ -290,12 +291,9 @@ class TagBatch:
         import pyarrow as pa
 
         rows = read_rows(table, self._featurizers[0], self._sources)
+        self._n_refused = 0  # rows that are an error; those not read are none
         given, scores, reasons = self._tag(rows)
-        if (
-            len(rows) > 1
-            and len(reasons) == len(rows)
-            and len({*reasons.values()}) == 1
-        ):
+        if 1 < len(rows) == self._n_refused and len({*reasons.values()}) == 1:
             # Not the rows are wrong, but the tagger, or what it is given.
             raise ValueError(f"No row of a batch can be labelled: {reasons[0]}")
         columns = {name: [] for name in self._added}
@@ -332,6 +330,7 @@ class TagBatch:
                 raise
             # An item of no accepted type fails the call: look for it by halves.
             if len(rows) == 1:
+                self._n_refused += 1
                 return (
                     np.zeros((1, n_labels), bool),
                     np.zeros((1, n_labels)),

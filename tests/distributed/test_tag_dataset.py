@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+import pyarrow as pa  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer  # noqa: E402
 
@@ -199,6 +200,23 @@ def test_row_of_a_wrong_type_is_lost_alone(fit, clipart):
     assert list(reasons) == [2] and "float" in reasons[2]
     assert not given[2].any()
     assert batch._tag([])[0].shape == (0, len(batch._names))
+
+
+def test_batch_of_which_no_picture_is_there_is_kept(fit, clipart):
+    """Such as the two last rows; a tagger that takes no row stops the work."""
+    tagger = fit()
+    tagger[0].set_params(on_error="zero")
+    names = list(tagger[-1].label_names_)
+    sources = {"image": "image", "text": "text"}
+    added = {"labels": "labels", "failure": "failure"}
+    description = Description("labels", "failure", None, "", {}, content="labels")
+    batch = TagBatch(tagger, names, sources, None, added, 0, description, None)
+    rows = pa.table({"image": ["gone.png", "lost.png"], "text": [None, None]})
+    found = batch(rows).to_pydict()
+    assert found["failure"] == ["the file does not exist"] * 2
+    assert found["labels"] == [None, None]
+    with pytest.raises(ValueError, match="No row of a batch can be labelled: .*float"):
+        batch(pa.table({"image": [3.5, 3.5], "text": [None, None]}))
 
 
 def test_digest_is_of_what_was_learnt(fit, clipart, tmp_path):
