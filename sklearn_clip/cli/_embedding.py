@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import counted
+from sklearn_clip._shared import counted, inner_featurizers, nested_estimators
 from sklearn_clip._shared._cache_home import cache_home
 from sklearn_clip.cli._rows import NOTHING, Rows
 from sklearn_clip.cli._talk import Talk
@@ -61,6 +61,59 @@ def make_featurizer(model: str | None, pretrained: str | None, **options: Any) -
     return CLIPFeaturizer(**given, **options, on_error="zero")
 
 
+def prepare_tagger(tagger: Any, store: Any) -> tuple[list[Any], Any]:
+    """Have a tagger read pictures as the command does.
+
+    Paths are those that the command has found, not below a folder of the training, and
+    a picture that cannot be read is told, and stops nothing.
+
+    Parameters
+    ----------
+    tagger : estimator instance
+        A fitted tagger, which is changed.
+    store : EmbeddingStore or str
+        Where embeddings are kept.
+
+    Returns
+    -------
+    clips : list of CLIPFeaturizer
+        Its featurizers.
+    tuner : CLIPFineTuner or None
+        What else reads its pictures, which raises where one cannot be read.
+    """
+    clips = list(inner_featurizers(tagger))
+    for clip in clips:
+        clip.set_params(on_error="zero", cache=store, image_root=None)
+    parts = nested_estimators(tagger)
+    tuner = next((part for part in parts if hasattr(part, "image_root")), None)
+    if tuner is not None:
+        tuner.set_params(image_root=None)
+    return clips, tuner
+
+
+def find_broken(rows: Rows, tuner: Any) -> list[tuple[int, str]]:
+    """Find pictures that a fine-tuned model could not read.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    tuner : CLIPFineTuner
+        What reads them.
+
+    Returns
+    -------
+    list of tuple (row, reason)
+        Their rows.
+    """
+    from sklearn_clip.embedding import find_unreadable
+
+    if tuner.image is None:
+        return []
+    cells = [[path] if path else [] for path in rows.images]
+    return [(row, reason) for row, _, reason in find_unreadable(cells)]
+
+
 def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
     """Embed rows into the store, a block at a time.
 
@@ -94,7 +147,9 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
 
     Parameters
     ----------
-    clip, rows, talk
+    clip : CLIPFeaturizer or CLIPFineTuner
+        What reads them; only a featurizer embeds them.
+    rows, talk
         As for `embed_rows`.
 
     Returns
@@ -109,7 +164,8 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
     ValueError
         If none is left.
     """
-    failed = embed_rows(clip, rows, talk)
+    embeds = hasattr(clip, "precompute")
+    failed = embed_rows(clip, rows, talk) if embeds else find_broken(rows, clip)
     bare = np.flatnonzero(rows.shows_nothing(clip))
     failed = sorted([*failed, *((int(row), NOTHING) for row in bare)])
     for row, reason in failed[:10]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import counted, inner_featurizers, positive_scores
-from sklearn_clip.cli._embedding import BLOCK
+from sklearn_clip._shared import counted, positive_scores
+from sklearn_clip.cli._embedding import BLOCK, find_broken, prepare_tagger
 from sklearn_clip.cli._results import Result, ResultFile
 from sklearn_clip.cli._rows import NOTHING, Rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
@@ -57,10 +57,7 @@ def label_rows(
     int
         0, or 1 if some rows could not be labelled.
     """
-    clips = list(inner_featurizers(tagger))
-    for clip in clips:
-        # A picture that cannot be read is told, and stops nothing.
-        clip.set_params(on_error="zero", cache=store)
+    clips, tuner = prepare_tagger(tagger, store)
     names = name_labels(tagger)
     rows.as_X(tagger, slice(0, 1))  # what it cannot take is said before all work
     bare = rows.shows_nothing(tagger)
@@ -76,7 +73,7 @@ def label_rows(
                 for said in _SAID_IN_THE_FILE:
                     warnings.filterwarnings("ignore", message=said)
                 results, given = _label_block(
-                    tagger, clips, rows, part, names, top_k, bare[part]
+                    tagger, clips, tuner, rows, part, names, top_k, bare[part]
                 )
             if xmp:
                 _write_keywords(rows.images[part], results, given, names)
@@ -93,6 +90,7 @@ def label_rows(
 def _label_block(
     tagger: Any,
     clips: list[Any],
+    tuner: Any,
     rows: Rows,
     part: slice,
     names: list[str],
@@ -100,11 +98,15 @@ def _label_block(
     bare: list[bool],
 ) -> tuple[list[Result], Any]:
     """Label some rows; also give the table of what is given."""
-    X = rows.as_X(tagger, part)
+    block = rows.take(range(part.start, part.stop))
+    broken = {} if tuner is None else dict(find_broken(block, tuner))
+    for row in broken:
+        block.images[row] = None
+    X = block.as_X(tagger)
     predicted = tagger.predict(X)
     dense = predicted.toarray() if hasattr(predicted, "toarray") else predicted
     given = np.reshape(np.asarray(dense), (len(X), len(names))) == 1
-    failed = {row: why for clip in clips for row, _, why in _failures(clip)}
+    failed = broken | {row: why for clip in clips for row, _, why in _failures(clip)}
     scores, _ = positive_scores(tagger, X, len(names))
     results = []
     for place, name in enumerate(rows.names[part]):

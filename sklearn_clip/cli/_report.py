@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sklearn_clip._shared import (
-    counted,
-    import_optional,
-    inner_featurizers,
-    whole_file,
+from sklearn_clip._shared import counted, import_optional, whole_file
+from sklearn_clip.cli._embedding import (
+    leave_out_unreadable,
+    open_store,
+    prepare_tagger,
 )
-from sklearn_clip.cli._embedding import leave_out_unreadable, open_store
 from sklearn_clip.cli._files import check_target
 from sklearn_clip.cli._rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
@@ -43,12 +42,11 @@ def run(
     names = name_labels(model)
     data, rows, said = read_labelled(tags, **columns, classes=names)
     talk.say(f"{counted(len(rows), 'row')}: {said}.")
-    clips = list(inner_featurizers(model))
-    for clip in clips:
-        clip.set_params(on_error="zero", cache=open_store(store))
+    clips, tuner = prepare_tagger(model, open_store(store))
     target, groups = data.target, data.groups
-    for clip in clips[:1]:
-        rows, kept = leave_out_unreadable(clip, rows, talk)
+    reader = next(iter(clips), tuner)
+    if reader is not None:
+        rows, kept = leave_out_unreadable(reader, rows, talk)
         target, groups = target[kept], groups[kept]
     X = rows.as_X(model)
     report = TaggerReport(

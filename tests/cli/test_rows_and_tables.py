@@ -14,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression
+from sklearn_clip import CLIPFeaturizer, CLIPFineTuner, MultiLabelLogisticRegression
 from sklearn_clip.cli._rows import read_labelled, read_rows
 from sklearn_clip.cli._tables import open_table
 
@@ -204,6 +204,63 @@ def test_tagger_from_python_is_given_what_it_reads(
     if kind in ("words", "texts", "columns"):
         bare = run("tag", path, table, "--images", drawings / "test", "--trust")
         assert bare.code == 2 and bare.out == "" and "with --text" in bare.said
+
+
+def names_and_labels(labelled):
+    """Names of pictures, and labels of 0 and 1."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(labelled)
+    return frame["image"].tolist(), pandas.get_dummies(frame["tags"]).astype(int)
+
+
+def test_pictures_are_not_looked_for_where_the_tagger_was_trained(
+    run, drawings, labelled, tmp_path, monkeypatch
+):
+    names, Y = names_and_labels(labelled)
+    reader = clip(text=None, image_root=drawings / "train")
+    tagger = make_pipeline(reader, MultiLabelLogisticRegression(C=5)).fit(names, Y)
+    joblib.dump(tagger, tmp_path / "t.joblib")
+    monkeypatch.chdir(drawings)
+    done = run("tag", tmp_path / "t.joblib", "test", "--trust")
+    assert done.code == 0 and "20 rows labelled, 0 could not be." in done.said
+    words = ["report", tmp_path / "t.joblib", "test.csv", "--images", "test"]
+    done = run(*words, "--trust", "--out", tmp_path / "page.html")
+    assert done.code == 0 and "TaggerReport: 20 rows" in done.said
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("data:image/webp") == 20
+
+
+def test_fine_tuned_model_goes_on_where_a_picture_is_broken(
+    run, drawings, labelled, tmp_path
+):
+    names, Y = names_and_labels(labelled)
+    tuner = CLIPFineTuner(
+        list(Y.columns),
+        "clipart-tiny",
+        image_root=drawings / "train",
+        trainable="projection",
+        max_epochs=1,
+        early_stopping=None,
+        device="cpu",
+        random_state=0,
+    ).fit(names[:24], Y[:24])
+    path = tmp_path / "t.joblib"
+    joblib.dump(tuner, path)
+    folder = tmp_path / "photos"
+    shutil.copytree(drawings / "test", folder)
+    broken = sorted(folder.iterdir())[3]
+    broken.write_bytes(b"nothing")
+    done = run("tag", path, folder, "--trust", "--probabilities")
+    assert done.code == 1 and "19 rows labelled, 1 could not be." in done.said
+    rows = {row["image"]: row for row in csv.DictReader(done.out.splitlines())}
+    assert "not an image" in rows.pop(broken.name)["error"]
+    found = [[float(row[name]) for name in Y.columns] for row in rows.values()]
+    tuner.set_params(image_root=folder)
+    np.testing.assert_allclose(found, tuner.predict_proba(list(rows)), rtol=1e-4)
+    words = ["report", path, drawings / "test.csv", "--images", folder, "--trust"]
+    done = run(*words, "--out", tmp_path / "page.html")
+    assert done.code == 0 and "TaggerReport: 19 rows" in done.said
+    assert f"left out: {broken}: it is not an image" in done.said
 
 
 def test_tagger_of_numbers_is_told(run, drawings, tmp_path):
