@@ -73,7 +73,8 @@ def label_rows(
                 for said in _SAID_IN_THE_FILE:
                     warnings.filterwarnings("ignore", message=said)
                 results, given = _label_block(
-                    tagger, clips, tuner, rows, part, names, top_k, bare[part]
+                    *(tagger, clips, tuner, rows.take(block), names, top_k, bare[part]),
+                    cuts=top_k is None or xmp,
                 )
             if xmp:
                 _write_keywords(rows.images[part], results, given, names)
@@ -91,25 +92,27 @@ def _label_block(
     tagger: Any,
     clips: list[Any],
     tuner: Any,
-    rows: Rows,
-    part: slice,
+    block: Rows,
     names: list[str],
     top_k: int | None,
     bare: list[bool],
+    *,
+    cuts: bool,
 ) -> tuple[list[Result], Any]:
     """Label some rows; also give the table of what is given."""
-    block = rows.take(range(part.start, part.stop))
     broken = {} if tuner is None else dict(find_broken(block, tuner))
     for row in broken:
         block.images[row] = None
     X = block.as_X(tagger)
-    predicted = tagger.predict(X)
-    dense = predicted.toarray() if hasattr(predicted, "toarray") else predicted
-    given = np.reshape(np.asarray(dense), (len(X), len(names))) == 1
-    failed = broken | {row: why for clip in clips for row, _, why in _failures(clip)}
     scores, _ = positive_scores(tagger, X, len(names))
+    given = np.zeros(scores.shape, dtype=bool)
+    if cuts:  # which not every tagger has
+        told = tagger.predict(X)
+        dense = told.toarray() if hasattr(told, "toarray") else np.asarray(told)
+        given = np.reshape(dense, scores.shape) == 1
+    failed = broken | {row: why for clip in clips for row, _, why in _failures(clip)}
     results = []
-    for place, name in enumerate(rows.names[part]):
+    for place, name in enumerate(block.names):
         error = failed.get(place)
         if error is None and bare[place]:
             error = NOTHING

@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 
+import joblib
 import numpy as np
 import pytest
 import skops.io
@@ -15,7 +16,12 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from sklearn_clip import predict_labels, top_labels
+from sklearn_clip import (
+    CLIPFeaturizer,
+    ZeroShotClassifier,
+    predict_labels,
+    top_labels,
+)
 from sklearn_clip.datasets import load_photo_keywords
 
 
@@ -156,6 +162,21 @@ def test_words_alone_label_pictures(run, drawings, tmp_path):
     assert np.mean(right) > 0.6
     both = run("zero-shot", drawings, "--labels", "a", "--labels-file", words)
     assert both.code == 2 and "--labels or by --labels-file" in both.said
+
+
+def test_best_labels_need_no_cuts(run, drawings, tmp_path):
+    """A tagger of cosines has none."""
+    clip = CLIPFeaturizer("clipart-tiny", text=None)
+    tagger = ZeroShotClassifier(["animal", "flag"], clip, scoring="cosine").fit()
+    path = tmp_path / "t.joblib"
+    joblib.dump(tagger, path)
+    done = run("tag", path, drawings / "test", "--trust", "--top-k", "1")
+    assert done.code == 0, done.said
+    files = sorted((drawings / "test").iterdir())
+    best = [row[0][0] for row in top_labels(tagger, list(map(str, files)), k=1)]
+    assert [row["labels"] for row in read_csv(done.out)] == best
+    done = run("tag", path, drawings / "test", "--trust")
+    assert done.code == 2 and "threshold must be given" in done.said
 
 
 def test_pickle_is_not_loaded_without_trust(run, tmp_path, drawings):
