@@ -114,7 +114,7 @@ def _still_rising(scores, jointly):
     """Tell which labels to keep on the path, by their (n_folds, n_Cs, n) scores."""
     n_labels = scores.shape[2]
     if jointly:
-        scores = np.nanmean(scores, axis=2, keepdims=True)
+        scores = mean_scores(np.moveaxis(scores, 2, 0))[..., None]
     # Two falls in a row are taken to be beyond the maximum. The noise of one fall is
     # that of the difference of two C on the same fold, which varies less than either.
     mean = mean_scores(scores)

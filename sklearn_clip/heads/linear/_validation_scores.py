@@ -93,7 +93,8 @@ def scorer_scores(
         known = None if targets.known is None else targets.known[test]
         if y is not None and not tables:
             head = _fitted_head(targets.classes, *weights)
-            scores[fold, 0] = scorer(head, features, y[test])
+            if truth.any() and not truth.all():
+                scores[fold, 0] = scorer(head, features, y[test])
         elif jointly:
             head = _fitted_head(label_classes(len(labels)), *weights)
             truth = (truth if tables else _table(truth)).astype(np.int64)

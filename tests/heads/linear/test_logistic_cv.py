@@ -238,6 +238,32 @@ def test_one_dimensional_targets_agree_with_scikit_learn():
     assert MultiLabelLogisticRegressionCV(CS).fit(X, y).scores_.shape == (5, 3, 1)
 
 
+@pytest.mark.parametrize("scoring", ["average_precision", "neg_log_loss"])
+def test_one_dimensional_targets_have_no_score_where_they_are_constant(scoring):
+    X, _ = make_data(60)
+    rows = np.arange(60)
+    y = (rows % 20 == 0).astype(int)
+    cv = [(rows[30:], rows[:30]), (rows[:41], rows[41:])]
+    head = MultiLabelLogisticRegressionCV(CS, cv=cv, scoring=scoring).fit(X, y)
+    table = clone(head).fit(X, y[:, None])
+    assert np.isnan(head.scores_[1]).all() and not np.isnan(head.scores_[0]).any()
+    np.testing.assert_array_equal(head.scores_, table.scores_)
+
+
+def test_a_fold_in_which_nothing_is_known_is_passed_over_for_one_C_too():
+    X, Y = make_data(90)
+    Y = Y.astype(float)
+    Y[:30] = np.nan
+    cv = [
+        (np.setdiff1d(np.arange(90), test), test) for test in np.split(np.arange(90), 3)
+    ]
+    head = MultiLabelLogisticRegressionCV(CS, cv=cv, per_label=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head.fit(X, Y)
+    assert np.isnan(head.scores_[0]).all()
+
+
 def test_groups_reach_the_splitter():
     X, Y = make_data()
     groups = np.arange(len(X)) % 4
