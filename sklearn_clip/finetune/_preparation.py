@@ -131,7 +131,8 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
     Raises
     ------
     ValueError
-        If there are too few rows to hold one out.
+        If there are too few rows to hold one out, or none of the others has a known
+        label.
     """
     options = {
         "root": tuner.image_root,
@@ -156,6 +157,12 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
         test_size=tuner.validation_fraction,
         random_state=seed,
     )
+    if np.isnan(rows.targets[numbers]).all():
+        raise ValueError(
+            "y must have a known label in a row that is trained on. Got them in rows "
+            "alone that are held out for validation. Pass X_val and y_val, or "
+            "early_stopping=None."
+        )
     return replace(rows, numbers=numbers), replace(rows, numbers=held_out)
 
 

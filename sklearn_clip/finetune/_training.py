@@ -227,7 +227,7 @@ class Training:
         sign = 1 if MONITORS[self._plan.monitor] else -1
         earlier = [r[name] * sign for r in self.progress.history[:-1]]
         known = [value for value in earlier if not math.isnan(value)]
-        # Not a value without positives: a comparison with NaN is false.
+        # Not without a positive, or a known label: a comparison with NaN is false.
         if record[name] * sign > max(known, default=-math.inf):
             self.progress.best_epoch = record["epoch"]
             weights = self._tuned.module.state_dict()
@@ -347,7 +347,11 @@ class Training:
         values = average_precision_per_label(targets, logits)
         defined = values[~np.isnan(values)]
         mean = float(defined.mean()) if len(defined) else math.nan
-        return {"valid_loss": float(loss), "valid_average_precision": mean}
+        known = not np.isnan(targets).all()  # else the loss is 0, of nothing
+        return {
+            "valid_loss": float(loss) if known else math.nan,
+            "valid_average_precision": mean,
+        }
 
     @torch.no_grad()
     def score(self, rows, *, cosines=False):

@@ -66,7 +66,8 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
         training.remember(tuner.frozen_bytes)
     if tuner.bias == "auto" and not resumes:
         rng = np.random.default_rng(seed)
-        some = rng.permutation(train.numbers)[:_BIAS_ROWS]
+        known = train.numbers[~np.isnan(targets).all(axis=1)]
+        some = rng.permutation(known)[:_BIAS_ROWS]
         rows = replace(training.train, numbers=some)
         cosines, targets = training.score(rows, cosines=True)
         bias = matching_bias(cosines, targets, 1 / tuner.temperature)

@@ -84,6 +84,29 @@ def test_unknown_targets_teach_nothing(make_tuner, problem):
     assert np.isfinite(make_tuner(max_epochs=1).fit(X, other).bias_)
 
 
+def test_bias_starts_from_rows_with_a_known_label(make_tuner, problem, monkeypatch):
+    X, Y = problem
+    few = np.full(Y.shape, np.nan)
+    few[-2:] = Y[-2:]
+    monkeypatch.setattr("sklearn_clip.finetune._tuned_copy._BIAS_ROWS", 2)
+    still = {"lr": 0, "logit_lr": 0, "max_epochs": 1, "crop": None}
+    tuner = make_tuner(**still).fit(X, few)
+    alone = make_tuner(**still).fit(X[-2:], Y[-2:])
+    assert tuner.bias_ == pytest.approx(alone.bias_, abs=1e-3)
+
+
+def test_validation_rows_without_a_known_label_do_not_stop(make_tuner, problem):
+    X, Y = problem
+    few = np.full((12, 3), np.nan)
+    few[0, 0] = Y[0, 0]
+    tuner = make_tuner(early_stopping="loss", patience=1).fit(X[:12], few)
+    assert 0 not in tuner.validation_rows_
+    assert np.isnan([record["valid_loss"] for record in tuner.history_]).all()
+    assert tuner.best_epoch_ == len(tuner.history_) == 3
+    with pytest.raises(ValueError, match="a known label in a row that is trained on"):
+        tuner.set_params(validation_fraction=0.6).fit(X[:12], few)
+
+
 @pytest.mark.parametrize("trainable", ["last", "projection"])
 def test_only_what_is_trainable_changes(make_tuner, problem, model_folder, trainable):
     before = load_backbone(model_folder, device="cpu", precision="fp32").model
