@@ -132,7 +132,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
     criterion_ : Module
         The loss, with what it has learnt.
     history : History
-        Losses, validation metric and duration of each epoch.
+        Losses (means over known labels, NaN where there is none), validation metric and
+        duration of each epoch.
 
     See Also
     --------

@@ -10,7 +10,6 @@ from skorch.callbacks import (
     EarlyStopping,
     EpochScoring,
     EpochTimer,
-    PassthroughScoring,
 )
 from skorch.dataset import Dataset
 from skorch.utils import to_numpy
@@ -28,6 +27,7 @@ from sklearn_clip.heads.networks._net_parts import NamedPartsNet
 from sklearn_clip.heads.networks._validation import (
     METRICS,
     BestEpoch,
+    EpochLoss,
     choose_validation_rows,
     monitors_validation,
     scores_validation,
@@ -66,6 +66,11 @@ class RowNet(NamedPartsNet):
 
     A subclass checks the data, and has `_is_binary` and `_decode`.
     """
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget which epoch was the best of an earlier training."""
+        super().on_train_begin(net, **kwargs)
+        self.__dict__.pop("best_epoch_", None)
 
     def on_epoch_begin(self, net, **kwargs):
         """Open an epoch in the history and tell the loss, which may change with it."""
@@ -179,8 +184,8 @@ class RowNet(NamedPartsNet):
     def _default_callbacks(self):
         callbacks = [
             ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring(name="valid_loss")),
+            ("train_loss", EpochLoss(name="train_loss", on_train=True)),
+            ("valid_loss", EpochLoss(name="valid_loss")),
         ]
         metric = self._stopping_metric()
         if metric is not None:

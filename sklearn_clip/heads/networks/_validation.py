@@ -4,12 +4,14 @@ import math
 from copy import deepcopy
 
 import numpy as np
+import torch
 from skorch.callbacks import (
     BatchScoring,
     EarlyStopping,
     EpochScoring,
     PassthroughScoring,
 )
+from skorch.dataset import get_len, unpack_data
 
 from sklearn_clip.heads.networks._epoch_log import Verbosity
 from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
@@ -101,13 +103,39 @@ def monitors_validation(callback):
     return isinstance(monitor, str) and monitor.startswith("valid")
 
 
+class EpochLoss(PassthroughScoring):
+    """Mean loss of an epoch, for which batches weigh by their known labels.
+
+    Its base weighs them by their rows. The loss of a batch is a mean over what is known
+    though, and 0 where nothing is: rows without a label would lower it.
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Forget the batches of earlier epochs."""
+        self.known_ = []
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        """Count what is known in a batch."""
+        if training == self.on_train:
+            _, y = unpack_data(batch)
+            counted = isinstance(y, torch.Tensor)
+            self.known_.append(int((y == y).sum()) if counted else get_len(y))
+
+    def get_avg_score(self, history):
+        """Average the losses of the batches; NaN where nothing is known."""
+        losses = history[-1, "batches", :, self.name]
+        if not any(self.known_):
+            return math.nan
+        return np.average(losses, weights=self.known_)
+
+
 class BestEpoch(Verbosity, EarlyStopping):
     """Stop when a metric no longer improves, and go back to the epoch of its best.
 
     Unlike its base with ``load_best=True`` it restores a loss that learns as well,
     without which the probabilities would not be those that were judged, and does not
     count epochs without a value (NaN), such as those of a validation part that has no
-    positive.
+    positive, or no known label.
     """
 
     def on_train_begin(self, net, **kwargs):

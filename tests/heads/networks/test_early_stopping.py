@@ -62,6 +62,38 @@ def test_metric_without_a_value_does_not_stop(data):
     assert net.best_epoch_ == 4
 
 
+def test_losses_of_epochs_are_means_over_known_labels(hidden):
+    X, Y = hidden
+    Y[:40] = np.nan  # batches of validation rows without a known label
+    net = make_net(
+        early_stopping="loss",
+        lr=0.0,
+        batch_size=16,
+        module="linear",
+        train_split=validation_part(X[:70], Y[:70]),
+    ).fit(X, Y)
+    found = net.criterion_(net.forward(X[:70]), torch.tensor(Y[:70])).item()
+    best = net.history[net.best_epoch_ - 1]
+    assert best["valid_loss"] == pytest.approx(found, rel=1e-5)
+
+
+def test_loss_of_unknown_labels_does_not_stop(data):
+    X, Y = data
+    net = make_net(
+        early_stopping="loss",
+        patience=1,
+        train_split=validation_part(X[:20], np.full(Y[:20].shape, np.nan)),
+    ).fit(X, Y)
+    assert np.isnan(net.history[:, "valid_loss"]).all()
+    assert net.best_epoch_ == len(net.history) == 4
+
+
+def test_best_epoch_is_of_the_last_training(data):
+    net = make_net(early_stopping="loss").fit(*data)
+    net.set_params(early_stopping=None).fit(*data)
+    assert not hasattr(net, "best_epoch_")
+
+
 def test_all_rows_are_trained_on_unless_there_are_many(data):
     X, Y = data
     net = make_net(max_epochs=1).fit(X, Y)
