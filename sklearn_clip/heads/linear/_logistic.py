@@ -85,8 +85,9 @@ def fit_columns(
     coef, intercept = np.zeros((products.n_features, n_columns)), np.zeros(n_columns)
     if start is not None:
         coef, intercept = start.coef.copy(), start.intercept.copy()
-    elif fit_intercept:
-        intercept = data.prior_logit()[columns]
+    if fit_intercept:  # the start of a label that was constant says less than this
+        level = ~coef.any(axis=0)
+        intercept[level] = data.prior_logit()[columns[level]]
     coef[:, constant] = 0
     intercept[constant] = data.prior_logit(smoothing=1.0)[columns[constant]]
     result = starting_point(coef, intercept)
@@ -144,7 +145,8 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         one and the problem is large enough to gain from it. A sparse `X` stays on
         the CPU.
     warm_start : bool, default=False
-        Start from the present coefficients, if their shape fits, instead of zero.
+        Start from the present coefficients, if their shape fits, instead of zero; a
+        label for which zero is the better start takes that.
     verbose : int, default=0
         1 prints the Newton steps taken, and if `X` is dense but mostly zeros.
 

@@ -28,7 +28,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, logit, xlogy
 
 from sklearn_clip.heads.linear._conjugate_gradients import (
     Settings,
@@ -50,6 +50,8 @@ _LEVEL_STEPS = 4
 _FURTHEST = 30.0
 # Objective below which its rounding, as that of a sum over rows, would be seen.
 _SMALL = 10.0
+# Share of the objective that its rounding is well below, in float32 too.
+_ROUNDED = 1e-3
 
 
 class Solution(NamedTuple):
@@ -82,11 +84,12 @@ class _Columns:
 
     Where a step has been taken that was not looked at yet, `before` is the objective
     at its beginning; infinity where there was none. A full step was to leave a
-    decrement of at most `left`.
+    decrement of at most `left`. `sums` are the weights of zeros and of ones.
     """
 
-    def __init__(self, settings, numbers, targets, rho, result):
+    def __init__(self, settings, numbers, targets, rho, sums, result):
         self.numbers, self.rho, self.targets = numbers, rho, targets
+        self.sums, self._fit_intercept = sums, settings.fit_intercept
         self.coef = result.coef[:, numbers]
         self.intercept = result.intercept[numbers]
         self.positives, self.n_positive = settings.products.sum_of_positives(targets)
@@ -111,6 +114,21 @@ class _Columns:
             if isinstance(part, np.ndarray):
                 setattr(self, name, part[..., index])
         self.targets = self.targets.select(index)
+
+    def restart(self, value):
+        """Take columns back to no effect of X whose start has a higher objective.
+
+        So far off, all probabilities may be 0 and 1, and no curvature leads back. Tells
+        whether there were any.
+        """
+        zeros, ones = self.sums
+        p = ones / (zeros + ones) if self._fit_intercept else np.full_like(ones, 0.5)
+        level = -xlogy(ones, p) - xlogy(zeros, 1 - p)
+        far = ~(value <= (1 + _ROUNDED) * level)
+        worse = far & np.isinf(self.before) & self.coef.any(axis=0)
+        self.coef[:, worse] = 0
+        self.intercept[worse] = logit(p[worse])
+        return worse.any()
 
     def take(self, index, step, value):
         """Take steps of some columns, whose objective is `value` where they begin."""
@@ -194,6 +212,7 @@ def solve(
         for start in range(0, n_columns, width):
             todo = order[start : start + width]
             targets, scale = data.block(columns[todo])
+            sums = data.sums[:, columns[todo]] / scale
             # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then
             # grows with the number of rows only, and one tol serves all labels.
             rho = 1 / (C[todo] * scale)
@@ -201,13 +220,14 @@ def solve(
                 settings = Settings(
                     products, sketch, fit_intercept, tol, max_iter, double, steps
                 )
-                at = _Columns(settings, todo, targets, rho, result)
+                at = _Columns(settings, todo, targets, rho, sums, result)
                 _newton(settings, at, result)
                 left = (~result.converged & (result.n_iter < max_iter))[todo]
                 if not left.any():
                     break
                 index = np.flatnonzero(left)
                 todo, targets, rho = todo[index], targets.select(index), rho[index]
+                sums = sums[:, index]
     return result
 
 
@@ -242,6 +262,8 @@ def _newton(settings, at, result):
     while len(at.numbers):
         free = (at.rho == 0).any()
         seen, value = _look(settings, at, largest=free)
+        if at.restart(value):
+            continue
         too_long, stalled = _judge(settings, at, value)
         # k^2 / 2 = J - min J to second order: this is tol^2 / 2 of J, or tol^2 / 2
         # itself where J is above 1, so that probabilities are known to tol / 2.

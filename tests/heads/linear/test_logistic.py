@@ -180,6 +180,23 @@ def test_warm_start_continues_from_the_fit_before():
     assert_optimal(head, X[:, :10], Y[:, :2], C=12)
 
 
+@pytest.mark.parametrize("before", ["absent", "present"])
+def test_warm_start_from_labels_that_were_constant(before):
+    X, Y = make_data()
+    head = MultiLabelLogisticRegression(warm_start=True)
+    head.fit(X, np.full_like(Y, before == "present")).fit(X, Y)
+    assert_optimal(head, X, Y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_warm_start_from_far_away(dtype):
+    X, Y = make_data(dtype=dtype)
+    head = MultiLabelLogisticRegression(C=100, warm_start=True).fit(X, Y)
+    X *= 1000  # other units, where the same coefficients are sure of everything
+    head.set_params(C=1e-4).fit(X, 1 - Y)
+    assert_optimal(head, X, 1 - Y, C=1e-4)
+
+
 def test_pickle_keeps_the_predictions_and_nothing_large():
     X, Y = make_data(2000, 20, dtype=np.float32)
     head = MultiLabelLogisticRegression().fit(X, Y)
