@@ -47,8 +47,8 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If y has other values or another number of labels than `label_embeddings`,
-            or these or `background` have another width than X.
+            If y has other values, no known label, or another number of labels than
+            `label_embeddings`, or these or `background` have another width than X.
         TypeError
             If `background` is no Background.
         """
@@ -84,6 +84,8 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
                 "X and y must have the same number of rows. Got "
                 f"{len(X)} and {len(targets.positive)}.{' Pass y.T.' * turned}"
             )
+        if targets.known is not None and not targets.known.any():
+            raise ValueError("y must hold at least one known label. Got NaN only.")
         self._prompts = self._read_prompts(targets.positive.shape[1], X)
         self._background = read_background(
             self.background, len(self._prompts), X.shape[1], X.dtype

@@ -66,7 +66,7 @@ def test_forms_of_targets_agree_and_names_are_kept(data, head, rtol):
     assert not hasattr(model.fit(X, Y), "label_names_")
 
 
-def test_wrong_shapes_are_refused(data, make_head):
+def test_wrong_shapes_and_targets_are_refused(data, make_head):
     X, Y, prompts = data
     with pytest.raises(ValueError, match=r"must have shape \(5, 16\).*Got \(4, 16\)"):
         make_head(prompts[:4]).fit(X, Y)
@@ -76,6 +76,8 @@ def test_wrong_shapes_are_refused(data, make_head):
         make_head(prompts).fit(X[1:], Y)
     with pytest.raises(ValueError, match="y must have 2 dimensions.*reshape"):
         make_head(prompts[:1]).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="at least one known label. Got NaN only"):
+        make_head(prompts).fit(X, np.full(Y.shape, np.nan))
     holed = prompts.copy()
     holed[2] = 0
     with pytest.raises(ValueError, match=r"not zero. Got another one \(label 2\)"):
