@@ -166,9 +166,9 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         if solution.separated.any():
             warn_user(
                 f"X separates {solution.separated.sum()} of {n_labels} labels, so that "
-                "their coefficients, without a penalty (C=inf), would grow for ever. "
-                "They stop where the probabilities of training are known to tol / 2: "
-                f"{self._show_labels(solution.separated)}. Pass a finite C.",
+                "their coefficients, without a penalty (C=inf or near it), would grow "
+                "for ever. They stop where the probabilities of training are known to "
+                f"tol / 2: {self._show_labels(solution.separated)}. Pass a smaller C.",
                 ConvergenceWarning,
             )
 

@@ -123,9 +123,9 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty, as in scikit-learn; ``np.inf`` for none.
-        Unit-norm features such as CLIP's are often best at more than the default,
-        between 1 and 100.
+        Inverse strength of the penalty, as in scikit-learn; ``np.inf`` for none, and
+        so is what rounding hides, of unit-norm features from 1e20 on. These, such as
+        CLIP's, are often best at more than the default, between 1 and 100.
     class_weight : "balanced", dict, list of dict or None, default=None
         Weights of the classes. ``"balanced"`` gives the zeros and the ones of each
         label the same total weight; a dict from class to weight holds for every

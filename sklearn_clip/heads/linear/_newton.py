@@ -50,6 +50,9 @@ _LEVEL_STEPS = 4
 _FURTHEST = 30.0
 # Objective below which its rounding, as that of a sum over rows, would be seen.
 _SMALL = 10.0
+# Penalty, as a share of the mean square of the rows, that is none beside rounding. As
+# the smallest eigenvalue of the Hessian, it would make any gradient too coarse.
+_UNSEEN = 1e-20
 # Share of the objective that its rounding is well below, in float32 too.
 _ROUNDED = 1e-3
 
@@ -176,7 +179,7 @@ def solve(
     columns : ndarray of shape (n_columns,), dtype=int
         Which columns of `data`.
     C : ndarray of shape (n_columns,)
-        Inverse strength of the penalty; inf for none.
+        Inverse strength of the penalty; inf, or what comes to the same, for none.
     sketch : NystromSketch
         Preconditioner.
     coef : ndarray of shape (n_features, n_columns)
@@ -216,6 +219,7 @@ def solve(
             # C sum_i s_i l_i + |w|^2 / 2, divided by C and by the mean weight: J then
             # grows with the number of rows only, and one tol serves all labels.
             rho = 1 / (C[todo] * scale)
+            rho[rho < _UNSEEN * products.mean_square] = 0
             for double in _precisions(products, rho):
                 settings = Settings(
                     products, sketch, fit_intercept, tol, max_iter, double, steps

@@ -48,6 +48,23 @@ def test_minimum_is_that_of_scikit_learn(data, dtype, fit_intercept):
         np.testing.assert_allclose(head.coef_[label], other.coef_[0], rtol=2e-3)
 
 
+@BOTH
+@pytest.mark.parametrize("C", [1e20, 1e42, 1e300])
+def test_a_penalty_that_rounding_hides_is_none(data, dtype, C):
+    X, Y = data[0].astype(dtype), data[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head = MultiLabelLogisticRegression(C=C).fit(X, Y)
+    np.testing.assert_array_equal(head.coef_, fit_silently(X, Y).coef_)
+
+
+def test_a_large_C_is_a_penalty_for_small_features(data):
+    X, Y = data
+    head = MultiLabelLogisticRegression(C=1e20).fit(X / 1e10, Y)
+    expected = MultiLabelLogisticRegression(C=1).fit(X, Y)
+    np.testing.assert_allclose(head.coef_ / 1e10, expected.coef_, rtol=1e-6)
+
+
 def test_weights_unknown_labels_and_sparse_rows(data):
     X, Y = data
     rng = np.random.default_rng(1)
