@@ -108,7 +108,10 @@ def load_backbone(
         if loaded is None or not loaded.is_still(state, meant):
             notes, start = find_notes(named)
             alone = meant is None
-            if start is None or (alone and not _still_holds(notes, start, user)):
+            # Notes look at files here and there; this process knows of the change.
+            rewritten = loaded is not None and loaded.state != state
+            known = start is not None and not rewritten
+            if not known or (alone and not _still_holds(notes, start, user)):
                 notes, start = _begin(named, user, alone)
             elif meant not in (None, start["meant"]):
                 # This program, or the one that wrote the notes, has changed what the
@@ -132,7 +135,7 @@ class _Loaded:
     Parameters
     ----------
     state : list or None
-        Sizes and times of the user's own files.
+        Names, sizes, times and inodes of the user's own files.
     meant : list
         What its name meant to open_clip.
     backbone : Backbone
@@ -236,7 +239,7 @@ def _settle(engine, precision, device):
 
 
 def _state_on_disk(model_name, pretrained):
-    """Sizes and times of the user's own files; what was written anew is loaded anew."""
+    """Look at the user's own files; what was written anew is loaded anew."""
     if model_name.startswith("local-dir:"):
         folder = Path(model_name.removeprefix("local-dir:"))
         if not folder.is_dir():
@@ -246,8 +249,12 @@ def _state_on_disk(model_name, pretrained):
         files = [Path(pretrained)]
     else:
         files = []
-    stats = [(file.name, file.stat()) for file in files]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    return [(file.name, *_look_at(file.stat())) for file in files]
+
+
+def _look_at(stat):
+    # The time of the content alone is what a copy or an archive may set it to.
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 def _renew_lock():
