@@ -65,7 +65,9 @@ def test_tiles_are_those_of_threads(model_folder, files, feeds_gpu, monkeypatch)
     np.testing.assert_allclose(clip.transform(files), found, atol=1e-6)
 
 
-def test_files_are_read_once_to_be_hashed(model_folder, files, feeds_gpu):
+def test_files_are_read_once_to_be_hashed(model_folder, files, feeds_gpu, monkeypatch):
+    now = time.time_ns()  # of new files it is not known whether they are written to
+    monkeypatch.setattr(time, "time_ns", lambda: now + 60 * 10**9)
     _decoding._file_digests.clear()
     clip = make(model_folder)
     clip.transform(files)

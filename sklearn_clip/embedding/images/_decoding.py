@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -40,6 +41,8 @@ _LONGEST_NAME = 200  # characters of a path in an error
 _CHUNK = 2**16  # bytes of a file that are in memory while it is hashed
 # Digest of each path, with what its file looked like; so many that it stays small.
 _file_digests: dict[str, tuple[tuple[int, ...], bytes]] = {}
+# Nanoseconds from one step of a file system's clock to the next, at the most: FAT's.
+_CLOCK_STEP = 2 * 10**9
 _MOST_DIGESTS = 10**6
 _file_digests_lock = threading.Lock()
 # Pillow reads an opened picture at first use, which two threads must not do at once.
@@ -52,8 +55,8 @@ def image_digest(
     """Hash what an image contains, so that equal pictures share one embedding.
 
     The digest of a file is that of its bytes, never of its name. A file whose size and
-    modification time have not changed since this process last read it is not read
-    again.
+    times have not changed since this process last read it is not read again, unless it
+    was so new then that a later change may not show in them.
 
     Parameters
     ----------
@@ -303,7 +306,13 @@ def _identify(path):
     # The time of the last change of status cannot be set back as that of the content
     # can, by a copy that keeps times.
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
-    return os.path.abspath(path), (stat.st_size, *times, stat.st_ino)
+    identity = (stat.st_size, *times, stat.st_ino)
+    now = time.time_ns()
+    if any(abs(now - moment) <= _CLOCK_STEP for moment in times):
+        # Written to once more in this step of the clock, it would look the same: what
+        # is read now holds for this moment alone.
+        identity = (*identity, now)
+    return os.path.abspath(path), identity
 
 
 def _file_digest(path):

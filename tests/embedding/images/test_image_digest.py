@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import time
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -101,8 +103,28 @@ def test_unchanged_file_is_opened_once(tmp_path, monkeypatch):
         return opening(file, *args, **options)
 
     monkeypatch.setattr("builtins.open", count)
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 60 * 10**9)
     assert image_digest(path) == image_digest(str(path))
     assert opened == [path]
+
+
+def test_file_rewritten_within_a_step_of_the_clock_is_read_again(tmp_path, monkeypatch):
+    path, look = tmp_path / "a.bmp", Path.stat
+    now = time.time_ns() // 10**9 * 10**9
+
+    def look_coarsely(self, **options):
+        found = look(self, **options)
+        sizes = {
+            name: getattr(found, name) for name in ("st_mode", "st_size", "st_ino")
+        }
+        return SimpleNamespace(**sizes, st_mtime_ns=now, st_ctime_ns=now)
+
+    monkeypatch.setattr(Path, "stat", look_coarsely)
+    path.write_bytes(b"red")
+    assert image_digest(path) == image_digest(b"red")
+    path.write_bytes(b"sea")
+    assert image_digest(path) == image_digest(b"sea")
 
 
 def test_absolute_path_needs_no_root(tmp_path):
