@@ -13,7 +13,7 @@ import pytest
 import skops.io
 from featurizer_rows import DIM, TEXTS, to_png
 from joblib import Parallel, delayed
-from PIL import Image
+from PIL import Image, ImageFile
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_clip import (
     CLIPFeaturizer,
     EmbeddingStore,
+    ImageDecodeError,
     ModelMismatchError,
 )
 from sklearn_clip.embedding import Backbone, load_backbone
@@ -267,6 +268,20 @@ def test_file_rewritten_with_its_old_times_gives_the_new_vector(
     Image.new("RGB", (9, 9), "blue").save(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert np.abs(clip.transform([path]) - red).max() > 1e-3
+
+
+def test_vector_of_a_truncated_file_is_for_those_who_accept_such(
+    make_featurizer, tmp_path, monkeypatch
+):
+    path = tmp_path / "square.jpg"
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:-400])
+    clip = make_featurizer(text=None, fusion="image", cache=tmp_path / "store")
+    with monkeypatch.context() as lenient:
+        lenient.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        assert clip.transform([path]).any()
+    with pytest.raises(ImageDecodeError, match="truncated"):
+        clip.transform([path])
 
 
 def test_featurizer_saved_before_there_were_engines_keeps_the_one_it_had(

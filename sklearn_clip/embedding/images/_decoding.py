@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from sklearn_clip._shared import path_readings
@@ -306,7 +306,7 @@ def _identify(path):
     # The time of the last change of status cannot be set back as that of the content
     # can, by a copy that keeps times.
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
-    identity = (stat.st_size, *times, stat.st_ino)
+    identity = (stat.st_size, *times, stat.st_ino, ImageFile.LOAD_TRUNCATED_IMAGES)
     now = time.time_ns()
     if any(abs(now - moment) <= _CLOCK_STEP for moment in times):
         # Written to once more in this step of the clock, it would look the same: what
@@ -326,7 +326,10 @@ def _file_digest(path):
 
 
 def _encoded_digest(source):
-    hasher = hashlib.blake2b(b"file", digest_size=_DIGEST_BYTES)
+    # Of a file that breaks off Pillow makes a picture only if it is told to: one that
+    # was made so is not to hide later that the file is broken.
+    kind = b"file, perhaps truncated" if ImageFile.LOAD_TRUNCATED_IMAGES else b"file"
+    hasher = hashlib.blake2b(kind, digest_size=_DIGEST_BYTES)
     with open_encoded(source) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from saved_pictures import COLOURS, GREYS, encoded
 
 from sklearn_clip.embedding.images import _decoding, _pixels
@@ -125,6 +125,17 @@ def test_file_rewritten_within_a_step_of_the_clock_is_read_again(tmp_path, monke
     assert image_digest(path) == image_digest(b"red")
     path.write_bytes(b"sea")
     assert image_digest(path) == image_digest(b"sea")
+
+
+def test_what_is_made_of_a_truncated_file_has_a_digest_of_its_own(
+    tmp_path, monkeypatch
+):
+    data = encoded(Image.fromarray(COLOURS), "PNG")[:-40]
+    (tmp_path / "a.png").write_bytes(data)
+    strict = image_digest(data), image_digest(tmp_path / "a.png")
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    lenient = image_digest(data), image_digest(tmp_path / "a.png")
+    assert strict[0] == strict[1] != lenient[0] == lenient[1]
 
 
 def test_absolute_path_needs_no_root(tmp_path):
