@@ -21,6 +21,7 @@ from sklearn_clip.embedding.backbone._parts import (
 )
 from sklearn_clip.embedding.backbone._probe import embed_probe
 from sklearn_clip.embedding.engines._byte_pairs import (
+    VARIED_TEXTS,
     BytePairTokenizer,
     describe_tokenizer,
 )
@@ -515,5 +516,17 @@ def _one_at_a_time(tokenizer):
 
 def _digest_tokens(tokenizer):
     """Hash what a tokenizer makes of some texts; its files are none of the weights."""
-    tokens = np.ascontiguousarray(tokenizer(list(TRIAL_TEXTS)))
-    return hashlib.blake2b(tokens.tobytes(), digest_size=16).hexdigest()
+    # Whoever has a tokenizer has imported open_clip: this costs nothing here.
+    from open_clip.tokenizer import SimpleTokenizer
+
+    texts, plain, words = list(TRIAL_TEXTS), tokenizer.plain, None
+    if type(plain) is not SimpleTokenizer:
+        # Of open_clip's own the configuration says all, which the fingerprint is made
+        # from. Others are in files, of which anything may be changed.
+        texts += [text.encode(errors="replace").decode() for text in VARIED_TEXTS]
+        words = getattr(getattr(plain, "tokenizer", None), "get_vocab", None)
+    tokens = np.ascontiguousarray(tokenizer(texts))
+    hasher = hashlib.blake2b(tokens.tobytes(), digest_size=16)
+    if words is not None:
+        hasher.update(json.dumps(words(), sort_keys=True).encode())
+    return hasher.hexdigest()

@@ -30,6 +30,9 @@ from sklearn_clip.embedding.backbone._preprocess_settings import (
 )
 from sklearn_clip.embedding.backbone._weight_files import find_weights
 
+# Of configurations and of the files that tokenizers are read from.
+_TEXT_SUFFIXES = (".json", ".txt", ".model")
+
 
 def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
     """Read the length of an embedding from a model's configuration, without weights.
@@ -239,13 +242,14 @@ def list_files(start):
     Returns
     -------
     list of str or Path
-        The weights, the configuration, the folder of both, and the file that names the
-        newest version of a repository.
+        The weights, the folder they lie in with its configurations and the files of its
+        tokenizer, and the file that names the newest version of a repository.
     """
     files = [start["file"]]
     folder = start["location"].removeprefix("local-dir:")
     if folder != start["location"]:
-        files += [folder, os.path.join(folder, CONFIG_NAME)]
+        beside = sorted(Path(folder).iterdir())
+        files += [folder, *(file for file in beside if file.suffix in _TEXT_SUFFIXES)]
     newest = Path(start["file"], "..", "..", "..", "refs", "main")
     return [*files, newest] if newest.is_file() else files
 

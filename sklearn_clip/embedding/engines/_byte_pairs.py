@@ -13,9 +13,10 @@ from sklearn_clip._shared import import_optional
 
 _END_OF_WORD = "</w>"
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-# Texts on which a description has to prove itself: they come upon every step from text
-# to tokens (repair, entities, white space, case, words, bytes, merges, special tokens).
-_TRIAL_TEXTS = (
+# Texts by which tokenizers are told apart, and on which a description has to prove
+# itself: they come upon every step from text to tokens (repair, entities, white space,
+# case, words, bytes, merges, special tokens).
+VARIED_TEXTS = (
     "",
     " \t\r\n",
     "a photo of a cat",
@@ -237,7 +238,7 @@ def _are_in_order(merges, letters):
 
 def _is_exact(data, tokenizer):
     """Whether the trial texts get the tokens of the tokenizer itself, cut or whole."""
-    twin, texts = BytePairTokenizer(data), list(_TRIAL_TEXTS)
+    twin, texts = BytePairTokenizer(data), list(VARIED_TEXTS)
     return all(
         np.array_equal(twin(texts, length), tokenizer(texts, length).numpy())
         for length in (data["context_length"], 8, 1000)

@@ -18,7 +18,7 @@ from pathlib import Path
 from sklearn_clip._shared import cache_home, whole_file
 
 # Raised when notes come to mean something else.
-_FORMAT = 2
+_FORMAT = 3
 # What reads files and makes tokens: another version may do it otherwise.
 _READERS = ("sklearn-clip", "open_clip_torch", "timm", "transformers")
 _HUB = "huggingface"

@@ -12,10 +12,11 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
+from sklearn.base import clone
 
 from sklearn_clip import CLIPFeaturizer, WeightsUnavailableError
 from sklearn_clip.embedding import load_backbone
-from sklearn_clip.embedding.backbone import _loading
+from sklearn_clip.embedding.backbone import _backbone, _loading
 
 VISION = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}
 TEXT = {"context_length": 16, "vocab_size": 600, "width": 32, "heads": 2, "layers": 1}
@@ -139,6 +140,56 @@ def train_tokenizer(folder):
     )
     names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+
+
+class Words:
+    """A tokenizer whose text goes through a function, and whose words have numbers."""
+
+    def __init__(self, prepare=str, words=("a", "cat")):
+        self.tokenizer = self
+        self.get_vocab = lambda: {word: i for i, word in enumerate(words)}
+        self._prepare = prepare
+
+    def __call__(self, texts, context_length=77):
+        tokens = np.zeros((len(texts), context_length), dtype=np.int64)
+        for row, text in zip(tokens, texts, strict=True):
+            found = list(self._prepare(text).encode())[:context_length]
+            row[: len(found)] = found
+        return tokens
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Words(str.lower),
+        Words(str.strip),
+        Words(lambda text: text.replace("é", "e")),
+        Words(words=("a", "dog")),
+    ],
+)
+def test_tokenizers_that_differ_in_a_step_are_told_apart(other):
+    digests = {
+        _backbone._digest_tokens(_backbone._one_at_a_time(made))
+        for made in (Words(), Words(), other)
+    }
+    assert len(digests) == 2
+
+
+@installed
+def test_texts_are_encoded_anew_once_the_tokenizer_was_changed(tmp_path):
+    folder = tmp_path / "m"
+    name = write(folder, TEXT | {"hf_tokenizer_name": "nobody/none"}, {})
+    train_tokenizer(folder)
+    options = {"image": None, "engine": "torch", "precision": "fp32"}
+    clip = CLIPFeaturizer(name, cache=tmp_path / "store", **options)
+    before = clip.transform(["TWO dogs"])
+    file = folder / "tokenizer.json"
+    made = json.loads(file.read_text())
+    file.write_text(json.dumps(made | {"normalizer": {"type": "Lowercase"}}))
+    after = clone(clip).transform(["TWO dogs"])
+    assert np.abs(after - before).max() > 1e-3
+    fresh = CLIPFeaturizer(name, cache=None, **options)
+    np.testing.assert_allclose(after, fresh.transform(["TWO dogs"]), atol=1e-6)
 
 
 def text_config(kind):

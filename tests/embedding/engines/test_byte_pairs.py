@@ -18,7 +18,7 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer, default_bpe
 
 from sklearn_clip.datasets import load_clipart, load_photos
 from sklearn_clip.embedding.engines._byte_pairs import (
-    _TRIAL_TEXTS,
+    VARIED_TEXTS,
     BytePairTokenizer,
     describe_tokenizer,
 )
@@ -61,7 +61,7 @@ def test_shipped_captions_and_titles(twin, tokenizer):
 
 
 HARD_TEXTS = [
-    *_TRIAL_TEXTS,
+    *VARIED_TEXTS,
     "'",
     "''s's'S'",
     "it\u2019s \u2018quoted\u2019 we\u00b4re",

@@ -176,6 +176,16 @@ def test_other_preprocessing_in_the_same_folder_is_noticed(home, copy):
     assert after.fingerprint == before.fingerprint
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.txt", "spiece.model"])
+def test_other_tokenizer_in_the_same_folder_is_noticed(home, copy, name):
+    (copy / name).write_text("{}")
+    named = [f"local-dir:{copy}", None, None]
+    load(copy, "text")
+    assert find_notes(named)[1] is not None
+    (copy / name).write_text("[]")
+    assert find_notes(named)[1] is None
+
+
 def test_moved_folder_is_the_same_model(home, copy, tmp_path):
     before = load(copy, "text")
     moved = shutil.move(copy, tmp_path / "moved")
