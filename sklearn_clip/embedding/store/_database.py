@@ -113,6 +113,7 @@ class Database:
         if self._connection is not None and self._identity != identity:
             self.close()
         if self._connection is None:
+            self._identity = identity  # to be set aside, if it is damaged
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
                 self._connection, self._frozen = _connect(self.file), False
@@ -236,6 +237,7 @@ def _connect_frozen(file):
             isolation_level=None,
             check_same_thread=False,
         )
+        sql.text_factory = _read_text
     except (OSError, sqlite3.OperationalError):
         return None
     try:
@@ -252,6 +254,11 @@ def _connect_frozen(file):
     return sql
 
 
+def _read_text(text):
+    """Read a text, which may be something else that was damaged."""
+    return text.decode(errors="replace")
+
+
 def _connect(file):
     """Open the file and make its tables, though others may be doing so just now."""
     # No isolation level: Python would begin transactions of its own, and those here are
@@ -259,6 +266,7 @@ def _connect(file):
     sql = sqlite3.connect(
         file, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
     )
+    sql.text_factory = _read_text
     deadline = time.monotonic() + _TIMEOUT
     while True:
         try:

@@ -51,16 +51,16 @@ class GuardedStore:
     def release_all(self):
         """Give up all claims, also of a store that failed in between."""
         if self._claimed and self._store is not None:
-            with contextlib.suppress(sqlite3.OperationalError):
+            with contextlib.suppress(sqlite3.DatabaseError):
                 self._store.release(self._owner)
 
     def _try(self, otherwise, work, *, write=False):
-        """Let a full or read-only disk cost the storage of embeddings, not the run."""
+        """Let a full, read-only or damaged store cost what it keeps, not the run."""
         if not (self._writes if write else self._works):
             return otherwise
         try:
             return work(self._store)
-        except sqlite3.OperationalError as exc:
+        except sqlite3.DatabaseError as exc:
             self._writes = False
             self._works = write and is_only_unwritable(exc)
             goes_on = "only reads it" if self._works else "goes on without it"

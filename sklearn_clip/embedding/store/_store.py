@@ -165,7 +165,7 @@ class EmbeddingStore:
         """
         try:
             self._database.run(lambda sql: give_up(sql, owner, keys), write=True)
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             if keys is None:  # so that this process does not wait for itself
                 self._void_owners.add(owner)
             raise

@@ -37,30 +37,41 @@ def look_up(sql, keys, *, upgrade, notes_use):
     dict of bytes to ndarray of shape (d,), dtype float32
         The vectors that are there.
     """
-    found, ids, damaged = {}, [], []
+    found, ids, damaged, strays = {}, [], [], 0
     for batch in batches(keys):
         marks = ",".join("?" * len(batch))
+        # What the index says, and then what the rows say that it names.
+        query = f"SELECT key, id FROM items WHERE key IN ({marks})"
+        named = dict(sql.execute(query, batch))
+        marks = ",".join("?" * len(named))
         rows = sql.execute(
-            "SELECT id, key, checksum, vector FROM items JOIN vectors USING (id) "
-            f"WHERE key IN ({marks})",
-            batch,
+            "SELECT id, key, checksum, vector FROM items LEFT JOIN vectors USING (id) "
+            f"WHERE id IN ({marks})",
+            list(named.values()),
         )
-        # SQLite checks its pages' structure, not what a vector on them says: a bit that
-        # flipped on the disk would be a wrong feature for ever.
+        # SQLite checks its pages' structure, not what is said on them: a bit that
+        # flipped on the disk, in a vector, or in the index, which then names another
+        # item's, would be a wrong feature for ever.
+        strays += len(named)
         for number, key, checksum, vector in rows:
-            if zlib.crc32(vector) == checksum:
+            if named.get(key) != number:
+                continue
+            strays -= 1
+            if isinstance(vector, bytes) and zlib.crc32(vector) == checksum:
                 found[key] = np.frombuffer(vector, dtype="<f4")
                 ids.append(number)
             else:
                 damaged.append(number)
-    if damaged or (ids and notes_use):
+    if strays or damaged or (ids and notes_use):
         # A file that cannot be written now can be read all the same.
-        with contextlib.suppress(sqlite3.OperationalError):
+        with contextlib.suppress(sqlite3.OperationalError, sqlite3.IntegrityError):
             # Look-ups without a bound only read, which any number of processes do at
             # once: the writer's lock is taken when there is something to write.
             upgrade(sql)
             _remove(sql, damaged)
             _touch(sql, ids)
+            if strays:
+                sql.execute("REINDEX items")
     return found
 
 

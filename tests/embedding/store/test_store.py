@@ -264,6 +264,58 @@ def test_vector_with_a_flipped_bit_is_missing_not_wrong(tmp_path):
     assert np.array_equal(store.get_many(keys)[keys[1]], vectors[1])
 
 
+def test_index_that_names_the_vector_of_another_item_gives_none(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    keys, vectors = make_entries(9)
+    store.put_many(keys, vectors)
+    store.close()
+    path = tmp_path / "embeddings.sqlite"
+    content = bytearray(path.read_bytes())
+    place = content.index(keys[4] + b"\x05") + len(keys[4])  # the number of its row
+    content[place] = 7
+    path.write_bytes(content)
+    assert set(store.get_many(keys)) == {*keys} - {keys[4]}
+    store.put_many([keys[4]], vectors[4:5])
+    found = store.get_many(keys)
+    assert np.array_equal([found[key] for key in keys], vectors)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE vectors SET vector = CAST(X'c3c3' AS TEXT) WHERE id = 2",
+        "UPDATE vectors SET vector = 7 WHERE id = 2",
+        "UPDATE vectors SET vector = X'' WHERE id = 2",
+        "DELETE FROM vectors WHERE id = 2",
+    ],
+)
+def test_what_is_no_vector_is_written_anew(tmp_path, damage):
+    store = EmbeddingStore(tmp_path)
+    keys, vectors = make_entries(3)
+    store.put_many(keys, vectors)
+    with sqlite3.connect(tmp_path / "embeddings.sqlite") as sql:
+        sql.execute(damage)
+    sql.close()
+    assert set(store.get_many(keys)) == {keys[0], keys[2]}
+    store.put_many(keys, vectors)
+    assert np.array_equal(store.get_many(keys)[keys[1]], vectors[1])
+    assert store.info()["items"] == 3
+
+
+def test_file_whose_tables_cannot_be_read_is_set_aside(tmp_path):
+    keys, vectors = make_entries(3)
+    store = EmbeddingStore(tmp_path)
+    store.put_many(keys, vectors)
+    store.close()
+    path = tmp_path / "embeddings.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"TABLE items", b'TABLE "tems'))
+    store = EmbeddingStore(tmp_path)
+    with pytest.warns(UserWarning, match="(?s)is damaged .* is begun anew"):
+        assert store.get_many(keys) == {}
+    store.put_many(keys, vectors)
+    assert set(store.get_many(keys)) == set(keys)
+
+
 def test_damaged_file_is_set_aside_with_a_warning(tmp_path):
     store = EmbeddingStore(tmp_path)
     keys, vectors = make_entries(500)

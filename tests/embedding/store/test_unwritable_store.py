@@ -247,3 +247,15 @@ def test_session_without_a_temporary_folder_says_what_to_do(monkeypatch, tmp_pat
     monkeypatch.setattr(_session, "_session", None)
     with pytest.raises(OSError, match="session cannot be made .*cache=None"):
         _session.session_store()
+
+
+def test_store_that_refuses_a_row_costs_its_storage_not_the_run(tmp_path, monkeypatch):
+    """A flipped bit in the index hides a key that is there, and may not be twice."""
+
+    def refuse(self, keys, vectors):
+        raise sqlite3.IntegrityError("UNIQUE constraint failed: items.key")
+
+    monkeypatch.setattr(EmbeddingStore, "put_many", refuse)
+    clip = CLIPFeaturizer("clipart-tiny", image=None, cache=tmp_path)
+    with pytest.warns(UserWarning, match="UNIQUE constraint failed"):
+        assert clip.transform(["a cat"]).any()
