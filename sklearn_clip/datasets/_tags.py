@@ -185,9 +185,9 @@ def load_csv_tags(
     ValueError
         If a parameter is unknown or names no column, the file is not a table in this
         encoding, a label cell has a value that is none or looks as if another
-        separator were meant, an image is named twice, its lines contradict each other,
-        a label has no name among `label_names`, or is called ``image`` or ``text`` and
-        `as_frame`.
+        separator were meant, the cell of an image is empty (but for "keep") or names
+        one twice, its lines contradict each other, a label has no name among
+        `label_names`, or is called ``image`` or ``text`` and `as_frame`.
     TypeError
         If `csv` is no table, or a list of texts is one text.
     FileNotFoundError
