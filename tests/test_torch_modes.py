@@ -31,6 +31,16 @@ def default_dtype(dtype):
         torch.set_default_dtype(before)
 
 
+@contextlib.contextmanager
+def matmul_precision(word):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(word)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 MODES = {
     "float64": lambda: default_dtype(torch.float64),
     "bfloat16": lambda: default_dtype(torch.bfloat16),
@@ -39,6 +49,8 @@ MODES = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     # A device on which nothing can be computed: whoever asks for none fails.
     "device": lambda: torch.device("meta"),
+    # Products in TF32 on a GPU, in bfloat16 on a CPU that has units for it.
+    "medium": lambda: matmul_precision("medium"),
 }
 
 
@@ -171,7 +183,8 @@ def test_modes_are_those_of_the_caller_afterwards(mode):
         made = torch.ones(2, requires_grad=not torch.is_inference_mode_enabled())
         product = torch.ones(2, 2) @ torch.ones(2, 2)
         kept = (made * 2).requires_grad, torch.is_inference_mode_enabled()
-        return made.dtype, made.device.type, product.dtype, kept
+        word = torch.get_float32_matmul_precision()
+        return made.dtype, made.device.type, product.dtype, kept, word
 
     plain = state()
     with MODES[mode]():
@@ -203,3 +216,21 @@ def test_default_dtype_comes_back_when_the_last_thread_is_done():
             thread.join()
         assert seen == [torch.float32]
         assert torch.get_default_dtype() == torch.float64
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.mkldnn, "matmul"), reason="from torch 2.9 on"
+)
+@pytest.mark.parametrize("operation", ["matmul", "conv", "rnn"])
+def test_precision_of_one_backend_is_put_back(operation):
+    """Torch has no common word for these, and refuses to name one."""
+    backend = getattr(torch.backends.mkldnn, operation)
+    before = backend.fp32_precision
+    backend.fp32_precision = "bf16"
+    try:
+        with own_modes():
+            assert backend.fp32_precision == "ieee"
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert backend.fp32_precision == "bf16"
+    finally:
+        backend.fp32_precision = before

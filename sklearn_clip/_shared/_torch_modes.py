@@ -1,7 +1,8 @@
 """What a caller has switched on in torch, kept out of what is computed here.
 
-Autocast would change the vectors of a model, which are then kept for later; a default
-dtype the weights that are drawn; inference mode leaves nothing to train.
+Autocast would change the vectors of a model, which are then kept for later, and so
+would products of float32 in TF32 or bfloat16; a default dtype the weights that are
+drawn; inference mode leaves nothing to train.
 """
 
 import os
@@ -11,19 +12,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-# The default dtype is that of the process: the first who needs another one sets it, the
-# last one puts it back.
+# The default dtype, and how exactly float32 is multiplied, are those of the process:
+# the first who needs others sets them, the last one puts them back.
 _changing = threading.Lock()
 _within = 0
-_default: Any = None
+_callers: Any = None
 
 
 @contextmanager
 def own_modes() -> Iterator[None]:
     """Compute as torch does where nobody has changed its modes.
 
-    That is with gradients, without autocast and inference mode, in float32 and on the
-    CPU where nothing else is said. Nothing happens where torch is not loaded yet.
+    That is with gradients, without autocast and inference mode, in float32 multiplied
+    as such, and on the CPU where nothing else is said. Nothing happens where torch is
+    not loaded yet.
     """
     torch: Any = sys.modules.get("torch")
     if torch is None:
@@ -44,11 +46,12 @@ def own_modes() -> Iterator[None]:
 
 @contextmanager
 def _in_float32(torch):
-    global _within, _default
+    global _within, _callers
     with _changing:
         if _within == 0:
-            _default = torch.get_default_dtype()
-            _set_default(torch, torch.float32)
+            _callers = _read(torch)
+            exact = [(backend, "ieee") for backend, _ in _callers[2]]
+            _write(torch, torch.float32, "highest", exact)
         _within += 1
     try:
         yield
@@ -56,12 +59,32 @@ def _in_float32(torch):
         with _changing:
             _within -= 1
             if _within == 0:
-                _set_default(torch, _default)
+                _write(torch, *_callers)
 
 
-def _set_default(torch, dtype):
+def _read(torch):
+    try:
+        word = torch.get_float32_matmul_precision()
+    except RuntimeError:  # backends were told one by one, and have no common word
+        word = None
+    backends = [torch.backends.cuda.matmul]
+    for operation in ("matmul", "conv", "rnn"):  # of CPUs, from torch 2.9 on
+        backends.append(getattr(torch.backends.mkldnn, operation, None))
+    precisions = [
+        (backend, backend.fp32_precision)
+        for backend in backends
+        if hasattr(backend, "fp32_precision")
+    ]
+    return torch.get_default_dtype(), word, precisions
+
+
+def _write(torch, dtype, word, precisions):
     if torch.get_default_dtype() != dtype:
         torch.set_default_dtype(dtype)
+    if word is not None:
+        torch.set_float32_matmul_precision(word)
+    for backend, precision in precisions:
+        backend.fp32_precision = precision
 
 
 def _renew_lock():
