@@ -24,6 +24,8 @@ _LARGE = 2**22
 # byte by byte, for hours in a file of many gigabytes of zeros.
 _MOST_READS = 2**16
 _LONGEST_LINE = 2**12
+# Python 3.14 reads 128 KiB where a reader asks for a few bytes, at each of its seeks.
+_BUFFER = 2**13
 _LONGEST_PATH = 1024  # bytes that may be a path
 _LONGEST_NAME = 255  # bytes of a file's name, on nearly every system
 _PREFIX = 16
@@ -198,7 +200,7 @@ def _open_regular(path):
     _check_regular(os.stat(path))
     with open(path, "rb", buffering=0, opener=_open_at_once) as raw:
         _check_regular(os.fstat(raw.fileno()))  # it may be another one by now
-        with _File(raw) as file:
+        with _File(raw, _BUFFER) as file:
             yield file
 
 

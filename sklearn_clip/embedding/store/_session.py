@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import stat
@@ -49,8 +50,8 @@ def session_store() -> EmbeddingStore:
     """Return the store of this session.
 
     A worker process uses the store of the process that started it, which is found by
-    the number of the parent: nothing about the session has to travel in pickles, whose
-    hash would then differ between sessions.
+    its number: nothing about the session has to travel in pickles, whose hash would
+    then differ between sessions.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def session_store() -> EmbeddingStore:
     global _session
     with _lock:
         if _session is None or _session[0] != os.getpid():
-            folder = _inherited() or _folder_of(os.getppid()) or _make_folder()
+            folder = _inherited() or _folder_of_starter() or _make_folder()
             _session = os.getpid(), EmbeddingStore(folder)
         return _session[1]
 
@@ -70,6 +71,16 @@ def _inherited():
     if _session is None or _session[0] != os.getppid():
         return None
     return _session[1].folder if _session[1].folder.is_dir() else None
+
+
+def _folder_of_starter():
+    folder = _folder_of(os.getppid())
+    # The parent of a worker may be a server that forks for another process: Python's
+    # way on Linux from 3.14 on.
+    starter = multiprocessing.parent_process()
+    if folder is None and starter is not None:
+        folder = _folder_of(starter.pid)
+    return folder
 
 
 def _make_folder():

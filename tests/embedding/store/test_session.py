@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 
 import pytest
 from filelock import FileLock
@@ -106,6 +106,15 @@ def test_workers_of_this_process_use_its_session(backend):
     mine = str(session_store().folder)
     with Parallel(n_jobs=2, backend=backend) as parallel:
         seen = parallel(delayed(session_of_worker)(i) for i in range(4))
+    assert {folder for folder, _ in seen} == {mine}
+    assert os.getpid() not in {pid for _, pid in seen}
+
+
+@pytest.mark.parametrize("method", get_all_start_methods())
+def test_pool_of_this_process_uses_its_session(method):
+    mine = str(session_store().folder)
+    with get_context(method).Pool(2) as pool:
+        seen = pool.map(session_of_worker, range(4))
     assert {folder for folder, _ in seen} == {mine}
     assert os.getpid() not in {pid for _, pid in seen}
 
