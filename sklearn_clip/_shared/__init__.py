@@ -47,6 +47,7 @@ _HOMES = {
     "MaskedAccuracyMixin": "_accuracy",
     "ModelMismatchError": "_errors",
     "MultiLabelMetaMixin": "_meta_estimators",
+    "deciding_estimators": "_estimators",
     "inner_featurizers": "_estimators",
     "nested_estimators": "_estimators",
     "_num_samples": "_sklearn",
@@ -121,6 +122,7 @@ if TYPE_CHECKING:
     )
     from sklearn_clip._shared._estimators import (
         check_label_order as check_label_order,
+        deciding_estimators as deciding_estimators,
         inner_featurizers as inner_featurizers,
         nested_estimators as nested_estimators,
         positive_scores as positive_scores,

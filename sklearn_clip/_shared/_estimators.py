@@ -7,6 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_clip._shared._arrays import column_names
+from sklearn_clip._shared._meta_estimators import MultiLabelMetaMixin
 from sklearn_clip._shared._names import first_difference
 
 
@@ -30,6 +31,28 @@ def nested_estimators(estimator):
         else:
             best = getattr(estimator, "best_estimator_", None)
             estimator = getattr(estimator, "estimator_", best)
+
+
+def deciding_estimators(estimator):
+    """Yield an estimator and those inside it whose decisions it hands on.
+
+    What stands inside a meta-estimator of this package decides nothing: a calibrator
+    around a tuned classifier cuts at 0.5, whatever the thresholds of that are.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        A classifier, Pipeline, search or meta-estimator, which is fitted.
+
+    Yields
+    ------
+    estimator instance
+        Those of `nested_estimators` up to the first that decides by itself.
+    """
+    for part in nested_estimators(estimator):
+        yield part
+        if isinstance(part, MultiLabelMetaMixin):
+            return
 
 
 def inner_featurizers(estimator):

@@ -134,7 +134,7 @@ class AnswerCoverageDisplay:
         require_pyplot(cls)
         _, names = read_targets(y, label_names, estimator=estimator, rows=X)
         scores, _ = score_rows(estimator, X, len(names))
-        found = holder(estimator, "yes_thresholds_")
+        found = holder(estimator, "yes_thresholds_", decides=True)
         cuts = {
             name: getattr(found, f"{name}_", None)
             for name in ("yes_thresholds", "no_thresholds")

@@ -9,6 +9,7 @@ from sklearn_clip._shared import (
     check_label_order,
     clean_name,
     column_names,
+    deciding_estimators,
     hint_at_name,
     nested_estimators,
     positive_scores,
@@ -91,7 +92,7 @@ def name_array(label_names, n_labels):
     return names
 
 
-def holder(estimator, attribute):
+def holder(estimator, attribute, *, decides=False):
     """Look for the part of an estimator that has learnt something.
 
     Parameters
@@ -100,23 +101,22 @@ def holder(estimator, attribute):
         A classifier, Pipeline, search or meta-estimator.
     attribute : str
         Name of the learnt attribute.
+    decides : bool, default=False
+        Whether to look no further than the first part that decides by itself, whose
+        labels those of `estimator` are.
 
     Returns
     -------
     estimator instance or None
         The outermost one that has it, None if there is none.
     """
+    parts = (deciding_estimators if decides else nested_estimators)(estimator)
     return next(
-        (
-            part
-            for part in nested_estimators(estimator)
-            if getattr(part, attribute, None) is not None
-        ),
-        None,
+        (part for part in parts if getattr(part, attribute, None) is not None), None
     )
 
 
-def learnt(estimator, attribute):
+def learnt(estimator, attribute, *, decides=False):
     """Look for a learnt attribute in an estimator and in those inside it.
 
     Parameters
@@ -125,13 +125,15 @@ def learnt(estimator, attribute):
         A classifier, Pipeline, search or meta-estimator.
     attribute : str
         Name of the attribute.
+    decides : bool, default=False
+        As for `holder`.
 
     Returns
     -------
     object
         Its value in the outermost estimator that has it, None if there is none.
     """
-    return getattr(holder(estimator, attribute), attribute, None)
+    return getattr(holder(estimator, attribute, decides=decides), attribute, None)
 
 
 def score_rows(estimator, X, n_labels):

@@ -144,7 +144,9 @@ class ThresholdCurveDisplay:
         require_pyplot(cls)
         if X is not None and y is None:
             raise ValueError("y must be given with X, whose F1 curves need it.")
-        decides = holder(estimator, "score_map_") or holder(estimator, "size_pairs_")
+        decides = holder(estimator, "score_map_", decides=True) or holder(
+            estimator, "size_pairs_", decides=True
+        )
         if decides is not None and not hasattr(decides, "thresholds_"):
             raise ValueError(
                 "estimator must cut scores at thresholds. Got one that chooses the "
@@ -159,13 +161,13 @@ class ThresholdCurveDisplay:
         if X is None:
             display = cls._from_search(estimator, entries, label_names)
         else:
-            thresholds = learnt(estimator, "thresholds_")
+            thresholds = learnt(estimator, "thresholds_", decides=True)
             n_labels = entries.positive.shape[1]
             scores, method = score_rows(estimator, X, n_labels)
             if thresholds is None:
                 usual = 0.5 if method == "predict_proba" else 0.0
                 thresholds = np.full(n_labels, usual)
-            spread = learnt(estimator, "threshold_std_")
+            spread = learnt(estimator, "threshold_std_", decides=True)
             display = cls._from_scores(entries, scores, thresholds, spread, label_names)
         return display.plot(ax, **kwargs)
 

@@ -383,9 +383,11 @@ def _our_names():
 def _own_cuts(tagger, n_labels):
     """Cuts that a tagger has learnt, and those between which it asks."""
     for name in ("thresholds_", "yes_thresholds_"):
-        cuts = learnt(tagger, name)
+        cuts = learnt(tagger, name, decides=True)
         if cuts is not None and np.shape(cuts) == (n_labels,):
-            asks = learnt(tagger, "no_thresholds_") if name[0] == "y" else None
+            asks = None
+            if name[0] == "y":
+                asks = learnt(tagger, "no_thresholds_", decides=True)
             return np.asarray(cuts, dtype=np.float64), asks
     return None, None
 

@@ -19,6 +19,7 @@ from sklearn_clip._shared import (
     check_indicator,
     check_same_length,
     column_names,
+    deciding_estimators,
     label_array,
     nested_estimators,
     positive_scores,
@@ -375,7 +376,7 @@ def _find_cuts(given, estimator, n_labels, inside, names):
                 f"{cuts.shape}."
             )
     else:
-        parts = () if estimator is None else nested_estimators(estimator)
+        parts = () if estimator is None else deciding_estimators(estimator)
         found = (getattr(part, "thresholds_", None) for part in parts)
         cuts = next((cut for cut in found if cut is not None), usual)
     cuts = np.broadcast_to(np.asarray(cuts, dtype=np.float64), (n_labels,))

@@ -13,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_clip import ThresholdOptimizer
+from sklearn_clip import MultiLabelCalibrator, ThresholdOptimizer
 from sklearn_clip.metrics import masked_f1_score
 from sklearn_clip.plotting import ThresholdCurveDisplay
 
@@ -276,3 +276,11 @@ def test_texts_of_given_axes_are_left_alone(pyplot, make_problem):
         ax.text(0.5, 0.5, "mine")
     ThresholdCurveDisplay.from_predictions(data.Y, data.P, ax=axes)
     assert [ax.texts[0].get_text() for ax in axes] == ["mine", "mine"]
+
+
+def test_calibrator_is_drawn_with_its_own_cut(tuned):
+    estimator, X, Y = tuned
+    calibrator = MultiLabelCalibrator(estimator, cv="prefit").fit(X, Y)
+    assert not (estimator[-1].thresholds_ == 0.5).any()
+    display = ThresholdCurveDisplay.from_estimator(calibrator, X, Y)
+    np.testing.assert_array_equal(display.thresholds, 0.5)

@@ -22,6 +22,7 @@ from sklearn.svm import LinearSVC
 from sklearn_clip import (
     CLIPFeaturizer,
     LabelSetClassifier,
+    MultiLabelCalibrator,
     MultiLabelLogisticRegression,
     PrecomputedScores,
     RejectOptionClassifier,
@@ -461,3 +462,17 @@ def test_rows_in_another_order_are_told(problem):
         warnings.simplefilter("error")
         TaggerReport(head, *turned, n_issues=0)
         TaggerReport(head, turned[0].to_numpy(), Y, n_issues=0)
+
+
+def test_cuts_are_those_of_what_decides_and_not_of_what_it_wraps(problem):
+    X, Y = problem
+    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=0.5, random_state=0)
+    tuned.fit(X[:200], Y[:200]).set_thresholds(0.125)
+    calibrator = MultiLabelCalibrator(tuned, cv="prefit").fit(X[200:], Y[200:])
+    rejecting = RejectOptionClassifier(
+        tuned, min_precision=0.5, min_npv=0.5, cv="prefit"
+    )
+    rejecting.fit(X[200:], Y[200:])
+    for tagger, cuts in ((calibrator, 0.5), (rejecting, rejecting.yes_thresholds_)):
+        report = TaggerReport(tagger, X, Y, n_issues=0)
+        np.testing.assert_array_equal(report.thresholds, np.broadcast_to(cuts, 3))

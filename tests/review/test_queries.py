@@ -6,6 +6,7 @@ import pytest
 
 from sklearn_clip import (
     CLIPFeaturizer,
+    MultiLabelCalibrator,
     MultiLabelLogisticRegression,
     ThresholdOptimizer,
     ZeroShotClassifier,
@@ -236,3 +237,14 @@ def test_known_labels_with_rows_in_another_order_are_told():
         suggest_queries(scores[::-1], X, 3, Y_known=known[::-1])
     with pytest.warns(UserWarning, match="Y_known and scores have the same index in"):
         suggest_queries(scores[::-1], None, 3, Y_known=known)
+
+
+def test_doubt_about_a_calibrator_lies_at_a_half_whatever_it_calibrates(pool):
+    X, scores, _ = pool
+    Y = (scores > 0.8).astype(int)
+    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=3).fit(X, Y)
+    tuned.set_thresholds(0.01)
+    calibrator = MultiLabelCalibrator(tuned, cv="prefit").fit(X, Y)
+    cells = suggest_queries(calibrator, X, 20, strategy="uncertainty")
+    nearest = np.sort(np.abs(calibrator.predict_proba(X) - 0.5), axis=None)[:20]
+    np.testing.assert_allclose(np.abs(cells.scores - 0.5), nearest)
