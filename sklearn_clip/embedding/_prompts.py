@@ -80,7 +80,8 @@ def read_classes(
     TypeError
         If a name or description is no str, or the labels have no order.
     """
-    if isinstance(classes, str | Set) or not hasattr(classes, "__iter__"):
+    is_table = getattr(classes, "ndim", 1) != 1  # which would name its columns
+    if isinstance(classes, str | Set) or not hasattr(classes, "__iter__") or is_table:
         raise TypeError(
             "classes must be a list of names, or a dict of names and descriptions. "
             f"Got {classes!r:.80}."
@@ -103,7 +104,8 @@ def read_classes(
         return names, [[name] for name in names]
     descriptions = []
     for name, texts in zip(names, classes.values(), strict=True):
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        several = hasattr(texts, "__iter__") and not isinstance(texts, str)
+        texts = list(texts) if several else [texts]
         if not texts:
             raise ValueError(
                 f"classes must give every label a description. Got none for {name!r}."

@@ -123,13 +123,14 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
 
 def _refuse_without_labels(classifier):
     """Refuse what has scores and no rule by which they become labels."""
-    if np.isnan(classifier.thresholds_).any():
+    cuts = classifier._cuts()
+    if np.isnan(cuts).any():
         raise ValueError(
             "A ZeroShotClassifier with scoring='cosine' must be given a threshold, for "
             "a file to give labels. Got 'auto'. Fit it with a number, top_k or "
             "calibrate=True, or put a ThresholdOptimizer around it."
         )
-    classifier._check_top_k(classifier.thresholds_)
+    classifier._check_top_k(cuts)
 
 
 def _shallow_copy(estimator):

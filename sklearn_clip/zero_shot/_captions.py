@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,14 @@ _SCALE_SHARE = 0.5
 _TEXTS, _CAPTIONS = 8192, 4096
 # Words: letters and digits, with the marks that make other names of them (C++, C#).
 _WORD = re.compile(r"[^\W_]+[+#]*")
+# What may be a mark on a letter, which is slower to look for.
+_NO_LETTER = re.compile(r"[^\w\s\x00-\x7f]")
+# Signs of scripts without blanks between words: Thai and its neighbours, Khmer, kana,
+# Chinese.
+_UNPARTED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
 
 
@@ -242,17 +251,18 @@ def find_names(descriptions, texts):
     list of list of int
         Positions of the texts that contain a name of the label: its words next to each
         other, whatever their case, the last one in the singular or plural in s or es.
+        Where a script has no blanks between words, anywhere among its signs.
     """
     owners = {}
     for label, names in enumerate(descriptions):
         for name in names:
-            *first, last = read_words(name) or [""]
+            *first, last = _part_runs(read_words(name)) or [""]
             for form in number_forms(last) if last else ():
                 owners.setdefault((*first, form), set()).add(label)
     lengths = sorted({len(name) for name in owners})
     found = [[] for _ in descriptions]
     for position, text in enumerate(texts):
-        words = read_words(text)
+        words = _part_runs(read_words(text))
         labels = set()
         for length in lengths:
             for start in range(len(words) - length + 1):
@@ -276,7 +286,29 @@ def read_words(text):
         Its words.
     """
     plain = unicodedata.normalize("NFKC", clean_name(text)).casefold()
-    return _WORD.findall(plain)
+    if _NO_LETTER.search(plain) is None:
+        return _WORD.findall(plain)
+    return _patterns()[0].findall(plain.replace("_", " "))
+
+
+def _part_runs(words):
+    """Make a word of each sign where a script has no blanks between words."""
+    if all(word.isascii() for word in words):
+        return words
+    return [part for word in words for part in _patterns()[1].findall(word)]
+
+
+@cache
+def _patterns():
+    """Patterns of words in any script, and of the parts of a run of signs."""
+    # Vowels of Hindi and Tamil, points of Arabic and Hebrew: no letters to Python, but
+    # parts of the word. All of them lie here.
+    blocks = *range(0x300, 0x20000), *range(0xE0100, 0xE01F0)
+    marks = "".join(chr(c) for c in blocks if unicodedata.category(chr(c))[0] == "M")
+    part = rf"\w[\w{marks}]*"
+    word = rf"{part}(?:[\u200c\u200d]+{part})*[+#]*"  # joiners stand within words
+    runs = f"[{_UNPARTED}][{marks}]*|[^{_UNPARTED}]+"
+    return re.compile(word), re.compile(runs)
 
 
 def number_forms(word):

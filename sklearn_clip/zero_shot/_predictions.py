@@ -95,14 +95,14 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
             If there is neither a threshold nor `top_k`.
         """
         check_is_fitted(self)
-        if np.isnan(self.thresholds_).any():
+        thresholds = self._cuts()
+        if np.isnan(thresholds).any():
             raise ValueError(
                 "threshold must be given for scoring='cosine': what a high cosine is "
                 "depends on the model (0.2 to 0.3 for many). Got 'auto'. Pass a "
                 "number, top_k, or calibrate=True, or wrap this in ThresholdOptimizer."
             )
-        self._check_top_k(self.thresholds_)
-        thresholds = self.thresholds_
+        self._check_top_k(thresholds)
         if self._has_logits():
             log_odds = logit(np.clip(thresholds, 0, 1))
             thresholds = np.where(np.isinf(thresholds), thresholds, log_odds)
@@ -170,6 +170,12 @@ class PromptPredictions(WordLabelsMixin, BaseEstimator):
     def _has_logits(self):
         """Tell log-odds from cosines."""
         return self.scoring != "cosine" or self.calibrate
+
+    def _cuts(self):
+        """Thresholds in force: what is to be given is left to `top_k`, if that was."""
+        if self.top_k is None:
+            return self.thresholds_
+        return np.where(np.isnan(self.thresholds_), -np.inf, self.thresholds_)
 
     def _check_top_k(self, thresholds):
         """Check that there is a `top_k` where labels are left to it."""

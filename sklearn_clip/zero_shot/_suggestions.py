@@ -242,7 +242,8 @@ def _check_numbers(n_labels, n_examples, redundancy):
 
 def _read_vocabulary(vocabulary):
     """Check the words, and leave out those that come twice, as in a list of tags."""
-    if isinstance(vocabulary, str) or not hasattr(vocabulary, "__iter__"):
+    is_table = getattr(vocabulary, "ndim", 1) != 1  # which would name its columns
+    if isinstance(vocabulary, str) or not hasattr(vocabulary, "__iter__") or is_table:
         raise TypeError(
             "vocabulary must be a list of words, or a dict of words and descriptions. "
             f"Got {vocabulary!r:.80}."

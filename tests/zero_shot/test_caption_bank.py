@@ -84,6 +84,15 @@ def test_every_part_of_a_row_moves_and_what_is_not_there_stays():
         ("café", "cafe\u0301 at night"),
         ("ＰＣ", "old pc"),
         ("Öl", "ein öl"),
+        ("größe_l", "Größe L"),
+        ("गाय", "घास पर गाय"),
+        ("قَهْوَة", "كوب قَهْوَة"),
+        ("İstanbul", "İstanbul'da"),
+        ("می\u200cخواهم", "نان می\u200cخواهم"),
+        ("狗", "一只狗在跑"),
+        ("パンダ", "木の上のパンダ"),
+        ("กาแฟ", "แก้วกาแฟร้อน"),
+        ("熊猫 panda", "大熊猫panda"),
     ],
 )
 def test_name_is_found(name, text):
@@ -103,6 +112,10 @@ def test_name_is_found(name, text):
         ("C", "C++"),
         ("dress", "dres"),
         ("!!!", "a !!! b"),
+        ("गाय", "गोय"),
+        ("की", "किताब"),
+        ("stanbul", "İstanbul"),
+        ("猫", "狗"),
     ],
 )
 def test_name_is_not_found(name, text):

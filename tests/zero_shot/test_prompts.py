@@ -36,12 +36,19 @@ def test_classes_may_be_an_index_or_have_descriptions():
     [
         ("cat", TypeError, "classes must be a list of names.*Got 'cat'"),
         ({"cat", "dog"}, TypeError, "classes must be a list of names"),
+        (
+            pd.DataFrame({"name": ["cat", "dog"]}),
+            TypeError,
+            "classes must be a list of names",
+        ),
         ([], ValueError, "at least one label"),
         (["cat", "cat"], ValueError, "distinct. Got 'cat' more than once"),
         (["cat", " "], ValueError, r"A name in classes \(position 1\) must not be"),
         (["cat", 3], TypeError, r"position 1\) must be a str. Got 3 of type int"),
         ({"cat": []}, ValueError, "Got none for 'cat'"),
         ({"cat": ["a", None]}, TypeError, "A description of 'cat'.*Got None"),
+        ({"cat": "a", "dog": None}, TypeError, "A description of 'dog'.*Got None"),
+        ({"cat": "a", "dog": np.nan}, TypeError, "A description of 'dog'.*Got nan"),
     ],
 )
 def test_classes_without_order_or_words_are_refused(classes, error, message):

@@ -144,6 +144,11 @@ def test_table_shows_itself(clip, pictures):
         ({"vocabulary": []}, ValueError, "vocabulary must hold at least one"),
         ({"vocabulary": "cat"}, TypeError, "vocabulary must be a list of words"),
         (
+            {"vocabulary": pd.DataFrame({"word": WORDS})},
+            TypeError,
+            "vocabulary must be a list of words",
+        ),
+        (
             {"vocabulary": ["cat", 5]},
             TypeError,
             r"A word in vocabulary \(position 1\) must be a str. Got 5",

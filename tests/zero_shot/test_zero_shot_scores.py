@@ -156,3 +156,10 @@ def test_top_k_is_read_at_every_prediction_and_threshold_at_fit(clip, pictures):
     cosines = ZeroShotClassifier(NAMES, clip, scoring="cosine", top_k=3).fit()
     with pytest.raises(ValueError, match="top_k must be given.*Got threshold='auto'"):
         cosines.set_params(top_k=None).predict(pictures)
+    later = ZeroShotClassifier(NAMES, clip, scoring="cosine").fit()
+    later.set_params(top_k=3)
+    np.testing.assert_array_equal(
+        later.predict(pictures), cosines.set_params(top_k=3).predict(pictures)
+    )
+    with pytest.raises(ValueError, match="threshold must be given"):
+        later.set_params(top_k=None).predict(pictures)

@@ -46,7 +46,7 @@ def write_zero_shot(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     has_logits = estimator._has_logits()
     scores = scores.where(visible, _NOTHING if has_logits else _NO_COSINE)
     # Without a threshold there are no labels: a ThresholdOptimizer around it has some.
-    cuts = np.array(estimator.thresholds_, dtype=np.float64)
+    cuts = np.array(estimator._cuts(), dtype=np.float64)
     cuts[np.isnan(cuts)] = np.inf
     inner = cuts
     if has_logits:
