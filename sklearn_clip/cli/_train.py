@@ -65,7 +65,7 @@ def run(
     Y = _choose_labels(np.asarray(data.target)[kept], data.target_names, min_rows, talk)
     features = clip.fit_transform(rows.as_X(clip))
     if columns["group"] is None:
-        groups = _group_copies(features, groups, talk)
+        groups = _group_copies(_show_pictures(clip, features), groups, talk)
     head, scores = _fit(features, Y, groups, cv or _FOLDS, talk)
     if cv:
         _print_scores(Y, scores, groups, cv, talk)
@@ -79,14 +79,24 @@ def run(
         talk.say(f"{report}: the held-out rows, each scored without it.")
 
 
-def _group_copies(features: Any, groups: Any, talk: Talk) -> Any:
+def _show_pictures(clip: Any, features: Any) -> Any:
+    """Take the text from rows with a picture: a copy with another is a copy."""
+    if clip.image is None or clip.text is None:
+        return features
+    shown: Any = features.copy()
+    width = clip.embedding_dim_
+    shown[shown[:, :width].any(axis=1), width:] = 0
+    return shown
+
+
+def _group_copies(vectors: Any, groups: Any, talk: Talk) -> Any:
     """Keep near copies in one fold: who has learnt one knows the others."""
     from sklearn_clip.model_selection import near_duplicate_groups
 
-    if len(features) > _MOST_COMPARED:
+    if len(vectors) > _MOST_COMPARED:
         talk.say("Too many rows to look for near copies: name their groups by --group.")
         return groups
-    found = near_duplicate_groups(features, linkage="average")
+    found = near_duplicate_groups(vectors, linkage="average")
     n_copies = len(found) - len(np.unique(found))
     if n_copies:
         copies = counted(n_copies, "row")

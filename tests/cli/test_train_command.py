@@ -162,6 +162,26 @@ def test_near_copies_are_held_out_together(run, drawings, tmp_path):
     assert done.code == 0 and found >= len(names)
 
 
+def test_copies_of_a_picture_under_other_titles_are_held_out_together(
+    run, drawings, tmp_path
+):
+    folder = tmp_path / "pictures"
+    shutil.copytree(drawings / "train", folder)
+    names, titles, tags = columns_of(drawings / "train.csv", "image", "title", "tags")
+    rows = [("image", "title", "tags")]
+    for name, title, other, tag in zip(names, titles, titles[::-1], tags, strict=True):
+        shutil.copy(folder / name, folder / f"again-{name}")
+        rows += [(name, title, tag), (f"again-{name}", other, tag)]
+    with open(tmp_path / "table.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    done = run(
+        *("train", tmp_path / "table.csv", "--images", folder, "--text", "title"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.skops", "--cv", "0"),
+    )
+    found = int(re.search(r"Near copies of others.*: (\d+) rows", done.said)[1])
+    assert done.code == 0 and found >= len(names)
+
+
 def test_second_run_embeds_nothing(run, drawings, tmp_path, monkeypatch):
     arguments = ["train", drawings / "train.csv", "--images", drawings / "train"]
     arguments += ["--model", "clipart-tiny", "--cv", "0", "--out", tmp_path / "a.skops"]
