@@ -16,6 +16,7 @@ _PARQUET, _FEATHER = b"PAR1", (b"ARROW1", b"FEA1")
 # How pandas calls an index without a name when it writes it as a column.
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 _LISTS = list | tuple | set | frozenset
+_NO_VALUES = dict | bytes | bytearray
 
 
 def open_table(source, encoding, delimiter):
@@ -87,6 +88,7 @@ class FrameTable(Table):
 
     Numbers become texts, whole ones without a point: pandas makes 1.0 of 1 where
     another cell of the column is missing. What is missing stays None, a list stays one.
+    A column is read when it is asked for: beside labels there may be vectors and boxes.
 
     Parameters
     ----------
@@ -98,32 +100,45 @@ class FrameTable(Table):
     Raises
     ------
     ValueError
-        If it has no rows or columns, two columns whose names look alike, or a cell
-        that is neither a value nor a list of values.
+        If it has no rows or columns, or two columns whose names look alike. A row
+        raises it for a cell that is neither a value nor a list of values.
     """
 
     unit = "row"
 
     def __init__(self, frame, name):
         self.name = name
-        columns = [
+        self._columns = [
             (column, values)
             for column, values in _columns(frame)
             if not _NAMELESS_INDEX.fullmatch(column)
         ]
-        if not columns:
+        if not self._columns:
             raise ValueError(f"The table must have columns. Got none ({name}).")
-        self.header = [clean_name(column) for column, _ in columns]
+        self.header = [clean_name(column) for column, _ in self._columns]
         self._check_header(name)
+        self._cells = {}
         index = getattr(getattr(frame, "index", None), "names", ())
         self._index = [clean_name(level) for level in index if level is not None]
-        cells = [
-            [self._read(value, number, column) for number, value in enumerate(values)]
-            for column, values in columns
-        ]
-        self.rows = [(i, list(row)) for i, row in enumerate(zip(*cells, strict=True))]
+        self.rows = [(i, _Row(self, i)) for i in range(len(frame))]
         if not self.rows:
             raise ValueError(f"The table must have rows. Got a header ({name}).")
+
+    def read_column(self, place):
+        """Cells of a column, in all rows."""
+        if place not in self._cells:
+            column, values = self._columns[place]
+            self._cells[place] = [
+                self._read(value, number, column)
+                for number, value in enumerate(values())
+            ]
+        return self._cells[place]
+
+    def holds_values(self, place):
+        """Whether the cells of a column are values, to judge by the first."""
+        values = self._columns[place][1]()
+        first = next((value for value in values if not is_missing(value)), None)
+        return not isinstance(_as_python(first), _LISTS | _NO_VALUES)
 
     def _hint_at_columns(self, name):
         if name in self._index:
@@ -152,28 +167,42 @@ class FrameTable(Table):
         if isinstance(value, Real) and not isinstance(value, bool | Integral):
             is_whole = np.isfinite(value) and value == np.trunc(value)
             return str(int(value)) if is_whole else repr(value)
-        if isinstance(value, dict | bytes | bytearray):
+        if isinstance(value, _NO_VALUES):
+            is_file = not isinstance(value, dict) or "bytes" in value
+            way = " Write pictures to files, and name these." if is_file else ""
             raise ValueError(
                 "A cell must hold a value or a list of values. Got "
                 f"{type(value).__name__} in the column {column!r} "
-                f"({self.place(number)})."
+                f"({self.place(number)}).{way}"
             )
         if isinstance(value, PurePath):
             return str(value)
         return str(value).strip()
 
 
+class _Row:
+    """A row, whose cells are read with their column when one is asked for."""
+
+    __slots__ = ("_number", "_table")
+
+    def __init__(self, table, number):
+        self._table, self._number = table, number
+
+    def __getitem__(self, place):
+        return self._table.read_column(place)[self._number]
+
+
 def _columns(frame):
-    """Names and cells of the columns, as Python writes them."""
+    """Names of the columns, and what gives their cells as Python writes them."""
     if hasattr(frame, "iloc"):  # pandas, whose columns may share a name
         for i, name in enumerate(frame.columns):
-            yield str(name), frame.iloc[:, i].tolist()
+            yield str(name), frame.iloc[:, i].tolist
     elif hasattr(frame, "column_names"):  # Arrow
         for name, column in zip(frame.column_names, frame.columns, strict=True):
-            yield str(name), column.to_pylist()
+            yield str(name), column.to_pylist
     else:  # polars
         for name in frame.columns:
-            yield str(name), frame[name].to_list()
+            yield str(name), frame[name].to_list
 
 
 def _as_python(value):

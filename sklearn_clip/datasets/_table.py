@@ -15,8 +15,8 @@ class Table:
     header : list of str
         Names of the columns, as they are compared.
     rows : list of tuple (int, list)
-        Number of a row, and its cells, as many as the header has: texts without white
-        space around them, and in tables with types None where nothing stands and
+        Number of a row, and its cells by the position of their column: texts without
+        white space around them, and in tables with types None where nothing stands and
         tuples where a list does.
     """
 
@@ -26,6 +26,10 @@ class Table:
     def place(self, number):
         """Name a row in an error message."""
         return f"{self.name}, {self.unit} {number}"
+
+    def holds_values(self, place):
+        """Whether the cells of a column are values: neither lists nor records."""
+        return True
 
     def find_column(self, column, parameter):
         """Position of a column.

@@ -41,7 +41,7 @@ def check_unread_values(table, taken):
         it is known.
     """
     for column, name in enumerate(table.header):
-        if column in taken:
+        if column in taken or not table.holds_values(column):
             continue
         cells = [(line, cells[column]) for line, cells in table.rows if cells[column]]
         absent = next(((line, cell) for line, cell in cells if _is_no(cell)), None)

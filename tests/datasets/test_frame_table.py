@@ -165,6 +165,30 @@ def test_load_csv_tags_reads_paths_in_lists(images):
     np.testing.assert_array_equal(found.target, expected)
 
 
+@pytest.mark.parametrize(
+    "kind", [pl.DataFrame, pa.table, lambda table: pa.table(table).to_pandas()]
+)
+@pytest.mark.parametrize("layout", ["cells", "columns", "pairs", None])
+def test_load_csv_tags_leaves_columns_alone_that_it_was_not_asked_for(
+    images, kind, layout
+):
+    table = {
+        "image": [0, 1],
+        "labels": ["cat", "dog"],
+        "inside": [1, 0],
+        "picture": [{"bytes": b"RIFF", "path": "0.webp"}] * 2,
+        "thumbnail": [b"RIFF", b""],
+        "boxes": [[{"left": 1, "top": 2}], []],
+        "vector": [[0.5, None], [0.25, 1.0]],
+    }
+    classes = ["inside"] if layout == "columns" else None
+    found = load_csv_tags(kind(table), images, layout=layout, classes=classes)
+    expected = {"columns": [[1], [0]], None: None}.get(layout, [[1, 0], [0, 1]])
+    assert found.target is expected or found.target.tolist() == expected
+    with pytest.raises(ValueError, match=r"dict in the column 'picture'.* to files"):
+        load_csv_tags(kind(table), images, image="picture")
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_load_csv_tags_reads_both_versions_of_feather(images, tmp_path, version):
     frame = pd.DataFrame({"image": ["0", "1"], "labels": ["dog cat", None]})
