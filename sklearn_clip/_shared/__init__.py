@@ -51,6 +51,7 @@ _HOMES = {
     "inner_featurizers": "_estimators",
     "nested_estimators": "_estimators",
     "_num_samples": "_sklearn",
+    "number_of_word": "_cells",
     "Options": "_sklearn",
     "own_modes": "_torch_modes",
     "path_readings": "_names",
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
         TEXTS_HINT as TEXTS_HINT,
         counted as counted,
         is_missing as is_missing,
+        number_of_word as number_of_word,
         shown as shown,
         shown_first as shown_first,
     )

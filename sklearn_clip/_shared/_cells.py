@@ -158,7 +158,7 @@ def word_hint(values, table, what):
             return ""
     polars = type(table).__module__.startswith("polars")
     frame = hasattr(table, "iloc")
-    number_of = {text: _number_of_word(text) for text in sorted(texts)}
+    number_of = {text: number_of_word(text) for text in sorted(texts)}
     others = [text for text, number in number_of.items() if number == _NO_NUMBER]
     words = [text for text, number in number_of.items() if number is not None]
     if others:
@@ -177,8 +177,8 @@ def word_hint(values, table, what):
     return f" Pass {table_of}.map(lambda cell: {number_of}.get(cell, cell))."
 
 
-def _number_of_word(text):
-    """1 or 0, None if it stands for an empty cell, `_NO_NUMBER` if for none of them."""
+def number_of_word(text):
+    """1 or 0, None if it stands for an empty cell, -1 if for none of them."""
     word = text.strip().lower()
     if word in EMPTY_WORDS:
         return None

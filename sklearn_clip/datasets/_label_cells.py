@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_clip._shared import EMPTY_WORDS, clean_name, warn_user
+from sklearn_clip._shared import EMPTY_WORDS, clean_name, number_of_word, warn_user
 from sklearn_clip.datasets._printed_lists import (
     are_printed_lists,
     is_printed,
@@ -83,10 +83,13 @@ def _read_mark(cell, na_values, place):
         return np.nan
     value = _as_number(cell)
     if value not in (0, 1):
+        number = number_of_word(cell)
+        way = f"na_values=[{cell!r}] makes it unknown"
+        if number in (0, 1):
+            way = f"Write {number} in its place"
         raise ValueError(
             f"A label must be 0, 1 or empty. Got {cell!r} in the column {place}. "
-            f"na_values=[{cell!r}] makes it unknown; other columns than labels are "
-            "left out with classes."
+            f"{way}; other columns than labels are left out with classes."
         )
     return value
 

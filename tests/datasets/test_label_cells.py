@@ -228,3 +228,17 @@ def test_groups_and_captions_that_look_alike_are_the_same(images):
     found = read(rows, layout="pairs")
     assert found.target.tolist() == [[1, 1]]
     assert found.data[:, 1].tolist() == [COMPOSED]
+
+
+@pytest.mark.parametrize(
+    ("mark", "way"),
+    [
+        ("yes", "Write 1 in its place"),
+        ("N", "Write 0 in its place"),
+        ("?", r"na_values=\['\?'\] makes it unknown"),
+    ],
+)
+def test_words_for_yes_and_no_are_not_called_unknown(images, mark, way):
+    table = io.StringIO(f"image,cat\na,1\nb,{mark}\n")
+    with pytest.raises(ValueError, match=rf"line 3\)\. {way}; other columns"):
+        load_csv_tags(table, images, layout="columns")
