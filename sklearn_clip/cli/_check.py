@@ -36,15 +36,20 @@ def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> i
         for start in range(0, len(found), BLOCK)
     ]
     n_bad = n_empty = 0
+    reasons: dict[str, str | None] = {}  # of each picture, however many rows name it
     for block in talk.follow(blocks, len(found), "Checking"):
-        cells = [
-            [path] if path else [] for path in found.images[block.start : block.stop]
-        ]
-        n_empty += sum(not cell for cell in cells)
-        for row, path, reason in find_unreadable(cells):
-            kind = "broken" if os.path.exists(path) else "missing"
-            _print_line(kind, found.names[block.start + row], reason)
-            n_bad += 1
+        paths = found.images[block.start : block.stop]
+        new = [path for path in dict.fromkeys(paths) if path and path not in reasons]
+        reasons |= dict.fromkeys(new)
+        bad = find_unreadable([[path] for path in new])
+        reasons |= {path: reason for _, path, reason in bad}
+        for row, path in zip(block, paths, strict=True):
+            n_empty += not path
+            reason = reasons[path] if path else None
+            if path and reason is not None:
+                kind = "broken" if os.path.exists(path) else "missing"
+                _print_line(kind, found.names[row], reason)
+                n_bad += 1
     n_copies = 0
     for first, *copies in _copies(found):
         for name in copies:

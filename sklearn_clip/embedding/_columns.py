@@ -96,19 +96,29 @@ def find_unreadable(
         Those that cannot be read.
     """
     items = [(row, item) for row, cell in enumerate(column) for item in cell]
-    found, heard = [], []
+    once = {_name(item): item for _, item in items}
+    names = list(once)
+    told: dict[Any, Any] = {}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(items), _BLOCK):
-            block = items[start : start + _BLOCK]
-            tried = pool.map(lambda pair: _try_to_read(pair[1], root), block)
-            for (row, item), (reason, said) in zip(block, tried, strict=True):
-                if reason is not None:
-                    found.append((row, item, reason))
-                elif said:
-                    heard.append((row, item, said))
+        for start in range(0, len(names), _BLOCK):
+            block = names[start : start + _BLOCK]
+            tried = pool.map(lambda name: _try_to_read(once[name], root), block)
+            told.update(zip(block, tried, strict=True))
+    found, heard = [], []
+    for row, item in items:
+        reason, said = told[_name(item)]
+        if reason is not None:
+            found.append((row, item, reason))
+        elif said:
+            heard.append((row, item, said))
     if remarks is not None:
         remarks += heard
     return found
+
+
+def _name(item):
+    """Name a file by its path, and what is in memory as the object it is."""
+    return os.fspath(item) if isinstance(item, str | os.PathLike) else id(item)
 
 
 def _try_to_read(item, root):

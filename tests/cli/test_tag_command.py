@@ -278,3 +278,7 @@ def test_check_finds_what_is_broken_missing_or_twice(run, tmp_path):
     lines = [line.split("\t")[:2] for line in done.out.splitlines()]
     assert done.code == 1 and lines == [["broken", "2.png"], ["missing", "gone.png"]]
     assert "4 rows: 2 cannot be read, 0 copies, 0 without a picture." in done.said
+    table.write_text("image\n" + "0.png\n2.png\n" * 300, encoding="utf-8")
+    done = run("check", table, "--images", folder)
+    assert done.out.splitlines() == [done.out.splitlines()[0]] * 300
+    assert "600 rows: 300 cannot be read" in done.said

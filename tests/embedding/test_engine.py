@@ -10,7 +10,13 @@ import torch
 from PIL import Image
 
 from sklearn_clip import EmbeddingStore
-from sklearn_clip.embedding import _engine, embed_column, find_unreadable, load_backbone
+from sklearn_clip.embedding import (
+    _columns,
+    _engine,
+    embed_column,
+    find_unreadable,
+    load_backbone,
+)
 from sklearn_clip.embedding import unit_rows as unit
 from sklearn_clip.embedding._engine import embed
 from sklearn_clip.embedding._modalities import (
@@ -216,6 +222,22 @@ def test_unreadable_images_of_a_column_are_listed_in_order(make_pictures):
         (3, b"y"),
         (3, b"z"),
     ]
+
+
+def test_file_in_many_rows_is_checked_once(make_pictures, tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    make_pictures(1)[0].save(path)
+    read = []
+
+    def counting(item, root):
+        read.append(str(item))
+        return why_unreadable(item, root)
+
+    why_unreadable = _columns.why_unreadable
+    monkeypatch.setattr(_columns, "why_unreadable", counting)
+    found = find_unreadable([[str(path), "gone"], [path], ["gone"]] * 9)
+    assert sorted(read) == [str(path), "gone"]
+    assert [row for row, _, _ in found] == [n for n in range(27) if n % 3 != 1]
 
 
 def test_row_of_zeros_stays_when_rows_get_unit_length():
