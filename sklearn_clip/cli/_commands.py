@@ -95,7 +95,8 @@ _LABEL_COLUMNS = _options(
         "--labels",
         metavar="COLUMN",
         help="Column of the labels (cells, pairs). Default: labels, tags, ... With "
-        "--layout columns: the columns of labels, with commas between them.",
+        "--layout columns: the columns of labels, with commas between them, and in "
+        "quotation marks where a name has one.",
     ),
     click.option(
         "--separator",

@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_clip._shared import counted, inner_featurizers, nested_estimators
 from sklearn_clip._shared._cache_home import cache_home
-from sklearn_clip.cli._rows import NOTHING, Rows
+from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._talk import Talk
 
 # Rows that are worked on together: what a bar moves by.
@@ -65,7 +65,8 @@ def prepare_tagger(tagger: Any, store: Any) -> tuple[list[Any], Any]:
     """Have a tagger read pictures as the command does.
 
     Paths are those that the command has found, not below a folder of the training, and
-    a picture that cannot be read is told, and stops nothing.
+    a picture that cannot be read or is missing is told, and stops nothing. What a
+    tagger takes of a row (`Rows.find_bare`) must be asked before.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def prepare_tagger(tagger: Any, store: Any) -> tuple[list[Any], Any]:
     """
     clips = list(inner_featurizers(tagger))
     for clip in clips:
-        clip.set_params(on_error="zero", cache=store, image_root=None)
+        clip.set_params(on_error="zero", missing="zero", cache=store, image_root=None)
     parts = nested_estimators(tagger)
     tuner = next((part for part in parts if hasattr(part, "image_root")), None)
     if tuner is not None:
@@ -142,7 +143,9 @@ def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
     return failed
 
 
-def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
+def leave_out_unreadable(
+    clip: Any, rows: Rows, talk: Talk, bare: dict[int, str]
+) -> tuple[Rows, Any]:
     """Embed rows, and take those that show something that can be read.
 
     Parameters
@@ -151,6 +154,8 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
         What reads them; only a featurizer embeds them.
     rows, talk
         As for `embed_rows`.
+    bare : dict of {int: str}
+        Rows that cannot be looked at, of `Rows.find_bare`.
 
     Returns
     -------
@@ -166,8 +171,7 @@ def leave_out_unreadable(clip: Any, rows: Rows, talk: Talk) -> tuple[Rows, Any]:
     """
     embeds = hasattr(clip, "precompute")
     failed = embed_rows(clip, rows, talk) if embeds else find_broken(rows, clip)
-    bare = np.flatnonzero(rows.shows_nothing(clip))
-    failed = sorted([*failed, *((int(row), NOTHING) for row in bare)])
+    failed = sorted((dict(failed) | bare).items())
     for row, reason in failed[:10]:
         talk.say(f"left out: {rows.names[row]}: {reason}")
     if failed:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_clip._shared import counted, positive_scores
 from sklearn_clip.cli._embedding import BLOCK, find_broken, prepare_tagger
 from sklearn_clip.cli._results import Result, ResultFile
-from sklearn_clip.cli._rows import NOTHING, Rows
+from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
 from sklearn_clip.cli._talk import Talk
 from sklearn_clip.labels._predictions import name_labels
@@ -57,10 +57,10 @@ def label_rows(
     int
         0, or 1 if some rows could not be labelled.
     """
+    rows.as_X(tagger, slice(0, 1))  # what it cannot take is said before all work
+    bare = rows.find_bare(tagger)
     clips, tuner = prepare_tagger(tagger, store)
     names = name_labels(tagger)
-    rows.as_X(tagger, slice(0, 1))  # what it cannot take is said before all work
-    bare = rows.shows_nothing(tagger)
     n_failed = 0
     with ResultFile(out, names, probabilities) as file:
         blocks = [
@@ -73,7 +73,8 @@ def label_rows(
                 for said in _SAID_IN_THE_FILE:
                     warnings.filterwarnings("ignore", message=said)
                 results, given = _label_block(
-                    *(tagger, clips, tuner, rows.take(block), names, top_k, bare[part]),
+                    *(tagger, clips, tuner, rows.take(block), names, top_k),
+                    bare={row - block.start: bare[row] for row in block if row in bare},
                     cuts=top_k is None or xmp,
                 )
             if xmp:
@@ -95,8 +96,8 @@ def _label_block(
     block: Rows,
     names: list[str],
     top_k: int | None,
-    bare: list[bool],
     *,
+    bare: dict[int, str],
     cuts: bool,
 ) -> tuple[list[Result], Any]:
     """Label some rows; also give the table of what is given."""
@@ -111,11 +112,10 @@ def _label_block(
         dense = told.toarray() if hasattr(told, "toarray") else np.asarray(told)
         given = np.reshape(dense, scores.shape) == 1
     failed = broken | {row: why for clip in clips for row, _, why in _failures(clip)}
+    failed = bare | failed
     results = []
     for place, name in enumerate(block.names):
         error = failed.get(place)
-        if error is None and bare[place]:
-            error = NOTHING
         if error is not None:
             given[place] = False
             results.append(Result(name, None, None, error))

@@ -12,7 +12,7 @@ from sklearn_clip.cli._embedding import (
     prepare_tagger,
 )
 from sklearn_clip.cli._files import check_target
-from sklearn_clip.cli._rows import read_labelled
+from sklearn_clip.cli._labelled_rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
 from sklearn_clip.labels._predictions import name_labels
@@ -42,11 +42,12 @@ def run(
     names = name_labels(model)
     data, rows, said = read_labelled(tags, **columns, classes=names)
     talk.say(f"{counted(len(rows), 'row')}: {said}.")
+    bare = rows.find_bare(model)
     clips, tuner = prepare_tagger(model, open_store(store))
     target, groups = data.target, data.groups
     reader = next(iter(clips), tuner)
     if reader is not None:
-        rows, kept = leave_out_unreadable(reader, rows, talk)
+        rows, kept = leave_out_unreadable(reader, rows, talk, bare)
         target, groups = target[kept], groups[kept]
     X = rows.as_X(model)
     report = TaggerReport(

@@ -11,21 +11,13 @@ import numpy as np
 from sklearn.utils import get_tags
 
 from sklearn_clip._shared import inner_featurizers, shown_first
-from sklearn_clip.cli._tables import (
-    IMAGE_COLUMNS,
-    LABEL_COLUMNS,
-    find_column,
-    guess_separator,
-    name_columns,
-    open_table,
-    read_texts,
-    say_separator,
-)
+from sklearn_clip.cli._tables import IMAGE_COLUMNS, find_column, open_table
 
 # Of rows without a picture, and without a text where texts are looked at.
-NOTHING = "nothing to look at"
+_NOTHING = "nothing to look at"
+_PART = "picture or text missing, which the tagger refuses (missing='raise')"
 # How the column of the images is named, in errors.
-_IMAGE = "--image (texts alone: --text)"
+IMAGE_OPTION = "--image (texts alone: --text)"
 
 
 @dataclass
@@ -107,8 +99,8 @@ class Rows:
         texts = [None] * len(images) if self.texts is None else self.texts[part]
         return np.column_stack([_column(images), _column(texts)])
 
-    def shows_nothing(self, tagger: Any) -> list[bool]:
-        """Tell which rows hold nothing of what a tagger reads.
+    def find_bare(self, tagger: Any) -> dict[int, str]:
+        """Find rows that hold nothing of what a tagger reads, or less than it takes.
 
         Parameters
         ----------
@@ -117,8 +109,8 @@ class Rows:
 
         Returns
         -------
-        list of bool
-            Of each row.
+        dict of {int: str}
+            Why each of them cannot be looked at.
         """
         columns = getattr(tagger, "feature_names_in_", None)
         if columns is None:
@@ -127,10 +119,14 @@ class Rows:
             n_images = len(self._image_names(columns))
             needs_image, needs_text = n_images > 0, n_images < len(columns)
         texts = [None] * len(self) if self.texts is None else self.texts
-        return [
-            not (needs_image and image or needs_text and text)
-            for image, text in zip(self.images, texts, strict=True)
-        ]
+        required = _required_items(tagger)
+        found = {}
+        for row, (image, text) in enumerate(zip(self.images, texts, strict=True)):
+            if not (needs_image and image or needs_text and text):
+                found[row] = _NOTHING
+            elif "image" in required and not image or "text" in required and not text:
+                found[row] = _PART
+        return found
 
     def _image_names(self, columns: Sequence[str]) -> set[str]:
         return {
@@ -166,6 +162,17 @@ class Rows:
                 "with --text."
             )
         return self.texts
+
+
+def _required_items(tagger: Any) -> set[str]:
+    """Tell which items no row may lack."""
+    required: set[str] = set()
+    for clip in inner_featurizers(tagger):
+        if clip.missing == "raise":
+            one = (clip.fusion,) if clip.fusion in ("image", "text") else None
+            read = getattr(clip.fusion, "modalities", one or ("image", "text"))
+            required.update(name for name in read if getattr(clip, name) is not None)
+    return required
 
 
 def _modalities(tagger: Any) -> tuple[bool, bool]:
@@ -232,7 +239,7 @@ def read_rows(
     from sklearn_clip.datasets import load_csv_tags
 
     table = open_table(path)
-    column = find_column(table, image, IMAGE_COLUMNS, _IMAGE, required=not text)
+    column = find_column(table, image, IMAGE_COLUMNS, IMAGE_OPTION, required=not text)
     folder = None if column is None else (path.parent if images is None else images)
     data = load_csv_tags(
         table.path,
@@ -269,96 +276,3 @@ def _walk(folder: Path) -> Rows:
     if not found:
         raise FileNotFoundError(f"There is no picture in {str(folder)!r}.")
     return Rows([_within(path, folder) for path in found], list(found), None)
-
-
-def read_labelled(
-    path: Path,
-    *,
-    images: Path | None,
-    image: str | None,
-    text: Sequence[str],
-    layout: Any,
-    labels: str | None,
-    separator: str | None,
-    group: str | None,
-    unlabelled: Any,
-    classes: list[str] | None = None,
-) -> tuple[Any, Rows, str]:
-    """Read a table of rows and their labels.
-
-    Parameters
-    ----------
-    path, images, image, text
-        As for `read_rows`.
-    layout : {"auto", "cells", "columns", "pairs"}
-        Where the labels stand.
-    labels, separator, group : str or None
-        Column of the labels, what stands between them, column of the groups.
-    unlabelled : {"keep", "drop", "unknown"}
-        What an empty label cell means.
-    classes : list of str or None, default=None
-        The labels of a tagger; others are left out. None takes all.
-
-    Returns
-    -------
-    data : Bunch
-        As of :func:`~sklearn_clip.datasets.load_csv_tags`.
-    rows : Rows
-        Its rows.
-    said : str
-        How the table was read.
-    """
-    from sklearn_clip.datasets import load_csv_tags
-
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} must be a table of labels. Got a folder.")
-    table = open_table(path)
-    column = find_column(table, image, IMAGE_COLUMNS, _IMAGE, required=not text)
-    said = [] if column is None else [f"images in column {column!r}"]
-    options: dict[str, Any] = {}
-    label_column = None
-    if layout != "columns":
-        label_column = find_column(
-            table, labels, LABEL_COLUMNS, "--labels", required=layout != "auto"
-        )
-    if layout == "auto":
-        layout = "columns" if label_column is None else "cells"
-    if layout == "columns" and labels is not None:
-        options["classes"] = name_columns(table, labels)
-    if label_column is None:
-        said.append("one column for each label")
-    else:
-        said.append(f"labels in column {label_column!r}")
-        options["labels"] = label_column
-    if layout == "cells":
-        cells = read_texts(table, label_column) if label_column in table.columns else []
-        options["separator"] = separator or guess_separator(cells)
-        said.append(say_separator(options["separator"], cells, not separator))
-    if classes is not None:
-        options |= {"classes": classes, "other_labels": "ignore"}
-    folder = None if column is None else (path.parent if images is None else images)
-    try:
-        data = load_csv_tags(
-            path,
-            folder,
-            layout=layout,
-            image=column or "image",
-            text=list(text) or None,
-            group=group,
-            unlabelled=unlabelled,
-            missing_files="keep" if column is not None else "raise",
-            delimiter=table.delimiter or ",",
-            **options,
-        )
-    except ValueError as exc:
-        if layout != "columns" or "left out with classes" not in str(exc):
-            raise
-        way = "--layout columns --labels dog,beach names the columns that are labels"
-        raise ValueError(f"{exc} Here: {way}.") from exc
-    found = [None if cell is None else str(cell) for cell in data.data[:, 0]]
-    texts = list(data.data[:, 1]) if text else None
-    names = [
-        f"line {line}" if cell is None else cell
-        for cell, line in zip(found, data.lines, strict=True)
-    ]
-    return data, Rows(names, found, texts, column), ", ".join(said)

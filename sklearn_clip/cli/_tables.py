@@ -8,16 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sklearn_clip._shared import shown_first
+from sklearn_clip._shared import clean_name, hint_at_name, shown_first
 
 IMAGE_COLUMNS: tuple[str, ...] = ("image", "images", "file", "filename", "file_name")
 IMAGE_COLUMNS += ("filepath", "path", "image_path", "img", "photo", "picture")
 IMAGE_COLUMNS += ("id", "image_id")
 LABEL_COLUMNS = ("labels", "tags", "keywords", "label", "tag", "categories", "classes")
 _SEPARATORS = (";", "|", ",")
+_SAVE = "save it as 'CSV UTF-8'"
 _OTHER_FORMATS = {
-    b"PK\x03\x04": "an Excel or zip file",
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    (b"PK\x03\x04",): f"an Excel or zip file: {_SAVE}",
+    (b"\xd0\xcf\x11\xe0",): f"an old Excel file: {_SAVE}",
+    (b"\x1f\x8b",): "a compressed file: unpack it",
+    (
+        b'{"',
+        b"{\n",
+        b"[{",
+        b"[\n",
+    ): "JSON: make a table of it, as pandas.read_json does",
 }
 
 
@@ -66,11 +74,10 @@ def open_table(path: Path) -> Table:
         raise ValueError(f"{str(path)!r} must be a file. Got something else.")
     with open(path, "rb") as file:
         head = file.read(4)
-    if head in _OTHER_FORMATS:
-        raise ValueError(
-            f"{str(path)!r} must be a CSV or Parquet file. Got {_OTHER_FORMATS[head]}: "
-            "save it as 'CSV UTF-8'."
-        )
+    kinds = (kind for marks, kind in _OTHER_FORMATS.items() if head.startswith(marks))
+    other = next(kinds, None)
+    if other is not None:
+        raise ValueError(f"{str(path)!r} must be a CSV or Parquet file. Got {other}.")
     if head in (b"PAR1", b"ARRO"):
         from pyarrow import feather, parquet
 
@@ -203,6 +210,9 @@ def find_column(
     if given is not None:
         if given in table.columns:
             return given
+        by_look = {clean_name(name): name for name in reversed(table.columns)}
+        if clean_name(given) in by_look:
+            return by_look[clean_name(given)]
     else:
         by_look = {name.strip().lower(): name for name in reversed(table.columns)}
         found = next((by_look[name] for name in usual if name in by_look), None)
@@ -213,12 +223,12 @@ def find_column(
         said = f"none of the columns {', '.join(usual)}"
     raise ValueError(
         f"{str(table.path)!r} has {said}: name it with {option}. Its columns are "
-        f"{shown_first(table.columns, 12)}."
+        f"{shown_first(table.columns, 12)}.{hint_at_name(given, table.columns)}"
     )
 
 
 def name_columns(table: Table, given: str) -> list[str]:
-    """Read names of columns with commas between them.
+    """Read names of columns with commas between them, as a line of a CSV file.
 
     Parameters
     ----------
@@ -230,19 +240,33 @@ def name_columns(table: Table, given: str) -> list[str]:
     Returns
     -------
     list of str
-        The names, without blanks around them.
+        The names, as they are compared.
 
     Raises
     ------
     ValueError
         If the table lacks one.
     """
+    import csv
+
     if given in table.columns:
-        return [given]
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    for name in names:
-        find_column(table, name, (), "--labels", required=True)
-    return names
+        return [clean_name(given)]
+    names = next(csv.reader([given], skipinitialspace=True))
+    try:
+        found = [
+            find_column(table, name, (), "--labels", required=True)
+            for name in names
+            if name.strip()
+        ]
+    except ValueError as exc:
+        commas = next((name for name in table.columns if "," in name), None)
+        if commas is None:
+            raise
+        way = f"""--labels '"{commas.strip()}"'"""
+        raise ValueError(
+            f"{exc} A name with a comma stands in quotation marks: {way}."
+        ) from exc
+    return [clean_name(name) for name in found]
 
 
 def guess_separator(cells: Sequence[str]) -> str:

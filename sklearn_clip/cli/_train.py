@@ -14,7 +14,8 @@ from sklearn_clip.cli._embedding import (
     open_store,
 )
 from sklearn_clip.cli._files import check_target
-from sklearn_clip.cli._rows import Rows, read_labelled
+from sklearn_clip.cli._labelled_rows import read_labelled
+from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
 from sklearn_clip.cli._talk import Talk
 
@@ -60,12 +61,13 @@ def run(
         text="text" if columns["text"] else None,
         cache=open_store(store),
     )
-    rows, kept = leave_out_unreadable(clip, rows, talk)
+    rows, kept = leave_out_unreadable(clip, rows, talk, rows.find_bare(clip))
     groups = np.asarray(data.groups)[kept]
     Y = _choose_labels(np.asarray(data.target)[kept], data.target_names, min_rows, talk)
     features = clip.fit_transform(rows.as_X(clip))
     if columns["group"] is None:
         groups = _group_copies(_show_pictures(clip, features), groups, talk)
+    _check_groups(groups, columns["group"])
     head, scores = _fit(features, Y, groups, cv or _FOLDS, talk)
     if cv:
         _print_scores(Y, scores, groups, cv, talk)
@@ -102,6 +104,17 @@ def _group_copies(vectors: Any, groups: Any, talk: Talk) -> Any:
         copies = counted(n_copies, "row")
         talk.say(f"Near copies of others, held out with them: {copies}.")
     return found
+
+
+def _check_groups(groups: Any, column: str | None) -> None:
+    """Raise where nothing can be held out."""
+    if len(np.unique(groups)) > 1:
+        return
+    one = "one, of near copies" if column is None else f"one in column {column!r}"
+    raise ValueError(
+        "There must be two groups of rows, one to learn from and one to hold out. Got "
+        f"{one}. --group names another column."
+    )
 
 
 def _choose_labels(target: Any, names: list[str], min_rows: int, talk: Talk) -> Any:

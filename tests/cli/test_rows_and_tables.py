@@ -15,7 +15,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_clip import CLIPFeaturizer, CLIPFineTuner, MultiLabelLogisticRegression
-from sklearn_clip.cli._rows import read_labelled, read_rows
+from sklearn_clip.cli._labelled_rows import read_labelled
+from sklearn_clip.cli._rows import read_rows
 from sklearn_clip.cli._tables import open_table
 
 
@@ -27,8 +28,8 @@ def labelled(drawings):
 
 def read(path, images, **options):
     given = {"layout": "auto", "labels": None, "separator": None, "group": None}
-    given |= {"unlabelled": "keep", **options}
-    return read_labelled(path, images=images, image=None, text=(), **given)
+    given |= {"unlabelled": "keep", "text": (), **options}
+    return read_labelled(path, images=images, image=None, **given)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,58 @@ def test_label_columns_are_named_beside_others(run, drawings, labelled, tmp_path
     assert list(data.target_names) == ["animal", "red flag"]
     with pytest.raises(ValueError, match="no column 'cat': name it with --labels"):
         read(path, drawings / "train", layout="columns", labels="animal,cat")
+
+
+def test_columns_are_named_as_the_table_means_them(drawings, labelled, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [
+        f"{row['image']},{int(row['tags'] == 'flag')},{int(row['tags'] == 'food')}"
+        for row in labelled
+    ]
+    path.write_text("\n".join(['image,"flag, red", food ', *lines]), "utf-8")
+    options = {"layout": "columns"}
+    data, _, _ = read(path, drawings / "train", labels='"flag, red", food', **options)
+    assert list(data.target_names) == ["flag, red", "food"]
+    assert data.target[:, 1].tolist() == [int(x["tags"] == "food") for x in labelled]
+    with pytest.raises(ValueError, match="""with a comma.* --labels '"flag, red"'"""):
+        read(path, drawings / "train", labels="flag, red,food", **options)
+    with pytest.raises(ValueError, match="no column 'Food'.* Is ' food ' meant"):
+        read(path, drawings / "train", labels="Food", **options)
+    path.write_text("image; my tags\n" + "\n".join(r["image"] + ";a" for r in labelled))
+    data, _, _ = read(path, drawings / "train", labels="my tags")
+    assert list(data.target_names) == ["a"]
+
+
+def test_picture_with_several_captions_is_several_rows(drawings, labelled, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [
+        f"{row['image']},{row['tags']},{word}"
+        for row in labelled[:9]
+        for word in ("one", "two")
+    ]
+    path.write_text("\n".join(["image,tags,caption", *lines]), "utf-8")
+    folder = drawings / "train"
+    data, rows, _ = read(path, folder, text=["caption"])
+    assert rows.texts == ["one", "two"] * 9
+    assert data.groups.tolist() == np.repeat(np.arange(9), 2).tolist()
+    with pytest.raises(ValueError, match="Here: --layout pairs, or --text"):
+        read(path, folder)
+    path.write_text("\n".join(["image,tags,caption", *lines, lines[1]]), "utf-8")
+    with pytest.raises(ValueError, match="in line 3 and again, .* in line 20"):
+        read(path, folder, text=["caption"])
+
+
+def test_label_of_the_tagger_without_a_column_is_unknown(drawings, labelled, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [f"{row['image']},{int(row['tags'] == 'flag')},7" for row in labelled]
+    path.write_text("\n".join(["image,flag,price", *lines]), "utf-8")
+    names = ["animal", "flag", "food"]
+    data, _, said = read(path, drawings / "train", classes=names)
+    assert data.target_names == names and "2 labels of the tagger" in said
+    assert np.isnan(data.target[:, [0, 2]]).all()
+    assert data.target[:, 1].tolist() == [x["tags"] == "flag" for x in labelled]
+    with pytest.raises(ValueError, match="Got none of 'cat'"):
+        read(path, drawings / "train", classes=["cat"])
 
 
 def test_labels_of_several_words_that_are_parted_are_told(drawings, tmp_path, labelled):
@@ -298,6 +351,27 @@ def test_row_without_what_the_tagger_reads_is_told(run, tagger_file, tmp_path):
     done = run("tag", tagger_file, tmp_path / "t.csv", "--text", "title")
     assert done.code == 1
     assert done.out.splitlines()[1] == "row 0,,,nothing to look at"
+
+
+def test_tagger_that_takes_whole_rows_alone_goes_on(run, drawings, tmp_path):
+    head, *lines = (drawings / "train.csv").read_text("utf-8").splitlines()
+    rows = list(csv.reader(lines))
+    X = np.array([[str(drawings / "train" / r[0]), r[1] or "-"] for r in rows], object)
+    Y = pd.DataFrame({name: [name in r[2] for r in rows] for name in ("flag", "food")})
+    clip = CLIPFeaturizer("clipart-tiny", missing="raise")
+    tagger = make_pipeline(clip, MultiLabelLogisticRegression()).fit(X, Y.astype(int))
+    (tmp_path / "t.skops").write_bytes(skops.io.dumps(tagger))
+    holes = [*rows[:2], ["", "a dog", "flag"], [rows[3][0], "", "flag"], ["", "", ""]]
+    with open(tmp_path / "t.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head.split(","), *holes])
+    told = (tmp_path / "t.csv", "--images", drawings / "train", "--text", "title")
+    done = run("tag", tmp_path / "t.skops", *told)
+    assert done.code == 1, done.said
+    part = "picture or text missing, which the tagger refuses (missing='raise')"
+    errors = [row["error"] for row in csv.DictReader(done.out.splitlines())]
+    assert errors == ["", "", part, part, "nothing to look at"]
+    done = run("report", tmp_path / "t.skops", *told, "--out", tmp_path / "r.html")
+    assert done.code == 0 and "2 rows, 2 labels" in done.said, done.said
 
 
 def test_picture_alone_is_a_row(run, tagger_file, drawings, tmp_path):

@@ -162,6 +162,19 @@ def test_near_copies_are_held_out_together(run, drawings, tmp_path):
     assert done.code == 0 and found >= len(names)
 
 
+def test_one_group_is_told(run, drawings, tmp_path):
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    lines = [f"{name},{tag},A" for name, tag in zip(names, tags, strict=True)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["image,tags,album", *lines]), "utf-8")
+    done = run(
+        *("train", table, "--images", drawings / "train", "--group", "album"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.skops", "--cv", "0"),
+    )
+    assert done.code == 2
+    assert "Got one in column 'album'. --group names another column." in done.said
+
+
 def test_copies_of_a_picture_under_other_titles_are_held_out_together(
     run, drawings, tmp_path
 ):
@@ -238,6 +251,9 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
         (b"", "must be a table with a header. It has none."),
         (b"image,tags\nH\xe4.png,a\n", "must be a CSV file in UTF-8"),
         (b"a,b\n1,2\n", "has none of the columns image, images, file, filename, "),
+        (b"\x1f\x8b\x08\x00", "Got a compressed file: unpack it."),
+        (b'{"image": "0.png", "labels": "a"}\n', "Got JSON: make a table of it"),
+        (b'[\n{"image": "0.png", "labels": "a"}]', "Got JSON: make a table of it"),
     ],
 )
 def test_what_is_no_table_is_told(run, tmp_path, content, said):
