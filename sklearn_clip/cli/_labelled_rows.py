@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,6 @@ def read_labelled(
     said : str
         How the table was read.
     """
-    from sklearn_clip.datasets import load_csv_tags
-
     if path.is_dir():
         raise ValueError(f"{str(path)!r} must be a table of labels. Got a folder.")
     table = open_table(path)
@@ -109,26 +108,19 @@ def read_labelled(
         if n_lacking:
             lost = counted(n_lacking, "label")
             said.append(f"unknown for want of a column: {lost} of the tagger")
-    folder = None if column is None else (path.parent if images is None else images)
-    try:
-        data = load_csv_tags(
-            path,
-            folder,
-            layout=layout,
-            image=column or "image",
-            text=list(text) or None,
-            group=group,
-            unlabelled=unlabelled,
-            duplicates="keep" if text else "raise",
-            missing_files="keep" if column is not None else "raise",
-            delimiter=table.delimiter or ",",
-            **options,
-        )
-    except ValueError as exc:
-        way = next((way for mark, way in _WAYS.items() if mark in str(exc)), None)
-        if way is None:
-            raise
-        raise ValueError(f"{exc} Here: {way}.") from exc
+    options |= {
+        "layout": layout,
+        "image": column or "image",
+        "text": list(text) or None,
+        "group": group,
+        "unlabelled": unlabelled,
+        "delimiter": table.delimiter or ",",
+    }
+    data = _load(path, None if column is None else (images or path.parent), options)
+    may_number_rows = bool(text) and image is None and images is None
+    if may_number_rows and column is not None and _names_no_picture(column, data):
+        said[0] = f"texts alone, as column {column!r} names no picture that is there"
+        column, data = None, _load(path, None, options)
     if column is not None:
         _refuse_repeated(data, path)
     if classes is not None and layout == "columns":
@@ -140,6 +132,32 @@ def read_labelled(
         for cell, line in zip(found, data.lines, strict=True)
     ]
     return data, Rows(names, found, texts, column), ", ".join(said)
+
+
+def _load(path: Path, folder: Path | None, options: dict[str, Any]) -> Any:
+    """Read the table, of texts alone without a folder; say what the command can do."""
+    from sklearn_clip.datasets import load_csv_tags
+
+    try:
+        return load_csv_tags(
+            path,
+            folder,
+            duplicates="keep" if options["text"] else "raise",
+            missing_files="keep",
+            **options,
+        )
+    except ValueError as exc:
+        way = next((way for mark, way in _WAYS.items() if mark in str(exc)), None)
+        if way is None:
+            raise
+        raise ValueError(f"{exc} Here: {way}.") from exc
+
+
+def _names_no_picture(column: str, data: Any) -> bool:
+    """Whether ids are those of rows: none of them is a picture beside the table."""
+    if column.strip().lower() != "id":
+        return False
+    return not any(os.path.isfile(path) for path in data.data[:, 0] if path)
 
 
 def _choose_columns(

@@ -144,7 +144,7 @@ def load_csv_tags(
     missing_files : {"raise", "drop", "keep"}, default="raise"
         What happens to rows whose image is not there: one error that names them, left
         out with a warning, or kept unseen. "keep" keeps rows whose cell is empty, too,
-        but for the layout "pairs"; they have None.
+        without images those without a text, but for the layout "pairs"; they have None.
     encoding : str, default="utf-8"
         Encoding of a CSV file. A byte order mark is skipped.
     delimiter : str, default=","
@@ -270,7 +270,7 @@ def load_csv_tags(
     may_lack = layout != "pairs" and missing_files == "keep"
     rows = read_rows(table, places, read, may_lack=may_lack)
     if images is None:
-        rows = take_texts(table, rows, layout, may_lack=may_lack and layout is None)
+        rows = take_texts(table, rows, layout, may_lack=may_lack)
     else:
         rows = find_images(table, rows, images, missing_files)
     if layout == "pairs":

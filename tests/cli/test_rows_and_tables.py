@@ -129,6 +129,32 @@ def test_picture_with_several_captions_is_several_rows(drawings, labelled, tmp_p
         read(path, folder, text=["caption"])
 
 
+@pytest.mark.parametrize("layout", ["cells", "pairs", "columns"])
+def test_ids_of_rows_are_no_pictures_beside_texts(labelled, tmp_path, layout):
+    table = pd.DataFrame(labelled).assign(id=range(len(labelled)))
+    flags = table["tags"] == "flag"
+    table["title"] += table["id"].astype(str)
+    if layout == "columns":
+        table["flag"] = flags.astype(int)
+    chosen = ["id", "title", "flag" if layout == "columns" else "tags"]
+    table[chosen].to_csv(tmp_path / "t.csv", index=False)
+    options = {"layout": layout, "text": ["title"]}
+    data, rows, said = read(tmp_path / "t.csv", None, **options)
+    assert said.startswith("texts alone, as column 'id' names no picture")
+    assert rows.images == [None] * len(labelled) and rows.texts == list(table["title"])
+    flag = data.target[:, list(data.target_names).index("flag")]
+    assert flag.tolist() == flags.tolist()
+    if layout != "pairs":
+        table.loc[0, "title"] = ""
+        table[chosen].to_csv(tmp_path / "hole.csv", index=False)
+        _, rows, _ = read(tmp_path / "hole.csv", None, **options)
+        assert rows.texts == [None, *table["title"][1:]]
+    Image.new("RGB", (9, 9)).save(tmp_path / "0.png")
+    _, rows, said = read(tmp_path / "t.csv", None, **options)
+    assert said.startswith("images in column 'id'")
+    assert rows.images[0] == str(tmp_path / "0.png")
+
+
 def test_label_of_the_tagger_without_a_column_is_unknown(drawings, labelled, tmp_path):
     path = tmp_path / "t.csv"
     lines = [f"{row['image']},{int(row['tags'] == 'flag')},7" for row in labelled]

@@ -463,8 +463,13 @@ def test_labelled_rows_may_lack_their_picture(images, layout):
     options = {"layout": layout, "text": "title", "missing_files": "keep"}
     found = load(f"image,title,{labels}", images, **options)
     assert found.data[1].tolist() == [None, "b"]
-    assert found.target.tolist() == (
-        [[1, 0], [0, 1]] if layout == "cells" else [[1], [0]]
-    )
+    expected = [[1, 0], [0, 1]] if layout == "cells" else [[1], [0]]
+    assert found.target.tolist() == expected
+    texts = load(f"image,title,{labels}".replace(",b,", ",,"), None, **options)
+    assert texts.data[:, 1].tolist() == ["a", None]
+    assert texts.target.tolist() == expected
+    with pytest.raises(ValueError, match="must have its text. Got none .*line 3"):
+        options["missing_files"] = "raise"
+        load(f"image,title,{labels}".replace(",b,", ",,"), None, **options)
     with pytest.raises(ValueError, match="must have its image.*line 3"):
         load(f"image,title,{labels}", images, **options | {"missing_files": "raise"})
