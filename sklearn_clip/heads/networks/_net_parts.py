@@ -38,6 +38,9 @@ MODULES = {
 # Parameters of a module, and where `fit` keeps what they are given.
 _SIZES = {"n_features": "n_features_in_", "n_labels": "n_labels_"}
 
+# Beginnings of the parameters of what is made at every use.
+_LOADERS = ("iterator_train__", "iterator_valid__", "dataset__")
+
 
 def _choose_device():
     """Name the device that ``device="auto"`` stands for."""
@@ -286,6 +289,37 @@ class NamedPartsNet(NeuralNet):
         params = super().get_params(deep=deep, **kwargs)
         params.pop("_params_to_validate", None)  # skorch's notes on the others
         return params | {"device": vars(self)["device"]}
+
+    def set_params(self, **kwargs):
+        """Set parameters, also of a net that is fitted.
+
+        Parameters
+        ----------
+        **kwargs : dict
+            Values by name. Of a fitted net, those of the module or of the loss make it
+            anew, those of the optimizer and of the loaders of batches are in use from
+            now on, and all others from the next `fit` on.
+
+        Returns
+        -------
+        self : MultiLabelNet
+            The same instance.
+        """
+        # skorch takes those of loaders for an error of its own, since nothing is to be
+        # made anew, and tells those of the optimizer to this one alone: `fit`, `clone`
+        # and `get_params` would not know of them.
+        loaders = {k: v for k, v in kwargs.items() if k.startswith(_LOADERS)}
+        changed = {
+            name: value
+            for name, value in kwargs.items()
+            if self._is_virtual_param(name) and "__param_groups__" not in name
+        }
+        super().set_params(**{k: v for k, v in kwargs.items() if k not in loaders})
+        for name, value in (loaders | changed).items():
+            setattr(self, name, value)
+            if "__" in name:
+                self._params_to_validate.add(name)
+        return self
 
     @contextmanager
     def _seeded(self, *, go_on):

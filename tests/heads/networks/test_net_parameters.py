@@ -73,6 +73,30 @@ def test_set_params_of_a_fitted_net_makes_the_module_anew(data):
     assert net.module_.layers[1].out_features == 5
 
 
+def test_optimizer_parameters_of_a_fitted_net_reach_the_next_fit(data):
+    net = make_net(optimizer__weight_decay=0.1).fit(*data)
+    net.set_params(optimizer__weight_decay=0.5, optimizer__amsgrad=True, lr=0.3)
+    group = net.optimizer_.param_groups[0]
+    assert (group["weight_decay"], group["amsgrad"], group["lr"]) == (0.5, True, 0.3)
+    assert clone(net).get_params()["optimizer__weight_decay"] == 0.5
+    group = net.fit(*data).optimizer_.param_groups[0]
+    assert (group["weight_decay"], group["amsgrad"], group["lr"]) == (0.5, True, 0.3)
+
+
+def test_batches_of_a_fitted_net_can_be_changed(data):
+    X, Y = data
+    net = make_net().fit(X, Y)
+    before = net.predict_proba(X)
+    net.set_params(iterator_valid__batch_size=7, iterator_train__shuffle=False)
+    assert len(list(net.forward_iter(X))) == -(-len(X) // 7)
+    np.testing.assert_allclose(net.predict_proba(X), before, rtol=1e-5)
+    new = make_net(iterator_valid__batch_size=7, iterator_train__shuffle=False)
+    np.testing.assert_array_equal(
+        net.fit(X, Y).predict_proba(X), new.fit(X, Y).predict_proba(X)
+    )
+    assert clone(net).get_params()["iterator_valid__batch_size"] == 7
+
+
 def test_width_that_cannot_be_split_is_named(data):
     X, Y = data
     with pytest.raises(ValueError, match="multiple of n_modalities=2.*Got 9 features"):
