@@ -205,7 +205,7 @@ for encodes in (True, False):
         same = not encodes or np.array_equal(clip.transform(rows), expected)
         # By way of all that Python does at its end. Where ONNX Runtime was as much as
         # imported, that waits for ever: such a child ends as multiprocessing's do.
-        leave = sys.exit if sys.argv[2] == "openvino" else os._exit
+        leave = os._exit if sys.argv[2] == "onnxruntime" else sys.exit
         leave(0 if same else 3)
     assert os.waitpid(child, 0)[1] == 0
 assert np.array_equal(clip.transform(rows), expected)
@@ -213,7 +213,7 @@ assert np.array_equal(clip.transform(rows), expected)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
 def test_forked_child_encodes_and_ends(by, model_folder, engine):
     command = [sys.executable, "-c", FORKED, model_folder, engine]
     by(engine)._backbone()  # so that it is prepared

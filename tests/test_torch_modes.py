@@ -1,6 +1,8 @@
 """What a caller has switched on in torch changes nothing that is computed here."""
 
 import contextlib
+import multiprocessing
+import os
 import tempfile
 import threading
 import warnings
@@ -17,7 +19,7 @@ from sklearn_clip import (
     MultiLabelLogisticRegression,
     MultiLabelNet,
 )
-from sklearn_clip._shared import own_modes
+from sklearn_clip._shared import _torch_modes, own_modes
 from sklearn_clip.embedding.backbone import _loading
 
 
@@ -152,19 +154,19 @@ def fit_logistic(model_folder, make_pictures):
     return (MultiLabelLogisticRegression().fit(X, Y).coef_,)
 
 
+COMPUTATIONS = [
+    embed,
+    embed_places,
+    embed_by_engine,
+    train_net,
+    fine_tune,
+    fit_logistic,
+    write_tagger,
+]
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    "compute",
-    [
-        embed,
-        embed_places,
-        embed_by_engine,
-        train_net,
-        fine_tune,
-        fit_logistic,
-        write_tagger,
-    ],
-)
+@pytest.mark.parametrize("compute", COMPUTATIONS)
 def test_modes_change_nothing(compute, mode, model_folder, make_pictures, anew, plain):
     if compute not in plain:
         plain[compute] = compute(model_folder, make_pictures)
@@ -234,3 +236,42 @@ def test_precision_of_one_backend_is_put_back(operation):
         assert backend.fp32_precision == "bf16"
     finally:
         backend.fp32_precision = before
+
+
+def use_all_cores():
+    """Have this thread compute with others, as a model of the user's may."""
+    square = torch.ones(600, 600)
+    return (square @ square).exp()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("compute", COMPUTATIONS)
+def test_forked_child_waits_for_no_thread_of_its_parent(
+    compute, model_folder, make_pictures, anew
+):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    use_all_cores()
+    child = multiprocessing.get_context("fork").Process(
+        target=compute, args=(model_folder, make_pictures)
+    )
+    child.start()
+    child.join(100)
+    torch.set_num_threads(before)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0
+
+
+def test_thread_that_forked_gets_its_number_of_threads_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_torch_modes, "_survivor", threading.get_ident())
+        with own_modes():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    with own_modes():
+        assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 from sklearn_clip._lazy import lazy_names
 
+# At once: it notes every fork, also one before any model of ours is at work.
+from sklearn_clip._shared import _torch_modes  # noqa: F401
+
 # Much of it needs no scikit-learn: names are imported when they are used.
 _HOMES = {
     "abandon_in_forks": "_forks",
@@ -33,6 +36,7 @@ _HOMES = {
     "_fit_context": "_sklearn",
     "group_numbers": "_groups",
     "HasMethods": "_sklearn",
+    "has_lost_team": "_torch_modes",
     "hint_at_name": "_names",
     "ImageDecodeError": "_errors",
     "import_optional": "_errors",
@@ -187,7 +191,10 @@ if TYPE_CHECKING:
         label_classes as label_classes,
         warn_of_row_order as warn_of_row_order,
     )
-    from sklearn_clip._shared._torch_modes import own_modes as own_modes
+    from sklearn_clip._shared._torch_modes import (
+        has_lost_team as has_lost_team,
+        own_modes as own_modes,
+    )
     from sklearn_clip._shared._types import (
         SparseMatrix as SparseMatrix,
         TableLike as TableLike,

@@ -3,6 +3,11 @@
 Autocast would change the vectors of a model, which are then kept for later, and so
 would products of float32 in TF32 or bfloat16; a default dtype the weights that are
 drawn; inference mode leaves nothing to train.
+
+A fork leaves something behind, too. OpenMP gives each thread that computes a team of
+helpers, and keeps it. A child has what the thread that forked knows of its team, but
+not the helpers, and would wait for them without end. Threads that are begun in the
+child get teams of their own.
 """
 
 import os
@@ -17,6 +22,20 @@ from typing import Any
 _changing = threading.Lock()
 _within = 0
 _callers: Any = None
+# In a forked child, the thread that came through the fork.
+_survivor: int | None = None
+
+
+def has_lost_team() -> bool:
+    """Whether this thread came through a fork that its helpers did not.
+
+    Returns
+    -------
+    bool
+        False where torch was not loaded at the fork, and in every thread that was begun
+        after it.
+    """
+    return threading.get_ident() == _survivor
 
 
 @contextmanager
@@ -24,8 +43,8 @@ def own_modes() -> Iterator[None]:
     """Compute as torch does where nobody has changed its modes.
 
     That is with gradients, without autocast and inference mode, in float32 multiplied
-    as such, and on the CPU where nothing else is said. Nothing happens where torch is
-    not loaded yet.
+    as such, and on the CPU where nothing else is said; and without helpers that a fork
+    left behind. Nothing happens where torch is not loaded yet.
     """
     torch: Any = sys.modules.get("torch")
     if torch is None:
@@ -41,6 +60,10 @@ def own_modes() -> Iterator[None]:
         if elsewhere or torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(_in_float32(torch))
+        threads = torch.get_num_threads()
+        if threads > 1 and has_lost_team():
+            stack.callback(torch.set_num_threads, threads)
+            torch.set_num_threads(1)
         yield
 
 
@@ -87,11 +110,13 @@ def _write(torch, dtype, word, precisions):
         backend.fp32_precision = precision
 
 
-def _renew_lock():
-    """Give a forked child a lock that nobody holds."""
-    global _changing
+def _begin_child():
+    """Give a forked child a lock that nobody holds, and note who forked it."""
+    global _changing, _survivor
     _changing = threading.Lock()
+    if "torch" in sys.modules:
+        _survivor = threading.get_ident()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_begin_child)

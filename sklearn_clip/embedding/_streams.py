@@ -11,6 +11,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from sklearn_clip._shared import has_lost_team
+
 # Each holds the activations of one batch.
 _MOST_STREAMS = 4
 _dividing = threading.Lock()
@@ -88,7 +90,10 @@ def open_streams(device, most):
     """
     count = min(most, most_streams(device))
     if count < 2 or not _dividing.acquire(blocking=False):
-        yield Streams(None, 1)
+        # One of a new thread, where this one would compute on one core.
+        apart = device is not None and has_lost_team()
+        with open_pool(1) if apart else contextlib.nullcontext() as pool:
+            yield Streams(pool, 1)
         return
     import torch
 

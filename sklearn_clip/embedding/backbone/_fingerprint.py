@@ -3,7 +3,10 @@
 import hashlib
 import json
 
+from sklearn_clip._shared import own_modes
 
+
+@own_modes()
 def digest_weights(config, tensors):
     """Hash the architecture and every weight, by name, shape and bytes as float32.
 

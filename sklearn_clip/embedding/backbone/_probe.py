@@ -3,9 +3,12 @@
 import numpy as np
 from PIL import Image
 
+from sklearn_clip._shared import own_modes
+
 _TEXT = "a photo of a cat"
 
 
+@own_modes()
 def embed_probe(backbone, tower):
     """Embed the picture or the text.
 

@@ -56,6 +56,7 @@ class TorchTowers:
         self._models = {}
         self._settled = {}
 
+    @own_modes()
     def model(self, tower):
         """Return the model with a tower, loaded when it is first asked for.
 
@@ -75,6 +76,7 @@ class TorchTowers:
             self._keep(self._source.load([tower]))
         return self._models[tower]
 
+    @own_modes()
     def whole(self):
         """Return one model with both towers."""
         if len({id(self.model(tower)) for tower in TOWERS}) > 1:
