@@ -160,7 +160,8 @@ def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarc
                 )
             tags = _split(cell, separator)
         tags = frozenset(spell(tag, place) for tag in tags)
-        return Marks(tags, None, not tags)
+        # A printed "[]" was a list, so that somebody has looked; "" was None.
+        return Marks(tags, None, not (cell if printed else tags))
 
     return read
 

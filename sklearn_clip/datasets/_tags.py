@@ -8,7 +8,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name
+from sklearn_clip._shared import clean_name, shown
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
@@ -91,10 +91,10 @@ def load_csv_tags(
         The column of the captions; of several, what is there is joined by blanks. None
         if there is none.
     labels : str, default="labels"
-        The column of the labels, for the layouts ``"cells"`` and ``"pairs"``. In a
-        table with types a cell may be a list, and its labels hold what they like: an
-        empty list is an empty label cell, and None, NaN and NA say that nothing is
-        known of the row.
+        The column of the labels, for the layouts ``"cells"`` and ``"pairs"``; those of
+        the layout ``"columns"`` are named by `classes`. In a table with types a cell
+        may be a list, and its labels hold what they like: an empty list is an empty
+        label cell, and None, NaN and NA say that nothing is known of the row.
     value : str or None, default=None
         The column, in the layout ``"pairs"``, that says whether the label of the line
         is present (1) or was looked for in vain (0), such as ``"Confidence"``; empty
@@ -108,7 +108,8 @@ def load_csv_tags(
     separator : str, default=" "
         What stands between the labels of a cell. White space around a label is
         dropped. Where all cells are lists that were printed, as ``"['cat', 'dog']"``,
-        they are read as lists, and a warning says so.
+        they are read as lists, and a warning says so. ``"[]"`` has none of the labels,
+        whatever `unlabelled` says of empty cells.
     hierarchy : str or None, default=None
         What stands between the parts of labels that are paths, such as ``" - "`` in
         ``"Shoes - Red"``: all that a label stands below are labels too, here
@@ -189,7 +190,7 @@ def load_csv_tags(
         one twice, its lines contradict each other, a label has no name among
         `label_names`, or is called ``image`` or ``text`` and `as_frame`.
     TypeError
-        If `csv` is no table, or a list of texts is one text.
+        If `csv` is no table, a list of texts is one text, or `labels` is a list.
     FileNotFoundError
         If the file or an image is not there.
     NotADirectoryError
@@ -238,7 +239,7 @@ def load_csv_tags(
         raise ValueError(f"separator must be a text. Got {separator!r}.")
     if isinstance(na_values, str):
         raise TypeError(f"na_values must be a list of texts. Got {na_values!r}.")
-    _check_layout(layout, images, text, value, hierarchy)
+    _check_layout(layout, images, text, labels, value, hierarchy)
     spell = make_speller(label_names, hierarchy)
     table = open_table(csv, encoding, delimiter)
     reads_image = images is not None or layout == "pairs"
@@ -306,8 +307,19 @@ def load_csv_tags(
     )
 
 
-def _check_layout(layout, images, text, value, hierarchy):
+def _check_layout(layout, images, text, labels, value, hierarchy):
     """Raise if parameters are given that the layout does not have."""
+    if layout == "columns" and not (isinstance(labels, str) and labels == "labels"):
+        raise ValueError(
+            "labels is for layout='cells' and layout='pairs'. With layout='columns' "
+            f"classes=[...] names the columns of labels. Got labels={shown(labels)}."
+        )
+    if isinstance(labels, Iterable) and not isinstance(labels, str):
+        raise TypeError(
+            f"labels must name one column. Got {shown(labels)}. Columns of 0 and 1, "
+            "one for each label, are named by layout='columns' and classes=[...]; of "
+            "columns of words pandas.get_dummies makes such columns."
+        )
     if value is not None and layout != "pairs":
         raise ValueError(
             f"value is for layout='pairs'. Got {value!r} with layout={layout!r}."

@@ -111,6 +111,18 @@ def test_printed_lists_hold_what_they_like(images):
         assert found.target.sum(axis=1).tolist() == [6, 1]
 
 
+@pytest.mark.parametrize("empty", ["[]", "()", "[ ]", "set()"])
+def test_printed_list_of_nothing_is_no_empty_cell(images, empty):
+    """The guide tells them apart: one was a list, the other None."""
+    cells = ["['cat', 'dog']", empty, ""]
+    with pytest.warns(UserWarning, match="lists that were printed"):
+        found = load(cells, images, unlabelled="unknown")
+    np.testing.assert_array_equal(found.target, [[1, 1], [0, 0], [np.nan] * 2])
+    with pytest.warns(UserWarning, match="lists that were printed"):
+        found = load(cells, images, unlabelled="drop")
+    assert found.target.tolist() == [[1, 1], [0, 0]]
+
+
 def test_printed_lists_of_ids_have_names_and_are_unknown_where_that_is_said(images):
     names = {1: "cat", -2: "dog"}
     with pytest.warns(UserWarning, match="The 2 label cells"):

@@ -62,6 +62,22 @@ def test_load_csv_tags_names_values_and_lines_that_contradict(images):
         load(PAIRS, images, value="Confidence", labels="label")
 
 
+def test_load_csv_tags_refuses_labels_that_the_layout_does_not_read(images):
+    """They were not looked at, so that a column of stock became a label."""
+    table = "image,dog,cat,in_stock\n0,1,0,1\n1,0,1,1\n2,0,0,1\n"
+    chosen = load(table, images, layout="columns", classes=["dog", "cat"])
+    assert chosen.target_names == ["dog", "cat"]
+    for labels in (["dog", "cat"], "dog"):
+        with pytest.raises(ValueError, match=r"labels is for .*'columns' classes=\["):
+            load(table, images, layout="columns", labels=labels)
+
+
+def test_load_csv_tags_says_what_to_do_with_several_columns_of_labels(images):
+    table = "image,colour,kind\n0,red,new\n1,,old\n2,blue,new\n"
+    with pytest.raises(TypeError, match=r"one column.*classes=.*get_dummies"):
+        load(table, images, labels=["colour", "kind"])
+
+
 def test_load_csv_tags_hierarchy_gives_ancestors(images):
     table = "image,labels\n0,Apparel - Shoes - Red|Toy\n1,Apparel -  Shoes\n2,\n"
     found = load(table, images, hierarchy=" - ", separator="|")
