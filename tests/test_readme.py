@@ -26,6 +26,10 @@ def test_readme_code_runs_and_tags(in_empty_folder, capsys):
     for number, block in enumerate(BLOCKS, start=1):
         exec(compile(block, f"README.md, block {number}", "exec"), names)
     assert names["labels"].shape == names["test"].target.shape
+    searched = names["rows"]
+    pictures = {Path(path).read_bytes() for path in searched["image"]}
+    n_items = len(pictures) + searched["text"].nunique()
+    assert names["pipe"]["clip"].cache_info()["items"] == n_items
     gone = (2, "gone.jpg", "the file does not exist")
     assert names["clip"].failed_rows_ == [gone]
     assert "misses" in capsys.readouterr().out
