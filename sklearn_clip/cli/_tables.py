@@ -138,7 +138,7 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[list[str]]:
     with open(path, encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=delimiter)
         try:
-            yield from (row for row in reader if any(row))
+            yield from (row for row in reader if any(map(str.strip, row)))
         except csv.Error as exc:
             exc.args = (f"{exc} in line {reader.line_num}",)
             raise

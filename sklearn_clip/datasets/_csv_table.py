@@ -59,6 +59,9 @@ class CSVTable(Table):
     def __init__(self, source, encoding, delimiter):
         self.name, text = _read_text(source, encoding)
         records = self._split_text(text.removeprefix("\ufeff"), delimiter)
+        # Empty rows above the header, as a sheet has them, are no header.
+        filled = (place for place, (_, cells) in enumerate(records) if any(cells))
+        records = records[next(filled, 0) :]
         if not records:
             raise ValueError(
                 f"The table must have a header. Got nothing ({self.name})."

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import datetime, time
 from numbers import Integral, Real
 from pathlib import Path, PurePath
 
@@ -87,7 +88,8 @@ class FrameTable(Table):
     """The cells of a table with types, as a CSV file would hold them.
 
     Numbers become texts, whole ones without a point: pandas makes 1.0 of 1 where
-    another cell of the column is missing. What is missing stays None, a list stays one.
+    another cell of the column is missing. So do dates, those without a time as days.
+    What is missing stays None, a list stays one.
     A column is read when it is asked for: beside labels there may be vectors and boxes.
 
     Parameters
@@ -175,6 +177,9 @@ class FrameTable(Table):
                 f"{type(value).__name__} in the column {column!r} "
                 f"({self.place(number)}).{way}"
             )
+        if isinstance(value, datetime):  # without a blank, at which labels are parted
+            is_day = value.time() == time.min
+            return value.date().isoformat() if is_day else value.isoformat()
         if isinstance(value, PurePath):
             return str(value)
         return str(value).strip()

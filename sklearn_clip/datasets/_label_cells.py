@@ -83,15 +83,19 @@ def _read_mark(cell, na_values, place):
         return np.nan
     value = _as_number(cell)
     if value not in (0, 1):
-        number = number_of_word(cell)
-        way = f"na_values=[{cell!r}] makes it unknown"
-        if number in (0, 1):
-            way = f"Write {number} in its place"
         raise ValueError(
             f"A label must be 0, 1 or empty. Got {cell!r} in the column {place}. "
-            f"{way}; other columns than labels are left out with classes."
+            f"{_way_out(cell)}; other columns than labels are left out with classes."
         )
     return value
+
+
+def _way_out(cell):
+    """Say what becomes of a cell that is neither 0 nor 1."""
+    number = number_of_word(cell) if isinstance(cell, str) else None
+    if number in (0, 1):
+        return f"Write {number} in its place"
+    return f"na_values=[{cell!r}] makes it unknown"
 
 
 def _as_number(cell):
@@ -221,7 +225,7 @@ def make_value_reader(
         raise ValueError(
             "A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
             f"Got {mark!r} in the column {table.header[values]!r} ({place}). "
-            + (advice or f"na_values=[{mark!r}] makes it unknown.")
+            + (advice or f"{_way_out(mark)}.")
         )
 
     return read

@@ -26,6 +26,13 @@ def test_blank_lines_are_skipped_and_counted(tmp_path):
     assert found.lines.tolist() == [4, 6]
 
 
+def test_empty_rows_above_the_header_are_none(tmp_path):
+    found = load(",,\n\n, ,\nimage,labels,\na,cat,\n", tmp_path)
+    assert found.target_names == ["cat"] and found.lines.tolist() == [5]
+    with pytest.raises(ValueError, match="must have rows"):
+        load(",,\n", tmp_path)
+
+
 def test_a_cell_over_the_limit_is_named(tmp_path):
     length = csv.field_size_limit() + 1
     table = f"image,labels,text\na,cat,short\nb,dog,{'x' * length}\n"

@@ -1,6 +1,7 @@
 """Tables with types: of pandas, polars and Arrow, in Parquet and in Feather files."""
 
 import warnings
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -237,6 +238,17 @@ def test_load_csv_tags_reads_categories_of_polars(images, dtype):
         pl.col("labels").cast(pl.List(pl.Categorical))
     )
     assert load_csv_tags(lists, images).target.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("layout", ["cells", "pairs"])
+def test_load_csv_tags_reads_a_date_as_one_label(images, kind, layout):
+    days = [datetime(2024, 5, 1), datetime(2024, 5, 2), datetime(2024, 5, 2, 10, 30)]
+    found = load_csv_tags(
+        kind({"image": [0, 1, 2], "labels": days}), images, layout=layout
+    )
+    assert found.target_names == ["2024-05-01", "2024-05-02", "2024-05-02T10:30:00"]
+    assert found.target.tolist() == np.eye(3).tolist()
 
 
 @pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float32", "bool[pyarrow]"])

@@ -254,3 +254,6 @@ def test_words_for_yes_and_no_are_not_called_unknown(images, mark, way):
     table = io.StringIO(f"image,cat\na,1\nb,{mark}\n")
     with pytest.raises(ValueError, match=rf"line 3\)\. {way}; other columns"):
         load_csv_tags(table, images, layout="columns")
+    table = io.StringIO(f"image,labels,seen\na,cat,1\nb,cat,{mark}\n")
+    with pytest.raises(ValueError, match=rf"line 3\)\. {way}\."):
+        load_csv_tags(table, images, layout="pairs", value="seen")
