@@ -31,9 +31,9 @@ _WAYS = {
     "value=": "leave such lines out",
     "StringIO": "mend the file",
     "encoding=": "save it as 'CSV UTF-8'",
+    "separator=": "--separator ';' names what stands between labels",
     "layout='pairs'": "--layout pairs",
     "layout='cells'": "--layout cells",
-    "separator=": "--separator ';' names what stands between labels",
 }
 
 
