@@ -213,11 +213,12 @@ def _read_groups(groups, annotators, n_rows):
     try:
         return group_of, group_numbers(annotators, n_rows)[0]
     except ValueError as exc:
-        raise ValueError(
-            f"annotators must name who labelled each row. {exc}".replace(
-                "groups must", "They must"
-            )
-        ) from exc
+        said = str(exc).replace("groups must", "They must")
+        said = said.replace(
+            "Give a row that belongs to no other a group of its own",
+            "Give all rows of which it is not known one name more",
+        )
+        raise ValueError(f"annotators must name who labelled each row. {said}") from exc
 
 
 def _as_evidence(votes, given):

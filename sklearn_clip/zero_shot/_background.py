@@ -1,5 +1,6 @@
 """What else a picture may show: the alternatives that a label stands out from."""
 
+from sklearn_clip._shared import clean_name
 from sklearn_clip.embedding import TEMPLATES, Background, check_text, plain_text
 
 __all__ = ["BACKGROUND", "TEMPLATES", "Background", "own_words", "read_background"]
@@ -61,7 +62,7 @@ def own_words(descriptions, background):
     -------
     dict of int to list of int
         For the labels concerned the positions of their texts in the background, which
-        are no alternative to them; case and the number of blanks make no difference.
+        are no alternative to them, in whatever case; names that look alike are one.
 
     Raises
     ------
@@ -85,4 +86,4 @@ def own_words(descriptions, background):
 
 
 def _fold(text):
-    return " ".join(text.split()).casefold()
+    return clean_name(text).casefold()

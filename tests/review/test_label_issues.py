@@ -241,7 +241,7 @@ def test_sparse_labels_and_vectors_are_as_good():
         ({"scores": np.zeros(60)}, r"Got shape \(60,\)"),
         ({"scores": [["a"] * 6] * 60}, "The scores must hold one number"),
         ({"groups": [1, 2]}, "groups must have shape"),
-        ({"annotators": [None] * 60}, "annotators must name who labelled each row"),
+        ({"annotators": [None] * 60}, "who labelled each row.*one name more.$"),
         ({"X": np.zeros((59, 8))}, "inconsistent numbers of samples"),
         ({"vectors": np.full((60, 2), np.inf)}, "vectors must be finite"),
         ({"vectors": [["a"]] * 60}, "vectors must be a table of numbers"),

@@ -98,6 +98,9 @@ def test_background_is_the_default_or_distinct_texts():
 def test_words_of_a_label_are_no_alternative_to_it():
     found = own_words([["cat"], ["Food ", "drink"]], ["drink", "sky", "food"])
     assert found == {1: [0, 2]}
+    # Letters with marks in one sign or in two, and signs that do not show.
+    found = own_words([["Cafe\u0301"]], ["bar", "caf\u00e9", "ca\u00adf\u00e9"])
+    assert found == {0: [1, 2]}
     with pytest.raises(ValueError, match=r"none of the label's own.*\['sky'\]"):
         own_words([["Sky"]], ["sky"])
 
