@@ -242,6 +242,8 @@ def _call_for_scores(estimator, method, X, n_labels):
         row, column = np.argwhere(np.isnan(scores))[0]
         raise ValueError(
             f"{method} of the estimator must not give NaN. "
-            f"Got NaN from {type(estimator).__name__} (row {row}, column {column})."
+            f"Got NaN from {type(estimator).__name__} (row {row}, column {column}). "
+            "Leave such rows out; of a picture that cannot be read, "
+            "CLIPFeaturizer(on_error='zero') makes a row that has a score."
         )
     return np.nan_to_num(scores)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_clip import CLIPFeaturizer, ZeroShotClassifier
+from sklearn_clip import CLIPFeaturizer, ZeroShotClassifier, top_labels
 from sklearn_clip.zero_shot import _classifier
 
 NAMES = ["cat", "dog", "sea", "food"]
@@ -83,6 +83,11 @@ def test_rows_that_show_nothing_get_no_label_and_a_warning(
     assert (scores[1] == lowest).all()
     if on_error == "nan":
         assert np.isnan(scores[2]).all()
+        with (
+            pytest.warns(UserWarning, match="show nothing"),
+            pytest.raises(ValueError, match=r"row 2, column 0.*on_error='zero'"),
+        ):
+            top_labels(model, X, k=1)
     else:
         assert (scores[2] == lowest).all()
     good = model.decision_function([pictures[0], pictures[1]])
