@@ -4,6 +4,7 @@ import inspect
 from copy import deepcopy
 
 import numpy as np
+import torch
 from torch import nn
 
 from sklearn_clip import embedding
@@ -98,7 +99,7 @@ def make_criterion(loss, params, targets):
     ------
     ValueError
         If there is no such loss, or it has a temperature or other parameters of its own
-        to learn, or is no mean.
+        to learn, or is no mean, or has parameters of other labels.
     TypeError
         If it is no loss.
     """
@@ -120,6 +121,10 @@ def make_criterion(loss, params, targets):
         params = counts | params
     criterion = make_loss(loss, **params)
     _check_criterion(criterion)
+    if type(criterion) in LOSSES.values():
+        # It is tried, which changes nothing of ours: are its parameters of all labels?
+        blank = torch.zeros(1, targets.shape[1])
+        criterion(blank, blank)
     return criterion
 
 

@@ -111,7 +111,8 @@ class CLIPFineTuner(TunedClassifier):
     patience : int, default=3
         Epochs without improvement before training stops.
     validation_fraction : float, default=0.1
-        Share of the rows that validate, unless `fit` is given others.
+        Share of the rows that validate, unless `fit` is given others; one row at least
+        is trained on.
     checkpoint_dir : str, os.PathLike or None, default=None
         Folder for a checkpoint after every epoch, one file per training, from which
         `fit` goes on when it is called again (see Notes).

@@ -1,5 +1,6 @@
 """From the parameters of a fine-tuner to its rows, its plan and its fingerprint."""
 
+import math
 from dataclasses import replace
 from numbers import Integral
 
@@ -146,15 +147,17 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
         return rows, _make_rows(fusion, valid, backbone, options)
     if tuner.early_stopping is None:
         return rows, None
-    if len(rows.numbers) < 2:
+    n_rows = len(rows.numbers)
+    if n_rows < 2:
         raise ValueError(
             "X must have at least two rows to hold one out for validation. Got "
-            f"{len(rows.numbers)}. Pass X_val and y_val, or early_stopping=None."
+            f"{n_rows}. Pass X_val and y_val, or early_stopping=None."
         )
+    wanted = math.ceil(tuner.validation_fraction * n_rows)
     numbers, held_out, *_ = multilabel_train_test_split(
         rows.numbers,
         y=rows.targets,
-        test_size=tuner.validation_fraction,
+        test_size=min(wanted, n_rows - 1),  # one is to be trained on
         random_state=seed,
     )
     if np.isnan(rows.targets[numbers]).all():

@@ -159,6 +159,14 @@ def test_validation_rows_are_held_out(make_tuner, problem):
     assert macro_average_precision_score(Y[held_out], found) == pytest.approx(best)
 
 
+def test_one_row_at_least_is_trained_on(make_tuner, problem):
+    X, Y = problem
+    tuner = make_tuner(
+        early_stopping="loss", validation_fraction=0.9, max_epochs=1
+    ).fit(X[:4], Y[:4])
+    assert len(tuner.validation_rows_) == 3
+
+
 def test_unseen_labels_are_scored_by_their_words(make_tuner, problem):
     X, Y = problem
     tuner = make_tuner(templates=["a {}", "one {}"]).fit(X, Y)

@@ -32,6 +32,19 @@ def test_loss_may_have_parameters_or_be_a_class(make_tuner, problem):
         make_tuner(loss=TemperedBCELoss).fit(X, Y)
 
 
+@pytest.mark.parametrize("loss", ["tempered_bce", AsymmetricLoss, "asl"])
+def test_loss_of_other_labels_is_found_before_the_model_is_loaded(
+    make_tuner, problem, loss
+):
+    tuner = make_tuner(
+        loss=loss,
+        loss_params={"pos_weight": [1.0, 2.0]},
+        model_name="local-dir:nowhere",
+    )
+    with pytest.raises(ValueError, match=r"per label, here 3\. Got shape \(2,\)"):
+        tuner.fit(*problem)
+
+
 def test_loss_that_explodes_is_named(make_tuner, problem):
     with pytest.raises(FloatingPointError, match=r"epoch \d+\). Lower lr"):
         make_tuner(lr=1e30, max_grad_norm=None, warmup=0).fit(*problem)
