@@ -80,7 +80,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
                 f"device={device!r} cannot be used on this machine "
                 f"({str(exc).splitlines()[0]:.200}). device='auto' takes what there is."
             ) from exc
-        return chosen
+        # There is one CPU, and what torch saves of "cpu:0" it does not load.
+        return torch.device("cpu") if chosen.type == "cpu" else chosen
     if torch.cuda.is_available():
         try:
             torch.zeros(1, device="cuda")

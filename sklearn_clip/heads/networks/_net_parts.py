@@ -49,6 +49,11 @@ def _choose_device():
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def _loadable(device):
+    """Name the one CPU as torch does, which does not load what is on "cpu:0"."""
+    return "cpu" if str(device) == "cpu:0" else device
+
+
 class NamedPartsNet(NeuralNet):
     """A net that finds its parts by name, and on its own their sizes and device.
 
@@ -265,7 +270,9 @@ class NamedPartsNet(NeuralNet):
     def device(self):
         """The device in use: what ``"auto"`` stands for, once that is known."""
         wanted = vars(self)["device"]
-        return getattr(self, "device_", wanted) if wanted == "auto" else wanted
+        if wanted == "auto":
+            return getattr(self, "device_", wanted)
+        return _loadable(wanted)
 
     @device.setter
     def device(self, value):
@@ -339,6 +346,6 @@ class NamedPartsNet(NeuralNet):
         wanted = state["device"]
         if wanted == "auto":  # the weights go where they can be used here
             state = state | {"device": _choose_device(), "device_": _choose_device()}
-        super().__setstate__(state)
-        if wanted == "auto":
+        super().__setstate__(state | {"device": _loadable(state["device"])})
+        if wanted == "auto" or _loadable(wanted) != wanted:
             self.device = wanted

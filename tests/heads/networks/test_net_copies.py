@@ -27,7 +27,7 @@ def test_clone_and_repr_keep_the_parameters(data):
 
 
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.parametrize("device", ["cpu", "auto"])
+@pytest.mark.parametrize("device", ["cpu", "auto", "cpu:0", torch.device("cpu", 0)])
 def test_pickled_net_predicts_the_same_and_trains_on(data, module, device, tmp_path):
     X, Y = data
     net = make_net(module=module, criterion="tempered_bce", device=device).fit(X, Y)
