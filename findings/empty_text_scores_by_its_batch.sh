@@ -49,11 +49,11 @@ for _ in range(30):
 
 seen = {
     'nlp("")': nlp("").cats,
-    "among empty texts": list(nlp.pipe(["", ""]))[0].cats,
-    'before "a dog"': list(nlp.pipe(["", "a dog"]))[0].cats,
-    'before "a dog", in batches of one': list(
+    "among empty texts": next(nlp.pipe(["", ""])).cats,
+    'before "a dog"': next(nlp.pipe(["", "a dog"])).cats,
+    'before "a dog", in batches of one': next(
         nlp.pipe(["", "a dog"], batch_size=1)
-    )[0].cats,
+    ).cats,
     '"a dog" alone': nlp("a dog").cats,
     '"a dog" behind an empty text': list(nlp.pipe(["", "a dog"]))[1].cats,
 }

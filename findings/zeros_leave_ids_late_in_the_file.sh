@@ -49,9 +49,7 @@ ids[-1] = "00042"
 def read(*names, **options):
     files = [str(folder / f"{name}.csv") for name in names]
     try:
-        rows = datasets.load_dataset(
-            "csv", data_files=files, split="train", **options
-        )
+        rows = datasets.load_dataset("csv", data_files=files, split="train", **options)
     except datasets.exceptions.DatasetGenerationError as error:
         return type(error).__name__
     column = rows["id"][:]
