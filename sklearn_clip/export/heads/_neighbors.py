@@ -31,7 +31,13 @@ def write_neighbors(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     rows = rows.cast(np.float64)
     if estimator.effective_metric_ == "cosine":
         memory, rows = _unit(memory), _unit_rows(rows)
-    nearest = _nearest(rows, memory, estimator.n_neighbors)
+        # 1 - cos but for the 1. Rows of zeros have a cosine of 0 to all, so that their
+        # lengths, by which other distances differ, must not come in.
+        distances = rows @ -memory.T
+    else:
+        # |x - m|^2 = |x|^2 - 2 x.m + |m|^2, of which the first is the same for all m.
+        distances = rows @ (-2.0 * memory.T) + (memory**2).sum(axis=1)
+    nearest = distances.first(estimator.n_neighbors, largest=False).name
     n_labels = targets.shape[1]
     votes = rows.builder.add("Gather", rows.constant(targets), nearest, axis=0)
     votes = GraphArray(rows.builder, votes, bool, n_labels).cast(np.float64)
@@ -83,14 +89,6 @@ def _unit(memory):
 def _unit_rows(rows):
     lengths = rows.reduce("ReduceL2")
     return rows / lengths.where(lengths > 0.0, 1.0)
-
-
-def _nearest(rows, memory, k):
-    """Numbers of the k nearest rows of the memory, (n_rows, k)."""
-    # |x - m|^2 = |x|^2 - 2 x.m + |m|^2, of which the first is the same for all m.
-    squares = (memory**2).sum(axis=1)
-    distances = rows @ (-2.0 * memory.T) + squares
-    return distances.first(k, largest=False).name
 
 
 def _weights(rows, memory, nearest):

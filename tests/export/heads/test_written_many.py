@@ -121,6 +121,20 @@ def test_copies_of_weighted_neighbors_alone_count():
     assert_exported_alike(head, np.vstack([X, [[0.5, 0.5], [9, 9]]]))
 
 
+def test_rows_of_zeros_are_at_a_right_angle_to_all_others():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 12)).astype(np.float32)
+    X[::3] = 0  # as of rows without a picture
+    Y = rng.integers(0, 2, size=(90, 4))
+    head = KNeighborsClassifier(7, metric="cosine").fit(X, Y)
+    rows = rng.normal(size=(50, 12)).astype(np.float32)
+    written = ExportedHead(head, 12)
+    expected = np.stack([shares[:, 1] for shares in head.predict_proba(rows)], axis=1)
+    np.testing.assert_allclose(written(rows)[0], expected, atol=1e-6)
+    nowhere = written(np.zeros((1, 12)))[0]  # as far from all: the first count
+    np.testing.assert_allclose(nowhere[0], Y[:7].mean(axis=0), atol=1e-6)
+
+
 def test_neighbors_of_sparse_rows_say_the_same(problem):
     X, Y = problem
     head = KNeighborsClassifier(algorithm="brute")
