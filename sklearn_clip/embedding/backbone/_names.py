@@ -42,10 +42,13 @@ def name_model(model_name, pretrained, preprocess):
     """
     if preprocess is not None:
         preprocess = plain_settings(preprocess)
+    if model_name in BUNDLED:
+        # Where it is: another environment of this user has its own.
+        return [f"local-dir:{BUNDLED[model_name]}", None, preprocess]
     if model_name.startswith("local-dir:"):
         folder = os.path.abspath(model_name.removeprefix("local-dir:"))
         return [f"local-dir:{folder}", None, preprocess]
-    if model_name in BUNDLED or model_name.startswith("hf-hub:"):
+    if model_name.startswith("hf-hub:"):
         return [model_name, None, preprocess]
     if pretrained and os.path.isfile(pretrained):
         # As in open_clip, a tag goes before a file of its name: both are named.

@@ -15,6 +15,7 @@ from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _loading
 from sklearn_clip.embedding.backbone._fetching import list_files
 from sklearn_clip.embedding.backbone._model_files import ModelFiles
+from sklearn_clip.embedding.backbone._names import BUNDLED, name_model
 from sklearn_clip.embedding.engines._notes import ModelNotes, begin_notes, find_notes
 
 START = {"meant": [], "file": "f", "location": "local-dir:f"}
@@ -192,6 +193,16 @@ def test_moved_folder_is_the_same_model(home, copy, tmp_path):
     after = load(moved, "text")
     assert after.fingerprint == before.fingerprint
     np.testing.assert_array_equal(after.probe(["text"]), before.probe(["text"]))
+
+
+def test_models_of_the_package_have_notes_of_their_own_in_each_environment(
+    home, monkeypatch, tmp_path
+):
+    model = "clipart-tiny", "any tag", None
+    begin_notes(name_model(*model), START, []).recall("length", lambda: 64)
+    assert find_notes(name_model(*model))[1] == START
+    monkeypatch.setitem(BUNDLED, "clipart-tiny", tmp_path / "environment")
+    assert find_notes(name_model(*model))[1] is None
 
 
 def test_warning_of_what_a_folder_leaves_open_is_given_at_each_start(home, copy):
