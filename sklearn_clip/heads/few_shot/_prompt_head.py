@@ -6,7 +6,12 @@ from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_clip._shared import MaskedAccuracyMixin, _fit_context, label_classes
+from sklearn_clip._shared import (
+    MaskedAccuracyMixin,
+    _fit_context,
+    first_difference,
+    label_classes,
+)
 from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
 from sklearn_clip.heads.few_shot._probe import mix
@@ -48,7 +53,8 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         ------
         ValueError
             If y has other values, no known label, or another number of labels than
-            `label_embeddings`, or these or `background` have another width than X.
+            `label_embeddings`, or names them otherwise; or if these or `background`
+            have another width than X.
         TypeError
             If `background` is no Background.
         """
@@ -86,7 +92,7 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
             )
         if targets.known is not None and not targets.known.any():
             raise ValueError("y must hold at least one known label. Got NaN only.")
-        self._prompts = self._read_prompts(targets.positive.shape[1], X)
+        self._prompts = self._read_prompts(targets, X)
         self._background = read_background(
             self.background, len(self._prompts), X.shape[1], X.dtype
         )
@@ -103,15 +109,24 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         """Check rows, and scale them to length 1."""
         return unit_rows(validate_data(self, X, dtype=list(self._dtype), reset=reset))
 
-    def _read_prompts(self, n_labels, X):
+    def _read_prompts(self, targets, X):
         prompts = np.asarray(self.label_embeddings, dtype=X.dtype)
-        wanted = (n_labels, X.shape[1])
+        wanted = (targets.positive.shape[1], X.shape[1])
         if prompts.shape != wanted:
             raise ValueError(
                 f"label_embeddings must have shape {wanted}, one row per label of y "
                 f"and as wide as X. Got {prompts.shape}. X is to be of one modality "
                 "(fusion='image' or 'text'), in the space of the prompts "
                 "(features='embedding')."
+            )
+        is_table = hasattr(self.label_embeddings, "iloc")
+        names = list(self.label_embeddings.index) if is_table else None
+        at = first_difference(names, targets.names)
+        if at is not None:
+            raise ValueError(
+                "label_embeddings must have the labels of y as rows, in their order: "
+                f"pass label_embeddings.loc[list(y.columns)]. Got {names[at]!r} (row "
+                f"{at}) for the label {targets.names[at]!r}."
             )
         bad = ~np.isfinite(prompts).all(axis=1) | (prompts == 0).all(axis=1)
         if bad.any():

@@ -43,7 +43,8 @@ class TipAdapterClassifier(PromptHead):
     ----------
     label_embeddings : array-like of shape (n_labels, n_features)
         Embeddings of the labels in words, for example
-        ``featurizer.encode_texts(["a drawing of a dog", ...])``.
+        ``featurizer.encode_texts(["a drawing of a dog", ...])``, in the order of the
+        columns of y. Where both are DataFrames, their names are compared.
     alpha : float or "auto", default="auto"
         Weight of the memory, at least 0. ``"auto"`` chooses it with `beta`, by the mean
         average precision of the labelled rows, each scored without its own entry; it is

@@ -66,6 +66,19 @@ def test_forms_of_targets_agree_and_names_are_kept(data, head, rtol):
     assert not hasattr(model.fit(X, Y), "label_names_")
 
 
+def test_names_of_the_prompts_are_those_of_the_targets(data, make_quick):
+    X, Y, prompts = data
+    Y = pd.DataFrame(Y, columns=list("abcde"))
+    named = pd.DataFrame(prompts, index=Y.columns)
+    expected = make_quick(prompts).fit(X, Y).predict_proba(X)
+    found = make_quick(named).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+    make_quick(pd.DataFrame(prompts)).fit(X, Y)  # numbers are no names
+    make_quick(named.iloc[::-1]).fit(X, Y.to_numpy())
+    with pytest.raises(ValueError, match=r"label_embeddings\.loc.*Got 'e' \(row 0\)"):
+        make_quick(named.iloc[::-1]).fit(X, Y)
+
+
 def test_wrong_shapes_and_targets_are_refused(data, make_head):
     X, Y, prompts = data
     with pytest.raises(ValueError, match=r"must have shape \(5, 16\).*Got \(4, 16\)"):
