@@ -42,9 +42,16 @@ class Tagger:
 
     def __init__(self, pipeline, workers=None):
         pipeline = getattr(pipeline, "best_estimator_", pipeline)
+        params = pipeline.get_params()
+        kinds = {name: name.split("__")[-1] for name in params}
         # No store: it would grow by every picture that is ever sent.
-        caches = [n for n in pipeline.get_params() if n.split("__")[-1] == "cache"]
+        caches = [name for name, kind in kinds.items() if kind == "cache"]
         pipeline.set_params(**dict.fromkeys(caches))
+        # Columns have the names that the featurizer knows them by.
+        self.columns = {"image": "image", "text": "text"}
+        for name, kind in kinds.items():
+            if kind in self.columns and params[name] is not None:
+                self.columns[kind] = params[name]
         self.features, self.head = pipeline[:-1], pipeline[-1]
         self.turn = threading.BoundedSemaphore(workers) if workers else nullcontext()
 
@@ -73,7 +80,8 @@ class Tagger:
         """
         if not image and not (text and text.strip()):
             raise ValueError("A row must have an image or a text. Got neither.")
-        row = pd.DataFrame({"image": [image or None], "text": [text]}, dtype=object)
+        row = {self.columns["image"]: [image or None], self.columns["text"]: [text]}
+        row = pd.DataFrame(row, dtype=object)
         with self.turn:
             features = self.features.transform(row)  # once for both answers
             ranked = top_labels(self.head, features, k=k)[0]

@@ -1,11 +1,16 @@
 """The gallery is complete and ordered, and the example a user copies first runs."""
 
 import ast
+import importlib.util
 import re
 import warnings
 from pathlib import Path
 
 import pytest
+from sklearn.pipeline import make_pipeline
+
+from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression, top_labels
+from sklearn_clip.datasets import load_clipart
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
@@ -88,3 +93,23 @@ def test_example_of_photographs_runs(monkeypatch, tmp_path, capsys):
     shown = names["photos"].sources.iloc[names["rest"][names["shown"]]]
     assert set(shown["licence"]) <= {"CC0-1.0", "public domain"}
     assert [path.name for path in tmp_path.rglob("*.png")] == ["photographs.png"]
+
+
+def test_example_of_a_server_tags_under_the_names_of_the_columns():
+    pandas = pytest.importorskip("pandas")
+    script = EXAMPLES / "serve_http.py"
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    served = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(served)
+    train = load_clipart(split="train", as_frame=True)
+    rows = train.data[::30].rename(columns={"image": "photo", "text": "title"})
+    clip = CLIPFeaturizer("clipart-tiny", image="photo", text="title")
+    pipe = make_pipeline(clip, MultiLabelLogisticRegression())
+    pipe.fit(rows, train.target[::30])
+    tagger = served.Tagger(pipe)
+    tagger.warm()
+    picture, title = rows["photo"].iloc[0], rows["title"].iloc[0]
+    found = tagger.tag(Path(picture).read_bytes(), title, k=2)["ranked"]
+    row = pandas.DataFrame({"photo": [picture], "title": [title]})
+    expected = top_labels(pipe, row, k=2)[0]
+    assert [(each["label"], each["probability"]) for each in found] == expected
