@@ -209,6 +209,8 @@ def explain_failure(exc):
         return f"the path is too long: it has {length} characters"
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror  # whose path and number are said already, or no help
+    if str(exc) == "could not create decoder object":  # Pillow's word for it
+        return "the WebP file is truncated or damaged"
     return str(exc) or type(exc).__name__
 
 

@@ -276,7 +276,10 @@ def name_unread(head):
     if not head:
         return "it is empty"
     if head[4:8] == b"ftyp":
-        return _HEIC if head[8:12] in (b"mif1", b"msf1") else _AVIF
+        if head[8:12] in (b"mif1", b"msf1"):
+            return _HEIC
+        if ".avif" not in Image.registered_extensions():
+            return _AVIF
     if b"%PDF-" in head:
         return _PDF
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):

@@ -147,6 +147,17 @@ def test_a_loop_of_links_is_told_without_the_number_of_an_error(tmp_path):
     assert "Errno" not in reason and str(path) not in reason and len(reason) < 80
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5])
+@pytest.mark.parametrize("form", ["WEBP", "AVIF"])
+def test_damaged_file_of_a_format_that_is_read_is_said_to_be_so(form, share):
+    """Of AVIF the way out was a newer Pillow, of WebP a word of its decoder."""
+    if f".{form.lower()}" not in Image.registered_extensions():
+        pytest.skip(f"this Pillow has no {form}")
+    data = encoded(Image.fromarray(COLOURS).resize((200, 200)), form)
+    reason = why_unreadable(data[: max(40, int(share * len(data)))])
+    assert form in reason.upper() and "damaged" in reason
+
+
 def test_truncated_jpeg_is_unreadable(tmp_path):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
