@@ -45,7 +45,10 @@ def run(
     clip = next(inner_featurizers(model), None)
     needs_text = clip is not None and clip.text is not None
     if needs_text and found.texts is None:
-        talk.say("Note: the tagger was trained with texts, and these rows have none.")
+        way = "" if found.image_column is None else " Name their column with --text."
+        talk.say(
+            f"Note: the tagger was trained with texts, and these rows have none.{way}"
+        )
     return label_rows(
         model,
         found,

@@ -15,6 +15,7 @@ import skops.io
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -22,7 +23,7 @@ from sklearn_clip import (
     predict_labels,
     top_labels,
 )
-from sklearn_clip.datasets import load_photo_keywords
+from sklearn_clip.datasets import load_clipart, load_photo_keywords
 
 
 def load(path):
@@ -44,6 +45,25 @@ def photos(drawings, tmp_path):
     (folder / "broken.jpg").write_bytes(b"nothing")
     (folder / "note.txt").write_text("no picture")
     return folder
+
+
+def test_table_without_named_texts_says_how_to_name_them(run, drawings, tmp_path):
+    """A tagger of captions does worse without: a folder has none, a table may."""
+    train = load_clipart(split="train", as_frame=True)
+    tagger = make_pipeline(
+        CLIPFeaturizer("clipart-tiny"), OneVsRestClassifier(LogisticRegression())
+    )
+    names = train.target.columns[train.target[:40].sum() > 3]
+    tagger.fit(train.data[:40], train.target[names][:40])
+    joblib.dump(tagger, tmp_path / "tagger.joblib")
+    table = tmp_path / "new.csv"
+    table.write_text(f"image,title\n{train.data['image'].iloc[50]},a dog\n")
+    tag = ("tag", tmp_path / "tagger.joblib", "--trust")
+    note = "rows have none."
+    assert f"{note} Name their column with --text." in run(*tag, table).said
+    assert note not in run(*tag, table, "--text", "title").said
+    of_folder = run(*tag, drawings / "test").said
+    assert note in of_folder and "--text" not in of_folder
 
 
 def test_folder_is_gone_through_and_what_is_broken_is_told(run, tagger_file, photos):
