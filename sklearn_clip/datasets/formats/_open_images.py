@@ -97,6 +97,8 @@ def load_open_images(
     ValueError
         If a parameter is unknown, a column is not there, a confidence is none, lines
         contradict each other, or a label has no name in `descriptions`.
+    TypeError
+        If `sources` is one text.
     FileNotFoundError
         If a file or an image is not there.
     NotADirectoryError

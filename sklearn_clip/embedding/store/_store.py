@@ -110,6 +110,11 @@ class EmbeddingStore:
             Distinct keys.
         vectors : ndarray of shape (len(keys), d)
             Their vectors.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many vectors as keys.
         """
         vectors = np.ascontiguousarray(vectors, dtype="<f4")
         if len(keys) != len(vectors):
