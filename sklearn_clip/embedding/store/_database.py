@@ -89,6 +89,12 @@ class Database:
                 self._connection.close()
                 self._connection = None
 
+    def __del__(self):
+        # Python closes a connection that nobody has any more, and from 3.13 on warns.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     def _transact(self, work, write):
         with self.lock:
             sql = self._open()

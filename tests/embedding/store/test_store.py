@@ -1,6 +1,7 @@
 """The store: what it keeps, what it drops, and how processes share it."""
 
 import copy
+import gc
 import os
 import pickle
 import signal
@@ -425,6 +426,16 @@ if os.fork() == 0:
     while store.info()["items"] < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert store.info()["items"] == 4
+
+
+def test_store_that_is_dropped_closes_its_file(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    store.info()
+    connection = store._database._connection
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 FORKS = """
