@@ -4,6 +4,7 @@ import os
 import socket
 import time
 import uuid
+from pathlib import Path
 
 from sklearn_clip.embedding.store._vectors import batches
 
@@ -57,7 +58,9 @@ def claim(sql, missing, owner, void_owners):
             # the lease frees those of one that cannot be seen (another machine,
             # Windows), that hangs, or whose number another process has by now. An item
             # then encoded twice costs time, never a wrong vector.
-            if other != owner and until > now and alive[other]:
+            # One that ends later than any lease is of a clock that was put back since.
+            lasts = now < until <= now + 2 * _LEASE
+            if other != owner and lasts and alive[other]:
                 taken.add(key)
     claimed = [key for key in missing if key not in taken]
     # A claim of the next batch renews all the older ones: a lease need be as long as a
@@ -117,4 +120,14 @@ def is_running(pid):
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid):
+    """Whether a process has ended, and its parent has not asked how, on Linux."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    # The name before it, in brackets, may hold anything.
+    return state.rpartition(b")")[2].split()[:1] == [b"Z"]

@@ -177,6 +177,23 @@ def test_claim_ends_with_its_lease(tmp_path, monkeypatch):
     assert store.claim([b"a"], store.new_owner()) == ({}, [b"a"])
 
 
+def test_claim_ends_where_the_clock_is_put_back(tmp_path, monkeypatch):
+    store, time_before = EmbeddingStore(tmp_path), time.time() + 3_600
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: time_before)
+        store.claim([b"a"], store.new_owner())
+    assert store.claim([b"a"], store.new_owner()) == ({}, [b"a"])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="only Linux tells")
+def test_claim_ends_with_a_killed_process_that_nobody_has_waited_for(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # its number stays taken
+    store = EmbeddingStore(tmp_path)
+    assert store.claim([b"claimed"], store.new_owner()) == ({}, [b"claimed"])
+    assert killed.wait(60) == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("bound", [0, -1, 1.5, "1GB", True])
 def test_bound_that_is_no_positive_integer_is_refused(tmp_path, bound):
     with pytest.raises(ValueError, match="max_bytes must be a positive integer"):
