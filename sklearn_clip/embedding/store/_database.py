@@ -16,7 +16,7 @@ _TIMEOUT = 60  # seconds to wait for other writers
 # Pages of the log after which it is copied into the file.
 _LOG_PAGES = 64
 # One page holds several vectors of the usual 1.5 to 4 kB; SQLite's 4096 would hold one.
-_PAGE_SIZE = 16384
+PAGE_SIZE = 16384
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
@@ -277,7 +277,7 @@ def _connect(file):
     while True:
         try:
             new = _is_new(sql, file)
-            sql.execute(f"PRAGMA page_size={_PAGE_SIZE}")
+            sql.execute(f"PRAGMA page_size={PAGE_SIZE}")
             # SQLite does not wait for others where it changes the journal's mode.
             sql.execute("PRAGMA journal_mode=WAL")
             # The log is not forced to the disk at every commit: a killed process loses
@@ -285,7 +285,7 @@ def _connect(file):
             # and lost vectors are encoded again.
             sql.execute("PRAGMA synchronous=NORMAL")
             sql.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-            sql.execute(f"PRAGMA journal_size_limit={_LOG_PAGES * _PAGE_SIZE}")
+            sql.execute(f"PRAGMA journal_size_limit={_LOG_PAGES * PAGE_SIZE}")
             if new:
                 _make_tables(sql)
             return sql

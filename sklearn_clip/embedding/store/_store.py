@@ -57,8 +57,9 @@ class EmbeddingStore:
     A store that may only be read, in a folder where nothing can be made, is read: what
     is encoded beside it is not kept, of which `transform` warns.
 
-    Items are counted with some bookkeeping, so that the file stays under `max_bytes`.
-    Only a store with a bound notes when a vector was used.
+    What counts is the room that vectors take in the file, half-filled pages included,
+    so that it stays under `max_bytes`. Only a store with a bound notes when a
+    vector was used.
 
     Examples
     --------

@@ -6,9 +6,13 @@ import zlib
 
 import numpy as np
 
+from sklearn_clip.embedding.store._database import PAGE_SIZE
+
 _LOOKUP_BATCH = 500  # SQLite allows 999 parameters in every version
 # Bytes of key, indexes and half-filled pages that an item costs beside its vector.
 _ITEM_OVERHEAD = 512
+# Bytes that go with a vector on its page.
+_ROW_OVERHEAD = 16
 # Eviction goes a little below the bound, so that it does not happen at every write.
 _EVICT_TO = 0.9
 
@@ -129,26 +133,46 @@ def _make_room(sql, fresh, max_bytes):
     """Remove old vectors for new ones; whether these fit at all."""
     if max_bytes is None:
         return True
-    room = max_bytes - sum(len(v) + _ITEM_OVERHEAD for _, v in fresh)
-    if room >= 0:
-        _evict(sql, room)
-    return room >= 0
+    needed = sum(_room(len(v)) for _, v in fresh)
+    if needed <= max_bytes:
+        _evict(sql, max_bytes - needed)
+    return needed <= max_bytes
+
+
+def _room(length):
+    """Bytes of the file that an item takes whose vector has so many."""
+    # Pages hold whole vectors, and one that is longer than a page begins others: of
+    # those a little longer than half a page, each takes one for itself.
+    pages, rest = divmod(length, PAGE_SIZE)
+    share = PAGE_SIZE // max(PAGE_SIZE // (rest + _ROW_OVERHEAD), 1)
+    return pages * PAGE_SIZE + share + _ITEM_OVERHEAD
+
+
+def _taken(sql):
+    """Bytes of the file that are in use, or that are counted, if these are more."""
+    items, size = sql.execute("SELECT items, bytes FROM totals").fetchone()
+    pages, free, page_size = (
+        sql.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return max(size + items * _ITEM_OVERHEAD, (pages - free) * page_size)
 
 
 def _evict(sql, bound):
     """Remove what was used longest ago, until the rest is well under the bound."""
-    items, size = sql.execute("SELECT items, bytes FROM totals").fetchone()
-    excess = size + items * _ITEM_OVERHEAD - bound
-    if excess <= 0:
-        return
-    excess += (1 - _EVICT_TO) * (size + items * _ITEM_OVERHEAD)
-    ids = []
-    for number, length in sql.execute("SELECT id, size FROM items ORDER BY used, id"):
-        if excess <= 0:
-            break
-        ids.append(number)
-        excess -= length + _ITEM_OVERHEAD
-    _remove(sql, ids)
+    # What a vector takes on pages that others share is an estimate: look again.
+    while (taken := _taken(sql)) > bound:
+        excess, ids = taken - _EVICT_TO * bound, []
+        for number, length in sql.execute(
+            "SELECT id, size FROM items ORDER BY used, id"
+        ):
+            if excess <= 0:
+                break
+            ids.append(number)
+            excess -= _room(length)
+        if not ids:
+            return
+        _remove(sql, ids)
 
 
 def _remove(sql, ids):

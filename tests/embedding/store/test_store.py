@@ -219,6 +219,18 @@ def test_file_stays_under_its_bound_and_keeps_what_was_used_last(tmp_path):
     assert store.info()["bytes"] == sum(kept) * 512 * 4
 
 
+@pytest.mark.parametrize("dim", [1_024, 2_048, 2_560, 6_000])
+def test_file_stays_under_its_bound_where_vectors_leave_pages_half_empty(tmp_path, dim):
+    bound = 5_000_000
+    store = EmbeddingStore(tmp_path, max_bytes=bound)
+    keys, vectors = make_entries(3 * bound // (4 * dim), dim=dim)
+    for start in range(0, len(keys), 25):
+        store.put_many(keys[start : start + 25], vectors[start : start + 25])
+        assert (tmp_path / "embeddings.sqlite").stat().st_size <= bound
+    kept = [key in store.get_many([key]) for key in keys]
+    assert kept == sorted(kept) and sum(kept) * dim * 4 > 0.4 * bound
+
+
 def test_log_of_an_open_store_stays_small(tmp_path):
     store = EmbeddingStore(tmp_path, max_bytes=10**6)
     keys, vectors = make_entries(3_000, dim=512)
