@@ -171,12 +171,24 @@ class DropDone:
         -------
         pyarrow.Table
             Some of its rows, or none.
+
+        Raises
+        ------
+        ValueError
+            If an id is missing, or whole numbers are now texts or the reverse.
         """
         import pyarrow as pa
         import ray
 
         done = ray.get(self._done)
         keys = row_keys(table[self._row_id])
+        if len(keys) and keys.dtype != done.dtype:
+            raise ValueError(
+                f"The ids in {self._row_id!r} must be of the type of the run before: "
+                "whole numbers in both, or in neither. Got "
+                f"{table.schema.field(self._row_id).type}. Cast the column, or give "
+                "another path."
+            )
         places = np.searchsorted(done, keys)
         found = done[np.minimum(places, len(done) - 1)] == keys
         return table.filter(pa.array(~found))
@@ -208,6 +220,8 @@ def row_keys(column):
         raise ValueError(
             f"Every row must have an id in row_id. Got {column.null_count} without."
         )
+    if pa.types.is_dictionary(column.type):  # in a file, its values
+        column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
         return column.to_numpy().astype(np.int64)
     digests = [

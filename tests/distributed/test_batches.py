@@ -6,7 +6,13 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed")
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-from sklearn_clip.distributed._batches import FeaturizeBatch, row_keys  # noqa: E402
+from pyarrow import parquet  # noqa: E402
+
+from sklearn_clip.distributed._batches import (  # noqa: E402
+    DropDone,
+    FeaturizeBatch,
+    row_keys,
+)
 from sklearn_clip.distributed._output import Description  # noqa: E402
 
 # Ray's settings warn of options that Ray itself sets.
@@ -134,3 +140,27 @@ def test_row_keys_tell_ids_apart_and_keep_integers():
     assert len(set(texts.tolist())) == 3
     with pytest.raises(ValueError, match="must have an id in row_id. Got 1 without"):
         row_keys(pa.array([1, None]))
+
+
+@pytest.mark.parametrize("ids", [[7, 3, 5], ["b", "a", "c"], [0.5, 2.0, 1.0]])
+def test_row_keys_of_categories_are_those_of_the_file_they_are_written_to(
+    tmp_path, ids
+):
+    column = pa.array(ids).dictionary_encode()
+    parquet.write_table(pa.table({"id": column}), tmp_path / "rows.parquet")
+    read = parquet.ParquetFile(tmp_path / "rows.parquet").read().column("id")
+    assert row_keys(pa.chunked_array([column])).tolist() == row_keys(read).tolist()
+    assert row_keys(column).tolist() == row_keys(pa.array(ids)).tolist()
+
+
+@pytest.mark.parametrize(
+    "before, now", [([1, 2], ["1", "2"]), (["1"], [1]), ([1], [1.0])]
+)
+def test_ids_that_are_numbers_no_more_are_refused_and_not_done_again(
+    cluster, before, now
+):
+    drop = DropDone(cluster.put(np.sort(row_keys(pa.array(before)))), "sku")
+    with pytest.raises(ValueError, match="'sku' must be of the type of the run before"):
+        drop(pa.table({"sku": now}))
+    assert len(drop(pa.table({"sku": []}))) == 0
+    assert len(drop(pa.table({"sku": [*before, before[0] * 7]}))) == 1
