@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
+from joblib.hashing import NumpyHasher
 from sklearn.base import clone
 
 from sklearn_clip._shared import (
@@ -224,12 +224,46 @@ def _digest(tagger):
         )
         part.__dict__ = vars(bare)
     try:
-        return joblib.hash(same)
+        return _Hasher("md5").hash(same)
     except (AttributeError, TypeError, pickle.PicklingError) as exc:
         raise ValueError(
             "With path, tagger must be one that joblib.dump can write: a second run "
             f"must know that it is the same. {exc}"
         ) from exc
+
+
+class _Hasher(NumpyHasher):
+    """joblib's hash, of what things hold, where their pickles say where it lies.
+
+    A pickle of torch names places in memory, and that of a tree or a structured array
+    has bytes between its fields that nobody has set.
+    """
+
+    def save(self, obj):
+        """Add an object to the digest."""
+        import torch
+        from skorch import NeuralNet
+
+        if isinstance(obj, torch.Tensor):
+            # As bytes: numpy has no bfloat16.
+            flat = obj.detach().cpu().contiguous().view(-1)
+            obj = "tensor", str(obj.dtype), [*obj.shape], flat.view(torch.uint8).numpy()
+        elif isinstance(obj, NeuralNet):
+            held = obj.cuda_dependent_attributes_
+            parts = {name: getattr(obj, name, None) for name in held}
+            obj = (
+                type(obj),
+                {name: it for name, it in vars(obj).items() if name not in held},
+                # Not the optimizers: nothing is predicted with them.
+                {
+                    name: part.state_dict()
+                    for name, part in parts.items()
+                    if isinstance(part, torch.nn.Module)
+                },
+            )
+        elif isinstance(obj, np.ndarray) and obj.dtype.names:
+            obj = "fields", {name: obj[name] for name in obj.dtype.names}
+        super().save(obj)
 
 
 class TagBatch:

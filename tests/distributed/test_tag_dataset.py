@@ -14,12 +14,19 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 import pyarrow as pa  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.ensemble import (  # noqa: E402
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.multioutput import MultiOutputClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer  # noqa: E402
 
 from sklearn_clip import (  # noqa: E402
     ModelMismatchError,
     MultiLabelLogisticRegression,
+    MultiLabelNet,
     ThresholdOptimizer,
     ZeroShotClassifier,
     predict_labels,
@@ -227,6 +234,28 @@ def test_digest_is_of_what_was_learnt(fit, clipart, tmp_path):
     loaded = joblib.load(tmp_path / "t.joblib")
     assert _digest(tagger) == before == _digest(loaded)
     loaded.set_params(clipfeaturizer__fusion="mean")
+    assert _digest(loaded) != before
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        MultiLabelNet(max_epochs=1),
+        RandomForestClassifier(3),
+        MultiOutputClassifier(HistGradientBoostingClassifier(max_iter=2)),
+    ],
+)
+def test_digest_is_not_of_where_things_lie_in_memory(make_tiny, head):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 8)).astype(np.float32)
+    head = clone(head).fit(X, (X[:, :3] > 0).astype(int))
+    # The unfitted copy beside it is as the estimator that a meta-estimator keeps.
+    tagger = make_pipeline(make_tiny(), FunctionTransformer(kw_args=clone(head)), head)
+    before = _digest(tagger)
+    loaded = pickle.loads(pickle.dumps(tagger))
+    loaded[-1].predict(X)
+    assert _digest(tagger) == before == _digest(loaded)
+    loaded.steps[-1] = ("head", clone(head).fit(X, (X[:, :3] > 0.5).astype(int)))
     assert _digest(loaded) != before
 
 
