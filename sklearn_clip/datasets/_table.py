@@ -1,6 +1,12 @@
 """A table of rows and named columns, whatever it was read from."""
 
+import re
+
 from sklearn_clip._shared import clean_name, hint_at_name
+
+# How pandas and polars call a column without a name: the index of a table that was
+# saved with it, or an empty column of a sheet.
+_NAMELESS = re.compile(r"(Unnamed: \d+(\.\d+)?|__UNNAMED__\d+)?")
 
 
 class Table:
@@ -22,6 +28,11 @@ class Table:
 
     name = "the table"
     unit = "line"
+
+    @property
+    def named(self):
+        """Names of the columns that have one, in the order of the table."""
+        return [name for name in self.header if not _NAMELESS.fullmatch(name)]
 
     def place(self, number):
         """Name a row in an error message."""

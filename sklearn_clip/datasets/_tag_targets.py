@@ -119,7 +119,7 @@ def check_classes(table, taken, layout, classes):
     """
     if classes is None and layout == "columns":
         others = {table.header[place] for place in taken}
-        classes = [name for name in table.header if name and name not in others]
+        classes = [name for name in table.named if name not in others]
         if not classes:
             raise ValueError(
                 "The layout 'columns' must have a column for each label. Got none "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -213,6 +214,25 @@ def test_load_csv_tags_ignores_other_labels_where_asked(images):
 def test_load_csv_tags_refuses_a_column_named_twice(images):
     with pytest.raises(ValueError, match="classes must be distinct. Got 'cat' twice"):
         load_columns(COLUMNS, images, classes=["cat", "dog", "cat"])
+
+
+def test_load_csv_tags_takes_no_column_without_a_name_for_labels(images, tmp_path):
+    table = pd.DataFrame({"image": ["0.jpg", "1.jpg"], "cat": [0, 1]})
+    table.insert(1, "", None)  # an empty column of a sheet
+    table.to_csv(tmp_path / "saved.csv")
+    read = pd.read_csv(tmp_path / "saved.csv")  # the index is a column of 0 and 1
+    assert list(read) == ["Unnamed: 0", "image", "Unnamed: 2", "cat"]
+    read.to_csv(tmp_path / "again.csv")
+    again = pd.read_csv(tmp_path / "again.csv")
+    assert "Unnamed: 0.1" in again
+    sheet = pl.DataFrame({"image": ["0.jpg", "1.jpg"], "cat": [0, 1]})
+    sheet = sheet.with_columns(__UNNAMED__2=pl.lit(None))
+    for source in (tmp_path / "saved.csv", tmp_path / "again.csv", read, again, sheet):
+        found = load_csv_tags(source, images, layout="columns")
+        assert found.target_names == ["cat"]
+        assert found.target.tolist() == [[0], [1]]
+    found = load_csv_tags(read, images, layout="columns", classes=["Unnamed: 0"])
+    assert found.target_names == ["Unnamed: 0"]
 
 
 def test_load_csv_tags_names_a_bad_value(images):
