@@ -28,6 +28,8 @@ from sklearn_clip.datasets import load_photo_keywords, write_photo_keywords
 DATA = Path(__file__).parents[1] / "tests" / "datasets" / "data" / "keywords"
 LONG = "the quick brown fox jumps over the lazy dog and then over another one"
 FORMATS = ("jpg", "png", "tif", "webp")
+# Of exiftool alone: exiv2 writes no GIF.
+MORE_FORMATS = ("gif", "jp2")
 ALL = (
     "-XMP-dc:Subject=cat",
     "-XMP-dc:Subject=dog, red",
@@ -77,8 +79,10 @@ def picture(path):
 def make(tools):
     """Write the files that the tests read."""
     folder = DATA / "exiftool"
-    for suffix in FORMATS:
+    for suffix in (*FORMATS, *MORE_FORMATS):
         tools.write(picture(folder / f"all.{suffix}"), *ALL)
+        if suffix == "gif":  # which has no place for IPTC and Exif
+            continue
         block = ("-XPKeywords=cat;dog, red",)
         if suffix != "webp":  # which has no place for IPTC
             block += ("-IPTC:Keywords=cat", "-IPTC:Keywords=dog, red")

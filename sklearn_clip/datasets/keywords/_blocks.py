@@ -5,7 +5,8 @@ For JPEG, PNG, TIFF and WebP it does not do (13.0): of the XMP of a JPEG that go
 several segments it takes the first packet alone; its `getxmp` drops the namespaces, and
 makes a list of ``dc:subject`` and ``pur:subject``; it opens no JPEG that is cut off
 before its frame, where the keywords are whole; and a packet in a PNG behind the pixels,
-or records of IPTC there, are not to be had without decoding these, or at all.
+or records of IPTC there, are not to be had without decoding these, or at all. Of
+GIF and JPEG 2000 it gives none of it.
 """
 
 import hashlib
@@ -14,6 +15,12 @@ import os
 import zlib
 from dataclasses import dataclass, field
 
+from sklearn_clip.datasets.keywords._boxes import (
+    GIF_HEADS,
+    JP2_HEAD,
+    read_boxes,
+    read_gif,
+)
 from sklearn_clip.datasets.keywords._iptc import find_records, read_records
 from sklearn_clip.datasets.keywords._tiff import (
     IPTC,
@@ -103,7 +110,8 @@ def read_blocks(path):
     Parameters
     ----------
     path : str or path-like
-        A JPEG, PNG, TIFF, WebP or anything that Pillow opens, whatever its suffix.
+        A JPEG, PNG, TIFF, WebP, GIF, JPEG 2000 or anything that Pillow opens, whatever
+        its suffix.
 
     Returns
     -------
@@ -123,6 +131,10 @@ def read_blocks(path):
                 reader = _read_tiff
             elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
                 reader = _read_webp
+            elif head[:6] in GIF_HEADS:
+                reader = _read_gif
+            elif head == JP2_HEAD:
+                reader = _read_jp2
             file.seek(0)
             reader(file, blocks)
     except BrokenBlockError as exc:
@@ -312,6 +324,17 @@ def _read_webp(file, blocks):
             blocks.add_exif(data)
         else:
             blocks.add_xmp(data)
+
+
+def _read_gif(file, blocks):
+    for packet in read_gif(file):
+        blocks.add_xmp(packet)
+
+
+def _read_jp2(file, blocks):
+    add = {"xmp": blocks.add_xmp, "iptc": blocks.add_iptc, "exif": blocks.add_exif}
+    for source, data in read_boxes(file):
+        add[source](data)
 
 
 def _read_other(file, blocks):

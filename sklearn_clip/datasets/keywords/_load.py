@@ -145,8 +145,9 @@ def load_photo_keywords(
     attribute, in any of the nodes of a packet; where a packet has none of these, the
     last parts of its paths. A comma is a part of a keyword, and a number is a text.
     Blocks are read in JPEG (also XMP and IPTC that go over several segments), PNG,
-    TIFF and WebP, and in what Pillow opens besides, such as AVIF, by their first bytes
-    and not by the suffix. A packet with a DOCTYPE is not read.
+    TIFF, WebP, GIF and JPEG 2000, by their first bytes and not by the suffix, and in
+    other files where Pillow gives them, as of AVIF. A packet with a DOCTYPE is not
+    read.
 
     References
     ----------

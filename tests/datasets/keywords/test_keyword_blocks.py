@@ -203,6 +203,21 @@ def test_broken_chunk_of_a_png_is_told(tmp_path):
     assert blocks.problems[0][0] == "iptc"
 
 
+def test_packet_of_a_moving_gif_is_read_behind_its_pictures(tmp_path):
+    frames = [Image.new("RGB", (300, 200), colour) for colour in ("red", "blue")]
+    frames[0].save(
+        tmp_path / "a.gif", save_all=True, append_images=frames[1:], comment="hello"
+    )
+    whole = (tmp_path / "a.gif").read_bytes()
+    assert whole.endswith(b";")
+    trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    block = b"!\xff\x0bXMP DataXMP" + xmp('dc:subject="cat"') + trailer
+    (tmp_path / "a.gif").write_bytes(whole[:-1] + block + b";")
+    blocks = read_blocks(tmp_path / "a.gif")
+    assert keywords(blocks) == [["cat"]]
+    assert blocks.problems == []
+
+
 @pytest.mark.skipif(
     ".avif" not in Image.registered_extensions(), reason="this Pillow has no AVIF"
 )
@@ -212,12 +227,16 @@ def test_xmp_of_avif_is_read_by_pillow(tmp_path):
     assert keywords(read_blocks(tmp_path / "a.avif")) == [["cat"]]
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
-@pytest.mark.parametrize("kind", ["all", "iptc_exif"])
-def test_file_that_is_cut_off_anywhere_is_read_as_far_as_it_goes(
-    tmp_path, suffix, kind
-):
-    whole = (DATA / "exiftool" / f"{kind}.{suffix}").read_bytes()
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("all.gif", "all.jp2", "all.jpg", "all.png", "all.tif", "all.webp"),
+        *("iptc_exif.jp2", "iptc_exif.jpg", "iptc_exif.png", "iptc_exif.tif"),
+        "iptc_exif.webp",
+    ],
+)
+def test_file_that_is_cut_off_anywhere_is_read_as_far_as_it_goes(tmp_path, name):
+    whole = (DATA / "exiftool" / name).read_bytes()
     path = tmp_path / "a"
     complete = {"cat", "dog, red", "2024"}
     for length in range(0, len(whole), 7):
@@ -230,9 +249,15 @@ def test_file_that_is_cut_off_anywhere_is_read_as_far_as_it_goes(
             assert blocks.problems
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
-def test_file_of_which_a_byte_is_wrong_never_raises(tmp_path, suffix):
-    whole = (DATA / "exiftool" / f"iptc_exif.{suffix}").read_bytes()
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("all.gif", "iptc_exif.jp2", "iptc_exif.jpg", "iptc_exif.png"),
+        *("iptc_exif.tif", "iptc_exif.webp"),
+    ],
+)
+def test_file_of_which_a_byte_is_wrong_never_raises(tmp_path, name):
+    whole = (DATA / "exiftool" / name).read_bytes()
     path = tmp_path / "a"
     for place in range(len(whole)):
         data = bytearray(whole)

@@ -18,6 +18,8 @@ WHOLE = "the quick brown fox jumps over the lazy dog and then over another one"
 # What the tools wrote (tools/photo_keywords.py), and what decides.
 FILES = {
     "exempi/adobe.jpg": (THREE, "sidecar"),
+    "exiftool/all.gif": (THREE, "xmp"),
+    "exiftool/all.jp2": (THREE, "xmp"),
     "exiftool/all.jpg": (THREE, "xmp"),
     "exiftool/all.png": (THREE, "xmp"),
     "exiftool/all.tif": (THREE, "xmp"),
@@ -26,6 +28,7 @@ FILES = {
     "exiftool/beside.jpg": (THREE, "sidecar"),
     "exiftool/cut.jpg": (["Käse", CUT], "iptc"),
     "exiftool/cut_utf8.jpg": (["x" + "ä" * 31 + "."], "iptc"),
+    "exiftool/iptc_exif.jp2": (["cat", "dog, red"], "iptc"),
     "exiftool/iptc_exif.jpg": (["cat", "dog, red"], "iptc"),
     "exiftool/iptc_exif.png": (["cat", "dog, red"], "iptc"),
     "exiftool/iptc_exif.tif": (["cat", "dog, red"], "iptc"),
