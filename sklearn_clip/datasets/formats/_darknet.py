@@ -4,8 +4,6 @@ from sklearn_clip.datasets.formats._text import read_text
 
 # Darknet is run beside a folder of this name, which exports hold the content of.
 DATA = "data/"
-# Darknet's own key is valid; datumaro writes val.
-_SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
 
 def read_data(path):
@@ -18,8 +16,8 @@ def read_data(path):
     Returns
     -------
     dict
-        The lists of each split, as a YAML file has them, and `names`, a list; `nc` is
-        their number as it stands there.
+        The entries, as a YAML file has them, of which `names` is a list; `nc` is their
+        number as it stands there.
 
     Raises
     ------
@@ -57,12 +55,9 @@ def read_data(path):
             "A line must be the name of a class. Got an empty one "
             f"({file.name}, line {names.index('') + 1})."
         )
-    description = {"names": names}
+    description = entries | {"names": names}
     if "classes" in entries:
         description["nc"] = entries["classes"]
-    for key, split in _SPLITS.items():
-        if entries.get(key):
-            description.setdefault(split, []).append(entries[key])
     return description
 
 

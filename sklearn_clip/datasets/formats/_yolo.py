@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sklearn_clip._shared import warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
@@ -47,8 +48,9 @@ def load_yolo(
         file. Needs PyYAML. Or the file of Darknet, ``obj.data``, as annotation tools
         write it: its paths are relative to its folder, which they may call ``data``.
     split : str, list of str or None, default=None
-        Which of the entries ``train``, ``val`` (Darknet's ``valid``) and ``test`` to
-        load. None loads all.
+        Which of the entries ``train``, ``val`` (also ``valid`` and ``validation``) and
+        ``test`` to load, in any case. None loads all of these. Lists that the file
+        names otherwise, as of the subsets of an annotation tool, are loaded by name.
     unlabelled : {"keep", "drop", "unknown"}, default="keep"
         What a picture is whose text is empty. The form cannot tell: a row that was
         looked at and has none of the labels, a row to leave out, or one about which
@@ -140,6 +142,13 @@ def load_yolo(
             if first not in found:
                 text = text_of.get(first) or texts.find(first)
                 found[first] = read_classes(text, names)
+    if found and all(labels is None for labels in found.values()):
+        picture = next(iter(found))
+        warn_user(
+            f"Pictures should have texts of labels. Got none for {len(found)} pictures "
+            f"of '{path}', such as '{picture}'. Texts lie in a folder 'labels' where "
+            "pictures are in one called 'images', or beside them."
+        )
     unread: dict[Any, str] = {None: missing_labels, frozenset(): unlabelled}
     rows: list[Any] = []
     kept = []

@@ -3,11 +3,18 @@
 import os
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name, unify_names
+from sklearn_clip._shared import clean_name, path_readings, unify_names, warn_user
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
-_SPLITS = ("train", "val", "test")
+# What trainers and annotation tools call splits, in any case.
+_SPLITS = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 
 
 def read_description(path):
@@ -115,36 +122,72 @@ def split_places(path, description, split):
     FileNotFoundError
         If a folder or a list is not there.
     """
-    there = [name for name in _SPLITS if description.get(name)]
-    wanted = there if split is None else [split] if isinstance(split, str) else split
+    named, others = _list_splits(description)
+    there = [*named, *others]
+    wanted = [*named] if split is None else [split] if isinstance(split, str) else split
+    wanted = [
+        name if name in others else _SPLITS.get(str(name).lower(), name)
+        for name in wanted
+    ]
     if not wanted or any(name not in there for name in wanted):
         raise ValueError(
             f"split must be among those of {path.name!r}, which has "
             f"{', '.join(map(repr, there)) or 'none'}. Got {split!r}."
         )
-    root = path.parent / str(description.get("path") or "")
+    if split is None and others:
+        warn_user(
+            f"{path.name!r} names more lists of pictures, which are not read: "
+            f"{', '.join(map(repr, others))}. split={there!r} reads all."
+        )
+    folders = path_readings(str(description.get("path") or ""))
+    roots = [path.parent / folder for folder in folders]
     # A path of another machine: the file itself mostly lies at the top.
-    roots = [root, path.parent] if root.is_dir() else [path.parent]
+    roots = [*(root for root in roots if root.is_dir()), path.parent]
     places = {}
-    for name in wanted:
-        entries = description[name]
-        entries = entries if isinstance(entries, list) else [entries]
-        places[name] = [_find_place(roots, entry, name, path) for entry in entries]
+    for name in dict.fromkeys(wanted):
+        entries = (named | others)[name]
+        places[name] = [_find_place(roots, entry, path) for entry in entries]
+        missing = next((i for i, at in enumerate(places[name]) if at is None), None)
+        if missing is not None:
+            rest = [other for other in wanted if other != name]
+            way = f" split={rest!r} loads without it." if rest else ""
+            raise FileNotFoundError(
+                f"{name!r} must name a folder or a list of pictures ({path.name}). Got "
+                f"'{entries[missing]}', which is not in '{roots[0]}'.{way}"
+            )
     return places
 
 
-def _find_place(roots, entry, name, path):
+def _list_splits(description):
+    """Entries of each split, in the order of splits, and lists by other keys."""
+    named = {split: [] for split in _SPLITS.values()}
+    others = {}
+    for key, entry in description.items():
+        entries = entry if isinstance(entry, list) else [entry] if entry else []
+        split = _SPLITS.get(str(key).lower())
+        if split is not None:
+            named[split] += entries
+        elif key != "names" and entries and all(map(_is_list, entries)):
+            others[str(key)] = entries
+    return {split: entries for split, entries in named.items() if entries}, others
+
+
+def _is_list(entry):
+    """Whether an entry is called as a list of pictures is."""
+    return isinstance(entry, str) and entry.lower().endswith(".txt")
+
+
+def _find_place(roots, entry, path):
+    """Path of a folder or a list; None if there is none."""
     for root in roots:
-        # "../train/images" of some exports is meant as "train/images".
-        for part in (str(entry), str(entry).removeprefix("../")):
-            if (root / part).exists():
-                return root / part
+        for reading in path_readings(str(entry)):
+            # "../train/images" of some exports is meant as "train/images".
+            for part in (reading, reading.removeprefix("../")):
+                if (root / part).exists():
+                    return root / part
         if is_darknet(path) and (found := find_beside(root, str(entry))):
             return found
-    raise FileNotFoundError(
-        f"{name!r} must name a folder or a list of pictures ({path.name}). Got "
-        f"'{entry}', which is not in '{roots[0]}'."
-    )
+    return None
 
 
 def read_list(path):

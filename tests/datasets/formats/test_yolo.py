@@ -314,3 +314,60 @@ def test_names_are_composed_and_others_in_case_told(root):
     with pytest.warns(UserWarning, match="case or width alone .* 'Dog' and 'dog'"):
         found = load_yolo(root / "data.yaml")
     assert found.target_names == ["caf\u00e9", "dog", "Dog"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train: images/train\nvalidation: images/val",
+        "Train: images/train\nValidation: images/val",
+        "train: .\\images\\train\\\nvalid: .\\images\\val\\",
+        "path: .\\images\ntrain: train\nval: val",
+    ],
+)
+def test_load_yolo_reads_splits_as_annotation_tools_name_them(root, text):
+    expected = load_yolo(root / "data.yaml")
+    (root / "data.yaml").write_text(f"{text}\nnames: [cat, dog]\n")
+    found = load_yolo(root / "data.yaml")
+    assert [Path(path) for path in found.data[:, 0]] == [
+        Path(path) for path in expected.data[:, 0]
+    ]
+    np.testing.assert_array_equal(found.target, expected.target)
+    assert found.split.tolist() == ["train"] * 3 + ["val"]
+    found = load_yolo(root / "data.yaml", split="validation")
+    assert found.split.tolist() == ["val"]
+
+
+@pytest.mark.parametrize("form", ["yaml", "data"])
+def test_load_yolo_tells_of_lists_that_are_no_usual_split(root, form):
+    for name in ("train", "val"):
+        (root / f"{name}.txt").write_text(f"images/{name}/a.jpg\n")
+    (root / "images" / "val" / "a.jpg").touch()
+    (root / "obj.names").write_text("cat\ndog\n")
+    (root / "obj.data").write_text(
+        "train = data/train.txt\nbatch 2 = data/val.txt\nnames = data/obj.names\n"
+    )
+    (root / "obj.yaml").write_text(
+        "train: train.txt\nbatch 2: val.txt\nnames: [cat, dog]\n"
+    )
+    path = root / f"obj.{form}"
+    with pytest.warns(UserWarning, match=r"not read: 'batch 2'\. split=\['train', 'b"):
+        found = load_yolo(path)
+    assert found.split.tolist() == ["train"]
+    found = load_yolo(path, split=["train", "batch 2"], missing_labels="absent")
+    assert found.split.tolist() == ["train", "batch 2"]
+    assert found.target.tolist() == [[1, 1], [0, 0]]
+
+
+def test_load_yolo_says_how_to_go_without_a_split_that_is_not_there(root):
+    with (root / "data.yaml").open("a") as file:
+        file.write("test: ../test/images\n")
+    with pytest.raises(FileNotFoundError, match=r"split=\['train', 'val'\] loads"):
+        load_yolo(root / "data.yaml")
+
+
+@pytest.mark.parametrize("missing_labels", ["unknown", "absent"])
+def test_load_yolo_tells_that_no_picture_has_a_text(root, missing_labels):
+    (root / "labels").rename(root / "Labels")
+    with pytest.warns(UserWarning, match="Got none for 4 pictures"):
+        load_yolo(root / "data.yaml", missing_labels=missing_labels)
