@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sklearn_clip._shared import clean_name, hint_at_name, shown_first
+from sklearn_clip.datasets._csv_table import marked_delimiter
 
 IMAGE_COLUMNS: tuple[str, ...] = ("image", "images", "file", "filename", "file_name")
 IMAGE_COLUMNS += ("filepath", "path", "image_path", "img", "photo", "picture")
@@ -136,7 +137,9 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[list[str]]:
     import csv
 
     with open(path, encoding="utf-8-sig", newline="") as lines:
-        reader = csv.reader(lines, delimiter=delimiter)
+        first = next(lines, "")
+        first = first if marked_delimiter(first) is None else "\n"
+        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
         try:
             yield from (row for row in reader if any(map(str.strip, row)))
         except csv.Error as exc:
@@ -164,7 +167,10 @@ def _saying_where(path: Path) -> Iterator[None]:
 
 
 def _guess_delimiter(header: str) -> str:
-    """Take what parts a usual name from others, else the first that is there."""
+    """Take what the line says or what parts a usual name, else the first there is."""
+    marked = marked_delimiter(header)
+    if marked is not None:
+        return marked
     found = [mark for mark in (",", ";", "\t", "|") if mark in header]
     usual = (*IMAGE_COLUMNS, *LABEL_COLUMNS)
     for mark in found:

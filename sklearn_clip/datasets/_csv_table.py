@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import os
+import re
 from pathlib import Path
 
 from sklearn_clip._shared import clean_name
@@ -18,8 +19,27 @@ _MARKS = {
 # What workbooks (xlsx and ods; xls) and compressed files begin with.
 _BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
 _DELIMITERS = ";\t|,"
+# A first line that says to Excel what stands between cells, and is no row.
+_MARKED = re.compile(r"sep=([^\w\s\"']|\t)\s*$", re.MULTILINE | re.IGNORECASE)
 # The mark of UTF-8 in a file that was opened as Latin-1 or cp1252.
 _MISREAD_MARK = codecs.BOM_UTF8.decode("cp1252")
+
+
+def marked_delimiter(text):
+    """Read what stands between cells by a first line such as ``sep=;``.
+
+    Parameters
+    ----------
+    text : str
+        A CSV file, or its first line, without a byte order mark.
+
+    Returns
+    -------
+    str or None
+        None if there is no such line.
+    """
+    found = _MARKED.match(text)
+    return None if found is None else found[1]
 
 
 class CSVTable(Table):
@@ -32,7 +52,7 @@ class CSVTable(Table):
     encoding : str
         Its encoding, unless it begins with a byte order mark, which is skipped.
     delimiter : str
-        What stands between cells.
+        What stands between cells, unless a first line such as ``sep=;`` says it.
 
     Attributes
     ----------
@@ -58,7 +78,11 @@ class CSVTable(Table):
 
     def __init__(self, source, encoding, delimiter):
         self.name, text = _read_text(source, encoding)
-        records = self._split_text(text.removeprefix("\ufeff"), delimiter)
+        text = text.removeprefix("\ufeff")
+        marked = marked_delimiter(text)
+        if marked is not None:  # the line stays, for those below to have their numbers
+            delimiter, text = marked, text[len(f"sep={marked}") :]
+        records = self._split_text(text, delimiter)
         # Empty rows above the header, as a sheet has them, are no header.
         filled = (place for place, (_, cells) in enumerate(records) if any(cells))
         records = records[next(filled, 0) :]

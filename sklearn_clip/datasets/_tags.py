@@ -150,7 +150,8 @@ def load_csv_tags(
     encoding : str, default="utf-8"
         Encoding of a CSV file. A byte order mark is skipped.
     delimiter : str, default=","
-        What stands between the cells of a CSV file.
+        What stands between the cells of a CSV file. A first line such as ``sep=;``, as
+        it is written for Excel, is no row and counts before it.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False

@@ -42,12 +42,26 @@ def read(path, images, **options):
         ('\n\n"image"\tlabels', "\t"),
         ("name,what;else", ","),
         ("name", ","),
+        ("sep=;\nimage,net;tags", ";"),
     ],
 )
 def test_delimiter_is_what_parts_a_usual_name(tmp_path, header, delimiter):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n", encoding="utf-8")
     assert open_table(path).delimiter == delimiter
+
+
+def test_line_that_tells_excel_the_delimiter_is_no_header(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    path = tmp_path / "t.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbfsep=;\r\nimage;tags\r\na.png;cat,dog\r\nb.png;cat\r\n"
+    )
+    assert open_table(path).columns == ["image", "tags"]
+    data, _, said = read(path, tmp_path)
+    assert data.target_names == ["cat", "dog"] and "split at ','" in said
+    assert data.lines.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,22 @@ def test_blank_lines_are_skipped_and_counted(tmp_path):
     assert found.lines.tolist() == [4, 6]
 
 
+@pytest.mark.parametrize("mark", ["sep=;\n", "SEP=;\r\n", "\ufeffsep=; \n"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_line_that_tells_excel_the_delimiter_is_no_row(tmp_path, mark, delimiter):
+    table = f"{mark}image;labels\na;cat, dog\n"
+    found = load(table, tmp_path, delimiter=delimiter, separator=",")
+    assert found.target_names == ["cat", "dog"]
+    assert found.lines.tolist() == [3]
+    found = load("sep=\t\nimage\tlabels\na\tcat\n", tmp_path)
+    assert found.target_names == ["cat"]
+
+
+def test_header_that_begins_with_sep_is_one(tmp_path):
+    found = load("sep=,image,labels\nx,a,cat\n", tmp_path)
+    assert found.target_names == ["cat"]
+
+
 def test_empty_rows_above_the_header_are_none(tmp_path):
     found = load(",,\n\n, ,\nimage,labels,\na,cat,\n", tmp_path)
     assert found.target_names == ["cat"] and found.lines.tolist() == [5]
