@@ -45,6 +45,10 @@ def add_ancestors(table, lines, target, names, hierarchy, *, chosen):
             below.setdefault(clean_name(label), []).append(i)
             if not chosen or label == name:
                 labels.setdefault(clean_name(label), label)
+    target = target.copy()
+    for look, i in own.items():
+        rows = np.ix_(target[:, i] == 0, below[look])
+        target[rows] = np.where(np.isnan(target[rows]), 0, target[rows])
     result = np.empty((len(target), len(labels)))
     for values, look in zip(result.T, labels, strict=True):
         found = target[:, below[look]]
@@ -63,9 +67,4 @@ def add_ancestors(table, lines, target, names, hierarchy, *, chosen):
                 f"({table.place(lines[wrong[0]])})."
             )
         values[:] = np.where(np.isnan(said), values, said)
-    column = {look: j for j, look in enumerate(labels)}
-    for look, i in own.items():
-        parts = [column[clean_name(names[child])] for child in below[look]]
-        rows = np.ix_(target[:, i] == 0, parts)
-        result[rows] = np.where(np.isnan(result[rows]), 0, result[rows])
     return result, list(labels.values())

@@ -230,6 +230,15 @@ def test_load_csv_tags_hierarchy_gives_columns_of_ancestors(images):
     np.testing.assert_array_equal(found.target, [[0, 1], [1, 0], [nan, 0]])
 
 
+def test_load_csv_tags_columns_that_are_absent_reach_labels_without_one(images):
+    table = "image,a,a|b|c,d|e,d|e|f\n0,0,,0,\n1,,0,,0\n"
+    found = load(table, images, layout="columns", hierarchy="|")
+    assert found.target_names == ["a", "a|b", "a|b|c", "d", "d|e", "d|e|f"]
+    nan = np.nan
+    expected = [[0, 0, 0, 0, 0, 0], [nan, 0, 0, nan, nan, 0]]
+    np.testing.assert_array_equal(found.target, expected)
+
+
 def test_load_csv_tags_columns_of_a_hierarchy_agree(images):
     table = "image,a,a|b,a|c\n0,0,,0\n1,,1,\n2,,0,0\n"
     found = load(table, images, layout="columns", hierarchy="|")
