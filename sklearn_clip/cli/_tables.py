@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sklearn_clip._shared import clean_name, hint_at_name, shown_first
-from sklearn_clip.datasets._csv_table import marked_delimiter
+from sklearn_clip.datasets._csv_table import COMPRESSED, marked_delimiter
 
 IMAGE_COLUMNS: tuple[str, ...] = ("image", "images", "file", "filename", "file_name")
 IMAGE_COLUMNS += ("filepath", "path", "image_path", "img", "photo", "picture")
@@ -20,7 +20,7 @@ _SAVE = "save it as 'CSV UTF-8'"
 _OTHER_FORMATS = {
     (b"PK\x03\x04",): f"an Excel or zip file: {_SAVE}",
     (b"\xd0\xcf\x11\xe0",): f"an old Excel file: {_SAVE}",
-    (b"\x1f\x8b",): "a compressed file: unpack it",
+    COMPRESSED: "a compressed file: unpack it",
     (
         b'{"',
         b"{\n",

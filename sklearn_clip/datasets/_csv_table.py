@@ -16,8 +16,14 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What workbooks (xlsx and ods; xls) and compressed files begin with.
-_BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
+# What files begin with that are compressed: gzip, xz, Zstandard, bzip2.
+COMPRESSED = (
+    *(b"\x1f\x8b", b"\xfd7zX", b"\x28\xb5\x2f\xfd"),
+    *(f"BZh{level}".encode() for level in range(1, 10)),
+)
+# And workbooks (xlsx and ods; xls).
+_BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", *COMPRESSED)
+_JSON = (".json", ".jsonl", ".ndjson")
 _DELIMITERS = ";\t|,"
 # A first line that says to Excel what stands between cells, and is no row.
 _MARKED = re.compile(r"sep=([^\w\s\"']|\t)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -180,7 +186,7 @@ def _read_text(source, encoding):
             f"The table must be a text. Got a workbook or an archive ({path.name}): "
             "save the sheet as CSV, or unpack the file."
         )
-    is_json = path.suffix.lower() == ".json"
+    is_json = path.suffix.lower() in _JSON
     if is_json and content[:99].lstrip().startswith((b"{", b"[")):
         raise ValueError(
             f"The table must have columns. Got JSON ({path.name}): read it, as with "

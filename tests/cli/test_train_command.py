@@ -1,5 +1,6 @@
 """`sklearn-clip train`: a table and a folder become a tagger file."""
 
+import bz2
 import csv
 import re
 import shutil
@@ -252,6 +253,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
         (b"image,tags\nH\xe4.png,a\n", "must be a CSV file in UTF-8"),
         (b"a,b\n1,2\n", "has none of the columns image, images, file, filename, "),
         (b"\x1f\x8b\x08\x00", "Got a compressed file: unpack it."),
+        (bz2.compress(b"image,tags\n"), "Got a compressed file: unpack it."),
         (b'{"image": "0.png", "labels": "a"}\n', "Got JSON: make a table of it"),
         (b'[\n{"image": "0.png", "labels": "a"}]', "Got JSON: make a table of it"),
     ],

@@ -1,6 +1,9 @@
+import bz2
 import codecs
 import csv
+import gzip
 import io
+import lzma
 
 import pytest
 
@@ -81,6 +84,22 @@ def test_another_delimiter_is_named_where_a_row_is_longer_than_the_header(
     table = f"image{sign}labels\na.png{sign}cat,dog\n"
     with pytest.raises(ValueError, match=r"must have 1 cells.* Is delimiter=.* meant"):
         load(table, tmp_path)
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
+def test_a_compressed_file_is_told(tmp_path, pack):
+    path = tmp_path / "table.csv.packed"
+    path.write_bytes(pack(b"image,labels\na,cat\n"))
+    with pytest.raises(ValueError, match="Got a workbook or an archive .*unpack"):
+        load_csv_tags(path, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "ndjson"])
+def test_lines_of_json_are_told(tmp_path, suffix):
+    path = tmp_path / f"table.{suffix}"
+    path.write_text('{"image": "a", "labels": ["cat"]}\n' * 2)
+    with pytest.raises(ValueError, match=rf"Got JSON \(table.{suffix}\)"):
+        load_csv_tags(path, tmp_path)
 
 
 @pytest.mark.parametrize("mark", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"])
