@@ -221,6 +221,40 @@ def test_forked_child_encodes_and_ends(by, model_folder, engine):
     assert done.returncode == 0, done.stderr
 
 
+FORKED_WITHOUT_FOLDER = """
+import os, shutil, sys
+from sklearn_clip import CLIPFeaturizer
+
+clip = CLIPFeaturizer(sys.argv[1], engine=sys.argv[2], precision="fp32",
+                      cache=None, device="cpu", image=None)
+clip.transform(["two dogs"])
+shutil.rmtree(os.environ["SKLEARN_CLIP_ENGINES"])
+child = os.fork()
+if child == 0:
+    told = 0
+    for _ in range(2):  # the second try does not run what the parent opened either
+        try:
+            clip.transform(["two dogs"])
+        except Exception as exc:
+            said = "was removed while a tower" in str(exc)
+            told += said and isinstance(exc, FileNotFoundError)
+    os._exit(told)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+clip.transform(["a cat"])  # the parent goes on
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_forked_child_says_that_the_folder_is_gone(tmp_path, model_folder, engine):
+    command = [sys.executable, "-c", FORKED_WITHOUT_FOLDER, model_folder, engine]
+    environment = os.environ | {"SKLEARN_CLIP_ENGINES": str(tmp_path / "engines")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_threads_share_one_featurizer(by, rows):
     clip = by("openvino")
     expected = clip.transform(rows)

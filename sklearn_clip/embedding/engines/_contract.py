@@ -41,6 +41,11 @@ class Session(Protocol):
         -------
         ndarray of shape (n, d), dtype float32
             Their vectors, which are the caller's own.
+
+        Raises
+        ------
+        FileNotFoundError
+            If this is a forked child, and the folder of the graph was removed.
         """
         ...
 

@@ -119,6 +119,30 @@ def make_graph(fingerprint, tower, said, build):
     return graph
 
 
+def check_still_there(folder, name):
+    """Check that a forked child finds the graph that its parent has at work.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where the graph was opened; None if it was in no folder.
+    name : str
+        Its file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it was removed since.
+    """
+    if folder is not None and not (folder / name).exists():
+        raise FileNotFoundError(
+            f"The folder {str(folder)!r} was removed while a tower prepared in it was "
+            "in use, and a forked process has to open it again. Start the program "
+            "anew, which prepares the tower again; or clear the folder only while "
+            "nothing runs, or set SKLEARN_CLIP_ENGINES to one that stays."
+        )
+
+
 def _writable_home():
     """Return the user's cache, or a folder of this process where it is read-only."""
     global _temporary_home

@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from sklearn_clip._shared import abandon_in_forks, keep_forever, trace_to_onnx
+from sklearn_clip.embedding.engines._graphs import check_still_there
 from sklearn_clip.embedding.engines._notes import find_version
 
 PLAIN_ATTENTION = True
@@ -43,6 +44,7 @@ class Session:
     """A graph at work, in fp32; see `_contract.Session`."""
 
     def __init__(self, folder, precision, graph=None):
+        self._folder = folder
         self._graph = str(folder / _GRAPH) if graph is None else graph
         self.precision = precision
         self._open()
@@ -56,14 +58,16 @@ class Session:
         if threads.isdigit():
             options.intra_op_num_threads = int(threads)
         options.log_severity_level = 4  # errors are raised, not printed
-        self._process = os.getpid()
         self._session = onnxruntime.InferenceSession(
             self._graph, options, providers=["CPUExecutionProvider"]
         )
+        # Last: another thread, or a second try, must not run what the parent opened.
+        self._process = os.getpid()
 
     def run(self, batch):
         """Run the graph; see `_contract.Session.run`."""
         if self._process != os.getpid():  # a forked child has none of the threads
+            check_still_there(self._folder, _GRAPH)
             self._open()
         return self._session.run(None, {"items": batch})[0].astype(np.float32)
 

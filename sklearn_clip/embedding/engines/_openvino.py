@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 
 from sklearn_clip._shared import abandon_in_forks, keep_forever
+from sklearn_clip.embedding.engines._graphs import check_still_there
 from sklearn_clip.embedding.engines._notes import find_version
 from sklearn_clip.embedding.engines._quiet_imports import import_quietly
 
@@ -89,7 +90,6 @@ class Session:
             graph = self._folder / _GRAPH
             settings["CACHE_DIR"] = str(self._folder / _COMPILED)
             settings["CACHE_MODE"] = "OPTIMIZE_SIZE"  # without a copy of the weights
-        self._process = os.getpid()
         try:
             self._compiled = openvino.Core().compile_model(graph, "CPU", settings)
         except RuntimeError:  # where the folder is only read, it does not pass over it
@@ -100,11 +100,13 @@ class Session:
         self._requests = threading.local()
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.precision = next((k for k, v in HINTS.items() if v == hint), hint)
+        self._process = os.getpid()  # last: a second try must not run the parent's
 
     def run(self, batch):
         """Run the graph; see `_contract.Session.run`."""
         with self._opening:
             if self._process != os.getpid():  # a forked child has none of the threads
+                check_still_there(self._folder, _GRAPH)
                 self._open()
         request = getattr(self._requests, "request", None)
         if request is None:
