@@ -87,7 +87,9 @@ class OnnxTagger:
     label_names : list
         Names of the labels, in the order of the columns of what is predicted.
     thresholds : ndarray of shape (n_labels,), dtype float64
-        From which score on a label is given; infinity is never.
+        From which score on a label is given; infinity is never. Calibrated scores are
+        compared in float64, before they are rounded to float32: one that lies at its
+        cut may be given just below it, so take labels from `predict`.
     description : Description
         What else the file says of itself: the tagger, its model and fingerprint, the
         columns it reads, its rules beside the cuts, its weights and what they cost.
