@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -241,14 +242,14 @@ class _Hasher(NumpyHasher):
 
     def save(self, obj):
         """Add an object to the digest."""
-        import torch
-        from skorch import NeuralNet
-
-        if isinstance(obj, torch.Tensor):
+        # What is not loaded has made nothing that is here.
+        torch: Any = sys.modules.get("torch")
+        skorch: Any = sys.modules.get("skorch")
+        if torch is not None and isinstance(obj, torch.Tensor):
             # As bytes: numpy has no bfloat16.
             flat = obj.detach().cpu().contiguous().view(-1)
             obj = "tensor", str(obj.dtype), [*obj.shape], flat.view(torch.uint8).numpy()
-        elif isinstance(obj, NeuralNet):
+        elif skorch is not None and isinstance(obj, skorch.NeuralNet):
             held = obj.cuda_dependent_attributes_
             parts = {name: getattr(obj, name, None) for name in held}
             obj = (
