@@ -42,7 +42,7 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Embeddings, of images (``fusion="image"``) or of texts; scaled to length 1.
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels)
-            0 and 1, and NaN where a label is unknown.
+            0 and 1, and NaN where a label is unknown. Rows of NaN alone are left out.
 
         Returns
         -------
@@ -72,9 +72,10 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
 
         Returns
         -------
-        rows : ndarray of shape (n_samples, n_features)
-            Of length 1.
-        positive, known : ndarray of shape (n_samples, n_labels)
+        rows : ndarray of shape (n_labelled, n_features)
+            Of length 1: those of which a label is known. Others have nothing to teach,
+            and would change folds and spreads, and lie in a memory of every row.
+        positive, known : ndarray of shape (n_labelled, n_labels)
             1.0 and 0.0, and whether the label is known.
         """
         X = self._unit_rows(X, reset=True)
@@ -101,9 +102,10 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
         if targets.names is not None:
             self.label_names_ = targets.names
         self.classes_ = label_classes(positive.shape[1])
-        known = targets.known
-        known = np.ones(positive.shape, dtype=bool) if known is None else known
-        return X, positive, known
+        if targets.known is None:
+            return X, positive, np.ones(positive.shape, dtype=bool)
+        labelled = targets.known.any(axis=1)
+        return X[labelled], positive[labelled], targets.known[labelled]
 
     def _unit_rows(self, X, *, reset=False):
         """Check rows, and scale them to length 1."""

@@ -79,6 +79,19 @@ def test_names_of_the_prompts_are_those_of_the_targets(data, make_quick):
         make_quick(named.iloc[::-1]).fit(X, Y)
 
 
+@pytest.mark.parametrize("probe", ["auto", True, False])
+def test_rows_without_a_known_label_teach_nothing(data, make_quick, probe):
+    X, Y, prompts = data
+    more = np.vstack([-X[:30], X, X + 0.1])
+    hidden = np.full((len(more), 5), np.nan)
+    hidden[30:110] = Y
+    part = make_quick(prompts).set_params(probe=probe).fit(X, Y)
+    model = make_quick(prompts).set_params(probe=probe).fit(more, hidden)
+    np.testing.assert_array_equal(model.predict_proba(X), part.predict_proba(X))
+    # Nor do they lie in the memory.
+    assert len(pickle.dumps(model)) == len(pickle.dumps(part))
+
+
 def test_wrong_shapes_and_targets_are_refused(data, make_head):
     X, Y, prompts = data
     with pytest.raises(ValueError, match=r"must have shape \(5, 16\).*Got \(4, 16\)"):
