@@ -275,6 +275,29 @@ def test_names_of_labels_and_texts_are_no_markup(open_report, rows):
     assert evil in browser.evaluate("document.querySelector('#grid').textContent")
 
 
+def test_name_that_turns_the_writing_leaves_others_as_they_are(open_report, rows):
+    data = rows()
+    data.P[::2], data.Y[::2] = 0.9, 1
+    names = ["\u202eabc", "def", "\u05d0\u05d1", "ghi"]
+    X = pd.DataFrame({"image": data.pictures})
+    browser = open_report(TaggerReport(data.P, X, data.Y, label_names=names))
+    left = """(() => {
+        const lines = [...document.querySelectorAll('#grid .marks li')];
+        const text = lines.map((line) => line.firstChild).find((node) =>
+            node.textContent.includes('abc') && node.textContent.includes('def'));
+        const start = text.textContent.indexOf('def');
+        return [0, 1, 2].map((at) => {
+            const range = document.createRange();
+            range.setStart(text, start + at);
+            range.setEnd(text, start + at + 1);
+            return range.getBoundingClientRect().left;
+        });
+    })()"""
+    shown_rows(browser, "found")
+    places = browser.evaluate(left)
+    assert places == sorted(places) and len(set(places)) == 3
+
+
 @pytest.mark.parametrize(("width", "dark"), [(1300, False), (390, True), (320, False)])
 def test_page_of_many_labels_fits_its_window(open_report, rows, width, dark):
     data = rows(60, 400)

@@ -220,6 +220,9 @@
     return item;
   }
 
+  /* A name in Arabic, or with signs that turn the writing, turns nothing beside it. */
+  const isolate = (name) => `\u2068${name}\u2069`;
+
   /* All labels of a row: found, missed and false ones at the cuts of the page. */
   function marks(place) {
     const list = document.createElement("ul");
@@ -238,7 +241,8 @@
       const line = document.createElement("li");
       line.className = what;
       const more = names.length > 4 ? `, and ${names.length - 4} more` : "";
-      line.textContent = `${signs[what]} ${names.slice(0, 4).join(", ")}${more}`;
+      const shown = names.slice(0, 4).map(isolate).join(", ");
+      line.textContent = `${signs[what]} ${shown}${more}`;
       line.setAttribute("aria-label", spoken[what] + names.join(", "));
       list.append(line);
     }
