@@ -18,6 +18,8 @@ _PARQUET, _FEATHER = b"PAR1", (b"ARROW1", b"FEA1")
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 _LISTS = list | tuple | set | frozenset
 _NO_VALUES = dict | bytes | bytearray
+# Rows of a column that are looked at together.
+_PIECE = 1000
 
 
 def open_table(source, encoding, delimiter):
@@ -111,13 +113,13 @@ class FrameTable(Table):
     def __init__(self, frame, name):
         self.name = name
         self._columns = [
-            (column, values)
-            for column, values in _columns(frame)
-            if not _NAMELESS_INDEX.fullmatch(column)
+            (name, column)
+            for name, column in _columns(frame)
+            if not _NAMELESS_INDEX.fullmatch(name)
         ]
         if not self._columns:
             raise ValueError(f"The table must have columns. Got none ({name}).")
-        self.header = [clean_name(column) for column, _ in self._columns]
+        self.header = [clean_name(name) for name, _ in self._columns]
         self._check_header(name)
         self._cells = {}
         index = getattr(getattr(frame, "index", None), "names", ())
@@ -129,18 +131,23 @@ class FrameTable(Table):
     def read_column(self, place):
         """Cells of a column, in all rows."""
         if place not in self._cells:
-            column, values = self._columns[place]
+            name, column = self._columns[place]
             self._cells[place] = [
-                self._read(value, number, column)
-                for number, value in enumerate(values())
+                self._read(value, number, name)
+                for number, value in enumerate(_as_python(column))
             ]
         return self._cells[place]
 
     def holds_values(self, place):
         """Whether the cells of a column are values, to judge by the first."""
-        values = self._columns[place][1]()
-        first = next((value for value in values if not is_missing(value)), None)
-        return not isinstance(_as_python(first), _LISTS | _NO_VALUES)
+        column = self._columns[place][1]
+        for start in range(0, len(column), _PIECE):  # not all of it at once
+            part = slice(start, start + _PIECE)
+            part = column.iloc[part] if hasattr(column, "iloc") else column[part]
+            for value in _as_python(part):
+                if not is_missing(value):
+                    return not isinstance(_as_python(value), _LISTS | _NO_VALUES)
+        return True
 
     def _hint_at_columns(self, name):
         if name in self._index:
@@ -198,16 +205,15 @@ class _Row:
 
 
 def _columns(frame):
-    """Names of the columns, and what gives their cells as Python writes them."""
+    """Names of the columns, and the columns."""
     if hasattr(frame, "iloc"):  # pandas, whose columns may share a name
         for i, name in enumerate(frame.columns):
-            yield str(name), frame.iloc[:, i].tolist
+            yield str(name), frame.iloc[:, i]
     elif hasattr(frame, "column_names"):  # Arrow
-        for name, column in zip(frame.column_names, frame.columns, strict=True):
-            yield str(name), column.to_pylist
+        yield from zip(map(str, frame.column_names), frame.columns, strict=True)
     else:  # polars
         for name in frame.columns:
-            yield str(name), frame[name].to_list
+            yield str(name), frame[name]
 
 
 def _as_python(value):

@@ -1,5 +1,6 @@
 """Tables with types: of pandas, polars and Arrow, in Parquet and in Feather files."""
 
+import tracemalloc
 import warnings
 from datetime import datetime
 
@@ -188,6 +189,27 @@ def test_load_csv_tags_leaves_columns_alone_that_it_was_not_asked_for(
     assert found.target is expected or found.target.tolist() == expected
     with pytest.raises(ValueError, match=r"dict in the column 'picture'.* to files"):
         load_csv_tags(kind(table), images, image="picture")
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda table: table, lambda table: table.to_pandas(), pl.from_arrow]
+)
+def test_vectors_beside_labels_are_not_made_objects(images, kind):
+    n_rows, width = 4000, 64
+    columns = {
+        "image": ["0", "1"] * (n_rows // 2),
+        "labels": ["cat"] * n_rows,
+        "vector": pa.FixedSizeListArray.from_arrays(np.zeros(n_rows * width), width),
+    }
+    table = kind(pa.table(columns))
+    tracemalloc.start()
+    try:
+        load_csv_tags(table, images, layout="pairs")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A number takes 32 bytes as an object, with its place in a list.
+    assert peak < 32 * n_rows * width / 2
 
 
 @pytest.mark.parametrize("version", [1, 2])
