@@ -256,7 +256,7 @@ class CLIPAdapterClassifier(PromptHead):
                 scores = np.empty_like(scores)
                 for net, (train, test) in zip(nets, splits, strict=True):
                     net.partial_fit(X[train], Y[train])
-                    scores[test] = self._score(X[test], self.alpha, *_weights(net))
+                    scores[test] = _scores(net, X[test])
             found = average_precision_per_label(Y[:, useful], scores[:, useful])
             values.append(found.mean())
             if values[epoch] > values[best] or not epoch:
@@ -294,6 +294,18 @@ class CLIPAdapterClassifier(PromptHead):
             hidden = np.maximum(X @ down.T, 0)
             X = unit_rows((1 - alpha) * X + alpha * np.maximum(hidden @ up.T, 0))
         return self._stand_out(X, vectors)
+
+
+def _scores(net, X):
+    """Score rows by a net as `CLIPAdapterClassifier._score` does by its weights.
+
+    Computed by torch, as the training is: where NumPy's BLAS takes turns with it, the
+    threads of each wait for work on the cores that the other needs.
+    """
+    module = net.module_
+    with torch.inference_mode():
+        logits = module(torch.as_tensor(X, device=module.vectors.device))
+        return ((logits - module.bias) / module.log_scale.exp()).cpu().numpy()
 
 
 def _weights(net):

@@ -10,6 +10,8 @@ from unit_rows import unit
 from sklearn_clip import CLIPFeaturizer, MultiLabelNet
 from sklearn_clip.datasets import load_clipart
 from sklearn_clip.heads import CLIPAdapterClassifier, CLIPAdapterHead
+from sklearn_clip.heads.few_shot import _clip_adapter
+from sklearn_clip.zero_shot import Background
 
 
 def make_adapter(prompts, **params):
@@ -69,6 +71,26 @@ def test_epochs_are_chosen_by_rows_that_were_not_trained_on(data):
     learnt = make_adapter(prompts, lr=0.05, n_epochs=40).fit(X, noise)
     of_seen_rows = average_precision_score(noise, learnt.decision_function(X))
     assert of_seen_rows > model.validation_scores_.max() + 0.1
+
+
+@pytest.mark.parametrize("scale", [None, 5.0, 50.0])
+def test_held_out_rows_are_scored_as_new_ones_are(problem, monkeypatch, scale):
+    X, Y, prompts, words = problem
+    background = None if scale is None else Background(words, scale, {2: [3]})
+    model = make_adapter(prompts, lr=1e-2, background=background, max_epochs=3)
+    compared = []
+
+    def scores(net, rows):
+        found = of_net(net, rows)
+        expected = model._score(rows, model.alpha, *_clip_adapter._weights(net))
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+        compared.append(len(rows))
+        return found
+
+    of_net = _clip_adapter._scores
+    monkeypatch.setattr(_clip_adapter, "_scores", scores)
+    model.fit(X, Y)
+    assert sum(compared) == 3 * len(X)
 
 
 def test_rows_of_unknown_labels_alone_change_nothing(data):
