@@ -337,7 +337,8 @@ class CLIPFineTuner(TunedClassifier):
             Rows in a form that :class:`CLIPFeaturizer` takes with the same `image` and
             `text`. Of a row with several images each epoch draws one.
         y : {array-like, sparse matrix, DataFrame} of shape (n, n_labels)
-            0 and 1, and NaN where a label is unknown, in the order of `classes`.
+            0 and 1, and NaN where a label is unknown, in the order of `classes`. Rows
+            of NaN alone are not trained on, unless the loss is none of this package.
         X_val : DataFrame, list or ndarray of m rows, or None, default=None
             Validation rows, for example of other groups. None takes a share of X.
         y_val : {array-like, sparse matrix, DataFrame} of shape (m, n_labels) or None, \

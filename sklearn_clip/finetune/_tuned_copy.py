@@ -17,6 +17,7 @@ from sklearn_clip.finetune._preparation import (
 )
 from sklearn_clip.finetune._rows import read_fusion
 from sklearn_clip.finetune._training import Training
+from sklearn_clip.losses import MultiLabelLoss
 
 # Rows whose cosines tell where the bias should start.
 _BIAS_ROWS = 256
@@ -55,6 +56,9 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
     train, valid = part_rows(tuner, fusion, train, valid, backbone, seed)
     targets = train.targets[train.numbers]
     criterion = make_criterion(copy_loss(tuner.loss), tuner.loss_params, targets)
+    labelled = train.numbers[~np.isnan(targets).all(axis=1)]
+    if isinstance(criterion, MultiLabelLoss):  # another may learn from all rows
+        train = replace(train, numbers=labelled)
     model = copy_model(backbone)
     tuned = TunedModel(model, backbone.tokenizer, device, tuner.max_scale)
     tuned.set_logits(tuner.temperature, 0 if tuner.bias == "auto" else tuner.bias)
@@ -66,8 +70,7 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
         training.remember(tuner.frozen_bytes)
     if tuner.bias == "auto" and not resumes:
         rng = np.random.default_rng(seed)
-        known = train.numbers[~np.isnan(targets).all(axis=1)]
-        some = rng.permutation(known)[:_BIAS_ROWS]
+        some = rng.permutation(labelled)[:_BIAS_ROWS]
         rows = replace(training.train, numbers=some)
         cosines, targets = training.score(rows, cosines=True)
         bias = matching_bias(cosines, targets, 1 / tuner.temperature)

@@ -84,6 +84,15 @@ def test_unknown_targets_teach_nothing(make_tuner, problem):
     assert np.isfinite(make_tuner(max_epochs=1).fit(X, other).bias_)
 
 
+def test_rows_without_a_known_label_change_nothing(make_tuner, problem):
+    X, Y = problem
+    few = Y[:20].astype(float)
+    more = np.vstack([few, np.full((16, 3), np.nan)])
+    alone = make_tuner(max_epochs=2).fit(X[:20], few)
+    beside = make_tuner(max_epochs=2).fit(X, more)
+    np.testing.assert_array_equal(beside.predict_proba(X), alone.predict_proba(X))
+
+
 def test_bias_starts_from_rows_with_a_known_label(make_tuner, problem, monkeypatch):
     X, Y = problem
     few = np.full(Y.shape, np.nan)

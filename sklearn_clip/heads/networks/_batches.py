@@ -60,7 +60,9 @@ def make_loader(dataset, params, *, training):
     DataLoader
         The loader.
     """
-    whole = dataset.dataset if isinstance(dataset, Subset) else dataset
+    whole = dataset
+    while isinstance(whole, Subset):
+        whole = whole.dataset
     defaults = {"shuffle": True} if training and "sampler" not in params else {}
     if isinstance(whole, RowDataset):
         defaults["collate_fn"] = _as_it_is

@@ -78,8 +78,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
           `sklearn_clip.metrics.gap_scorer` or one of
           :func:`sklearn.metrics.get_scorer`, which take no NaN;
         - None: no early stopping;
-        - ``"auto"``: ``"average_precision"`` from 10,000 rows on, else None; also
-          None if `callbacks` hold an :class:`skorch.callbacks.EarlyStopping`.
+        - ``"auto"``: ``"average_precision"`` from 10,000 labelled rows on, else None;
+          also None if `callbacks` hold an :class:`skorch.callbacks.EarlyStopping`.
     patience : int, default=5
         Epochs without improvement before training stops.
     train_split : float, callable or None, default=0.1
@@ -231,6 +231,8 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
                 (n_samples,)
             Targets of 0 and 1 or False and True, NaN where unknown; or two classes.
+            Rows of NaN alone are left out, unless the loss is none of this package or
+            a sampler draws the rows.
         **fit_params : dict
             Passed to `forward` of the module and to a callable `train_split`;
             `sample_weight` is refused.
@@ -408,9 +410,11 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
 
     def _remember(self, targets, classes, names):
         """Set what is learned from the targets alone."""
-        self.n_samples_fit_, self.n_labels_ = targets.shape
+        known = ~np.isnan(targets)
+        self.n_samples_fit_ = int(known.any(axis=1).sum())
+        self.n_labels_ = targets.shape[1]
         self.class_counts_ = np.nansum(targets, axis=0)
-        self.known_counts_ = (~np.isnan(targets)).sum(axis=0)
+        self.known_counts_ = known.sum(axis=0)
         self.classes_ = classes
         if classes is None:
             self.classes_ = label_classes(self.n_labels_)

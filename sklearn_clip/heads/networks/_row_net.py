@@ -16,7 +16,7 @@ from skorch.utils import to_numpy
 from torch.utils.data import DataLoader, Subset
 
 from sklearn_clip._shared import own_modes, warn_user
-from sklearn_clip.heads.networks._batches import make_loader
+from sklearn_clip.heads.networks._batches import RowDataset, make_loader
 from sklearn_clip.heads.networks._callback_calls import (
     EXPLAINED,
     explain,
@@ -32,6 +32,7 @@ from sklearn_clip.heads.networks._validation import (
     monitors_validation,
     scores_validation,
 )
+from sklearn_clip.losses import MultiLabelLoss
 
 # With fewer rows, those held out are missed more than the stopping is worth.
 _ROWS_FOR_EARLY_STOPPING = 10_000
@@ -44,6 +45,11 @@ def _validation_score(net, X, y, *, metric):
     if callable(metric):
         return metric(net, X, net._decode(y))
     return METRICS[metric](y, net._label_probabilities(X))
+
+
+def _take(dataset, rows):
+    """Take some rows of a dataset, None for all."""
+    return dataset if rows is None else Subset(dataset, rows)
 
 
 @contextmanager
@@ -128,12 +134,14 @@ class RowNet(NamedPartsNet):
         if self.train_split is None:
             self._check_callbacks_without_rows()
         if self.train_split is None or callable(self.train_split):
-            return super().get_split_datasets(X, y, **fit_params)
+            train, valid = super().get_split_datasets(X, y, **fit_params)
+            return _take(train, self._labelled_rows(train)), valid
         dataset = self.get_dataset(X, y)
+        rows = self._labelled_rows(dataset)
         if self._stopping_metric() is None and not self._callbacks_on(
             scores_validation, monitors_validation
         ):
-            return dataset, None
+            return _take(dataset, rows), None
         if y is None:
             raise ValueError(
                 "train_split must be callable, such as skorch.dataset.ValidSplit(10), "
@@ -141,8 +149,36 @@ class RowNet(NamedPartsNet):
                 "targets as y."
             )
         rng = np.random.default_rng(self.split_seed_)
-        parts = choose_validation_rows(y, self.train_split, rng)
-        return tuple(Subset(dataset, rows) for rows in parts)
+        if rows is None:
+            parts = choose_validation_rows(y, self.train_split, rng)
+        else:
+            parts = choose_validation_rows(y[rows], self.train_split, rng)
+            parts = [rows[part] for part in parts]
+        return tuple(Subset(dataset, part) for part in parts)
+
+    def _labelled_rows(self, dataset):
+        """Find the rows of which something is known; None for all of them.
+
+        The others would teach nothing, but move the norms of features and take steps.
+        They stay where they are drawn by their number, where the loss is not one of
+        those that leave them out, and where there is nothing else.
+        """
+        part = isinstance(dataset, Subset)
+        whole = dataset.dataset if part else dataset
+        loss = self._loss_class()
+        kind = loss if isinstance(loss, type) else type(loss)
+        loader = self.get_params_for("iterator_train")
+        if (
+            not getattr(self, "has_unknown_", False)
+            or not issubclass(kind, MultiLabelLoss)
+            or loader.keys() & {"sampler", "batch_sampler"}
+            or not isinstance(whole, RowDataset)
+            or np.ndim(whole.y) != 2
+        ):
+            return None
+        unknown = np.isnan(whole.y).all(axis=1)
+        rows = np.flatnonzero(~(unknown[dataset.indices] if part else unknown))
+        return rows if 0 < len(rows) < len(dataset) else None
 
     def _callbacks_on(self, *conditions):
         """Names of the user's callbacks for which one of the conditions holds."""

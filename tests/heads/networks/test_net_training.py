@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from skorch.dataset import ValidSplit
 from torch import nn
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.utils.data import DataLoader, SequentialSampler, WeightedRandomSampler
 
 from sklearn_clip.heads import MultiLabelNet
 from sklearn_clip.heads.networks._batches import RowDataset, make_loader
+from sklearn_clip.losses import ZLPRLoss
 
 NAMES = list("abcd")
 
@@ -137,6 +139,52 @@ class SeenRows(nn.Module):
         if self.training:
             self.rows.extend(X.numpy())
         return self.linear(X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"train_split": None}, {"early_stopping": "loss"}, {"criterion": ZLPRLoss}],
+)
+def test_rows_without_a_known_label_change_nothing(data, params):
+    X, Y = data
+    more = np.vstack([Y, np.full((200, 4), np.nan)])
+    rows = np.vstack([X, np.full((200, 6), 1e3)])
+    params = {"module": "mlp", "max_epochs": 5, "batch_size": 16} | params
+    alone = make_net(**params).fit(X, Y.to_numpy())
+    beside = make_net(**params).fit(rows, more)
+    np.testing.assert_allclose(
+        beside.predict_proba(X), alone.predict_proba(X), rtol=1e-5
+    )
+    assert len(beside.history) == len(alone.history)
+    again = beside.partial_fit(rows, more).predict_proba(X)
+    np.testing.assert_allclose(
+        again, alone.partial_fit(X, Y.to_numpy()).predict_proba(X), rtol=1e-5
+    )
+
+
+def test_early_stopping_by_itself_counts_labelled_rows():
+    X, Y = np.zeros((10_000, 2)), np.full((10_000, 1), np.nan)
+    Y[:20] = [[0], [1]] * 10
+    net = make_net(max_epochs=1).fit(X, Y)
+    assert not hasattr(net, "best_epoch_")
+
+
+def test_rows_without_a_known_label_stay_where_they_may_count(data):
+    X, Y = data
+    more = np.vstack([Y[:20], np.full((37, 4), np.nan)])
+    sampler = SequentialSampler(X)
+    for params in ({"criterion": SumOfLogits}, {"iterator_train__sampler": sampler}):
+        net = make_net(SeenRows, max_epochs=1, **params).fit(X, more)
+        assert len(net.module_.rows) == len(X)
+    net = make_net(SeenRows, max_epochs=1, train_split=ValidSplit(3)).fit(X, more)
+    assert {tuple(row) for row in net.module_.rows} <= set(map(tuple, X[:20]))
+
+
+class SumOfLogits(nn.Module):
+    """A loss that learns from rows without labels."""
+
+    def forward(self, logits, targets):
+        return logits.sum()
 
 
 def test_seeded_nets_of_several_threads_do_not_disturb_each_other(data):
