@@ -39,13 +39,22 @@ def _inner_has(method):
     return check
 
 
+def _counted_classes(y, weights):
+    """Classes of the rows that weigh something; all if no row does."""
+    counts = np.asarray(1 if weights is None else weights) != 0
+    if counts.shape == y.shape and counts.any():
+        y = y[counts]
+    return np.unique(y)
+
+
 class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Let a binary classifier be fitted where only one of two classes is present.
 
     In a fold, a rare label may have no positive. `OneVsRestClassifier` copes with that;
     the members of `MultiOutputClassifier` and `ClassifierChain` raise, or give
     probabilities of one column where everybody expects two. Wrapped in this, they
-    predict the class they have seen, and always tell of both.
+    predict the class they have seen, and always tell of both. Rows of weight 0 are not
+    seen, if the classifier takes weights.
 
     Parameters
     ----------
@@ -59,7 +68,7 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     estimator_ : classifier or None
         The fitted classifier; None where y was constant.
     constant_ : object or None
-        The one class of y; None where both are present.
+        The one class of y, rows of weight 0 left out; None where both are present.
     n_features_in_ : int
         Number of features. Defined if X was a table.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -136,13 +145,18 @@ class ConstantSafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
                 "y must hold two classes, or 0 or 1 alone. Got "
                 f"{shown(classes.tolist())}."
             )
+        params, counted = {}, classes
         if len(classes) == 2:
-            self.classes_, self.constant_ = classes, None
             params = self._inner_params(sample_weight, fit_params)
+            counted = _counted_classes(y, params.get("sample_weight"))
+        else:
+            classes = np.array([0, 1]).astype(classes.dtype)
+        if len(counted) == 2:
+            self.classes_, self.constant_ = classes, None
             self.estimator_ = clone(self.estimator).fit(X, y, **params)
         else:
-            self.classes_ = np.array([0, 1]).astype(classes.dtype)
-            self.constant_, self.estimator_ = classes[0], None
+            self.classes_, self.constant_ = classes, counted[0]
+            self.estimator_ = None
         return self
 
     def predict(self, X):

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.fixes import parse_version
 
@@ -139,6 +140,20 @@ def test_rows_without_a_width_are_taken(y):
     model = ConstantSafeClassifier(inner).fit(texts, y)
     assert model.predict(texts).tolist() == y or len(set(y)) == 2
     assert not hasattr(model, "n_features_in_")
+
+
+def test_class_of_rows_without_weight_is_not_seen(data):
+    X, _ = data
+    y = np.where(np.arange(len(X)) < 5, "yes", "no")
+    weight = np.where(y == "yes", 0.0, 1.0)
+    for classifier in (SVC(), LinearSVC()):
+        safe = ConstantSafeClassifier(classifier).fit(X, y, sample_weight=weight)
+        assert safe.classes_.tolist() == ["no", "yes"]
+        assert set(safe.predict(X)) == {"no"}
+        assert (safe.decision_function(X) < 0).all()
+    with pytest.warns(UserWarning, match="sample_weight is ignored"):
+        safe = ConstantSafeClassifier(KNeighborsClassifier(1)).fit(X, y, weight)
+    assert set(safe.predict(X)) == {"no", "yes"}
 
 
 def test_weights_pass_through_scikit_learn_to_every_member(data):
