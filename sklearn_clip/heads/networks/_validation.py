@@ -47,9 +47,9 @@ def choose_validation_rows(targets, fraction, rng):
     n_samples = len(targets)
     if n_samples < 2:
         raise ValueError(
-            "The training data must have at least two rows to hold some out for "
-            f"validation. Got {n_samples}. Pass early_stopping=None and no callbacks "
-            "that look at validation rows."
+            "The training data must have at least two rows with a known label to hold "
+            f"some out for validation. Got {n_samples}. Pass early_stopping=None and "
+            "no callbacks that look at validation rows."
         )
     wanted = min(max(1, round(fraction * n_samples)), n_samples - 1)
     positive = targets == 1
