@@ -52,13 +52,32 @@ class Agreement(NamedTuple):
         return np.exp(away)[:, None]
 
 
-def usual_agreement(layout, X):
-    """Measure what is usual of some rows; rows without a picture are passed over."""
+def usual_agreement(layout, X, sample_weight=None):
+    """Measure what is usual of some rows; rows without a picture are passed over.
+
+    Parameters
+    ----------
+    layout : RowLayout
+        How rows are made up.
+    X : ndarray of shape (n, n_features)
+        Rows.
+    sample_weight : ndarray of shape (n,) or None, default=None
+        Row weights.
+
+    Returns
+    -------
+    Agreement
+        What is usual; 1 without a spread where no row with a picture weighs anything.
+    """
     found = measure_agreement(layout, X)
-    found = found[np.isfinite(found)]
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    counted = np.isfinite(found) & (weight > 0)
+    found, weight = found[counted], weight[counted]
     if not len(found):
         return Agreement(1.0, 0.0)
-    return Agreement(float(found.mean()), float(found.std()))
+    mean = np.average(found, weights=weight)
+    spread = np.sqrt(np.average((found - mean) ** 2, weights=weight))
+    return Agreement(float(mean), float(spread))
 
 
 def measure_agreement(layout, X):

@@ -136,8 +136,8 @@ class RegionClassifier(
         Macro mean average precision out of fold, by weight. Empty where there was
         nothing to choose, or no label with positives and negatives to choose by.
     agreement_ : tuple of float (mean, spread)
-        How alike the regions of the rows of `fit` are: mean and standard deviation of
-        the length of the mean of their unit vectors, in [0, 1].
+        How alike the regions of the rows of `fit` are: (weighted) mean and standard
+        deviation of the length of the mean of their unit vectors, in [0, 1].
     response_method_ : {"predict_proba", "decision_function"}
         What log-odds are made of: decision values where they are the log-odds of the
         probabilities, or there are none of these; else probabilities.
@@ -265,7 +265,8 @@ class RegionClassifier(
             Targets of 0 and 1, NaN where they are unknown. The estimator receives
             them as a dense integer array, or float with NaN if some are unknown.
         sample_weight : array-like of shape (n_samples,), default=None
-            Row weights of at least 0, for the estimator and the choice of the weight.
+            Row weights of at least 0, for the estimator, `agreement_` and the choice
+            of the weight.
         **fit_params : dict
             Passed to the estimator's `fit`, those of length n_samples cut to the rows
             of each fold. `groups` goes to the splitter. With metadata routing enabled
@@ -312,7 +313,7 @@ class RegionClassifier(
         self.response_method_ = find_method(
             self.estimator_, layout.whole(X[:N_TRIED]), self.n_labels_
         )
-        self.agreement_ = usual_agreement(layout, X)
+        self.agreement_ = usual_agreement(layout, X, sample_weight)
         self.weight_, self.weight_scores_ = self.weight, {}
         if parts is not None:
             self.weight_, self.weight_scores_ = choose_weight(

@@ -320,6 +320,22 @@ def test_sparse_targets_are_taken(data):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("fit_on", ["global", "all"])
+def test_whole_weights_are_copies_of_rows(data, scenes, fit_on):
+    """Rows of one thing weigh nothing, so that what is usual is that of the others."""
+    several, truth = scenes.draw(60, 2, seed=5)
+    X, Y = np.vstack([data[0], several]), np.vstack([data[1], truth])
+    weight = np.repeat([0, 1, 3], [100, 40, 40])
+    head = MultiLabelLogisticRegression(C=10, tol=1e-8)
+    model = RegionClassifier(head, weight=1, fit_on=fit_on)
+    weighted = clone(model).fit(X, Y, sample_weight=weight)
+    rows = np.repeat(np.arange(len(X)), weight)
+    copied = model.fit(X[rows], Y[rows])
+    np.testing.assert_allclose(weighted.agreement_, copied.agreement_)
+    expected = copied.predict_proba(X)
+    np.testing.assert_allclose(weighted.predict_proba(X), expected, atol=1e-6)
+
+
 def test_weights_reach_the_classifier_and_the_choice(data):
     X, Y = data
     weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
