@@ -136,7 +136,8 @@ def fraction(counts, metric, *, beta=1.0):
         return tp, tp + fn
     if metric == "jaccard":
         return tp, tp + fp + fn
-    weight = beta**2
+    # Held to where its products with counts are finite: long before that it is recall.
+    weight = min(beta, 1e100) ** 2
     return (1 + weight) * tp, weight * (tp + fn) + tp + fp
 
 

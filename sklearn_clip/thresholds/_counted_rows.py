@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._objective import Objective, recall_weight
 from sklearn_clip.thresholds._score_grid import ScoreGrid
 from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 
@@ -46,7 +46,8 @@ def counts_suffice(rows: ScoredRows, objective: Objective) -> bool:
         return False
     # One false positive has to show in the floats: of F-beta in b^2 P + tp + fp, of
     # balanced accuracy in counts multiplied by each other.
-    squared = objective.beta**2 if objective.metric == "fbeta" else 1.0
+    fbeta = objective.metric == "fbeta"
+    squared = recall_weight(objective.beta) if fbeta else 1.0
     return len(rows.scores) < 2**26 and squared * len(rows.scores) < 2**48
 
 

@@ -168,6 +168,23 @@ def _call_metric(metric, tp, fp, positives, negatives):
     return np.where(np.isnan(values), 0.0, values)
 
 
+def recall_weight(beta: float) -> float:
+    """Square the beta of F-beta.
+
+    Parameters
+    ----------
+    beta : float
+        At least 0.
+
+    Returns
+    -------
+    float
+        The square, held to where its products with counts are finite: long before that
+        F-beta is recall.
+    """
+    return min(beta, 1e100) ** 2
+
+
 def metric_fraction(
     metric: MetricName,
     tp: Any,
@@ -215,7 +232,7 @@ def metric_fraction(
         whole = weight_p * positives + weight_n * negatives
         return weight_p * tp + weight_n * tn, whole + np.zeros_like(tp)
     # F-beta = (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp), and fn = positives - tp.
-    squared = beta * beta if metric == "fbeta" else 1.0
+    squared = recall_weight(beta) if metric == "fbeta" else 1.0
     return (1.0 + squared) * tp, squared * positives + tp + fp
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip.thresholds._objective import Objective
+from sklearn_clip.thresholds._objective import Objective, recall_weight
 from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE
 
 # Chance of a set larger than those that are counted.
@@ -106,7 +106,8 @@ def _best_size(falling, objective, limit, n_sizes):
     sizes = _size_distribution(falling, n_sizes)
     if metric == "balanced_accuracy":
         return _best_balanced(falling, sizes, limit)
-    return _best_f(falling, sizes, limit, beta * beta if metric == "fbeta" else 1.0)
+    squared = recall_weight(beta) if metric == "fbeta" else 1.0
+    return _best_f(falling, sizes, limit, squared)
 
 
 def _size_distribution(falling, n_sizes):
@@ -277,7 +278,7 @@ def best_learnt_sets(
             gain = joint @ (right + wrong)[sizes] - cost[:, None]
         number = (gain > _TIE).sum(axis=1)
         return _highest(gain, np.clip(number, int(at_least_one), limit))
-    squared = objective.beta**2 if metric == "fbeta" else 1.0
+    squared = recall_weight(objective.beta) if metric == "fbeta" else 1.0
     best = np.full(n_rows, -np.inf if at_least_one else 0.0)
     sets = np.zeros((n_rows, n_labels), dtype=bool)
     total = joint.sum(axis=(1, 2))

@@ -195,6 +195,16 @@ def test_bad_beta_is_refused(beta):
         masked_fbeta_score([[1]], [[1]], beta=beta)
 
 
+@pytest.mark.parametrize("beta", [1e100, 1e154, 1e200])
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted", "samples", None])
+def test_large_beta_is_recall(beta, average):
+    y_true, y_pred = random_problem()
+    y_true[:, 0] = 1
+    found = masked_fbeta_score(y_true, y_pred, beta=beta, average=average)
+    expected = masked_recall_score(y_true, y_pred, average=average)
+    np.testing.assert_allclose(found, expected)
+
+
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted", None])
 def test_f1_equals_torchmetrics_with_an_ignored_index(average):
     y_true, y_pred = random_problem(unknown=0.3)

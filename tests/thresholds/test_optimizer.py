@@ -151,6 +151,22 @@ def test_best_score_is_at_least_that_of_the_default_threshold(
         assert len(set(tuned.thresholds_)) == 1
 
 
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro", "samples"])
+@pytest.mark.parametrize("strategy", ["per_label", "global", "top_k"])
+@pytest.mark.parametrize("decision", ["auto", "cut"])
+def test_large_beta_is_taken(data, logistic, average, strategy, decision):
+    """From 1e8 on F-beta is recall in floats, however large the square is."""
+    X, Y = data
+    how = {"average": average, "strategy": strategy, "decision": decision, "cv": 3}
+    scores = [
+        ThresholdOptimizer(logistic, metric="fbeta", beta=beta, random_state=0, **how)
+        .fit(X, Y)
+        .best_score_
+        for beta in (1e50, 1e154, 1e200)
+    ]
+    np.testing.assert_allclose(scores, scores[0])
+
+
 def test_same_random_state_gives_the_same_thresholds(data, logistic):
     X, Y = data
     one, two = (
