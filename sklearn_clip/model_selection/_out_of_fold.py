@@ -31,7 +31,10 @@ from sklearn_clip.model_selection._splitters import (
     MultiLabelStratifiedGroupKFold,
     MultiLabelStratifiedKFold,
 )
-from sklearn_clip.model_selection._train_test import multilabel_train_test_split
+from sklearn_clip.model_selection._train_test import (
+    hold_out_at_random,
+    multilabel_train_test_split,
+)
 
 # With as many positives a label needs no help, from stratification or from others.
 ENOUGH_POSITIVES = 300
@@ -61,8 +64,10 @@ class FoldScores(NamedTuple):
     estimator: Any = None
 
 
-def make_splits(cv, X, Y, *, random_state, split_params, names=None):
+def make_splits(cv, X, Y, *, random_state, split_params, names=None, at_random=False):
     """Turn every accepted `cv` but "prefit" into a list of (train, test) rows.
+
+    A float holds out rows by their labels, or any `at_random`.
 
     Raises
     ------
@@ -76,9 +81,10 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None):
     """
     rows = np.arange(_num_samples(X))
     if isinstance(cv, Real) and not isinstance(cv, Integral):
-        train, test, _, _ = multilabel_train_test_split(
-            rows, y=Y, test_size=cv, random_state=random_state, **split_params
-        )
+        how = {"random_state": random_state, **split_params}
+        if at_random:
+            return [hold_out_at_random(cv, len(rows), **how)]
+        train, test, _, _ = multilabel_train_test_split(rows, y=Y, test_size=cv, **how)
         return [(train, test)]
     if cv is None or isinstance(cv, Integral):
         n_splits = 5 if cv is None else cv
@@ -293,7 +299,7 @@ def _leave_out_weightless(weight, splits, learns):
     return splits
 
 
-def fit_and_score(meta, X, Y, params, names=None, *, learns):
+def fit_and_score(meta, X, Y, params, names=None, *, learns, at_random=False):
     """Fit the estimator of a meta-estimator and score rows it was not fitted on.
 
     Parameters
@@ -311,6 +317,9 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         Names of the labels, for warnings.
     learns : str
         What the meta-estimator learns from the scores, in the plural, for warnings.
+    at_random : bool, default=False
+        Whether a float `cv` holds out rows whatever their labels are, as a guarantee
+        for new rows needs.
 
     Returns
     -------
@@ -356,6 +365,7 @@ def fit_and_score(meta, X, Y, params, names=None, *, learns):
         random_state=meta.random_state,
         split_params=split_params,
         names=names,
+        at_random=at_random,
     )
     refit = getattr(meta, "refit", True)
     if not refit and len(splits) > 1:

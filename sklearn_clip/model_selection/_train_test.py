@@ -57,6 +57,56 @@ def _number_of_test_rows(test_size, train_size, n_rows):
     return n_test
 
 
+def hold_out_at_random(
+    share: float,
+    n_rows: int,
+    *,
+    random_state: int | np.random.RandomState | None = None,
+    groups: ArrayLike | None = None,
+) -> tuple[Any, Any]:
+    """Hold out rows of which none is more likely to be than another.
+
+    Rows that are dealt by their labels are no sample of those to come: of a label that
+    two rows have one is held out, always, and of one that a single row has none.
+
+    Parameters
+    ----------
+    share : float in (0, 1)
+        Share of the rows (groups) to hold out.
+    n_rows : int
+        Number of rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed.
+    groups : array-like of shape (n_rows,) or None, default=None
+        Group of every row; no group is torn apart.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Rows of both parts, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a part is left empty, or there is but one group.
+    """
+    unit, n_units = np.arange(n_rows), n_rows
+    if groups is not None:
+        unit, n_units = _read_groups(groups, n_rows)
+    n_test = _number_of_rows(share, "test_size", ceil, n_units)
+    drawn = check_random_state(random_state).permutation(n_units)[:n_test]
+    held_out = np.isin(unit, drawn)
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _read_groups(groups, n_rows):
+    """Give numbers to groups, of which there must be two."""
+    group_of, n_groups = group_numbers(groups, n_rows)
+    if n_groups < 2:
+        raise ValueError("groups must name at least two groups. Got one.")
+    return group_of, n_groups
+
+
 def multilabel_train_test_split(
     *arrays: Any,
     y: TargetsLike,
@@ -134,9 +184,7 @@ def multilabel_train_test_split(
             columns, np.ones(n_rows), capacity / n_rows, rng, capacity=capacity
         )
     else:
-        group_of, n_groups = group_numbers(groups, n_rows)
-        if n_groups < 2:
-            raise ValueError("groups must name at least two groups. Got one.")
+        group_of, n_groups = _read_groups(groups, n_rows)
         columns = columns.by_group(group_of, n_groups)
         sizes = np.bincount(group_of)
         part = stratify(columns, sizes, capacity / n_rows, rng)[group_of]

@@ -206,11 +206,14 @@ class AnswersMixin(
             right += (weight[rows] @ (answers[rows] == truth)).sum()
         return float(right / total) if total else np.nan
 
-    def _score_unseen(self, X, y, sample_weight, fit_params, check) -> Any:
+    def _score_unseen(
+        self, X, y, sample_weight, fit_params, check, *, at_random
+    ) -> Any:
         """Check the data, fit the estimator, and score rows that it has not seen.
 
         `check` is called with the keywords `held_out` and `weighted` before anything is
-        fitted, and raises if the guarantee cannot be given.
+        fitted, and raises if the guarantee cannot be given; `at_random` is that of
+        `fit_and_score`.
         """
         targets, names = check_indicator(
             y, one_dimensional_hint=_wrap_outside(self), keep_sparse=True
@@ -228,7 +231,13 @@ class AnswersMixin(
             weighted=sample_weight is not None,
         )
         self.estimator_, folds = fit_and_score(
-            self, X, targets, fit_params, names, learns="thresholds"
+            self,
+            X,
+            targets,
+            fit_params,
+            names,
+            learns="thresholds",
+            at_random=at_random,
         )
         check_label_order(self.estimator_, y)
         self.response_method_ = folds[0].method

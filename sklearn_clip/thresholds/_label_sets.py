@@ -34,9 +34,9 @@ class LabelSetClassifier(AnswersMixin):
         None takes a half each, 0 never says surely.
     cv : float, "prefit", splitter or iterable, default=0.5
         Where the scores come from, as for :class:`ThresholdOptimizer`: a float holds
-        out a part of the rows of that size; with "prefit" or a
-        :class:`~sklearn.frozen.FrozenEstimator` all rows given to `fit` must be new to
-        the classifier. A splitter or iterable must give a single split.
+        out a part of the rows of that size, drawn whatever their labels are; with
+        "prefit" or a :class:`~sklearn.frozen.FrozenEstimator` all rows given to `fit`
+        must be new to the classifier. A splitter or iterable must give a single split.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling for a float `cv`.
 
@@ -76,8 +76,9 @@ class LabelSetClassifier(AnswersMixin):
     labels that it does not have, and the lowest of those it has. It costs as much as
     the labels of a row are, where a set of label sets has 2 to the power of that. The
     coverage is that of the mean new row, over draws of the rows searched as well, if
-    these and the new ones are exchangeable. Rows with an unknown label are left out,
-    which assumes that rows are incomplete by chance.
+    these and the new ones are exchangeable. Rows held out by a splitter that looks at
+    labels are not: those with rare labels are more, or fewer, among them. Rows with an
+    unknown label are left out, which assumes that rows are incomplete by chance.
 
     References
     ----------
@@ -170,7 +171,9 @@ class LabelSetClassifier(AnswersMixin):
                 f"Got {surely}."
             )
         weight = fit_params.pop("sample_weight", None)
-        rows = self._score_unseen(X, y, weight, fit_params, self._check_guarantee)
+        rows = self._score_unseen(
+            X, y, weight, fit_params, self._check_guarantee, at_random=True
+        )
         complete = rows
         if rows.known is not None:
             complete = rows.take(np.flatnonzero(rows.known.all(axis=1)))

@@ -122,7 +122,9 @@ class ThresholdOptimizer(
         - int: that many folds of :class:`MultiLabelStratifiedKFold`, shuffled and
           seeded by `random_state`; None means 5;
         - float in (0, 1): one held-out part of that size, by
-          :func:`multilabel_train_test_split`;
+          :func:`multilabel_train_test_split`; with `confidence` or `family_error` drawn
+          whatever the labels are, lest rows with rare labels are more, or fewer, among
+          them than among new ones;
         - "prefit": `estimator` is fitted already, and all rows given to `fit` must
           be new to it;
         - a scikit-learn splitter, or an iterable of (train, test) indices.
@@ -467,7 +469,13 @@ class ThresholdOptimizer(
             folds = []
         else:
             self.estimator_, folds = fit_and_score(
-                self, X, targets, fit_params, names, learns="thresholds"
+                self,
+                X,
+                targets,
+                fit_params,
+                names,
+                learns="thresholds",
+                at_random=bound is not None and bound.confidence is not None,
             )
         check_label_order(self.estimator_, y)
         self.n_labels_ = targets.shape[1]

@@ -46,7 +46,8 @@ class RejectOptionClassifier(AnswersMixin):
         any cut of any label breaks its bound on new rows.
     cv : int, float, "prefit", splitter or iterable, default=0.5
         Where the scores come from, as for :class:`ThresholdOptimizer`: a float holds
-        out a part of the rows of that size; with "prefit" or a
+        out a part of the rows of that size, with `confidence` drawn whatever their
+        labels are; with "prefit" or a
         :class:`~sklearn.frozen.FrozenEstimator` all rows given to `fit` must be new to
         the classifier. An int or a splitter goes without `confidence` only.
     refit : bool, default=False
@@ -197,7 +198,12 @@ class RejectOptionClassifier(AnswersMixin):
         shared = self.family_error is not None
         confidence = 1 - self.family_error if shared else self.confidence
         rows = self._score_unseen(
-            X, y, sample_weight, fit_params, self._check_guarantee
+            X,
+            y,
+            sample_weight,
+            fit_params,
+            self._check_guarantee,
+            at_random=confidence is not None,
         )
         bounds = {
             answer: None

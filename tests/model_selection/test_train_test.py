@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from sklearn_clip.model_selection import multilabel_train_test_split
+from sklearn_clip.model_selection._train_test import hold_out_at_random
 
 
 @given(
@@ -153,3 +154,24 @@ def test_rows_in_another_order_are_told(targets):
         UserWarning, match=r"arrays\[1\] and y have the same index in an"
     ):
         multilabel_train_test_split(y, y.iloc[::-1], y=y, random_state=0)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rows_held_out_at_random_are_any_rows(grouped):
+    groups = np.repeat(["a", "b", "c", "d", "e"], 2) if grouped else None
+    times = np.zeros(10)
+    for seed in range(500):
+        train, test = hold_out_at_random(0.4, 10, random_state=seed, groups=groups)
+        np.testing.assert_array_equal(np.sort([*train, *test]), np.arange(10))
+        assert len(test) == 4
+        if grouped:
+            assert not set(groups[train]) & set(groups[test])
+        times[test] += 1
+    assert abs(times / 500 - 0.4).max() < 0.1
+
+
+def test_rows_held_out_at_random_leave_none_of_the_parts_empty():
+    with pytest.raises(ValueError, match="leave both parts at least one row"):
+        hold_out_at_random(0.5, 1)
+    with pytest.raises(ValueError, match="groups must name at least two groups"):
+        hold_out_at_random(0.5, 3, groups=["a"] * 3)

@@ -27,6 +27,29 @@ def walks(n_rows, value, n_sets=4000, seed=0):
     return np.cumsum(steps, axis=1)
 
 
+@pytest.mark.parametrize("groups", [False, True])
+def test_held_out_rows_of_rare_labels_are_as_many_as_new_ones(groups):
+    """Scores say nothing, so that every threshold is wrong."""
+    broken = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        scores, targets = rng.random((1000, 40)), rng.random((1000, 40)) < 0.003
+        tuned = ThresholdOptimizer(
+            Identity(),
+            min_precision=0.005,
+            confidence=0.9,
+            cv=0.05,
+            refit=False,
+            random_state=seed,
+        )
+        params = {"groups": np.arange(1000)} if groups else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # labels that no threshold brings there
+            tuned.fit(scores, targets, **params)
+        broken.append(np.isfinite(tuned.thresholds_))
+    assert np.sum(broken) <= allowed(0.1, 400)
+
+
 @pytest.mark.parametrize("n_rows, value, error", [(300, 0.5, 0.2), (900, 0.8, 0.05)])
 def test_walk_of_the_bare_precision_crosses_with_the_error_and_no_more(
     n_rows, value, error

@@ -25,6 +25,30 @@ def covered(cuts, scores, targets):
     return ~(targets & (scores < no)).any(axis=1), ~(~targets & (scores >= yes)).any(1)
 
 
+def test_rows_are_held_out_whatever_their_labels_are():
+    """Each row has one of many rare labels, of which some are not trained on."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(150, 60))
+
+    def draw(n_rows):
+        label = rng.integers(150, size=n_rows)
+        targets = (label[:, None] == np.arange(150)).astype(int)
+        return centres[label] + 0.8 * rng.normal(size=(n_rows, 60)), targets
+
+    X_new, Y_new = draw(1000)
+    shares = []
+    for seed in range(5):
+        sets = LabelSetClassifier(
+            MultiLabelLogisticRegression(),
+            coverage=0.8,
+            surely_error=0,
+            random_state=seed,
+        ).fit(*draw(300))
+        _, possibly = sets.label_sets(X_new)
+        shares.append((Y_new <= possibly).all(axis=1).mean())
+    assert np.mean(shares) > 0.8
+
+
 def fitted(scores, targets, **params):
     head = Identity().fit(None, targets)
     return LabelSetClassifier(head, cv="prefit", **params).fit(scores, targets)
