@@ -96,7 +96,7 @@ class ResultFile:
             )
             self._file = self._whole.__enter__()
         if self._kind == ".csv":
-            self._table = csv.writer(self._file, lineterminator="\n")
+            self._table = csv.writer(_Lines(self._file))
             self._table.writerow([*_COLUMNS, *(self._names if self._all else [])])
         elif self._kind == ".json":
             self._file.write("[")
@@ -161,6 +161,32 @@ class ResultFile:
         if kind is None and self._kind == ".json":
             self._file.write("\n]\n")
         self._whole.__exit__(kind, error, trace)
+
+
+class _Lines:
+    """A file whose rows end with a line feed alone, and yet quote carriage returns.
+
+    The csv.writer of some versions of Python quotes of them only what stands in its own
+    line ends.
+
+    Parameters
+    ----------
+    file : file object
+        Where they are written.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        """Write a row that ends with CRLF.
+
+        Parameters
+        ----------
+        row : str
+            The row.
+        """
+        self._file.write(row.removesuffix("\r\n") + "\n")
 
 
 def check_out(out: str, *inputs: Path | None) -> str:
