@@ -73,6 +73,15 @@ def test_link_stays_a_link(tmp_path):
 
 
 @posix
+def test_link_to_itself_is_replaced(tmp_path):
+    (tmp_path / "self").symlink_to("self")
+    with whole_file(tmp_path / "self", "w") as file:
+        file.write("new")
+    assert not (tmp_path / "self").is_symlink()
+    assert (tmp_path / "self").read_text() == "new"
+
+
+@posix
 def test_pipe_is_written_to(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)

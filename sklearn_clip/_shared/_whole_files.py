@@ -59,7 +59,8 @@ def whole_file(
             yield file
         return
     if path.is_symlink():
-        path = path.resolve()
+        # Path.resolve raises RuntimeError for a link to itself, before Python 3.13.
+        path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(
             errno.ENOENT, "There is no folder to write to", str(path.parent)

@@ -27,7 +27,7 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
     ValueError
         If it is a folder, a device, or one of the other files.
     """
-    folder = path.resolve().parent
+    folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r} for {option}.")
     if path.exists() and not path.is_file():
@@ -40,7 +40,8 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
             continue
         # Of files that are to be written, too, none may be the other.
         there = path.exists() and other.exists()
-        if path.samefile(other) if there else path.resolve() == other.resolve():
+        real = os.path.realpath
+        if path.samefile(other) if there else real(path) == real(other):
             raise ValueError(
                 f"{option} must be another file than those that are read or written "
                 f"beside it. Got {str(path)!r}, which would be lost."

@@ -23,6 +23,17 @@ _NOTES = (".csv", ".json", ".txt", ".xml", ".xmp")
 _MOST_FOLDERS = 50
 
 
+def is_folder(entry):
+    """Tell whether an entry of `os.scandir` is a folder, or a link to one.
+
+    A link that cannot be followed, as one to itself, is none.
+    """
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 class _Listing:
     """What a folder holds: files by name, pictures by stem, both by their looks.
 
@@ -40,7 +51,7 @@ class _Listing:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    (self.folders if entry.is_dir() else self.files).add(entry.name)
+                    (self.folders if is_folder(entry) else self.files).add(entry.name)
         except ValueError:  # a NUL, which no path holds
             return
         except OSError as exc:

@@ -51,7 +51,7 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         )
     found = Path(path)
     if found.is_symlink():  # what it names is replaced, and not itself
-        found = found.resolve()
+        found = Path(os.path.realpath(found))
     if found.is_dir() or not found.name:
         raise IsADirectoryError(
             f"path must name a file. Got the folder {str(path)!r}: append a name, such "

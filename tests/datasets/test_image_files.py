@@ -194,6 +194,16 @@ def test_one_file_in_two_spellings_is_a_duplicate(folder, first, second):
     assert found.target.tolist() == [[1, 1]]
 
 
+@pytest.mark.parametrize("name", ["1.jpg", "1"])
+def test_link_to_itself_hides_no_picture_beside_it(folder, name):
+    draw(folder / "1.jpg")
+    try:
+        (folder / "self.jpg").symlink_to("self.jpg")
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    assert load([name], folder) == [folder / "1.jpg"]
+
+
 @pytest.mark.parametrize(
     "name", ["x" * 300, "x/" * 3000 + "y", "a\0b", "a%00b", "a/\0/b", ".", "./"]
 )

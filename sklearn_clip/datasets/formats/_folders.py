@@ -13,7 +13,7 @@ import numpy as np
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._hierarchy import ancestors
-from sklearn_clip.datasets._image_files import is_picture
+from sklearn_clip.datasets._image_files import is_folder, is_picture
 from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
 from sklearn_clip.datasets.formats._rows import give_back, mark, walk
 
@@ -151,7 +151,7 @@ def _list_pictures(root, hierarchy):
         paths[below] = [str(folder / name) for name in found]
         with os.scandir(folder) as entries:
             holds_folders = any(
-                entry.is_dir() and not entry.name.startswith(".") for entry in entries
+                is_folder(entry) and not entry.name.startswith(".") for entry in entries
             )
         # An empty folder is a label nobody was given; one of folders is a step.
         if below and (found or not holds_folders):

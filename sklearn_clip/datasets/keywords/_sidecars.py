@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sklearn_clip.datasets._image_files import is_picture
+from sklearn_clip.datasets._image_files import is_folder, is_picture
 from sklearn_clip.datasets.keywords._xmp import BrokenBlockError, Packet
 
 SUFFIX = ".xmp"
@@ -53,7 +53,7 @@ class PhotoFolder:
         self.folder = Path(folder)
         with os.scandir(self.folder) as entries:
             # A link that leads nowhere is a picture that cannot be read, not none.
-            names = [entry.name for entry in entries if not entry.is_dir()]
+            names = [entry.name for entry in entries if not is_folder(entry)]
         # Names with a dot before them are hidden, such as those that macOS puts beside.
         self.names = sorted(name for name in names if not name.startswith("."))
         self._sidecars, self._by_stem = {}, {}

@@ -131,6 +131,10 @@ def test_load_folders_follows_links_that_do_not_lead_back(tmp_path):
     (root / "dog" / "gone.jpg").symlink_to(root / "gone.jpg")
     with pytest.raises(FileNotFoundError, match="gone.jpg', which leads nowhere"):
         load_folders(root)
+    (root / "dog" / "gone.jpg").unlink()
+    (root / "self").symlink_to("self")
+    with pytest.warns(UserWarning, match="no pictures by their suffix.*'self'"):
+        assert load_folders(root).target_names == ["car", "cat", "dog"]
 
 
 def test_load_folders_takes_names_as_they_are(tmp_path):

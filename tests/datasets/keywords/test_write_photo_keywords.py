@@ -231,6 +231,20 @@ def test_sidecar_that_says_it_by_paths_is_left(folder):
     assert load_photo_keywords(folder).keywords[0] == ["cat", "dog"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_links_to_themselves_stop_no_picture_beside_them(folder):
+    for name in ("b.jpg.xmp", "self", "self.png"):
+        (folder / name).symlink_to(name)
+    written = write_photo_keywords(folder, ["a.jpg"], [["dog"]])
+    assert [path.name for path in written] == ["a.jpg.xmp"]
+    with pytest.warns(UserWarning, match="cannot be read: Too many levels"):
+        found = load_photo_keywords(folder)
+    assert found.keywords == [["dog"], None, None, None]
+    with pytest.warns(UserWarning, match="cannot be read: Too many levels"):
+        written = write_photo_keywords(folder, ["b.jpg"], [["cat"]])
+    assert written[0].is_file() and not written[0].is_symlink()
+
+
 def test_picture_with_a_broken_block_is_told(folder):
     Image.new("RGB", (8, 8)).save(folder / "a.jpg", xmp=b"<broken")
     with pytest.warns(UserWarning, match=r"Blocks of 1 pictures .* \(row 0, xmp: "):
