@@ -106,13 +106,15 @@ def _label_block(
         block.images[row] = None
     X = block.as_X(tagger)
     scores, _ = positive_scores(tagger, X, len(names))
+    failed = _failures(clips)
     given = np.zeros(scores.shape, dtype=bool)
     if cuts:  # which not every tagger has
         told = tagger.predict(X)
         dense = told.toarray() if hasattr(told, "toarray") else np.asarray(told)
         given = np.reshape(dense, scores.shape) == 1
-    failed = broken | {row: why for clip in clips for row, _, why in _failures(clip)}
-    failed = bare | failed
+        # A file that was still being written may be read by now, and one be gone.
+        failed |= _failures(clips)
+    failed = bare | broken | failed
     results = []
     for place, name in enumerate(block.names):
         error = failed.get(place)
@@ -127,9 +129,10 @@ def _label_block(
     return results, given
 
 
-def _failures(clip: Any) -> Any:
-    """Rows that a featurizer could not read; the template of another never ran."""
-    return getattr(clip, "failed_rows_", [])
+def _failures(clips: list[Any]) -> dict[int, str]:
+    """Rows that featurizers could not read; the template of another never ran."""
+    found = (getattr(clip, "failed_rows_", []) for clip in clips)
+    return {row: why for rows in found for row, _, why in rows}
 
 
 def _write_keywords(

@@ -360,6 +360,8 @@ class TagBatch:
                 predicted = self._tagger.predict(rows)
                 reasons = read_reasons(self._featurizers)
                 scores, _ = positive_scores(self._tagger, rows, n_labels)
+                # A file may be gone by now.
+                reasons = read_reasons(self._featurizers) | reasons
         except (TypeError, ValueError) as exc:
             if isinstance(exc, ModelMismatchError):
                 raise

@@ -23,6 +23,7 @@ from sklearn_clip import (
     predict_labels,
     top_labels,
 )
+from sklearn_clip.cli import _labelling
 from sklearn_clip.datasets import load_clipart, load_photo_keywords
 
 
@@ -83,6 +84,30 @@ def test_folder_is_gone_through_and_what_is_broken_is_told(run, tagger_file, pho
         )
     ]
     assert "19 rows labelled, 1 could not be." in done.said
+
+
+@pytest.mark.parametrize("mends", [True, False])
+def test_picture_that_changes_in_between_is_told(
+    run, tagger_file, photos, monkeypatch, mends
+):
+    """Scores and labels are two looks at a file, minutes apart."""
+    ask, whole = _labelling.positive_scores, (photos / "a, b; ü 猫.webp").read_bytes()
+
+    def ask_and_change(*arguments):
+        found = ask(*arguments)
+        if mends:
+            (photos / "broken.jpg").write_bytes(whole)
+        else:
+            (photos / "broken.jpg").unlink()
+        return found
+
+    if not mends:
+        (photos / "broken.jpg").write_bytes(whole)
+    monkeypatch.setattr(_labelling, "positive_scores", ask_and_change)
+    done = run("tag", tagger_file, photos)
+    bad = read_csv(done.out)[1]
+    assert done.code == 1 and bad["image"] == "broken.jpg"
+    assert bad["labels"] == bad["scores"] == "" and bad["error"]
 
 
 def test_table_is_labelled_in_its_order(run, tagger_file, drawings, tmp_path):

@@ -226,6 +226,24 @@ def test_batch_of_which_no_picture_is_there_is_kept(fit, clipart):
         batch(pa.table({"image": [3.5, 3.5], "text": [None, None]}))
 
 
+def test_picture_that_is_gone_before_its_scores_is_told(fit, clipart, tmp_path):
+    tagger = fit()
+    tagger[0].set_params(on_error="zero", cache=None)
+    path = tmp_path / "1.webp"
+    path.write_bytes(Path(clipart[0]["image"].iloc[0]).read_bytes())
+    predict = tagger.predict
+
+    def predict_and_remove(rows):
+        found = predict(rows)
+        path.unlink()
+        return found
+
+    tagger.predict = predict_and_remove
+    batch = TagBatch(tagger, list(tagger[-1].label_names_), {}, None, {}, 0, None, None)
+    _, _, reasons = batch._tag([{"image": str(path), "text": None}] * 2)
+    assert reasons == dict.fromkeys(range(2), "the file does not exist")
+
+
 def test_digest_is_of_what_was_learnt(fit, clipart, tmp_path):
     tagger = fit()
     before = _digest(tagger)
