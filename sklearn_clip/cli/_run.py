@@ -73,6 +73,9 @@ def _fail(exc: BaseException, traced: bool) -> NoReturn:
         print(f"Error: {_sentence(exc)}", file=sys.stderr)
         if type(exc).__name__ == "WeightsUnavailableError":
             print("Here: --model photo-tiny, --model clipart-tiny.", file=sys.stderr)
+        if "cache=None" in str(exc):
+            way = "Here: --store DIR, or --store none, which keeps nothing."
+            print(way, file=sys.stderr)
     sys.exit(CANNOT)
 
 

@@ -191,6 +191,17 @@ def test_any_error_ends_with_two(monkeypatch, capsys, tmp_path, error):
         assert ("Traceback" in said) == bool(more)
 
 
+def test_store_that_cannot_be_made_says_what_the_command_can_do(
+    run, tagger_file, drawings, tmp_path, monkeypatch
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SKLEARN_CLIP_STORE", str(tmp_path / "file" / "store"))
+    done = run("tag", tagger_file, drawings / "test")
+    assert done.code == 2 and "cannot be opened" in done.said
+    assert "Here: --store DIR, or --store none" in done.said
+    assert run("tag", tagger_file, drawings / "test", "--store", "none").code == 0
+
+
 def test_file_in_a_folder_that_is_read_only_may_be_a_target(tmp_path, monkeypatch):
     given = tmp_path / "given.csv"
     given.write_text("old")
