@@ -54,8 +54,9 @@ class Database:
         """Call ``work(connection)`` in one transaction and return what it returns."""
         try:
             return self._transact(work, write)
-        except sqlite3.DatabaseError as exc:
-            if "malformed" not in str(exc):
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
+            # The text of an error quotes names of a damaged schema, which may be none.
+            if isinstance(exc, sqlite3.Error) and "malformed" not in str(exc):
                 raise
             if self._frozen:
                 self.close()  # it may have been written to while it was read
@@ -248,7 +249,7 @@ def _connect_frozen(file):
         return None
     try:
         new = _is_new(sql, file)
-    except sqlite3.DatabaseError as exc:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
         sql.close()
         raise ValueError(_not_a_store(file, exc)) from exc
     except ValueError:

@@ -346,6 +346,20 @@ def test_file_whose_tables_cannot_be_read_is_set_aside(tmp_path):
     assert set(store.get_many(keys)) == set(keys)
 
 
+def test_file_with_a_damaged_name_in_its_schema_is_set_aside(tmp_path):
+    """SQLite's error quotes the name, which Python cannot read as text."""
+    store = EmbeddingStore(tmp_path)
+    store.put_many([b"key"], np.ones((1, 4)))
+    store.close()
+    file = tmp_path / "embeddings.sqlite"
+    content = file.read_bytes().replace(b"CREATE TABLE items", b"CREATE TXBLE items")
+    file.write_bytes(content.replace(b"tableitemsitems", b"table\x9atemsitems"))
+    with pytest.warns(UserWarning, match="is damaged .* is begun anew"):
+        assert store.get_many([b"key"]) == {}
+    store.put_many([b"key"], np.ones((1, 4)))
+    assert len(store.get_many([b"key"])) == 1
+
+
 def test_damaged_file_is_set_aside_with_a_warning(tmp_path):
     store = EmbeddingStore(tmp_path)
     keys, vectors = make_entries(500)
