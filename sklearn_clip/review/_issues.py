@@ -107,12 +107,13 @@ def find_label_issues(
     Notes
     -----
     The truth is read as a logistic function, per label, of the classifier's log-odds
-    and of the votes of the ten nearest rows, and what was written down as a noisy copy
-    of it with two rates: one of labels given falsely, read off where the classifier
-    sees the label least, and one of labels missing, found by expectation and
-    maximisation. It is the four-parameter logistic model of item responses [1]_. The
-    score is the posterior probability of an error. In `benchmarks/STUDIES.md` the
-    ranking is compared with that of confident learning [2]_.
+    and of the votes of the ten nearest rows of which any label is known, and what was
+    written down as a noisy copy of it with two rates: one of labels given falsely, read
+    off where the classifier sees the label least, and one of labels missing, found by
+    expectation and maximisation. It is the four-parameter logistic model of item
+    responses [1]_. The score is the posterior probability of an error. In
+    `benchmarks/STUDIES.md` the ranking is compared with that of confident learning
+    [2]_.
 
     Rare and frequent labels, missing and false ones stand in one order. It takes
     memory for some ten numbers per cell, and time for all pairs of rows.

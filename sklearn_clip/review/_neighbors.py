@@ -36,14 +36,14 @@ def unit_vectors(vectors):
 
 
 def neighbour_votes(vectors, given, group_of):
-    """Share of the ten nearest rows of other groups that have each label.
+    """Share of the ten nearest labelled rows of other groups that have each label.
 
     Parameters
     ----------
     vectors : {ndarray, sparse matrix} of shape (n, d)
         Unit vectors.
     given : ndarray of shape (n, n_labels)
-        0, 1 and NaN.
+        0, 1 and NaN. Rows of NaN alone are no neighbours.
     group_of : ndarray of shape (n,)
         Rows of one group are no neighbours.
 
@@ -52,15 +52,18 @@ def neighbour_votes(vectors, given, group_of):
     votes : ndarray of shape (n, n_labels)
         In [0, 1]; NaN where none of the nearest rows says anything of the label.
     """
-    n = len(given)
     positive, known = np.nan_to_num(given), (~np.isnan(given)).astype(float)
     votes = np.full(given.shape, np.nan)
-    count = min(_NEIGHBORS, n)
-    everyone = np.arange(n)
+    labelled = np.flatnonzero(known.any(axis=1))
+    count = min(_NEIGHBORS, len(labelled))
+    if not count:
+        return votes
+    everyone = np.arange(len(given))
     width = count * given.shape[1]
-    for part, cosines in _blocks(vectors, everyone, everyone, group_of, width):
-        near = _nearest(cosines, count)
-        weight = np.take_along_axis(cosines, near, axis=1)
+    for part, cosines in _blocks(vectors, everyone, labelled, group_of, width):
+        places = _nearest(cosines, count)
+        weight = np.take_along_axis(cosines, places, axis=1)
+        near = labelled[places]
         best = weight.max(axis=1, keepdims=True)
         best[np.isneginf(best)] = 0.0  # all rows are of its group
         weight = np.exp(_SHARPNESS * (weight - best))  # 0 for its own group

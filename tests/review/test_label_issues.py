@@ -115,6 +115,23 @@ def test_rows_and_labels_without_anything_known_are_no_matter():
     assert np.isfinite(issues.scores).all()
 
 
+def test_rows_of_unknown_labels_alone_move_nothing():
+    X, Y = draw()
+    given, _ = spoil(Y, 0.05)
+    scores = HEAD.fit(X, given).predict_proba(X)
+    expected = find_label_issues(scores, X, given, n=Y.size)
+    rng = np.random.default_rng(3)
+    place = np.sort(rng.choice(1200, size=400, replace=False))
+    rows = rng.normal(size=(1200, 8))
+    targets, values = np.full((1200, 6), np.nan), np.full((1200, 6), 0.5)
+    rows[place], targets[place], values[place] = X, given, scores
+    found = find_label_issues(values, rows, targets, n=Y.size)
+    np.testing.assert_array_equal(found.rows, place[expected.rows])
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.votes, expected.votes)
+    np.testing.assert_allclose(found.scores, expected.scores)
+
+
 @pytest.mark.parametrize("value", [0, 1])
 def test_label_of_one_value_alone_is_no_matter(value):
     X, Y = draw(n=60)
