@@ -234,8 +234,10 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
             Rows of NaN alone are left out, unless the loss is none of this package or
             a sampler draws the rows.
         **fit_params : dict
-            Passed to `forward` of the module and to a callable `train_split`;
-            `sample_weight` is refused.
+            Passed to `forward` of the module and to a callable `train_split`. Of
+            `groups`, an array-like of shape (n_samples,), none is torn apart by the
+            validation rows, and named modules do not see them. `sample_weight` is
+            refused.
 
         Returns
         -------
@@ -275,7 +277,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         classes : array-like of shape (2,), default=None
             Both classes of a 1-D `y`, at the first call, if its `y` may lack one.
         **fit_params : dict
-            Passed to `forward` of the module and to a callable `train_split`.
+            As for `fit`.
 
         Returns
         -------

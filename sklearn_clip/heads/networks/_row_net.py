@@ -15,7 +15,7 @@ from skorch.dataset import Dataset
 from skorch.utils import to_numpy
 from torch.utils.data import DataLoader, Subset
 
-from sklearn_clip._shared import own_modes, warn_user
+from sklearn_clip._shared import group_numbers, own_modes, warn_user
 from sklearn_clip.heads.networks._batches import RowDataset, make_loader
 from sklearn_clip.heads.networks._callback_calls import (
     EXPLAINED,
@@ -149,12 +149,20 @@ class RowNet(NamedPartsNet):
                 "targets as y."
             )
         rng = np.random.default_rng(self.split_seed_)
+        groups = fit_params.get("groups")
+        if groups is not None:
+            groups = group_numbers(groups, len(dataset))[0]
         if rows is None:
-            parts = choose_validation_rows(y, self.train_split, rng)
-        else:
-            parts = choose_validation_rows(y[rows], self.train_split, rng)
-            parts = [rows[part] for part in parts]
-        return tuple(Subset(dataset, part) for part in parts)
+            rows = np.arange(len(dataset))
+        groups = None if groups is None else groups[rows]
+        parts = choose_validation_rows(y[rows], self.train_split, rng, groups)
+        return tuple(Subset(dataset, rows[part]) for part in parts)
+
+    def infer(self, x, **fit_params):
+        """Compute the logits of a batch; `groups` are none of a named module's."""
+        if isinstance(self.module, str):
+            fit_params.pop("groups", None)
+        return super().infer(x, **fit_params)
 
     def _labelled_rows(self, dataset):
         """Find the rows of which something is known; None for all of them.

@@ -17,7 +17,7 @@ from sklearn_clip.heads.networks._epoch_log import Verbosity
 from sklearn_clip.metrics import average_precision_per_label, masked_f1_score
 
 
-def choose_validation_rows(targets, fraction, rng):
+def choose_validation_rows(targets, fraction, rng, groups=None):
     """Draw validation rows that leave every label in the training rows if they can.
 
     Rows are taken in random order, first where no label would have more than its share
@@ -33,6 +33,8 @@ def choose_validation_rows(targets, fraction, rng):
         Share of the rows, in (0, 1).
     rng : numpy.random.Generator
         Source of the order.
+    groups : ndarray of shape (n_samples,) or None, default=None
+        Number of the group of every row; no group is torn apart.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def choose_validation_rows(targets, fraction, rng):
     Raises
     ------
     ValueError
-        If there are fewer than two rows.
+        If there are fewer than two rows, or groups.
     """
     n_samples = len(targets)
     if n_samples < 2:
@@ -52,24 +54,42 @@ def choose_validation_rows(targets, fraction, rng):
             "no callbacks that look at validation rows."
         )
     wanted = min(max(1, round(fraction * n_samples)), n_samples - 1)
-    positive = targets == 1
+    unit_of, sizes, positive = _units(targets == 1, groups)
     n_positive = positive.sum(axis=0)
     all_but_one = np.maximum(n_positive - 1, 0)
     share = np.minimum(np.floor(fraction * n_positive + 0.5), all_but_one)
-    taken, held_out = np.zeros(len(n_positive)), []
-    waiting = rng.permutation(n_samples)
+    taken, held_out, n_held_out = np.zeros(len(n_positive)), [], 0
+    waiting = rng.permutation(len(sizes))
+    smallest = waiting[sizes[waiting].argmin()]
     for quota in (share, all_but_one, n_positive):
         passed_over = []
-        for row in waiting:
-            labels = positive[row]
-            if len(held_out) < wanted and (taken + labels <= quota)[labels].all():
-                taken += labels
-                held_out.append(row)
+        for unit in waiting:
+            counts, rows = positive[unit], n_held_out + sizes[unit]
+            if rows <= wanted and (taken + counts <= quota)[counts > 0].all():
+                taken += counts
+                held_out.append(unit)
+                n_held_out = rows
             else:
-                passed_over.append(row)
+                passed_over.append(unit)
         waiting = passed_over
-    valid = np.sort(held_out)
-    return np.setdiff1d(np.arange(n_samples), valid), valid
+    held_out = np.isin(unit_of, held_out or [smallest])
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _units(positive, groups):
+    """Find what is held out as one: the unit of every row, sizes and positives."""
+    n_samples = len(positive)
+    if groups is None:
+        return np.arange(n_samples), np.ones(n_samples, dtype=int), positive
+    unit_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    if len(sizes) < 2:
+        raise ValueError(
+            "groups must name at least two groups of rows with a known label, to hold "
+            "one out for validation. Got one."
+        )
+    rows = np.argsort(unit_of, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    return unit_of, sizes, np.add.reduceat(positive[rows].astype(int), starts, axis=0)
 
 
 def mean_average_precision(targets, probabilities):

@@ -1,10 +1,12 @@
 """Early stopping: which rows and epochs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import skorch
 import torch
 from sklearn.metrics import get_scorer
+from sklearn.model_selection import GroupKFold
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 from small_nets import make_net
@@ -109,6 +111,43 @@ def test_train_split_of_skorch_is_used_without_early_stopping_too(data):
     net = make_net(train_split=ValidSplit(4)).fit(*data)
     assert sum(net.history[-1, "batches", :, "train_batch_size"]) == 90
     assert np.isfinite(net.history[:, "valid_loss"]).all()
+
+
+class Parts(skorch.callbacks.Callback):
+    """Keeps the rows that are trained on and held out."""
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.train_, self.valid_ = dataset_train.indices, dataset_valid.indices
+
+
+@pytest.mark.parametrize("as_given", [list, np.array, pd.Series])
+@pytest.mark.parametrize("train_split", [0.2, ValidSplit(GroupKFold(5))])
+def test_groups_are_held_out_whole(data, as_given, train_split):
+    X, Y = data
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(30), 4))
+    parts = Parts()
+    net = make_net(
+        early_stopping="loss", train_split=train_split, callbacks=[("parts", parts)]
+    )
+    given = as_given([f"series {number}" for number in groups])
+    net.fit(X, Y, groups=given).partial_fit(X, Y, groups=given)
+    assert len(parts.valid_) == 24 and len(parts.train_) == 96
+    assert not set(groups[parts.train_]) & set(groups[parts.valid_])
+    assert make_net(early_stopping=None).fit(X, Y, groups=given).initialized_
+
+
+def test_groups_of_labelled_rows_alone_are_held_out(data):
+    X, Y = data[0], data[1].astype(float)
+    Y[::2] = np.nan
+    groups = np.arange(120) // 6
+    parts = Parts()
+    net = make_net(early_stopping="loss", train_split=0.3, callbacks=[("p", parts)])
+    net.fit(X, Y, groups=groups)
+    assert len(parts.valid_) == 18 and len(parts.train_) == 42
+    assert not np.isnan(Y[np.r_[parts.train_, parts.valid_]]).any()
+    assert not set(groups[parts.train_]) & set(groups[parts.valid_])
+    with pytest.raises(ValueError, match="groups must have shape .120,."):
+        net.fit(X, Y, groups=groups[:60])
 
 
 def test_training_that_goes_on_keeps_its_validation_rows(data):

@@ -7,9 +7,10 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn_clip.heads.networks._validation import METRICS, choose_validation_rows
 
 
-def split(targets, fraction=0.2, seed=0):
+def split(targets, fraction=0.2, seed=0, groups=None):
+    rng = np.random.default_rng(seed)
     return choose_validation_rows(
-        np.asarray(targets, dtype=float), fraction, np.random.default_rng(seed)
+        np.asarray(targets, dtype=float), fraction, rng, groups
     )
 
 
@@ -41,6 +42,32 @@ def test_frequent_labels_are_split_by_their_share():
 def test_rows_are_taken_even_if_a_label_loses_its_only_positive():
     train, valid = split(np.eye(5))
     assert (len(train), len(valid)) == (4, 1)
+
+
+def test_each_row_a_group_of_its_own_is_as_no_groups():
+    targets = np.random.default_rng(0).random((60, 4)) < 0.2
+    found, expected = split(targets, groups=np.arange(60)), split(targets)
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_is_torn_apart_and_labels_stay_in_training(seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(60), rng.integers(1, 8, size=60)))
+    targets = (rng.random((len(groups), 6)) < 0.1).astype(float)
+    train, valid = split(targets, seed=seed, groups=groups)
+    assert sorted([*train, *valid]) == list(range(len(groups)))
+    assert not set(groups[train]) & set(groups[valid])
+    assert 0.15 < len(valid) / len(groups) <= 0.201
+    assert targets[train].any(axis=0).all()
+
+
+def test_groups_larger_than_the_part_leave_the_smallest():
+    groups = np.repeat([5, 2, 9], [30, 20, 50])
+    train, valid = split(np.ones((100, 2)), fraction=0.1, groups=groups)
+    assert set(groups[valid]) == {2} and len(train) == 80
+    with pytest.raises(ValueError, match="at least two groups of rows with a known"):
+        split(np.ones((100, 2)), groups=np.zeros(100))
 
 
 def test_one_row_cannot_be_split():
