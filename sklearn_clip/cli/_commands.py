@@ -148,8 +148,8 @@ def _examples(*lines: str) -> str:
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Each command tells more: sklearn-clip train --help. It ends with 0, with 1 "
-    "if some pictures could not be read, with 2 if it cannot be done, with 130 if it "
-    "was stopped.",
+    "if some pictures could not be read, with 2 if it cannot be done, with 130 or 143 "
+    "if it was stopped.",
 )
 @click.version_option(package_name="sklearn-clip", prog_name="sklearn-clip")
 def commands() -> None:

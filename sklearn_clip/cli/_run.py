@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 # Codes that the command ends with, beside 0.
-SOME_ROWS_FAILED, CANNOT, STOPPED = 1, 2, 130
+SOME_ROWS_FAILED, CANNOT, STOPPED, TERMINATED = 1, 2, 130, 143
 _SAID: set[str] = set()
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which a shutdown, a container or `timeout` sends."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -24,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Raises
     ------
     SystemExit
-        Always: 0, or 1 if some rows could not be read, 2 if it cannot be done, 130 if
-        it was stopped.
+        Always: 0, or 1 if some rows could not be read, 2 if it cannot be done, 130 or
+        143 if it was stopped by Ctrl-C or SIGTERM.
     """
     try:
         import click
@@ -41,21 +48,41 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     traced = "--traceback" in given
     warnings.showwarning = _show_warning
     try:
-        code = commands.main(
-            args=given, prog_name="sklearn-clip", standalone_mode=False
-        )
+        with _stopped_as_by_hand():
+            code = commands.main(
+                args=given, prog_name="sklearn-clip", standalone_mode=False
+            )
     except click.exceptions.Abort as exc:
         if not isinstance(exc.__cause__, EOFError):  # click takes that for Ctrl-D
-            _stopped()
+            _stopped(exc.__cause__)
         _fail(exc.__cause__, traced)
-    except KeyboardInterrupt:
-        _stopped()
+    except KeyboardInterrupt as exc:
+        _stopped(exc)
     except click.ClickException as exc:
         exc.show()
         sys.exit(CANNOT)
     except Exception as exc:  # whatever it is: 1 would say that all others are done
         _fail(exc, traced)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _stopped_as_by_hand() -> Iterator[None]:
+    """Clear up at SIGTERM as at Ctrl-C, unless the process is to ignore it."""
+    before = signal.getsignal(signal.SIGTERM)
+    main_thread = threading.current_thread() is threading.main_thread()
+    if before is not signal.SIG_DFL or not main_thread:
+        yield
+        return
+
+    def stop(number, frame):
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write_text_as_utf8() -> None:
@@ -79,12 +106,12 @@ def _fail(exc: BaseException, traced: bool) -> NoReturn:
     sys.exit(CANNOT)
 
 
-def _stopped() -> NoReturn:
+def _stopped(exc: BaseException | None) -> NoReturn:
     print(
         "\nStopped. What is embedded is kept: the same command goes on from there.",
         file=sys.stderr,
     )
-    sys.exit(STOPPED)
+    sys.exit(TERMINATED if isinstance(exc, _Terminated) else STOPPED)
 
 
 def _sentence(exc: BaseException) -> str:

@@ -52,8 +52,11 @@ def test_unknown_command_and_option_end_with_two(command):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of Unix")
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_stopped_run_says_so_leaves_no_half_file_and_goes_on(
-    command, tagger_file, drawings, tmp_path
+    command, tagger_file, drawings, tmp_path, sent, code
 ):
     folder = tmp_path / "many"
     folder.mkdir()
@@ -70,9 +73,9 @@ def test_stopped_run_says_so_leaves_no_half_file_and_goes_on(
         while not (database.exists() and _count(database) >= 100):
             assert process.poll() is None and time.monotonic() < end
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert "Stopped." in said and "Traceback" not in said
     assert not out.exists() and not list(tmp_path.glob(".labels*"))
     kept = _count(database)
