@@ -14,7 +14,6 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.frozen import FrozenEstimator
 
 from sklearn_clip import (
     CLIPFeaturizer,
@@ -120,21 +119,17 @@ def compare_bounds(problems, C):
         head = MultiLabelLogisticRegression(C=C).fit(X_train, Y_train)
         refitted = (
             ThresholdOptimizer(GivenScores(), cv=folds),
-            (seen, Y_train),
+            seen,
             head.predict_proba(X_test),
         )
-        X_half, X_other, Y_half, Y_other = multilabel_train_test_split(
-            X_train, y=Y_train, test_size=0.5, random_state=seed, groups=groups
-        )
-        half = MultiLabelLogisticRegression(C=C).fit(X_half, Y_half)
         kept = (
-            ThresholdOptimizer(FrozenEstimator(half)),
-            (X_other, Y_other),
+            ThresholdOptimizer(head, cv=0.5, refit=False, random_state=seed),
+            X_train,
             X_test,
         )
         for name, value in BOUNDS:
             for confidence in CONFIDENCES:
-                for way, (tuned, train, test) in {
+                for way, (tuned, rows, test) in {
                     "cv=5": refitted,
                     "cv=0.5, refit=False": kept,
                 }.items():
@@ -142,7 +137,11 @@ def compare_bounds(problems, C):
                         continue
                     tuned.set_params(min_precision=None, min_recall=None)
                     tuned.set_params(**{name: value}, confidence=confidence)
-                    predicted = tuned.fit(*train).predict(test) > 0
+                    if way == "cv=5":
+                        tuned.fit(rows, Y_train)
+                    else:
+                        tuned.fit(rows, Y_train, groups=groups)
+                    predicted = tuned.predict(test) > 0
                     key = f"{name}={value}", str(confidence), way
                     found.setdefault(key, []).append(
                         [
