@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sklearn_clip._shared import clean_name, path_readings, unify_names, warn_user
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
+from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
 # What trainers and annotation tools call splits, in any case.
@@ -258,10 +259,11 @@ class Texts:
             return []
         known = {clean_name(os.path.splitext(picture)[0]) for picture in pictures}
         return [
-            (str(stem), path)
-            for path in sorted(labels.rglob("*"))
-            if path.suffix.lower() == ".txt" and path.name != "classes.txt"
-            for stem in [path.relative_to(labels).with_suffix("")]
+            (stem, labels / below / name)
+            for below, names in (walk(labels) if labels.is_dir() else ())
+            for name in names
+            if name.lower().endswith(".txt") and name != "classes.txt"
+            for stem in [os.path.join(below, os.path.splitext(name)[0])]
             if clean_name(os.path.join(folder, stem)) not in known
         ]
 

@@ -37,7 +37,15 @@ _MORE_HEAD = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 EXIF_HEAD = b"Exif\0\0"
 _PNG_HEAD, _XMP_WORD = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp"
-_IPTC_WORD = b"Raw profile type iptc"
+# What texts of a PNG hold, by their words: those of ImageMagick, and of old ones APP1,
+# which is Exif or a packet, too.
+_PROFILES = {
+    b"Raw profile type iptc": "iptc",
+    b"Raw profile type 8bim": "iptc",
+    b"Raw profile type xmp": "xmp",
+    b"Raw profile type exif": "exif",
+    b"Raw profile type APP1": "xmp",
+}
 # Markers of a JPEG that have no length after them, and those behind which pixels come.
 _BARE, _PIXELS = (0x01, *range(0xD0, 0xD9)), (0xD9, 0xDA)
 # Bytes of one block, packed or not; metadata of more is none.
@@ -230,6 +238,17 @@ def _join(parts, digest):
 
 def _read_png(file, blocks):
     """Go through the chunks, also those behind the pixels."""
+    profiles = []
+    try:
+        _read_chunks(file, blocks, profiles)
+    finally:
+        # Programs that change the packet leave a copy of the old one in a profile.
+        for profile in profiles:
+            _read_profile(*profile, blocks)
+
+
+def _read_chunks(file, blocks, profiles):
+    """Read the chunks of a PNG, and put profiles that are texts together."""
     file.seek(len(_PNG_HEAD))
     while True:
         head = file.read(8)
@@ -244,42 +263,52 @@ def _read_png(file, blocks):
         data, check = file.read(size), file.read(4)
         if len(data) < size:
             raise BrokenBlockError(f"its chunk {kind.decode()} is cut off")
-        if zlib.crc32(kind + data).to_bytes(4) != check:
-            word, _, _ = data.partition(b"\0")
-            source = {b"eXIf": "exif"}.get(kind, "xmp" if word == _XMP_WORD else "iptc")
-            if kind == b"eXIf" or word in (_XMP_WORD, _IPTC_WORD):
-                reason = f"the checksum of its chunk {kind.decode()} is another"
-                blocks.problems.append((source, reason))
-            continue
+        word, _, rest = data.partition(b"\0")
+        source = _PROFILES.get(word)
         if kind == b"eXIf":
+            source = "exif"
+        elif kind == b"iTXt":
+            source = "xmp" if word == _XMP_WORD else None
+        if source is None:
+            continue
+        if zlib.crc32(kind + data).to_bytes(4) != check:
+            reason = f"the checksum of its chunk {kind.decode()} is another"
+            blocks.problems.append((source, reason))
+        elif kind == b"eXIf":
             blocks.add_exif(data)
+        elif kind == b"iTXt":
+            _read_packet(rest, blocks)
         else:
-            _read_text_chunk(kind, data, blocks)
+            profiles.append((source, kind, rest))
 
 
-def _read_text_chunk(kind, data, blocks):
-    word, _, rest = data.partition(b"\0")
-    if kind == b"iTXt" and word == _XMP_WORD:
-        # Whether and how it is packed, then a language and a translated keyword.
-        packed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
-        try:
-            blocks.add_xmp(_unpack(text) if packed else text)
-        except BrokenBlockError as exc:
-            blocks.problems.append(("xmp", str(exc)))
-    elif word == _IPTC_WORD and kind in (b"tEXt", b"zTXt"):
-        # The way of ImageMagick: lines of a name, a length, and the bytes as digits.
-        try:
-            text = _unpack(rest[1:]) if kind == b"zTXt" else rest
-            _, _, digits = text.strip().split(b"\n", 2)
-            records = bytes.fromhex(digits.decode("latin-1"))
-        except ValueError as exc:
-            blocks.problems.append(("iptc", f"it cannot be unpacked: {exc}"))
-            return
-        records = records.removeprefix(PHOTOSHOP_HEAD)
-        if records.startswith(b"8BIM"):
-            blocks.add_photoshop(records)
-        else:
-            blocks.add_iptc(records)
+def _read_packet(rest, blocks):
+    """Read what stands behind the word of a packet."""
+    # Whether and how it is packed, then a language and a translated keyword.
+    packed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+    try:
+        blocks.add_xmp(_unpack(text) if packed else text)
+    except BrokenBlockError as exc:
+        blocks.problems.append(("xmp", str(exc)))
+
+
+def _read_profile(source, kind, rest, blocks):
+    """Read a text of ImageMagick: lines of a name, a length, and bytes as digits."""
+    try:
+        text = _unpack(rest[1:]) if kind == b"zTXt" else rest
+        _, _, digits = text.strip().split(b"\n", 2)
+        data = bytes.fromhex(digits.decode("latin-1"))
+    except ValueError as exc:
+        blocks.problems.append((source, f"it cannot be unpacked: {exc}"))
+        return
+    if source == "iptc":
+        data = data.removeprefix(PHOTOSHOP_HEAD)
+        add = blocks.add_photoshop if data.startswith(b"8BIM") else blocks.add_iptc
+        add(data)
+    elif source == "exif" or data.startswith(EXIF_HEAD):
+        blocks.add_exif(data)
+    elif not blocks.packets:
+        blocks.add_xmp(data.removeprefix(XMP_HEAD))
 
 
 def _unpack(data):

@@ -144,10 +144,10 @@ def load_photo_keywords(
     Keywords are those of ``dc:subject``, by its namespace, as Bag, Seq, Alt, text or
     attribute, in any of the nodes of a packet; where a packet has none of these, the
     last parts of its paths. A comma is a part of a keyword, and a number is a text.
-    Blocks are read in JPEG (also XMP and IPTC that go over several segments), PNG,
-    TIFF, WebP, GIF and JPEG 2000, by their first bytes and not by the suffix, and in
-    other files where Pillow gives them, as of AVIF. A packet with a DOCTYPE is not
-    read.
+    Blocks are read in JPEG (also XMP and IPTC that go over several segments), PNG (also
+    the texts that ImageMagick makes of them), TIFF, WebP, GIF and JPEG 2000, by their
+    first bytes and not by the suffix, and in other files where Pillow gives them, as of
+    AVIF. A packet with a DOCTYPE is not read.
 
     References
     ----------

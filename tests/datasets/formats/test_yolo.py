@@ -252,6 +252,26 @@ def test_load_yolo_names_a_text_in_another_encoding(root, name):
         load_yolo(root / "data.yaml")
 
 
+def test_load_yolo_leaves_hidden_texts_out(root):
+    before = load_yolo(root / "data.yaml")
+    # What macOS puts beside every file on a disk of another system.
+    for name in ("images/train/._a.jpg", "labels/train/._a.txt"):
+        (root / name).write_bytes(b"\0\5\x16\7")
+    (root / "labels/train/.old").mkdir()
+    (root / "labels/train/.old/z.txt").write_text("0 .5 .5 .2 .2")
+    found = load_yolo(root / "data.yaml")
+    np.testing.assert_array_equal(found.target, before.target)
+
+
+def test_load_yolo_names_texts_without_a_picture_in_linked_folders(root, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "z.txt").write_text("0 .5 .5 .2 .2")
+    (root / "labels/train/linked").symlink_to(more)
+    with pytest.raises(FileNotFoundError, match=r"linked.z' \(z.txt\)"):
+        load_yolo(root / "data.yaml")
+
+
 def test_load_yolo_names_the_description_in_a_folder(root):
     with pytest.raises(IsADirectoryError, match="which holds 'data.yaml'"):
         load_yolo(root)

@@ -191,6 +191,45 @@ def test_chunk_of_a_png_is_read(tmp_path, packed, behind):
     assert keywords(read_blocks(path)) == [["cat"]]
 
 
+def profile(kind, name, data):
+    """A text of a PNG as ImageMagick writes it."""
+    text = f"\n{name}\n{len(data):8}\n{data.hex()}\n".encode()
+    head = f"Raw profile type {name}\0".encode()
+    if kind == b"zTXt":
+        return chunk(kind, head + b"\0" + zlib.compress(text))
+    return chunk(kind, head + text)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"tEXt"])
+@pytest.mark.parametrize("name", ["xmp", "APP1"])
+def test_packet_of_a_png_that_imagemagick_wrote_is_read(tmp_path, kind, name):
+    data = xmp('dc:subject="cat"')
+    data = xmp_segment(data)[1] if name == "APP1" else data
+    blocks = read_blocks(png(tmp_path / "a.png", profile(kind, name, data)))
+    assert keywords(blocks) == [["cat"]]
+    # A program that changes keywords writes a packet and leaves the profile.
+    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp('dc:subject="dog"')
+    parts = profile(kind, name, data), chunk(b"iTXt", text)
+    blocks = read_blocks(png(tmp_path / "b.png", *parts))
+    assert keywords(blocks) == [["dog"]]
+
+
+def test_resources_and_exif_of_a_png_that_imagemagick_wrote_are_read(tmp_path):
+    resources = resource(0x0404, record(25, b"cat"))
+    entry = struct.pack("<HHII", 40094, 1, 8, 26) + b"\0" * 4
+    exif = (
+        b"Exif\0\0II*\0"
+        + struct.pack("<IH", 8, 1)
+        + entry
+        + "dog\0".encode("utf-16-le")
+    )
+    for name in ("exif", "APP1"):
+        parts = profile(b"zTXt", "8bim", resources), profile(b"zTXt", name, exif)
+        blocks = read_blocks(png(tmp_path / "a.png", *parts))
+        assert (blocks.iptc, blocks.exif) == (["cat"], ["dog"])
+        assert blocks.problems == []
+
+
 def test_broken_chunk_of_a_png_is_told(tmp_path):
     data = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp('dc:subject="cat"')
     blocks = read_blocks(png(tmp_path / "a.png", chunk(b"iTXt", data, check=1)))
@@ -201,6 +240,9 @@ def test_broken_chunk_of_a_png_is_told(tmp_path):
     data = b"Raw profile type iptc\0\nIPTC profile\n  8\nno digits"
     blocks = read_blocks(png(tmp_path / "c.png", chunk(b"tEXt", data)))
     assert blocks.problems[0][0] == "iptc"
+    data = b"Raw profile type xmp\0\0" + b"nothing that was packed"
+    blocks = read_blocks(png(tmp_path / "d.png", chunk(b"zTXt", data)))
+    assert blocks.problems[0][0] == "xmp"
 
 
 def test_packet_of_a_moving_gif_is_read_behind_its_pictures(tmp_path):
