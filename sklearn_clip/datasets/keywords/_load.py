@@ -44,7 +44,7 @@ def load_photo_keywords(
     What digiKam, Lightroom, darktable, Windows, exiftool and others write. Every
     picture of the folder and of those below is a row, sorted by its path; hidden files
     and folders are left out, links are followed unless they lead back, and pictures are
-    told by their suffix.
+    told by their suffix; a warning tells of sidecars of other files, as of camera raw.
 
     Parameters
     ----------
@@ -243,20 +243,25 @@ def _check_sources(sources):
 
 def _read_photos(root, sources, combine, missing_files):
     """Read all pictures of a folder and of those below, sorted by path."""
-    photos, orphans = [], {}
+    photos, orphans, unread = [], {}, {}
     for below, _ in walk(root):
         place = os.path.join(root, *below.split("/"))
         folder = PhotoFolder(place)
         for name in folder.pictures:
             path = os.path.join(place, name)
             photos.append(read_photo(path, folder.find(name), sources, combine))
-        for name, sidecar in folder.orphans.items() if "sidecar" in sources else ():
+        if "sidecar" not in sources:
+            continue
+        for sidecar, name in folder.unread.items():
+            unread[os.path.relpath(os.path.join(place, sidecar), root)] = name
+        for name, sidecar in folder.orphans.items():
             orphans[os.path.join(place, name)] = sidecar
             if missing_files == "keep":
                 found = folder.find(name)
                 path = os.path.join(place, name)
                 photos.append(read_photo(path, found, ("sidecar",), combine))
     _tell_orphans(orphans, root, missing_files)
+    _tell_unread(unread, root)
     return sorted(photos, key=lambda photo: Path(photo.path).parts)
 
 
@@ -277,6 +282,17 @@ def _tell_orphans(orphans, root, missing_files):
     warn_user(
         f"{len(names)} sidecars in '{root}' have no picture and are left out: {shown}."
     )
+
+
+def _tell_unread(unread, root):
+    """Warn of sidecars of files that are no rows, as of camera raw."""
+    if unread:
+        sidecar, name = min(unread.items())
+        warn_user(
+            f"{len(unread)} sidecars in '{root}' belong to files that are no pictures "
+            f"by their suffix, and are left out: {sidecar!r} of {name!r}"
+            f"{', ...' if len(unread) > 1 else ''}."
+        )
 
 
 def _show(names):

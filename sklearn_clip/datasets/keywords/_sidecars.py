@@ -79,6 +79,22 @@ class PhotoFolder:
             if stem not in files and stem not in self._by_stem
         }
 
+    @property
+    def unread(self):
+        """Names of the sidecars of files that are no pictures, with those of these."""
+        pictures = {os.path.splitext(_compose(name))[0] for name in self.pictures}
+        found = {}
+        for stem, names in self._by_stem.items():
+            for name in names:
+                whole = _compose(name)
+                if is_picture(name) or whole in pictures:
+                    continue
+                sidecars = list(self._sidecars.get(whole, ()))
+                if stem not in pictures:
+                    sidecars += self._sidecars.get(stem, ())
+                found |= dict.fromkeys(sidecars, name)
+        return found
+
     def others_of(self, name):
         """Names of the other files that share the stem of a picture."""
         return [

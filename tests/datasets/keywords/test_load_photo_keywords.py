@@ -223,7 +223,30 @@ def test_sidecar_without_its_picture_is_told(tmp_path):
     # A file that is no picture here has its sidecar too.
     (tmp_path / "sub" / "b.jpg.xmp").rename(tmp_path / "sub" / "b.xmp")
     (tmp_path / "sub" / "b.nef").touch()
+    with pytest.warns(UserWarning, match=r"1 sidecars .* 'sub.b.xmp' of 'b.nef'\."):
+        assert load_photo_keywords(tmp_path).keywords == [["cat"]]
+
+
+def test_sidecars_of_camera_raw_are_told(tmp_path, recwarn):
+    picture(tmp_path / "a.jpg")
+    for name in ("a.nef", "b.nef"):
+        (tmp_path / name).touch()
+        (tmp_path / f"{name}.xmp").write_text(packet("cat"))
+    found = load_photo_keywords(tmp_path, classes=["cat"])
+    assert found.keywords == [None]
+    (told,) = recwarn
+    assert "2 sidecars" in str(told.message)
+    assert "'a.nef.xmp' of 'a.nef', ..." in str(told.message)
+    # One that belongs to a picture as well as to raw is told otherwise, or not at all.
+    (tmp_path / "a.nef.xmp").rename(tmp_path / "a.jpg.xmp")
+    (tmp_path / "b.nef.xmp").rename(tmp_path / "a.xmp")
+    recwarn.clear()
+    load_photo_keywords(tmp_path, sources=["xmp", "iptc"], classes=["cat"])
+    assert not recwarn
+    named = 'photoshop:SidecarForExtension="NEF"'
+    (tmp_path / "a.xmp").write_text(packet("cat", attributes=named))
     assert load_photo_keywords(tmp_path).keywords == [["cat"]]
+    assert not recwarn
 
 
 def test_no_row_is_lost_for_what_is_broken(tmp_path):
