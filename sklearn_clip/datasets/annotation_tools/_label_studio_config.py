@@ -17,7 +17,8 @@ class Control:
 
     `labels` are the paths of its labels as annotators see them (tuples, of one part in
     Choices that are not nested), in the order of the file; `spelled` has the path of
-    labels by that of the aliases and by itself, `alias_of` the way back.
+    labels by that of the aliases and by itself, `alias_of` the way back, with the
+    aliases as they are written there: Label Studio knows no other spelling.
     """
 
     name: str
@@ -102,19 +103,20 @@ def _add_labels(control, element, above, aliases):
         if child.tag != "Choice":  # a View or a Header may stand between
             _add_labels(control, child, above, aliases)
             continue
-        value = clean_name(child.attributes.get("value", ""))
-        alias = clean_name(child.attributes.get("alias", "")) or value
+        given = (child.attributes.get(name, "") for name in ("value", "alias"))
+        value, alias = (text if clean_name(text) else "" for text in given)
+        alias = alias or value
         if not alias:
             raise ValueError(
                 f"A Choice of config must have a value. Got none (line {child.line})."
             )
-        label, written = (*above, value or alias), (*aliases, alias)
+        label, written = (*above, clean_name(value or alias)), (*aliases, alias)
         if label in control.alias_of:
             raise ValueError(
                 f"The labels of config must be distinct. Got {'/'.join(label)!r} twice "
                 f"in {control.name!r} (line {child.line})."
             )
-        for spelling in {label, written}:
+        for spelling in {label, tuple(map(clean_name, written))}:
             if control.spelled.setdefault(spelling, label) != label:
                 raise ValueError(
                     "An alias must not be another label. Got "

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from sklearn_clip._shared import clean_name
 from sklearn_clip.datasets import (
     load_cvat,
     load_label_studio,
@@ -87,6 +88,22 @@ def test_write_label_studio_writes_aliases(folder):
         write_label_studio(
             folder / "b", IMAGES[:1], labels, config=single, control="tags"
         )
+
+
+@pytest.mark.parametrize("name", ["Zu\u0308rich", "a  b", "a\u200bb", "n\nb"])
+def test_write_label_studio_writes_labels_as_the_config_has_them(folder, name):
+    path = folder / "tasks.json"
+    config = write_label_studio(path, IMAGES[:1], [[1]], label_names=[name])
+    shown = name.replace("\n", "&#10;")
+    assert f'value="{shown}"' in config
+    other = config.replace(f'value="{shown}"', f'value="Other" alias="{shown}"')
+    for given, label in ((config, name), (config, clean_name(name)), (other, "Other")):
+        write_label_studio(path, IMAGES[:1], [[label]], config=given, overwrite=True)
+        entry = json.loads(path.read_text(encoding="utf-8"))[0]["predictions"][0]
+        assert entry["result"][0]["value"] == {"choices": [name]}
+        found = load_label_studio(path, folder, config=given, source="predictions")
+        assert found.target.tolist() == [[1]]
+        assert found.target_names == [clean_name(label)]
 
 
 def test_write_label_studio_writes_paths(folder):
