@@ -32,9 +32,9 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
         ``"local-dir:/a/folder"``, or ``"photo-tiny"`` (photographs) or
         ``"clipart-tiny"`` (drawings), the small models that ship with this package
         and need no network.
-    pretrained : str, default="datacomp_xl_s13b_b90k"
+    pretrained : str or None, default="datacomp_xl_s13b_b90k"
         open_clip's tag of the weights, or a file of weights. Not used where
-        `model_name` stands for the weights too.
+        `model_name` stands for the weights too; only there it may be None.
     preprocess : dict, str or None, default=None
         What the weights are used with, as a dict of some of ``mean``, ``std``,
         ``interpolation``, ``resize_mode``, ``size``, ``fill_color`` and ``quick_gelu``

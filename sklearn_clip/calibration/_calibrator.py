@@ -172,11 +172,12 @@ class MultiLabelCalibrator(
         between them. "venn-abers": of a score, `lower_` at the last knot that is no
         higher (0 if there is none) and `upper_` at the first that is no lower (1 if
         there is none) are the probabilities p0 and p1 of the two completions, and
-        ``p1 / (1 - p0 + p1)`` is the one number.
+        ``p1 / (1 - p0 + p1)`` is the one number. Defined as `knots_` is.
     common_knots_, common_values_ : ndarray of shape (n_knots,)
-        The isotonic map of all labels together.
+        The isotonic map of all labels together. Defined as `knots_` is.
     own_weight_ : ndarray of shape (n_labels,)
-        What the own map of a label weighs beside the common one, in [0, 1].
+        What the own map of a label weighs beside the common one, in [0, 1]. Defined as
+        `knots_` is.
     response_method_ : {"predict_proba", "decision_function"}
         Where the scores come from.
     n_labels_ : int

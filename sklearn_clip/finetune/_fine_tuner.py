@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from sklearn_clip import embedding
@@ -47,7 +48,7 @@ class CLIPFineTuner(TunedClassifier):
     model_name : str, default="ViT-B-32"
         Model of open_clip, by any name that :class:`CLIPFeaturizer` takes, those of
         the small models that ship included.
-    pretrained : str, default="datacomp_xl_s13b_b90k"
+    pretrained : str or None, default="datacomp_xl_s13b_b90k"
         Tag or file of the weights, as for :class:`CLIPFeaturizer`.
     preprocess : dict, str or None, default=None
         What the weights are used with, as for :class:`CLIPFeaturizer`.
@@ -119,7 +120,7 @@ class CLIPFineTuner(TunedClassifier):
     frozen_bytes : int, default=2**31
         Memory for what the frozen part of the model makes of the rows and prompts,
         which is then computed once and not in every epoch (see Notes); 0 keeps nothing.
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
         Arithmetic of the forward pass in training, with fp32 weights, and of
@@ -143,7 +144,8 @@ class CLIPFineTuner(TunedClassifier):
         What was learnt: logits are cosine / temperature + bias.
     history_ : list of dict
         Per epoch ``epoch``, ``train_loss``, ``valid_loss``,
-        ``valid_average_precision``, ``temperature``, ``bias`` and ``seconds``.
+        ``valid_average_precision``, ``temperature``, ``bias`` and ``seconds``; without
+        validation rows neither of the two ``valid_``.
     best_epoch_ : int
         The epoch, counted from 1, of the weights.
     frozen_bytes_ : int
@@ -239,7 +241,7 @@ class CLIPFineTuner(TunedClassifier):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "checkpoint_dir": [str, os.PathLike, None],
         "frozen_bytes": [Interval(Integral, 0, None, closed="left")],
-        "device": [str],
+        "device": [str, torch.device],
         "precision": [StrOptions({"auto", *DTYPES})],
         "num_workers": [
             Interval(Integral, 1, None, closed="left"),

@@ -100,7 +100,7 @@ def make_products(X, device, n_columns):
     ----------
     X : {ndarray, CSR matrix} of shape (n_samples, n_features), float32 or float64
         Features.
-    device : str
+    device : str or torch.device
         ``"auto"``, ``"cpu"`` or a CUDA device. ``"auto"`` is CUDA where torch has it
         and the problem is large enough, else the CPU.
     n_columns : int
@@ -116,21 +116,22 @@ def make_products(X, device, n_columns):
     ValueError
         If the device is not one of the above, or this machine does not have it.
     """
-    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+    name = str(device)
+    if name not in ("auto", "cpu", "cpu:0") and not name.startswith("cuda"):
         raise ValueError(
             "device must be 'auto', 'cpu' or a CUDA device such as 'cuda' or 'cuda:1'. "
             f"Got {device!r}."
         )
-    if device == "cpu" or sparse.issparse(X):
+    if name.startswith("cpu") or sparse.issparse(X):
         return NumpyProducts(X)
     small = float(X.shape[0]) * X.shape[1] * n_columns < _WORTH_A_GPU
-    if device == "auto" and (small or not _has_cuda()):
+    if name == "auto" and (small or not _has_cuda()):
         return NumpyProducts(X)
     try:
-        return TorchProducts(X, "cuda" if device == "auto" else device)
+        return TorchProducts(X, "cuda" if name == "auto" else name)
     except (RuntimeError, AssertionError) as exc:
         cause = str(exc).splitlines()[0][:200]
-        if device != "auto":
+        if name != "auto":
             raise ValueError(
                 f"device={device!r} cannot be used on this machine ({cause}). "
                 "device='auto' takes what there is."

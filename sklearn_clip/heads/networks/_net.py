@@ -94,8 +94,9 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         for not even those.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights it finds.
-    device : str or torch.device, default="auto"
-        ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
+    device : str or torch.device or None, default="auto"
+        ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device; None, as in skorch,
+        moves nothing.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the batches, dropout and the validation rows. None takes
         them from torch's global generator; otherwise that is left as it was, and of

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from logistic_problems import assert_optimal, make_data
+from sklearn.base import clone
 
 from sklearn_clip.heads import (
     MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
 )
 from sklearn_clip.heads.linear import _design_matrix as products
 
@@ -29,15 +32,27 @@ def test_torch_gives_the_fit_of_numpy(monkeypatch, dtype, C):
     )
 
 
-@pytest.mark.parametrize("device", ["tpu", "CPU"])
+@pytest.mark.parametrize(
+    "device", [torch.device("cpu"), torch.device("cpu", 0), "cpu:0"]
+)
+@pytest.mark.parametrize(
+    "head",
+    [MultiLabelLogisticRegression(), MultiLabelLogisticRegressionCV(3, random_state=0)],
+)
+def test_the_cpu_is_known_by_all_its_names(head, device):
+    X, Y = make_data()
+    expected = clone(head).set_params(device="cpu").fit(X, Y).coef_
+    found = clone(head).set_params(device=device).fit(X, Y).coef_
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("device", ["tpu", "CPU", None, torch.device("meta")])
 def test_unknown_devices_are_refused(device):
     with pytest.raises(ValueError, match="device must be 'auto', 'cpu' or a CUDA"):
         MultiLabelLogisticRegression(device=device).fit(*make_data())
 
 
 def test_a_cuda_device_that_is_not_there_is_refused():
-    import torch
-
     device = f"cuda:{torch.cuda.device_count() + 3}"
     with pytest.raises(ValueError, match="cannot be used on this machine"):
         MultiLabelLogisticRegression(device=device).fit(*make_data())
