@@ -130,3 +130,12 @@ def test_more_folds_than_rows_are_told_of_as_cv(cv):
         ValueError, match="cv must be at most .* folds,? and n_samples=3"
     ):
         meta.fit(X, Y)
+
+
+@pytest.mark.parametrize("options", [{}, {"min_recall": 0.5, "confidence": 0.9}])
+def test_share_that_leaves_no_row_to_fit_on_is_told_of_as_cv(options):
+    X, Y = np.eye(3), np.array([[0, 1], [1, 0], [1, 1]])
+    head = MultiLabelLogisticRegression()
+    meta = ThresholdOptimizer(head, cv=0.9, refit=False, **options)
+    with pytest.raises(ValueError, match="cv must leave rows to fit on .* Got 0.9"):
+        meta.fit(X, Y)

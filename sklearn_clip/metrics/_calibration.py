@@ -415,7 +415,7 @@ def check_probabilities(y_prob, y_true, entries):
     ValueError
         If one lies outside [0, 1], or for what `check_scores` raises.
     """
-    scores = check_scores(y_prob, y_true, entries)
+    scores = check_scores(y_prob, y_true, entries, "y_prob")
     for rows in row_blocks(*scores.shape):
         wrong = (scores[rows] < 0) | (scores[rows] > 1)
         if not wrong.any():

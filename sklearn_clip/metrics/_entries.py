@@ -70,7 +70,7 @@ def check_predictions(y_pred, y_true, entries, *, keep_sparse=False):
     return predicted
 
 
-def check_scores(y_score, y_true, entries):
+def check_scores(y_score, y_true, entries, what="y_score"):
     """Check scores.
 
     Parameters
@@ -81,6 +81,8 @@ def check_scores(y_score, y_true, entries):
         The targets as they were given, for their column names.
     entries : Entries or StoredEntries
         The checked targets.
+    what : str, default="y_score"
+        What the caller calls the scores.
 
     Returns
     -------
@@ -93,25 +95,23 @@ def check_scores(y_score, y_true, entries):
         If `y_score` has another shape or order of columns than the targets (columns of
         other names go by their place), or holds NaN or something that is no number.
     """
-    dense = (
-        y_score.toarray() if sparse.issparse(y_score) else as_array(y_score, "y_score")
-    )
+    dense = y_score.toarray() if sparse.issparse(y_score) else as_array(y_score, what)
     if dense.ndim == 3:
         raise ValueError(
-            "y_score must have 2 dimensions, (n_samples, n_labels). Got 3, of shape "
+            f"{what} must have 2 dimensions, (n_samples, n_labels). Got 3, of shape "
             f"{dense.shape}. If it is a list with one predict_proba per label, pass "
-            "np.column_stack([p[:, 1] for p in y_score])."
+            f"np.column_stack([p[:, 1] for p in {what}])."
         )
-    _check_alignment(y_score, dense.shape, "y_score", y_true, entries)
+    _check_alignment(y_score, dense.shape, what, y_true, entries)
     try:
         dense = dense.astype(_float_type(dense.dtype), copy=False)
     except (TypeError, ValueError) as exc:
-        raise ValueError(f"y_score must hold numbers. Got {exc}.") from exc
+        raise ValueError(f"{what} must hold numbers. Got {exc}.") from exc
     for rows in row_blocks(*dense.shape):
         if np.isnan(dense[rows].min()):  # the minimum of anything with a NaN is NaN
             row, column = np.argwhere(np.isnan(dense[rows]))[0]
             raise ValueError(
-                "y_score must hold a number for every row and label. Got NaN "
+                f"{what} must hold a number for every row and label. Got NaN "
                 f"{_place(row + rows.start, column, column_names(y_score))}. Unknown "
                 "labels are marked by NaN in y_true."
             )

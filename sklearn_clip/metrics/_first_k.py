@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -282,8 +282,8 @@ def label_propensities(
     Raises
     ------
     ValueError
-        If `y_true` holds something other than 0, 1 and NaN, or `a` or `b` is not
-        positive.
+        If `y_true` holds something other than 0, 1 and NaN, or `a` or `b` is no
+        positive number.
 
     See Also
     --------
@@ -298,8 +298,8 @@ def label_propensities(
     array([0.22, 0.39, 0.67])
     """
     for name, value in (("a", a), ("b", b)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive. Got {value!r}.")
+        if not (isinstance(value, Real) and 0 < value < np.inf):
+            raise ValueError(f"{name} must be a positive number. Got {value!r}.")
     entries = check_targets(y_true, keep_sparse=True)
     # Fewer than three rows would make c negative.
     scale = max(np.log(entries.shape[0]) - 1, 0.0) * (b + 1) ** a

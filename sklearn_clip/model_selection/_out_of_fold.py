@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from math import ceil
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -72,7 +73,8 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None, at_random=F
     Raises
     ------
     ValueError
-        If an iterable yields no split, or by the splitter.
+        If a float leaves no row to fit on, an iterable yields no split, or by the
+        splitter.
 
     Warns
     -----
@@ -81,6 +83,11 @@ def make_splits(cv, X, Y, *, random_state, split_params, names=None, at_random=F
     """
     rows = np.arange(_num_samples(X))
     if isinstance(cv, Real) and not isinstance(cv, Integral):
+        if ceil(cv * len(rows)) >= len(rows):
+            raise ValueError(
+                f"cv must leave rows to fit on beside those held out. Got {cv!r} for "
+                f"{len(rows)} rows."
+            )
         how = {"random_state": random_state, **split_params}
         if at_random:
             return [hold_out_at_random(cv, len(rows), **how)]

@@ -187,5 +187,6 @@ def test_targets_without_a_positive_or_a_known_label_are_told():
     assert value == 0
     with pytest.raises(ValueError, match="must hold a known label"):
         precision_at_k_score([[np.nan, np.nan]], [[1, 0]], k=1)
-    with pytest.raises(ValueError, match="a must be positive. Got 0"):
-        label_propensities([[1, 0]], a=0)
+    for wrong in (0, np.nan, np.inf, "0.55"):
+        with pytest.raises(ValueError, match="a must be a positive number. Got"):
+            label_propensities([[1, 0]], a=wrong)

@@ -289,12 +289,14 @@ def test_bad_input_gets_a_sentence(problem):
     for metric in (*LOSSES, expected_calibration_error, brier_score_parts):
         with pytest.raises(ValueError, match=r"\[0, 1\]. Got 1.5 \(row 0, column 1\)"):
             metric([[0, 1]], [[0.5, 1.5]])
-        with pytest.raises(ValueError, match="shape of y_true"):
+        with pytest.raises(ValueError, match="y_prob must have the shape of y_true"):
             metric(Y, P[:, :2])
+        with pytest.raises(ValueError, match="y_prob must hold a number for every"):
+            metric([[0, 1]], [[0.5, np.nan]])
         with pytest.raises(ValueError, match="average must be one of"):
             metric(Y, P, average="mean")
         columns = pd.DataFrame(P, columns=list("abcd"))
-        with pytest.raises(ValueError, match="order of y_true"):
+        with pytest.raises(ValueError, match=r"y_prob\[y_true.columns\]"):
             metric(pd.DataFrame(Y, columns=list("bacd")), columns)
     for metric in (expected_calibration_error, brier_score_parts):
         for wrong in (0, 2.5, True, "ten"):
