@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,9 @@ def label_rows(
                     cuts=top_k is None or xmp,
                 )
             if xmp:
-                _write_keywords(rows.images[part], results, given, names)
+                _write_keywords(
+                    rows.images[part], results, given, names, first=block.start
+                )
             for result in results:
                 n_failed += result.error is not None
                 if not probabilities:
@@ -136,18 +137,23 @@ def _failures(clips: list[Any]) -> dict[int, str]:
 
 
 def _write_keywords(
-    images: list[str | None], results: list[Result], given: Any, names: list[str]
+    images: list[str | None],
+    results: list[Result],
+    given: Any,
+    names: list[str],
+    *,
+    first: int,
 ) -> None:
     """Write sidecars; one that cannot be written is an error of its row."""
-    from sklearn_clip.datasets import write_photo_keywords
+    from sklearn_clip.datasets.keywords._write import write_each
 
-    for image, result, labels in zip(images, results, given, strict=True):
-        if image is None or result.error is not None:
-            continue
-        path = Path(image).absolute()
-        try:
-            write_photo_keywords(
-                path.parent, [path.name], labels[None].astype(int), label_names=names
-            )
-        except (ValueError, OSError) as exc:
-            result.error = f"keywords not written: {exc}"
+    places, paths = [], []
+    for place, (image, result) in enumerate(zip(images, results, strict=True)):
+        if image is not None and result.error is None:
+            places.append(place)
+            paths.append(image)
+    failed = write_each(
+        paths, given[places].astype(int), label_names=names, first=first
+    )
+    for place, why in failed.items():
+        results[places[place]].error = f"keywords not written: {why}"

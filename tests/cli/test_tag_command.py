@@ -7,6 +7,7 @@ import pickle
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -24,7 +25,13 @@ from sklearn_clip import (
     top_labels,
 )
 from sklearn_clip.cli import _labelling
-from sklearn_clip.datasets import load_clipart, load_photo_keywords
+from sklearn_clip.datasets import (
+    load_clipart,
+    load_photo_keywords,
+    write_photo_keywords,
+)
+from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
+from sklearn_clip.datasets.keywords._write import write_each
 
 
 def load(path):
@@ -174,6 +181,43 @@ def test_labels_become_keywords_beside_the_pictures(run, tagger_file, photos):
     for path, target in zip(found.data[:, 0], found.target, strict=True):
         given = {n for n, v in zip(found.target_names, target, strict=True) if v == 1}
         assert given == wanted.get(os.path.relpath(path, photos), set())
+
+
+def test_a_folder_is_listed_once_for_the_keywords_of_a_block(
+    run, tagger_file, photos, monkeypatch
+):
+    listed = []
+
+    def listing(self, folder, init=PhotoFolder.__init__):
+        listed.append(folder)
+        init(self, folder)
+
+    monkeypatch.setattr(PhotoFolder, "__init__", listing)
+    out = photos.parent / "l.json"
+    run("tag", tagger_file, photos, "--xmp", "--out", out)
+    names = [row["image"] for row in json.loads(out.read_text(encoding="utf-8"))]
+    assert len(names) > len({os.path.dirname(name) for name in names}) + 1
+    assert len(listed) == len(set(listed)) > 0
+
+
+def test_keywords_written_in_a_row_are_those_written_one_by_one(photos, tmp_path):
+    names, labels = ["animal", "flag"], np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
+    found = sorted(photos.rglob("*.webp"))[:2]
+    # One twice, one that is not there.
+    wanted = [str(found[0]), str(found[1]), str(photos / "absent.webp"), str(found[0])]
+    failed = write_each(wanted, labels, label_names=names)
+    assert list(failed) == [2] and "absent.webp" in failed[2]
+    together = [Path(f"{path}.xmp").read_bytes() for path in found]
+    for path in found:
+        Path(f"{path}.xmp").unlink()
+    for path, row in zip(wanted, labels, strict=True):
+        if "absent" not in path:
+            place = Path(path)
+            write_photo_keywords(
+                place.parent, [place.name], row[None], label_names=names
+            )
+    assert together == [Path(f"{path}.xmp").read_bytes() for path in found]
+    assert write_each(wanted, labels, label_names=["a", "b\0"]).keys() == {0, 1, 2, 3}
 
 
 def test_labels_with_semicolons_get_another_separator(run, photos, tmp_path):

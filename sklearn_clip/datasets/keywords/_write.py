@@ -154,10 +154,61 @@ def write_photo_keywords(
         removing=mode == "replace",
     )
     _tell_long(wanted)
-    rows = _find_images(path, names, wanted, missing_files)
+    rows = _find_images(ImageFolder(path, "path"), names, wanted, missing_files)
     if embed and sidecar is not None:
         raise ValueError(f"sidecar must be None if embed=True. Got {sidecar!r}.")
+    return _write_rows(rows, {}, mode, hierarchy, sidecar, embed)
+
+
+def write_each(
+    images: Sequence[str], labels: Any, *, label_names: Sequence[str], first: int = 0
+) -> dict[int, str]:
+    """Write labels as keywords, each picture for itself.
+
+    Parameters
+    ----------
+    images : list of str
+        Pictures.
+    labels : ndarray of shape (n_images, n_labels)
+        Of each picture 0 and 1.
+    label_names : list of str
+        Names of the columns.
+    first : int, default=0
+        Number of the first row, for warnings.
+
+    Returns
+    -------
+    dict of int to str
+        Position of every picture without new keywords, and why. The others are as if
+        :func:`write_photo_keywords` had been called for each.
+    """
+    try:
+        wanted = read_labels(
+            labels, len(images), label_names=label_names, threshold=None, removing=False
+        )
+    except ValueError as exc:
+        return dict.fromkeys(range(len(images)), str(exc))
+    _tell_long(wanted)
+    # A folder is listed once, not for each of its pictures.
+    listed: dict[Path, ImageFolder] = {}
     folders: dict[Path, PhotoFolder] = {}
+    failed = {}
+    for place, (image, known) in enumerate(zip(images, wanted, strict=True)):
+        path = Path(image).absolute()
+        try:
+            if path.parent not in listed:
+                listed[path.parent] = ImageFolder(path.parent, "path")
+            folder = listed[path.parent]
+            [(found, _, _)] = _find_images(folder, [path.name], [known], "raise")
+            row = found, first + place, known
+            _write_rows([row], folders, "add", None, None, embed=False)
+        except (ValueError, OSError) as exc:
+            failed[place] = str(exc)
+    return failed
+
+
+def _write_rows(rows, folders, mode, hierarchy, sidecar, embed):
+    """Write keywords of pictures; `folders` holds those that are listed by now."""
     plans: list[SidecarPlan | EmbeddingPlan] = []
     for image, row, known in rows:
         if image.parent not in folders:
@@ -220,9 +271,8 @@ def _tell_problems(broken):
         )
 
 
-def _find_images(path, names, wanted, missing_files):
+def _find_images(folder, names, wanted, missing_files):
     """Files of the pictures, each once."""
-    folder = ImageFolder(path, "path")
     rows, missing, seen = [], {}, {}
     for row, name in enumerate(names):
         try:
