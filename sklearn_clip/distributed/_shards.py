@@ -355,8 +355,8 @@ class _Rows:
         if isinstance(columns.labels, str):
             self._add_tags(batch[columns.labels][counts])
         else:
-            values = [batch[name][counts].astype(object) for name in columns.labels]
-            self._labels.append(np.stack(values, axis=1))
+            cells = [_compact(batch[name][counts]) for name in columns.labels]
+            self._labels.append(np.stack(cells, axis=1))
 
     def _add_tags(self, cells):
         try:
@@ -416,6 +416,16 @@ def _vectors(cells, columns):
             f"{cells.dtype} of shape {cells.shape[1:]} in every row."
         )
     return cells.astype(cells.dtype if cells.dtype == np.float32 else np.float64)
+
+
+def _compact(column):
+    """Numbers 0, 1 and NaN in few bytes; what will be refused, or is none, as it is."""
+    if column.dtype.kind not in "iuf":
+        return column if column.dtype.kind == "b" else column.astype(object)
+    ones, unknown = column == 1, np.isnan(column)
+    if not (ones | unknown | (column == 0)).all():
+        return column.astype(object)
+    return column.astype(np.float32) if unknown.any() else ones
 
 
 def _check_table(labels):

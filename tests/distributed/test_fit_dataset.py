@@ -22,6 +22,8 @@ from sklearn_clip.distributed._shards import (  # noqa: E402
     Columns,
     FeatureShard,
     Labels,
+    _check_table,
+    _Rows,
     _same,
 )
 
@@ -141,6 +143,39 @@ def test_columns_with_unknown_cells_weights_and_balanced_classes(problem, to_dat
     np.testing.assert_allclose(
         found.predict_proba(X), alone.predict_proba(X), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32, float])
+def test_columns_of_numbers_are_kept_in_few_bytes(dtype):
+    Y = np.random.default_rng(0).random((40, 3)) < 0.3
+    columns = Columns("features", ["a", "b", "c"], None, None)
+    vectors = np.ones((20, 2), dtype=np.float32)
+    kept, plain = _Rows(columns), _Rows(columns)
+    gap = np.dtype(dtype).kind == "f"
+    for part in (Y[:20], Y[20:]):
+        cells = {
+            name: column.astype(dtype)
+            for name, column in zip("abc", part.T, strict=True)
+        }
+        if gap:
+            cells["c"][3] = np.nan
+        for rows, kind in ((kept, dtype), (plain, object)):
+            batch = {name: column.astype(kind) for name, column in cells.items()}
+            rows.add(batch | {"features": vectors})
+    found = kept.join().labels
+    wanted = _check_table(plain.join().labels)
+    assert found.dtype == (np.float32 if gap else bool)
+    for mine, theirs in zip(_check_table(found), wanted, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_columns_of_other_numbers_are_refused_by_what_they_hold():
+    columns = Columns("features", ["a", "b"], None, None)
+    rows = _Rows(columns)
+    cells = {"a": np.array([0, 1]), "b": np.array([1.0, 1 + 1e-12])}
+    rows.add(cells | {"features": np.ones((2, 2), dtype=np.float32)})
+    with pytest.raises(ValueError, match=r"1\.000000000001 .*row 1, column 1"):
+        _check_table(rows.join().labels)
 
 
 def test_labels_come_in_the_order_of_their_names(problem, to_dataset):
