@@ -232,8 +232,12 @@ def _as_evidence(votes, given):
 
 def _first_cells(wrong, n):
     """Rows and labels of the cells that are listed, in order."""
-    flat = np.nan_to_num(wrong, nan=-1.0).ravel()
-    order = np.argsort(-flat, kind="stable")
-    most = np.count_nonzero(flat >= (0.0 if n is not None else _LISTED))
-    order = order[: most if n is None else min(n, most)]
-    return np.unravel_index(order, wrong.shape)
+    flat = wrong.ravel()
+    least = _LISTED if n is None else 0.0
+    found = np.count_nonzero(flat >= least)
+    if n is not None and 0 < n < found:
+        # The n-th highest, so that few cells are sorted.
+        least = -np.partition(-flat, n - 1)[n - 1]
+    cells = np.flatnonzero(flat >= least)
+    order = np.argsort(-flat[cells], kind="stable")
+    return np.unravel_index(cells[order[:n]], wrong.shape)

@@ -89,11 +89,14 @@ def fit_noise_model(given, evidence, writers=None):
     cells = _Cells(x, given == 1, known, share, floor)
     _, lost = _maximise(cells, cautious=False)
     weights, missing = _maximise(cells, cautious=True)
-    posterior = _posterior(cells, _truth(cells, weights), missing)
-    wrong = np.where(given == 1, 1 - posterior, posterior)
+    wrong = np.empty(given.shape)
+    for rows, block in cells.blocks():
+        posterior = _posterior(block, _truth(block, weights), missing)
+        doubt = np.where(block.positive, 1 - posterior, posterior)
+        wrong[rows] = np.where(block.known, doubt, np.nan)
     floors = np.broadcast_to(floor, given.shape).mean(axis=0)
     return NoiseModel(
-        np.where(known, wrong, np.nan),
+        wrong,
         np.where(turned, lost, floors),
         np.where(turned, floors, lost),
     )
@@ -135,16 +138,19 @@ class _Cells(NamedTuple):
     floor: np.ndarray
 
     def blocks(self):
-        """Parts of the rows that stay in the processor's cache through a step."""
+        """Rows, and what is of them, that stay in the processor's cache in a step."""
         n_rows, n_labels = self.positive.shape
         step = max(1, _CACHED // n_labels)
         for start in range(0, n_rows, step):
             rows = slice(start, start + step)
-            yield self._replace(
-                x=[part[rows] for part in self.x],
-                positive=self.positive[rows],
-                known=self.known[rows],
-                floor=self.floor[rows] if len(self.floor) > 1 else self.floor,
+            yield (
+                rows,
+                self._replace(
+                    x=[part[rows] for part in self.x],
+                    positive=self.positive[rows],
+                    known=self.known[rows],
+                    floor=self.floor[rows] if len(self.floor) > 1 else self.floor,
+                ),
             )
 
 
@@ -179,7 +185,7 @@ def _maximise(cells, *, cautious):
         lost, there = np.zeros(n_labels), np.zeros(n_labels)
         gradient = np.zeros((n_labels, n_parts))
         hessian = np.zeros((n_labels, n_parts, n_parts))
-        for block in cells.blocks():
+        for _, block in cells.blocks():
             truth = _truth(block, weights)
             # Expectation: what is known of the truth; nothing where no label is given.
             posterior = np.where(block.known, _posterior(block, truth, missing), 0.0)

@@ -1,5 +1,6 @@
 """Labels that look wrong: found, ranked, told; by scores, classifiers and Pipelines."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -15,7 +16,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from sklearn_clip import MultiLabelLogisticRegression, ThresholdOptimizer
-from sklearn_clip.review import find_label_issues
+from sklearn_clip.review import _noise_model, find_label_issues
+from sklearn_clip.review._issues import _LISTED, _first_cells
+from sklearn_clip.review._noise_model import fit_noise_model
 
 
 def draw(n=400, n_labels=6, low=0.03, high=0.3, seed=0):
@@ -328,3 +331,33 @@ def test_score_that_lies_far_out_hides_no_issue(far):
     )
     assert issues.scores[where] == pytest.approx(usual.scores[0], abs=0.1)
     assert np.isfinite(issues.missing_rate).all() and 0.5 < issues.n_expected < 3
+
+
+@pytest.mark.parametrize("n", [None, 0, 1, 30, 10**6])
+def test_the_listed_cells_are_the_first_of_all_cells_in_order(n):
+    rng = np.random.default_rng(0)
+    wrong = np.round(rng.random((40, 6)), 1)  # with many that are equal
+    wrong[rng.random(wrong.shape) < 0.2] = np.nan
+    order = np.argsort(-np.nan_to_num(wrong, nan=-1.0).ravel(), kind="stable")
+    least = _LISTED if n is None else 0.0
+    wanted = order[: min(10**6 if n is None else n, (wrong >= least).sum())]
+    rows, labels = _first_cells(wrong, n)
+    np.testing.assert_array_equal(rows * 6 + labels, wanted)
+
+
+def test_probabilities_are_found_block_by_block(monkeypatch):
+    rng = np.random.default_rng(0)
+    given = (rng.random((600, 50)) < 0.2).astype(float)
+    given[rng.random(given.shape) < 0.1] = np.nan
+    evidence = [rng.normal(size=given.shape), rng.normal(size=given.shape)]
+    whole = fit_noise_model(given, evidence)
+    monkeypatch.setattr(_noise_model, "_CACHED", 1000)
+    wrong = np.isnan(given)
+    tracemalloc.start()
+    blocks = fit_noise_model(given, evidence)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(blocks.wrong, whole.wrong, rtol=1e-9)
+    np.testing.assert_array_equal(np.isnan(whole.wrong), wrong)
+    # Its own copies of the three tables, the result, and some masks.
+    assert peak < 45 * given.size
