@@ -28,7 +28,8 @@ _TOLERANCE = 1e-9
 class _Split:
     """Parts of the units, and what each part has, kept up to date.
 
-    `units` counts the units of a part that carry a column, `rows` what they carry.
+    `units` counts the units of a part that carry a column, `rows` what they carry, and
+    `lacks` says which columns of those in `needed` it has none of.
     """
 
     def __init__(self, part, counts, total, shares):
@@ -43,6 +44,13 @@ class _Split:
             self.rows[f] = own.sum(axis=0)
             self.units[f] = np.bincount(own.indices, minlength=counts.shape[1])
         self.targets = shares[:, None] * total
+        self.needed = np.zeros(counts.shape[1], dtype=bool)
+        self.lacks = np.zeros(self.units.shape, dtype=bool)
+
+    def need(self, columns):
+        """Say which columns every part is to have."""
+        self.needed = columns
+        self.lacks = (self.units == 0) & columns
 
     def holders(self, column):
         """Units that carry a column."""
@@ -53,10 +61,10 @@ class _Split:
         """Put a unit into another part."""
         span = slice(*self.counts.indptr[unit : unit + 2])
         at, amount = self.counts.indices[span], self.counts.data[span]
-        self.rows[self.part[unit], at] -= amount
-        self.units[self.part[unit], at] -= 1
-        self.rows[to, at] += amount
-        self.units[to, at] += 1
+        for f, sign in ((self.part[unit], -1), (to, 1)):
+            self.rows[f, at] += sign * amount
+            self.units[f, at] += sign
+            self.lacks[f, at] = (self.units[f, at] == 0) & self.needed[at]
         self.part[unit] = to
 
 
@@ -67,7 +75,23 @@ def _sample(units, rng):
     return units[rng.permutation(len(units))[:_CANDIDATES]]
 
 
-def _missing_costs(split, giver, to, cost, given, taken):
+def _tables(given, taken):
+    """Dense tables of what some units carry, and the columns that any of them has."""
+    # Of thousands of columns a few units have few, and what none has changes nothing.
+    columns, place = np.unique(
+        np.concatenate([given.indices, taken.indices]), return_inverse=True
+    )
+    tables, start = [], 0
+    for part in (given, taken):
+        table = np.zeros((part.shape[0], len(columns)))
+        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+        table[rows, place[start : start + part.nnz]] = part.data
+        tables.append(table)
+        start += part.nnz
+    return columns, *tables
+
+
+def _missing_costs(split, giver, to, cost, given, taken, columns):
     """Cost of the missing cells of two parts after each exchange, less a constant.
 
     A column changes by ``x = a - b`` units in `to` and by ``-x`` in `giver`, with a and
@@ -76,9 +100,9 @@ def _missing_costs(split, giver, to, cost, given, taken):
     # K(a - b) for the four cases of a and b, where `same`, `up` and `down` are K(0),
     # K(1) and K(-1): same + a (up - same) + b (down - same) - a b (up + down - 2 same).
     # So all exchanges of two sets of units take two products and one matrix product.
-    to_units, giver_units = split.units[to], split.units[giver]
+    to_units, giver_units = split.units[to, columns], split.units[giver, columns]
     same, up, down = (
-        cost * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
+        cost[columns] * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
         for x in (0, 1, -1)
     )
     a, b = (given > 0).astype(float), (taken > 0).astype(float)
@@ -86,14 +110,18 @@ def _missing_costs(split, giver, to, cost, given, taken):
     return (a @ only_a)[:, None] + b @ only_b - (a * (only_a + only_b)) @ b.T
 
 
-def _imbalances(split, giver, to, weight, shares, given, taken):
+def _imbalances(split, giver, to, weight, shares, given, taken, columns):
     """Change of ``sum (c - t)^2 / t`` over all columns by each exchange."""
     # Part `to` gets d = a - b of a column and `giver` loses it. With t = share * total,
     #   (2 (c_to - t_to) d + d^2) / t_to + (-2 (c_g - t_g) d + d^2) / t_g
     #     = slope d + curve d^2,   d^2 = a^2 + b^2 - 2 a b,
     # again a term of the given unit, one of the taken unit, and one matrix product.
-    excess = (split.rows - split.targets) / shares[:, None]
-    slope = 2 * weight * (excess[to] - excess[giver])
+    weight = weight[columns]
+    excess_to, excess_giver = (
+        (split.rows[f, columns] - split.targets[f, columns]) / shares[f]
+        for f in (to, giver)
+    )
+    slope = 2 * weight * (excess_to - excess_giver)
     curve = weight * (1 / shares[to] + 1 / shares[giver])
     return (
         (given @ slope + given**2 @ curve)[:, None]
@@ -116,12 +144,12 @@ def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, move
     taken = _sample(np.flatnonzero((split.part == to) & ~resting), rng)
     if len(given) == 0 or (len(taken) == 0 and not moves):
         return None
-    a, b = split.counts[given].toarray(), split.counts[taken].toarray()
+    columns, a, b = _tables(split.counts[given], split.counts[taken])
     if moves:  # nothing in exchange
         taken = np.append(taken, -1)
         b = np.vstack([b, np.zeros(b.shape[1])])
-    costs = _missing_costs(split, giver, to, cost, a, b)
-    imbalance = _imbalances(split, giver, to, weight, shares, a, b)
+    costs = _missing_costs(split, giver, to, cost, a, b, columns)
+    imbalance = _imbalances(split, giver, to, weight, shares, a, b, columns)
     # First the missing cells, then the shares, then the first.
     imbalance[costs > costs.min() + _TOLERANCE] = np.inf
     least = imbalance <= imbalance.min() + _TOLERANCE
@@ -165,7 +193,8 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
     split = _Split(part, counts, total, shares)
     enough = split.units.sum(axis=0) >= len(shares)
     cost = np.where(enough, cost, 0.0)
-    missing = (split.units == 0) & (cost > 0)
+    split.need(cost > 0)
+    missing = split.lacks.copy()
     lowest, best = (missing @ cost).sum(), part
     resting = np.zeros(len(part), np.int64)
     weight = 1 / total
@@ -174,7 +203,7 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
     for step in range(_STEPS + _STEPS_PER_CELL * int(missing.sum())):
         if lowest <= _TOLERANCE:
             break
-        cells = np.argwhere((split.units == 0) & (cost > 0))
+        cells = np.argwhere(split.lacks)
         # Positives of a label before its negatives: they cost more.
         worst = cells[cost[cells[:, 1]] == cost[cells[:, 1]].max()]
         to, column = worst[rng.randint(len(worst))]
@@ -188,8 +217,7 @@ def cover_labels(part, counts, total, shares, cost, rng, *, moves):
         if pair[1] >= 0:
             split.move(pair[1], giver)
         resting[[u for u in pair if u >= 0]] = step + rng.randint(2, _REST)
-        left = (split.units == 0) & (cost > 0)
-        found = (left @ cost).sum()
+        found = (split.lacks @ cost).sum()
         if found < lowest - _TOLERANCE:
-            lowest, best, missing = found, split.part.copy(), left
+            lowest, best, missing = found, split.part.copy(), split.lacks.copy()
     return best, missing
