@@ -91,6 +91,27 @@ class Change:
         gone -= {clean_name(path[-1]) for path in paths}
         return cls([path[-1] for path in paths], gone, paths, gone_paths)
 
+    def keep_places(self, places, own):
+        """Put in the places that a new one would hide, in a packet read before others.
+
+        Parameters
+        ----------
+        places : list of tuple of str
+            Those that the picture has.
+        own : list of tuple of str
+            Those that the packet has.
+        """
+        if self.gone_paths is None:
+            return
+        there = {clean_path(path) for path in (*own, *self.paths)} | self.gone_paths
+        ends = {path[-1] for path in map(clean_path, self.paths) if len(path) > 1}
+        ends |= {path[-1] for path in self.gone_paths if path}
+        self.paths += [
+            path
+            for path in places
+            if clean_name(path[-1]) in ends and clean_path(path) not in there
+        ]
+
     def changes(self, names, places):
         """Whether keywords and their places are others afterwards."""
         looks = {clean_name(name) for name in names}

@@ -63,8 +63,9 @@ def load_photo_keywords(
         in a hierarchy too, and makes labels of all that stands above: ``"animal"`` and
         ``"animal|cat"``. Places come from ``lr:hierarchicalSubject``,
         ``digiKam:TagsList`` and ``MicrosoftPhoto:LastKeywordXMP``, whatever parts them
-        there, and from keywords in which the separator stands. They only place
-        keywords that a picture has: a path whose end is none of these is left out.
+        there, and from keywords in which the separator stands; of a keyword that
+        several sources place, the first of them counts. They only place keywords that
+        a picture has: a path whose end is none of these is left out.
     classes : list of str or None, default=None
         The labels and their order; None takes all that occur, sorted, as numbers if all
         are. Labels that look alike are one, as in

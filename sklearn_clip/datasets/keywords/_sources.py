@@ -25,7 +25,8 @@ class Photo:
     source : str
         Which one decided, "" if none did, "union" if all of them together.
     paths : list of tuple of str
-        Places of keywords in a hierarchy, from all packets of XMP.
+        Places of keywords in a hierarchy, from the first packet of XMP that has some
+        of a keyword, or from all of them together.
     others : list of tuple (str, list of str)
         Sources that say something else.
     problems : list of tuple (str, str)
@@ -60,12 +61,12 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
     """
     photo = Photo(path)
     said = dict.fromkeys(sources, ())
-    packets = []
+    packets = dict.fromkeys(sources, ())
     if "sidecar" in said:
         photo.problems += sidecars.problems
         said["sidecar"] = [sidecars.packets.get(file) for file in sidecars.files]
         said["sidecar"] = [packet for packet in said["sidecar"] if packet is not None]
-        packets += said["sidecar"]
+        packets["sidecar"] = [[packet] for packet in said["sidecar"]]
         said["sidecar"] = [packet.keywords for packet in said["sidecar"]]
     if said.keys() - {"sidecar"}:
         blocks = read_blocks(path)
@@ -73,15 +74,16 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
             problem for problem in blocks.problems if problem[0] in ("file", *said)
         ]
         if "xmp" in said:
-            packets += blocks.packets
+            packets["xmp"] = [blocks.packets]
             said["xmp"] = [_join(packet.keywords for packet in blocks.packets)]
         if "iptc" in said:
             said["iptc"] = [blocks.iptc]
         if "exif" in said:
             said["exif"] = [blocks.exif]
-    photo.paths = list(
-        dict.fromkeys(path for packet in packets for path in packet.paths)
-    )
+    together = [group for source in sources for group in packets[source]]
+    if combine == "union":
+        together = [[packet for group in together for packet in group]]
+    photo.paths = _first_paths(together)
     statements = [
         (source, keywords)
         for source in sources
@@ -99,6 +101,19 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
         photo.source = "union"
         photo.keywords = _join(keywords for _, keywords in statements)
     return photo
+
+
+def _first_paths(groups):
+    """Paths of packets; of a keyword those of the first group that places it.
+
+    Others are old places, as in a file whose sidecar has been changed.
+    """
+    found = {}
+    for packets in groups:
+        ends = {clean_name(path[-1]) for path in found}
+        new = [path for packet in packets for path in packet.paths]
+        found |= dict.fromkeys(p for p in new if clean_name(p[-1]) not in ends)
+    return list(found)
 
 
 def _join(lists):

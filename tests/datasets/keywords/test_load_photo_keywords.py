@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sklearn_clip.datasets import load_csv_tags, load_photo_keywords
+from sklearn_clip.datasets import (
+    load_csv_tags,
+    load_photo_keywords,
+    write_photo_keywords,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "keywords"
 THREE = ["cat", "dog, red", "2024"]
@@ -302,6 +306,44 @@ def test_paths_place_keywords_and_add_none(tmp_path):
     assert "animal > dog > poodle" in found.target_names
     assert "x|y" in found.target_names
     assert load_photo_keywords(tmp_path).target_names == ["dog", "poodle", "red", "x|y"]
+
+
+def test_old_place_in_the_file_is_not_that_of_the_sidecar(tmp_path):
+    old = bag(["animal|cat", "red|bird"], "lr:hierarchicalSubject")
+    picture(tmp_path / "a.jpg", packet("cat", "bird", more=old))
+    new = bag(["pet|cat"], "lr:hierarchicalSubject")
+    sidecar = packet("cat", "bird", more=new)
+    (tmp_path / "a.jpg.xmp").write_text(sidecar, encoding="utf-8")
+    found = load_photo_keywords(tmp_path, hierarchy="|")
+    assert found.target_names == ["pet", "pet|cat", "red", "red|bird"]
+    found = load_photo_keywords(tmp_path, hierarchy="|", sources=["xmp", "sidecar"])
+    assert found.target_names == ["animal", "animal|cat", "red", "red|bird"]
+    found = load_photo_keywords(tmp_path, hierarchy="|", combine="union")
+    assert {"pet|cat", "animal|cat"} <= set(found.target_names)
+
+
+@pytest.mark.parametrize("mode", ["add", "replace"])
+def test_places_in_the_file_are_changed_by_a_sidecar(tmp_path, mode):
+    places = bag(["fruit|orange", "fruit|lime"], "lr:hierarchicalSubject")
+    picture(tmp_path / "a.jpg", packet("orange", "lime", more=places))
+    names = ["color", "color|orange", "fruit", "fruit|orange"]
+    labels = [[1, 1, 1, 0]]
+    options = {"label_names": names, "hierarchy": "|", "mode": mode}
+    write_photo_keywords(tmp_path, ["a.jpg"], labels, **options)
+    found = load_photo_keywords(tmp_path, hierarchy="|")
+    left = {"color", "color|orange", "fruit", "fruit|lime"}
+    left |= {"fruit|orange"} if mode == "add" else set()
+    assert set(found.target_names) == left
+    assert write_photo_keywords(tmp_path, ["a.jpg"], labels, **options) == []
+
+
+def test_one_of_two_places_in_the_file_is_taken_out_by_a_sidecar(tmp_path):
+    places = bag(["fruit|orange", "color|orange"], "lr:hierarchicalSubject")
+    picture(tmp_path / "a.jpg", packet("orange", more=places))
+    options = {"label_names": ["fruit|orange"], "hierarchy": "|", "mode": "replace"}
+    write_photo_keywords(tmp_path, ["a.jpg"], [[0]], **options)
+    found = load_photo_keywords(tmp_path, hierarchy="|")
+    assert found.target_names == ["color", "color|orange"]
 
 
 def test_paths_of_the_file_place_keywords_of_the_sidecar(tmp_path):
