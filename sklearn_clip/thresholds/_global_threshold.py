@@ -15,6 +15,9 @@ from sklearn_clip.thresholds._threshold_curves import (
     pick_thresholds,
 )
 
+# What is worth less than the best by this is so whatever the rounding.
+_SLACK = 1e-9
+
 
 class GlobalThresholdSearch:
     """Search for the threshold that all labels share, under any average.
@@ -110,6 +113,30 @@ class GlobalThresholdSearch:
         place = self.ranked.place
         at = pick_thresholds(values, valid, place, self.rows.default, tolerance=1e-12)
         return float(place(0, at)[0]), float(values[0, at[0]])
+
+    def bound(self, inside):
+        """Find what no predictions are worth more than that hold all of some entries.
+
+        Parameters
+        ----------
+        inside : ndarray of shape (n_rows, n_labels), dtype=bool
+            The entries.
+
+        Returns
+        -------
+        float
+            Infinity under a metric that is a callable, of which nothing is known.
+        """
+        if callable(self.objective.metric):
+            return np.inf
+        # Named metrics rise with the true positives and fall with the false ones: at
+        # best all positives are found, and no false one beside those of the entries.
+        wrong = self._lay_out(inside) * absent(self.targets)
+        if self.weight is not None:
+            wrong = wrong * self.weight
+        wrong = wrong.sum(axis=1, dtype=np.float64, keepdims=True)
+        values = self.objective.values(self.sizes[0], wrong, *self.sizes)
+        return float(values[:, 0] @ self.shares)
 
     def _changes(self, free, forced):
         """Change of the mean as each entry is passed, and the mean at the start."""
@@ -208,9 +235,23 @@ def find_top_k(
     # Whatever k, the scores and their order stay: they are sorted once.
     search, ranks = GlobalThresholdSearch(rows, objective), rank_labels(rows.scores)
     forced = ranks == 0 if at_least_one else None
+    highest = _highest_from(rows.scores, ranks)
     best = -np.inf
     for k in range(1, min(n_labels, limit or n_labels) + 1):
-        threshold, value = search.best(allowed=ranks < k, forced=forced)
+        allowed = ranks < k
+        threshold, value = search.best(allowed=allowed, forced=forced)
         if value > best + 1e-12:
             best, found = value, (k, threshold)
+        # More labels a row are more only below the highest score that k leaves out, and
+        # then all of the k above it are taken. With them alone too many may be false.
+        inside = allowed & (rows.scores >= highest[k])
+        if search.bound(inside if forced is None else inside | forced) < best - _SLACK:
+            break
     return found
+
+
+def _highest_from(scores, ranks):
+    """Highest score of all entries of each rank and of the ranks after it."""
+    found = np.full(scores.shape[1] + 1, -np.inf)
+    np.maximum.at(found, ranks.ravel(), scores.ravel())
+    return np.maximum.accumulate(found[::-1])[::-1]

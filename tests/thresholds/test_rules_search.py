@@ -11,7 +11,10 @@ from sklearn.metrics import f1_score
 from sklearn_clip.metrics import masked_f1_score, masked_jaccard_score
 from sklearn_clip.thresholds._coordinate_ascent import climb
 from sklearn_clip.thresholds._decoding import decode
-from sklearn_clip.thresholds._global_threshold import find_top_k
+from sklearn_clip.thresholds._global_threshold import (
+    GlobalThresholdSearch,
+    find_top_k,
+)
 from sklearn_clip.thresholds._objective import AVERAGES, Objective, metric_score
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import find_thresholds
@@ -118,6 +121,38 @@ def test_top_k_finds_the_best_k_and_threshold(metric, average, problem, rules):
     )
     found = judge(problem, [threshold] * n_labels, how, {**rules, "limit": k})
     assert found == pytest.approx(best, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", ["f1", "jaccard", "balanced_accuracy", "accuracy"])
+def test_top_k_stops_where_no_larger_k_can_be_better(metric, average, monkeypatch):
+    searched = []
+
+    def count(self, *arguments, best=GlobalThresholdSearch.best, **options):
+        searched.append(None)
+        return best(self, *arguments, **options)
+
+    monkeypatch.setattr(GlobalThresholdSearch, "best", count)
+    bound = GlobalThresholdSearch.bound
+    objective, n_searched = Objective(metric, average), {}
+    for seed, forced in itertools.product(range(6), (False, True)):
+        rng = np.random.default_rng(seed)
+        targets = rng.random((60, 40)) < rng.beta(1, 12, size=40)
+        scores = (rng.random((60, 40)) + targets).round(seed % 3 + 1) / 2
+        known = rng.random((60, 40)) < 0.8 if seed % 2 else None
+        weight = rng.random(60) if seed > 2 else None
+        if known is not None:
+            targets &= known
+        rows, found = ScoredRows(scores, targets, known, weight), []
+        for stops in (True, False):
+            none = bound if stops else lambda self, inside: np.inf
+            monkeypatch.setattr(GlobalThresholdSearch, "bound", none)
+            searched.clear()
+            found.append(find_top_k(rows, objective, at_least_one=forced))
+            n_searched[stops] = n_searched.get(stops, 0) + len(searched)
+        assert found[0] == found[1]
+    assert n_searched[False] == 12 * 40
+    assert n_searched[True] < n_searched[False]
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
