@@ -185,7 +185,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         model_name="ViT-B-32",
-        pretrained="datacomp_xl_s13b_b90k",
+        pretrained: Any = "datacomp_xl_s13b_b90k",
         *,
         preprocess=None,
         image: Any = "image",

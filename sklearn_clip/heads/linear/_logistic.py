@@ -1,6 +1,7 @@
 """Logistic regression of many labels in one solve."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -238,7 +239,7 @@ class MultiLabelLogisticRegression(CallbackSupport, LinearMultiLabelClassifier):
         fit_intercept=True,
         tol=1e-4,
         max_iter=100,
-        device="auto",
+        device: Any = "auto",
         warm_start=False,
         verbose=0,
     ):

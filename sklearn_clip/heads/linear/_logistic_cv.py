@@ -161,7 +161,7 @@ class MultiLabelLogisticRegressionCV(LinearMultiLabelClassifier):
         tol=1e-4,
         max_iter=100,
         refit=True,
-        device="auto",
+        device: Any = "auto",
         random_state=None,
         verbose=0,
     ):
