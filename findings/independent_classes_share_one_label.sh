@@ -5,8 +5,8 @@
 # independent of each other, their help says (sigmoid). An indicator of several labels is
 # taken for one-hot all the same, without a check: of a row the first label that it has is
 # kept, and a row without labels has the first. Calibrated so, the first label is far too
-# likely, and the last less likely than before. ECE reads the indicator
-# likewise: probabilities that are true have an error of 0.15.
+# likely, and the last less likely than before. ECE reads the indicator likewise:
+# probabilities that are true have an error of 0.15.
 #
 # Guess: each column is calibrated with its own labels, or an indicator is refused.
 #
