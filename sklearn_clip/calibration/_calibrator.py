@@ -204,7 +204,7 @@ class MultiLabelCalibrator(
     Unknown targets (NaN) are left out entry by entry; the estimator has to take them
     itself. Labels without a positive or without a negative are calibrated by the map
     for all labels and what their rows add to it. Sample weights go to the estimator,
-    and count as that many rows for the maps.
+    and count as that many rows for the maps: let their mean be 1.
 
     Without shrinkage, targets of maps with parameters are Platt's [2]_,
     ``(n + 1) / (n + 2)`` for n positives and ``1 / (n + 2)`` for n negatives, and no

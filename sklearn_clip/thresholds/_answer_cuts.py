@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip.thresholds._constraints import Bound, keep_together, keeps_bound
+from sklearn_clip.thresholds._constraints import Bound, trace_kept
 from sklearn_clip.thresholds._scored_rows import ScoredRows
-from sklearn_clip.thresholds._threshold_curves import trace_curves
 
 
 class AnswerCuts(NamedTuple):
@@ -59,62 +59,44 @@ def find_answer_cuts(
         scores=-rows.scores, targets=known & ~rows.targets, order=None
     )
     sides = [(rows, yes), (mirrored, no)]
-    families = [(_trace(each), bound) for each, bound in sides if bound is not None]
-    first = families[0][1]
-    if first.shared and isinstance(first.confidence, float):
-        kept = keep_together(families, 1 - first.confidence)
-    else:
-        kept = [keeps_bound(*family) for family in families]
-    found = iter(
-        (curves, passed & curves.valid & (curves.tp > 0))
-        for (curves, _), passed in zip(families, kept, strict=True)
-    )
-    above, below = [None if bound is None else next(found) for bound in (yes, no)]
-    cuts = [_cut(above, below, label) for label in range(rows.scores.shape[1])]
+    given = [(each, bound) for each, bound in sides if bound is not None]
+    traced = iter(trace_kept(given))
+    answers = [repeat(None) if bound is None else next(traced) for _, bound in sides]
+    cuts = []
+    for high, low in zip(*answers, strict=False):
+        n_labels = len(low.kept if high is None else high.kept)
+        cuts += [_cut(high, low, label) for label in range(n_labels)]
     return AnswerCuts(*np.array(cuts, dtype=np.float64).reshape(-1, 2).T)
-
-
-def _trace(rows):
-    """Count what every cut of each label answers, from the highest score down."""
-    filled, weight = rows.without_unknown(), rows.weight
-    if weight is not None:
-        weight = np.ascontiguousarray(np.broadcast_to(weight, rows.scores.shape).T)
-    return trace_curves(
-        np.ascontiguousarray(filled.scores.T),
-        np.ascontiguousarray(filled.targets.T),
-        sample_weight=weight,
-        probability=rows.probability,
-    )
 
 
 def _cut(yes, no, label):
     """Cuts of one label, of the counts and accepted cuts of both answers."""
     lowest, highest = np.inf, -np.inf
     if yes is not None:
-        high, accepted = _accepted(*yes, label)
+        high, accepted = _accepted(yes, label)
         lowest = high.min(initial=np.inf)
     if no is not None:
-        low = -_accepted(*no, label)[0]
+        low = -_accepted(no, label)[0]
         highest = low.max(initial=-np.inf)
     if lowest > highest:
         return lowest, _above(highest)
     # One cut for both: the scores below it must be an accepted no as well.
-    ranked = yes[0].ranked.scores[label]
+    ranked = yes.curves.ranked.scores[label]
     below = np.append(ranked, -np.inf)[accepted]
     both = np.isin(below, low)
     if not both.any():
         # On rows that were searched, without a confidence, it may be that none is.
         return lowest, _above(low[low < lowest].max(initial=-np.inf))
-    curves, at = yes[0], accepted[both]
+    curves, at = yes.curves, accepted[both]
     errors = curves.fp[label, at] - curves.tp[label, at]  # and all positives, missed
     cut = high[both][errors.argmin()]
     return cut, cut
 
 
-def _accepted(curves, kept, label):
+def _accepted(answer, label):
     """Lowest scores that accepted cuts predict, and how many rows each predicts."""
-    at = np.flatnonzero(kept[label])
-    return curves.ranked.scores[label, at - 1], at
+    at = np.flatnonzero(answer.kept[label])
+    return answer.curves.ranked.scores[label, at - 1], at
 
 
 def _above(score):

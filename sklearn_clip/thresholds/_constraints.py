@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,8 +15,7 @@ from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
     ThresholdCurves,
     pick_thresholds,
-    take_positions,
-    trace_curves,
+    trace_blocks,
 )
 
 
@@ -39,6 +39,24 @@ class Bound(NamedTuple):
     value: float
     confidence: float | Literal["expectation"] | None = None
     shared: bool = False
+
+
+class KeptThresholds(NamedTuple):
+    """Which thresholds of some labels keep a bound.
+
+    Attributes
+    ----------
+    labels : slice
+        The labels.
+    curves : ThresholdCurves
+        All of their thresholds.
+    kept : ndarray of shape (n_labels, n_rows + 1), dtype=bool
+        True where a threshold exists, predicts a positive and keeps the bound.
+    """
+
+    labels: slice
+    curves: ThresholdCurves
+    kept: np.ndarray
 
 
 def read_bound(optimizer, *, held_out, weighted):
@@ -197,28 +215,36 @@ def find_bounded_thresholds(
        of Applied Statistics 19(2), 2025. :arxiv:`2110.01052`
     """
     n_labels = rows.scores.shape[1]
-    if strategy == "global" and bound.confidence is not None:
-        return np.full(n_labels, find_row_threshold(rows, bound))
-    filled, weight = rows.without_unknown(), rows.weight
-    parts = [filled.scores, filled.targets]
-    if weight is not None:
-        parts.append(np.broadcast_to(weight, rows.scores.shape))
     if strategy == "global":
-        parts = [part.reshape(1, -1) for part in parts]
-    else:
-        parts = [np.ascontiguousarray(part.T) for part in parts]
-    curves = trace_curves(
-        *parts[:2],
-        sample_weight=parts[2] if weight is not None else None,
-        probability=rows.probability,
-        order=None if strategy == "global" else rows.order,
-    )
-    kept = keeps_bound(curves, bound) & curves.valid & (curves.tp > 0)
-    thresholds = curves.ranked.place_all()
-    if bound.confidence is not None and bound.quantity == "precision":
-        # The lowest score predicted is the highest threshold to predict these rows.
-        ranked = curves.ranked.scores
-        thresholds = np.concatenate([np.full((len(ranked), 1), np.inf), ranked], axis=1)
+        if bound.confidence is not None:
+            return np.full(n_labels, find_row_threshold(rows, bound))
+        rows = _pool(rows)
+    found = np.empty(rows.scores.shape[1])
+    for traced in trace_kept([(rows, bound)])[0]:
+        found[traced.labels] = _best_kept(traced, bound, rows.default)
+    return np.broadcast_to(found, n_labels).copy()
+
+
+def _pool(rows):
+    """All entries as rows of one label."""
+    filled, weight = rows.without_unknown(), rows.weight
+    if weight is not None:
+        weight = np.broadcast_to(weight, rows.scores.shape).reshape(-1)
+    scores, targets = filled.scores.reshape(-1, 1), filled.targets.reshape(-1, 1)
+    return ScoredRows(scores, targets, None, weight, rows.probability)
+
+
+def _best_kept(traced, bound, default):
+    """Threshold of each label that is best in what is not bounded."""
+    _, curves, kept = traced
+
+    def place(labels, positions):
+        if bound.confidence is not None and bound.quantity == "precision":
+            # The lowest score predicted is the highest threshold to predict these rows.
+            return curves.ranked.scores[labels, positions - 1]
+        return curves.ranked.place(labels, positions)
+
+    every = np.arange(len(kept))
     with np.errstate(invalid="ignore"):
         precision = curves.tp / (curves.tp + curves.fp)
     first, second = curves.tp, precision
@@ -227,14 +253,58 @@ def find_bounded_thresholds(
     # Of those that are best in what is maximised, the best in what is bounded.
     best = np.where(kept, first, -np.inf).max(axis=1, keepdims=True)
     ties = kept & (first >= best * (1 - 1e-12))
-    picked = pick_thresholds(
-        second, ties, lambda label, at: thresholds[label, at], rows.default
-    )
-    found = np.where(kept.any(axis=1), take_positions(thresholds, picked), np.inf)
-    return np.broadcast_to(found, n_labels).copy()
+    picked = pick_thresholds(second, ties, place, default)
+    return np.where(kept.any(axis=1), place(every, picked), np.inf)
 
 
-def keeps_bound(curves: ThresholdCurves, bound: Bound) -> NDArray[np.bool_]:
+def trace_kept(
+    families: list[tuple[ScoredRows, Bound]],
+) -> list[Iterator[KeptThresholds]]:
+    """Trace the thresholds of labels, and tell which of them keep a bound.
+
+    Parameters
+    ----------
+    families : list of tuple (ScoredRows, Bound)
+        Scores and targets of some labels, and the bound on their thresholds. If one
+        bound is shared, all are, with one confidence.
+
+    Returns
+    -------
+    list of iterator of KeptThresholds
+        Those of each family, a few labels at a time.
+    """
+    first = families[0][1]
+    if not first.shared or not isinstance(first.confidence, float):
+        return [_trace_kept(rows, bound) for rows, bound in families]
+    families = [
+        (rows if rows.order is not None else rows.presort(pooled=False), bound)
+        for rows, bound in families
+    ]
+    together = keep_together(families, 1 - first.confidence)
+    return [
+        _trace_kept(*family, kept)
+        for family, kept in zip(families, together, strict=True)
+    ]
+
+
+def _trace_kept(rows, bound, known=None):
+    """Do it for one family, of which `known` may tell what keeps the bound."""
+    n_trials = _most_trials(rows)
+    for block, curves in trace_blocks(rows):
+        kept = keeps_bound(curves, bound, n_trials) if known is None else known[block]
+        yield KeptThresholds(block, curves, kept & curves.valid & (curves.tp > 0))
+
+
+def _most_trials(rows):
+    """Most rows that are known of any label."""
+    if rows.known is None:
+        return len(rows.scores)
+    return int(np.count_nonzero(rows.known, axis=0).max())
+
+
+def keeps_bound(
+    curves: ThresholdCurves, bound: Bound, n_trials: int
+) -> NDArray[np.bool_]:
     """Tell which thresholds keep a bound: on these rows, or with a confidence.
 
     Parameters
@@ -242,7 +312,9 @@ def keeps_bound(curves: ThresholdCurves, bound: Bound) -> NDArray[np.bool_]:
     curves : ThresholdCurves
         The counts of all thresholds of every label.
     bound : Bound
-        The bound.
+        The bound, of each label alone.
+    n_trials : int
+        The number of rows that a ranking has at most, here or in other labels.
 
     Returns
     -------
@@ -261,21 +333,18 @@ def keeps_bound(curves: ThresholdCurves, bound: Bound) -> NDArray[np.bool_]:
         # more, that of the row to come, which is one of n + 1 in random order. Then
         # (n - hits + 1) / (n + 1) <= 1 - value, solved for the hits.
         return hits >= bound.value * (trials + 1) * (1 - 1e-12)
-    error = 1 - bound.confidence
-    if bound.shared:
-        return keep_together([(curves, bound)], error)[0]
-    return _test(curves, bound, error)
+    return _test(curves, bound, 1 - bound.confidence, n_trials)
 
 
 def keep_together(
-    families: list[tuple[ThresholdCurves, Bound]], error: float
+    families: list[tuple[ScoredRows, Bound]], error: float
 ) -> list[NDArray[np.bool_]]:
     """Tell which thresholds keep their bounds, so that all that do keep them at once.
 
     Parameters
     ----------
-    families : list of tuple (ThresholdCurves, Bound)
-        Thresholds of some labels, and the bound on them.
+    families : list of tuple (ScoredRows, Bound)
+        Scores and targets of some labels, and the bound on their thresholds.
     error : float
         Probability that any threshold of any label is wrong.
 
@@ -284,9 +353,11 @@ def keep_together(
     list of ndarray of shape (n_labels, n_rows + 1), dtype=bool
         As of :func:`keeps_bound`, for each family.
     """
-    kept = [np.zeros(curves.tp.shape, dtype=bool) for curves, _ in families]
+    shapes = [rows.scores.shape for rows, _ in families]
+    kept = [np.zeros((n_labels, n_rows + 1), bool) for n_rows, n_labels in shapes]
     # Of what is not known there is no threshold that could be wrong.
-    settled = [(curves.tp + curves.fp)[:, -1] == 0 for curves, _ in families]
+    settled = [np.add(*rows.support()) == 0 for rows, _ in families]
+    n_trials = [_most_trials(rows) for rows, _ in families]
     while not np.concatenate(settled).all():
         # Each label that has thresholds left to test has an equal share (Bonferroni).
         # One of which all have passed needs its share no more, and the others get it,
@@ -295,24 +366,28 @@ def keep_together(
         # the shares of those add up to no more than the error.
         share = error / np.count_nonzero(~np.concatenate(settled))
         news = False
-        for found, done, (curves, bound) in zip(kept, settled, families, strict=True):
-            found |= _test(curves, bound, share)
-            passed = (found | ~curves.valid)[:, 1:].all(axis=1)
-            news |= bool((passed & ~done).any())
-            done |= passed
+        for found, done, most, (rows, bound) in zip(
+            kept, settled, n_trials, families, strict=True
+        ):
+            for block, curves in trace_blocks(rows):
+                found[block] |= _test(curves, bound, share, most)
+                passed = (found[block] | ~curves.valid)[:, 1:].all(axis=1)
+                news |= bool((passed & ~done[block]).any())
+                done[block] |= passed
         if not news:
             break
     return kept
 
 
-def _test(curves, bound, error):
+def _test(curves, bound, error, n_trials):
     """Test the thresholds of every label, each label with an error of its own."""
     hits = curves.tp.astype(np.intp)
     if bound.quantity == "recall":
         positives = np.broadcast_to(curves.positives, hits.shape).astype(np.intp)
         return _keeps_recall(hits, positives, bound.value, error)
     trials = hits + curves.fp.astype(np.intp)
-    return _keeps_precision(hits, trials, bound.value, error, curves.valid)
+    boundary = precision_boundary(n_trials, bound.value, error)
+    return _keeps_precision(hits, trials, boundary, curves.valid)
 
 
 def _keeps_recall(hits, trials, value, error):
@@ -326,9 +401,8 @@ def _keeps_recall(hits, trials, value, error):
     return hits >= least_hits(np.arange(trials.max() + 1), value, error)[trials]
 
 
-def _keeps_precision(hits, trials, value, error, valid):
+def _keeps_precision(hits, trials, boundary, valid):
     """Precision tests: from the deepest crossing of the boundary on to a failure."""
-    boundary = precision_boundary(int(trials.max()), value, error)
     position = np.arange(hits.shape[1])
     passed = valid & (hits >= boundary.anywhere[trials])
     depth = np.where(passed, position, 0).max(axis=1, keepdims=True)

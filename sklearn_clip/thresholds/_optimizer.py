@@ -271,8 +271,10 @@ class ThresholdOptimizer(
     where the mean does not fall as the threshold rises. "expectation" is conformal risk
     control [5]_.
 
-    Sample weights go to the estimator and to the metric. An estimator that takes no
-    `sample_weight` is fitted without, with a warning.
+    Sample weights go to the estimator and to the metric, and count as that many rows.
+    Their scale tells how much is known of a label, so that weights that sum to 1 make
+    every label a rare one, and `shrinkage` all thresholds alike: let their mean be 1.
+    An estimator that takes no `sample_weight` is fitted without, with a warning.
 
     References
     ----------

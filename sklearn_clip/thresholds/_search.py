@@ -11,7 +11,6 @@ ratio (``average="micro"``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -28,11 +27,11 @@ from sklearn_clip.thresholds._objective import (
     metric_fraction,
 )
 from sklearn_clip.thresholds._pooled_ratio import maximise_ratio
-from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
+from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._threshold_curves import (
-    ThresholdCurves,
     pick_thresholds,
     take_positions,
+    trace_blocks,
     trace_curves,
 )
 
@@ -40,28 +39,6 @@ Strategy: TypeAlias = Literal["per_label", "global"]
 STRATEGIES = get_args(Strategy)
 # A threshold for all labels that a climb only starts at is sought on about as many.
 _ENOUGH_ROWS = 10_000
-
-
-def trace_blocks(rows: ScoredRows) -> Iterator[tuple[slice, ThresholdCurves]]:
-    """Yield the curves of a few labels at a time, with the slice of these labels."""
-    rows, weight = rows.without_unknown(), rows.weight
-    n_rows, n_labels = rows.scores.shape
-    width = max(1, BLOCK_SIZE // n_rows)
-    for start in range(0, n_labels, width):
-        block = slice(start, min(start + width, n_labels))
-        part = weight
-        if weight is not None and weight.shape[1] > 1:
-            part = weight[:, block]
-        yield (
-            block,
-            trace_curves(
-                np.ascontiguousarray(rows.scores[:, block].T),
-                np.ascontiguousarray(rows.targets[:, block].T),
-                sample_weight=None if part is None else part.T,
-                probability=rows.probability,
-                order=None if rows.order is None else rows.order[block],
-            ),
-        )
 
 
 def separable_thresholds(rows: ScoredRows, objective: Objective) -> NDArray[np.float64]:

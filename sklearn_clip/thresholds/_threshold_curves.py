@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklearn_clip.thresholds._scored_rows import BLOCK_SIZE, ScoredRows
 
 
 def place_between(
@@ -175,6 +177,41 @@ def trace_curves(
     tp, fp = count_above(targets, order, sample_weight)
     sizes = tp[:, -1:], fp[:, -1:]
     return ThresholdCurves(tp, fp, *sizes, ranked, ranked.valid, order)
+
+
+def trace_blocks(rows: ScoredRows) -> Iterator[tuple[slice, ThresholdCurves]]:
+    """Yield the curves of a few labels at a time, with the slice of these labels.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        Scores and targets.
+
+    Yields
+    ------
+    block : slice
+        The labels.
+    curves : ThresholdCurves
+        Their curves, which take about a hundred bytes a score.
+    """
+    rows, weight = rows.without_unknown(), rows.weight
+    n_rows, n_labels = rows.scores.shape
+    width = max(1, BLOCK_SIZE // n_rows)
+    for start in range(0, n_labels, width):
+        block = slice(start, min(start + width, n_labels))
+        part = weight
+        if weight is not None and weight.shape[1] > 1:
+            part = weight[:, block]
+        yield (
+            block,
+            trace_curves(
+                np.ascontiguousarray(rows.scores[:, block].T),
+                np.ascontiguousarray(rows.targets[:, block].T),
+                sample_weight=None if part is None else part.T,
+                probability=rows.probability,
+                order=None if rows.order is None else rows.order[block],
+            ),
+        )
 
 
 def count_above(

@@ -1,5 +1,6 @@
 """What holds on new rows: simulations in which the truth is known."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from odd_classifiers import Identity
 from scipy.stats import binom
 
-from sklearn_clip.thresholds import ThresholdOptimizer
+from sklearn_clip.thresholds import ThresholdOptimizer, _threshold_curves
+from sklearn_clip.thresholds._answer_cuts import find_answer_cuts
 from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
 from sklearn_clip.thresholds._precision_boundary import least_hits, precision_boundary
 from sklearn_clip.thresholds._row_risk import find_row_threshold
@@ -199,6 +201,40 @@ def test_labels_of_which_nothing_is_known_take_no_share():
     )
     assert np.isfinite(found[0])
     assert np.isinf(found[1:]).all()
+
+
+BOUNDS = {
+    "searched": Bound("precision", 0.7),
+    "each": Bound("precision", 0.7, 0.8),
+    "shared": Bound("precision", 0.7, 0.8, True),
+    "recall": Bound("recall", 0.7, 0.8, True),
+    "expectation": Bound("recall", 0.7, "expectation"),
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS.values(), ids=BOUNDS)
+@pytest.mark.parametrize("search", ["thresholds", "answers"])
+def test_memory_is_that_of_a_few_labels_at_a_time(search, bound, monkeypatch):
+    rng = np.random.default_rng(0)
+    scores = rng.random((2000, 150))
+    known = rng.random(scores.shape) < np.linspace(0.2, 1, 150)
+    targets = known & (rng.random(scores.shape) < scores)
+    rows = ScoredRows(scores, targets, known)
+
+    def find():
+        if search == "thresholds":
+            return find_bounded_thresholds(rows, bound)
+        return np.stack(find_answer_cuts(rows, bound, bound))
+
+    whole = find()
+    monkeypatch.setattr(_threshold_curves, "BLOCK_SIZE", 2**14)
+    tracemalloc.start()
+    np.testing.assert_array_equal(find(), whole)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(whole).any()
+    # Beside blocks: scores without unknown ones, mirrored, and the order of either.
+    assert peak < (20 if search == "thresholds" else 55) * scores.size + 150 * 2**14
 
 
 def dependent(n_rows, seed, n_labels=8):

@@ -206,7 +206,7 @@ def test_blocks_of_labels_give_the_thresholds_of_single_labels(weight, monkeypat
         find_thresholds(scores[:, [k]], targets[:, [k]], **how)[0] for k in range(7)
     ]
     for size in (1, 100, 10**6):
-        for module in ("_search", "_counted_rows"):
+        for module in ("_threshold_curves", "_counted_rows"):
             monkeypatch.setattr(f"sklearn_clip.thresholds.{module}.BLOCK_SIZE", size)
         np.testing.assert_array_equal(find_thresholds(scores, targets, **how), single)
 
