@@ -225,7 +225,7 @@ def _call_for_scores(estimator, method, X, n_labels):
         scores = np.column_stack(columns)
     elif n_labels == 1:
         known = classes[0] if np.ndim(classes) == 2 else classes
-        scores = _column_of_one(output, known, absent=absent)[:, None]
+        scores = _column_of_one(output, known, absent=absent)[:, None].copy()
     else:
         scores = np.array(output, dtype=np.float64)
         # A stack has numbered the values of each label: a single one is 0 to the other.
@@ -238,6 +238,8 @@ def _call_for_scores(estimator, method, X, n_labels):
             f"{n_labels} labels. Got shape {scores.shape} from "
             f"{type(estimator).__name__}."
         )
+    if np.isfinite(scores).all():
+        return scores
     if np.isnan(scores).any():
         row, column = np.argwhere(np.isnan(scores))[0]
         raise ValueError(
