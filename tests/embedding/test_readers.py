@@ -197,7 +197,13 @@ def test_processes_do_without_torch(model_folder, files, feeds_gpu):
     """It takes seconds and half a gigabyte, and here are sixteen of them."""
     make(model_folder).transform(files)
     (executor,) = _processes._executors.values()
-    known = executor.submit(eval, "set(__import__('sys').modules)").result()
+    look = "__import__('time').sleep(0.1) or set(__import__('sys').modules)"
+    known = set()
+    for _ in range(100):  # one of them may have had nothing to do
+        answers = [executor.submit(eval, look) for _ in range(4)]
+        known = known.union(*(answer.result() for answer in answers))
+        if "PIL" in known:
+            break
     assert "PIL" in known
     assert not {"torch", "sklearn", "open_clip", "sympy"} & known
 

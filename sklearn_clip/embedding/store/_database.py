@@ -15,6 +15,9 @@ _FORMAT = 1
 _TIMEOUT = 60  # seconds to wait for other writers
 # Pages of the log after which it is copied into the file.
 _LOG_PAGES = 64
+# Bytes of a log that could not be begun anew, as somebody was reading in it at any
+# time, from which on its turn is waited for, and seconds that this may take.
+_LOG_BYTES, _LOG_WAIT = 2**25, 1
 # One page holds several vectors of the usual 1.5 to 4 kB; SQLite's 4096 would hold one.
 PAGE_SIZE = 16384
 _SCHEMA = """
@@ -108,6 +111,8 @@ class Database:
                 result = work(sql)
                 if sql.in_transaction:
                     sql.execute("COMMIT")
+                if self._writing and _log(self.file) > _LOG_BYTES:
+                    _empty_log(sql)
             finally:
                 if sql.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
@@ -201,6 +206,21 @@ def _log(file):
         return Path(f"{file}-wal").stat().st_size
     except OSError:
         return 0
+
+
+def _empty_log(sql):
+    """Copy the log into the file and cut it off, once those who read in it have read.
+
+    SQLite begins it anew when nobody reads in it, which of many processes that are at
+    it without a pause may be never. Whoever begins to read after it was copied reads
+    the file, so that those to wait for are few.
+    """
+    sql.execute(f"PRAGMA busy_timeout={_LOG_WAIT * 1000}")
+    try:
+        with contextlib.suppress(sqlite3.OperationalError):
+            sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        sql.execute(f"PRAGMA busy_timeout={_TIMEOUT * 1000}")
 
 
 def _cannot_be_made(exc):

@@ -30,8 +30,8 @@ class EmbeddingStore:
         work over network file systems.
     max_bytes : int or None, default=None
         Bound of the file's size; SQLite's log beside it takes up to a megabyte or two
-        while it is open. Vectors that were not used for longest are removed first.
-        None sets no bound.
+        while it is open, and about 32 where others read without a pause. Vectors that
+        were not used for longest are removed first. None sets no bound.
 
     Attributes
     ----------

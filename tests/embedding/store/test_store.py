@@ -135,6 +135,38 @@ def test_processes_may_write_at_once(tmp_path):
     assert EmbeddingStore(tmp_path).info()["items"] == 80
 
 
+READ = """
+import sys
+from sklearn_clip import EmbeddingStore
+store, keys = EmbeddingStore(sys.argv[1]), [b"%d" % i for i in range(2000)]
+print("reads", flush=True)
+while True:
+    store.get_many(keys)
+"""
+
+
+def test_log_stays_small_beside_processes_that_never_cease_to_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(_database, "_LOG_BYTES", 2**21)
+    store = EmbeddingStore(tmp_path)
+    store.put_many([b"%d" % i for i in range(2000)], np.ones((2000, 8)))
+    command = [sys.executable, "-c", READ, str(tmp_path)]
+    readers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        for reader in readers:
+            assert reader.stdout.readline()
+        for i in range(30):
+            store.put_many([b"%d-%d" % (i, j) for j in range(40)], np.ones((40, 1000)))
+            assert (tmp_path / "embeddings.sqlite-wal").stat().st_size < 2**22
+        assert all(reader.poll() is None for reader in readers)
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.communicate()
+    assert store.info()["items"] == 3200
+
+
 KILLED = """
 import os, signal, sys
 import numpy as np
