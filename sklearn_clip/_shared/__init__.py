@@ -86,6 +86,7 @@ _HOMES = {
     "warnings_given": "_warnings",
     "WeightsUnavailableError": "_errors",
     "whole_file": "_whole_files",
+    "without_tensor": "_arrays",
     "WordLabelsMixin": "_word_labels",
 }
 
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
         stored_form as stored_form,
         column_names as column_names,
         refuse_unindexable as refuse_unindexable,
+        without_tensor as without_tensor,
     )
     from sklearn_clip._shared._cache_home import (
         cache_home as cache_home,

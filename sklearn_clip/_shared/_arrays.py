@@ -207,6 +207,32 @@ def _of_records(records, what):
     return _stack([records[name] for name in names], names, what)
 
 
+def without_tensor(values, what):
+    """Make an array of a tensor of torch, and leave everything else as it is.
+
+    NumPy itself takes no tensor of 16-bit floats that a model in bfloat16 gives, none
+    on a GPU, and none that a gradient is wanted of.
+
+    Parameters
+    ----------
+    values : object
+        Rows, or vectors.
+    what : str
+        Name of the parameter.
+
+    Returns
+    -------
+    object
+        `values`, or an ndarray of the same numbers; in float32 if they had 16 bits.
+
+    Raises
+    ------
+    TypeError
+        If it is a tensor that no array can hold.
+    """
+    return _of_tensor(values, what) if hasattr(values, "detach") else values
+
+
 def _of_tensor(tensor, what):
     try:
         tensor = tensor.detach().to_dense().cpu()

@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 
+from sklearn_clip._shared import without_tensor
 from sklearn_clip.embedding import Background
 
 
@@ -41,9 +42,7 @@ def read_background(background, n_labels, n_features, dtype=np.float32):
             "background_ of a fitted ZeroShotClassifier. Got "
             f"{type(background).__name__}."
         )
-    vectors = background.embeddings
-    if hasattr(vectors, "detach"):  # a tensor
-        vectors = vectors.detach().cpu()
+    vectors = without_tensor(background.embeddings, "background.embeddings")
     vectors = np.asarray(vectors, dtype=dtype)
     if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != n_features:
         raise ValueError(

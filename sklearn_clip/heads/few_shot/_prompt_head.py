@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     _fit_context,
     first_difference,
     label_classes,
+    without_tensor,
 )
 from sklearn_clip.heads._background import other_words, read_background
 from sklearn_clip.heads._targets import check_targets
@@ -109,10 +110,12 @@ class PromptHead(MaskedAccuracyMixin, BaseEstimator):
 
     def _unit_rows(self, X, *, reset=False):
         """Check rows, and scale them to length 1."""
+        X = without_tensor(X, "X")
         return unit_rows(validate_data(self, X, dtype=list(self._dtype), reset=reset))
 
     def _read_prompts(self, targets, X):
-        prompts = np.asarray(self.label_embeddings, dtype=X.dtype)
+        prompts = without_tensor(self.label_embeddings, "label_embeddings")
+        prompts = np.asarray(prompts, dtype=X.dtype)
         wanted = (targets.positive.shape[1], X.shape[1])
         if prompts.shape != wanted:
             raise ValueError(

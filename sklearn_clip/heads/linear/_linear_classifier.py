@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     label_classes,
     shown_first,
     warn_user,
+    without_tensor,
 )
 from sklearn_clip.heads._targets import check_targets
 from sklearn_clip.heads.linear._used_columns import UsedColumns
@@ -60,9 +61,7 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
             ``X @ coef_.T + intercept_``; 1-D if `y` was.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X = self._read_rows(X, reset=False)
         used = UsedColumns(X)
         decisions = used.narrow(X) @ used.narrow_coef(self.coef_).T + self.intercept_
         return decisions if self.classes_.ndim == 2 else decisions[:, 0]
@@ -101,10 +100,15 @@ class LinearMultiLabelClassifier(MaskedAccuracyMixin, BaseEstimator):
         chosen = (self.decision_function(X) > 0).astype(np.int64)
         return chosen if chosen.ndim == 2 else self.classes_[chosen]
 
+    def _read_rows(self, X, *, reset=True):
+        """Check rows."""
+        X, dtypes = without_tensor(X, "X"), [np.float64, np.float32]
+        return validate_data(self, X, accept_sparse="csr", dtype=dtypes, reset=reset)
+
     def _check_data(self, X, y, sample_weight, *, keep_sparse=False):
         """Check the data of `fit`, and set what y says about the labels."""
         targets = check_targets(y, keep_sparse=keep_sparse)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = self._read_rows(X)
         _check_size(X)
         if self.verbose:
             self._tell_of_zeros(X)

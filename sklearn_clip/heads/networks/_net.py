@@ -17,6 +17,7 @@ from sklearn_clip._shared import (
     check_label_order,
     check_same_length,
     label_classes,
+    without_tensor,
 )
 from sklearn_clip.heads.networks._batches import RowDataset, encode_targets
 from sklearn_clip.heads.networks._net_parts import MODULES
@@ -325,7 +326,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         """
         self.check_is_fitted()
         if not is_dataset(X):
-            X = validate_data(self, X, dtype=np.float32, reset=False)
+            X = self._read_rows(X, reset=False)
         with predicting():
             probabilities = self._label_probabilities(X)
         if self._is_binary():
@@ -360,6 +361,11 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
             return self.classes_[(targets[:, 0] > 0.5).astype(int)]
         return targets
 
+    def _read_rows(self, X, *, reset):
+        """Check rows."""
+        X = without_tensor(X, "X")
+        return validate_data(self, X, dtype=np.float32, reset=reset)
+
     def _check_training_data(self, X, y, *, go_on, classes=None):
         """Check parameters and data; return float32 rows and targets with NaN."""
         BaseEstimator._validate_params(self)
@@ -385,7 +391,7 @@ class MultiLabelNet(MaskedAccuracyMixin, RowNet):
         if go_on:
             classes = self.classes_ if self._is_binary() else None
         targets, classes, names = encode_targets(y, classes)
-        X = validate_data(self, X, dtype=np.float32, reset=not sized)
+        X = self._read_rows(X, reset=not sized)
         check_same_length(X, targets)
         self.has_unknown_ = bool(np.isnan(targets).any())
         self._check_unknown()

@@ -25,6 +25,7 @@ from sklearn_clip._shared import (
     check_label_order,
     check_same_length,
     warn_of_row_order,
+    without_tensor,
 )
 from sklearn_clip.heads.regions._agreement import usual_agreement
 from sklearn_clip.heads.regions._fitting import fit_and_score_parts
@@ -329,7 +330,7 @@ class RegionClassifier(
         """Check rows; NaN only where the estimator takes it."""
         X = validate_data(
             self,
-            X,
+            without_tensor(X, "X"),
             dtype=[np.float32, np.float64],
             ensure_all_finite="allow-nan",
             reset=reset,
