@@ -30,8 +30,9 @@ class EmbeddingStore:
         work over network file systems.
     max_bytes : int or None, default=None
         Bound of the file's size; SQLite's log beside it takes up to a megabyte or two
-        while it is open, and about 32 where others read without a pause. Vectors that
-        were not used for longest are removed first. None sets no bound.
+        while it is open. Where other processes are at it without a pause it grows to
+        32, and beyond while they do not let it be emptied. Vectors that were not used
+        for longest are removed first. None sets no bound.
 
     Attributes
     ----------
