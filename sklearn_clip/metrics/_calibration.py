@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_clip._shared import TableLike, TargetsLike, as_array, row_blocks
 from sklearn_clip.metrics._calibration_bins import bin_labels, calibration_error
 from sklearn_clip.metrics._counts import (
+    AVERAGES,
     Average,
     check_average,
     mean_of_defined,
@@ -380,12 +381,12 @@ def expected_calibration_error(
 
 def _check(y_true, y_prob, average, sample_weight):
     """Check what the metrics in bins are given."""
-    check_average(average)
     if average == "samples":
         raise ValueError(
             "average must be 'macro', 'micro', 'weighted' or None: the labels of one "
             "row are too few to be counted in bins. Got 'samples'."
         )
+    check_average(average, [name for name in AVERAGES if name != "samples"])
     entries = check_targets(y_true, keep_sparse=True)
     scores = check_probabilities(y_prob, y_true, entries)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)

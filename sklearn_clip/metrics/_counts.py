@@ -219,21 +219,23 @@ def mean_of_defined(values, weights=None):
     return float(np.average(values[defined], weights=weights))
 
 
-def check_average(average):
+def check_average(average, allowed=AVERAGES):
     """Check the name of an average.
 
     Parameters
     ----------
     average : object
         What was given.
+    allowed : sequence of str or None, default=AVERAGES
+        What it may be.
 
     Raises
     ------
     ValueError
-        If it is not one of `AVERAGES`.
+        If it is none of these.
     """
-    if not (average is None or isinstance(average, str)) or average not in AVERAGES:
-        names = ", ".join(repr(name) for name in AVERAGES)
+    if not (average is None or isinstance(average, str)) or average not in allowed:
+        names = ", ".join(repr(name) for name in allowed)
         raise ValueError(f"average must be one of {names}. Got {average!r}.")
 
 

@@ -304,6 +304,8 @@ def test_bad_input_gets_a_sentence(problem):
                 metric(Y, P, n_bins=wrong)
         with pytest.raises(ValueError, match="too few to be counted in bins"):
             metric(Y, P, average="samples")
+        with pytest.raises(ValueError, match="'weighted', None. Got 'binary'"):
+            metric(Y, P, average="binary")
     with pytest.raises(ValueError, match="norm must be"):
         expected_calibration_error(Y, P, norm="l3")
 
