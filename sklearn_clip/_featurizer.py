@@ -87,7 +87,7 @@ class CLIPFeaturizer(TransformerMixin, BaseEstimator):
     engine : {"auto", "torch", "onnxruntime", "openvino"}, default="auto"
         What runs the model on a CPU. ``"auto"`` takes the best of what is installed, as
         it was measured for the kind of CPU: OpenVINO, where
-        ``pip install 'sklearn-clip[openvino]'`` brought it; on x86 without units for
+        ``pip install "sklearn-clip[openvino]"`` brought it; on x86 without units for
         bf16 or 8 bits ONNX Runtime (``[onnx]``) after it; else torch. GPUs are torch's.
         A tower is prepared for another engine once per machine, and kept in
         the user's cache; one that cannot be stays with torch.

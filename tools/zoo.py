@@ -4,7 +4,7 @@
 not yet in ``benchmarks/zoo.json`` with these versions, each in a process of its own
 with a bound of time and memory, counts what all of them cost, and writes the page
 ``docs/model_table.md``. It may be stopped at any time and goes on where it was. Towers
-and tokenizers of Hugging Face need ``pip install 'sklearn-clip[hf]'``; without it they
+and tokenizers of Hugging Face need ``pip install "sklearn-clip[hf]"``; without it they
 are left out. It runs where processes can be forked.
 """
 

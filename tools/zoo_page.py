@@ -30,7 +30,7 @@ plain open_clip. {summary}
   is loaded; one step of fine-tuning, saved and loaded; what `features="penultimate"`
   gives, projected, and the whole picture in front of its `regions="tokens"`, beside
   open_clip's vectors (of the models asked since they are there).
-- **[hf]**: the texts need `pip install 'sklearn-clip[hf]'`; pictures alone do not.
+- **[hf]**: the texts need `pip install "sklearn-clip[hf]"`; pictures alone do not.
 
 {{doc}}`models` says how to choose one.
 

@@ -56,5 +56,5 @@ def import_optional(module, *, extra, purpose):
     except ImportError as exc:
         raise ImportError(
             f"{purpose} needs {module}, which is not installed. "
-            f"Install it with: pip install 'sklearn-clip[{extra}]'"
+            f'Install it with: pip install "sklearn-clip[{extra}]"'
         ) from exc

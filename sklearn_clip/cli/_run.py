@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         import click
     except ImportError:
-        way = "pip install 'sklearn-clip[cli]'"
+        way = 'pip install "sklearn-clip[cli]"'
         print(f"sklearn-clip needs click. Install it with: {way}", file=sys.stderr)
         sys.exit(CANNOT)
     from sklearn_clip.cli._commands import commands

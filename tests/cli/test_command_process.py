@@ -41,7 +41,7 @@ def test_without_click_the_way_out_is_said():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.strip().endswith("pip install 'sklearn-clip[cli]'")
+    assert done.stderr.strip().endswith('pip install "sklearn-clip[cli]"')
 
 
 def test_unknown_command_and_option_end_with_two(command):

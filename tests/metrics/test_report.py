@@ -157,7 +157,7 @@ def test_text_needs_no_pandas_and_the_frame_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     y_true, y_score = problem(2)
     assert "macro avg" in multilabel_report(y_true, y_score=y_score, output="text")
-    match = r"multilabel_report needs pandas.*pip install 'sklearn-clip\[pandas\]'"
+    match = r'multilabel_report needs pandas.*pip install "sklearn-clip\[pandas\]"'
     with pytest.raises(ImportError, match=match):
         multilabel_report(y_true, y_score=y_score)
 

@@ -85,7 +85,7 @@ def test_display_keeps_its_parameters_and_redraws(name, pyplot):
 @pytest.mark.parametrize("name", CALLS)
 def test_missing_matplotlib_names_the_extra(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    match = rf"{name} needs matplotlib.*pip install 'sklearn-clip\[plot\]'"
+    match = rf'{name} needs matplotlib.*pip install "sklearn-clip\[plot\]"'
     with pytest.raises(ImportError, match=match):
         call(name)
 

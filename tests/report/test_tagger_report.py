@@ -411,7 +411,7 @@ def test_what_is_wrong_is_named(change, match):
 def test_missing_template_library_is_named(monkeypatch, rows):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     data = rows(5)
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-clip\[report\]'"):
+    with pytest.raises(ImportError, match=r'pip install "sklearn-clip\[report\]"'):
         TaggerReport(data.P, None, data.Y)
 
 

@@ -184,7 +184,7 @@ def _require_transformers(model_name, what):
 def _missing_extra(model_name, what, package):
     return WeightsUnavailableError(
         f"The texts of {model_name!r} need {what}, and that needs {package}, which is "
-        "not installed. Install it with: pip install 'sklearn-clip[hf]'. Images alone "
+        'not installed. Install it with: pip install "sklearn-clip[hf]". Images alone '
         "(text=None or fusion='image') need none."
     )
 

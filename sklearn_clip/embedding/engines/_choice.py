@@ -101,7 +101,7 @@ def check_engine(engine, precision):
         what = "precision='int8'" if missing == [_QUANTIZER] else f"engine={engine!r}"
         raise ImportError(
             f"{what} needs {missing[0]}, which is not installed. Install it "
-            f"with: pip install 'sklearn-clip[{extra}]'. engine='auto' takes what "
+            f"with: pip install \"sklearn-clip[{extra}]\". engine='auto' takes what "
             "there is."
         )
 

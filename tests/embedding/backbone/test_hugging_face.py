@@ -99,7 +99,7 @@ def test_names_of_open_clip_name_the_extra(
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, config)
     write(tmp_path / "m", TEXT, {})
     file = str(tmp_path / "m" / "open_clip_model.safetensors")
-    with pytest.raises(WeightsUnavailableError, match=r"pip install 'sklearn-clip\[hf"):
+    with pytest.raises(WeightsUnavailableError, match=r'pip install "sklearn-clip\[hf'):
         load_backbone(name, file, towers=["text"])
 
 
