@@ -16,6 +16,8 @@ from sklearn_clip.datasets._printed_lists import (
 
 _WORDS = {"false": 0.0, "true": 1.0}
 _SEPARATORS = ";|,"
+# What somebody puts into a column of a label where it is present.
+_TICKS = frozenset(("x", "+", "*", "\N{CHECK MARK}", "\N{HEAVY CHECK MARK}"))
 _OTHER_BLANK = re.compile(r"[^\S ]")
 
 
@@ -95,6 +97,8 @@ def _way_out(cell):
     number = number_of_word(cell) if isinstance(cell, str) else None
     if number in (0, 1):
         return f"Write {number} in its place"
+    if isinstance(cell, str) and cell.lower() in _TICKS:
+        return "Write 1 in its place, and 0 where an empty cell means that it is absent"
     return f"na_values=[{cell!r}] makes it unknown"
 
 
@@ -247,8 +251,8 @@ def _check_separator(table, column, separator, hierarchy):
     several = [(line, cell) for line, cell in cells if separator in cell]
     if not several:
         _warn_of_another(table, [cell for _, cell in cells], separator, hierarchy)
-    elif separator.isspace():
-        _check_ends(table, several, separator)
+    elif separator.isspace() and not _check_ends(table, several, separator):
+        _warn_of_inner(table, cells, several, hierarchy)
     if separator == " ":
         _tell_of_other_blanks(table, cells)
 
@@ -278,8 +282,28 @@ def _warn_of_another(table, cells, separator, hierarchy):
             return
 
 
+def _warn_of_inner(table, cells, several, hierarchy):
+    """Warn if more cells are like "cat;dog" than hold the white space that parts."""
+    parted = {line for line, _ in several}
+    whole = [(line, cell) for line, cell in cells if line not in parted]
+    for other in _SEPARATORS:
+        left = [item for item in whole if other in item[1]]
+        if other not in hierarchy and len(left) > len(several):
+            line, cell = left[0]
+            warn_user(
+                f"{len(left)} of {len(cells)} label cells hold {other!r} and no white "
+                f"space, at which labels are parted. Got {cell!r:.60} "
+                f"({table.place(line)}): is separator={other!r} meant?"
+            )
+            return
+
+
 def _check_ends(table, cells, separator):
-    """Raise if many cells like "cat, dog" were split at white space; tell of few."""
+    """Raise if many cells like "cat, dog" were split at white space; tell of few.
+
+    Returns whether it was told.
+    """
+    told = False
     for other in _SEPARATORS:
         found = [
             (line, tag)
@@ -302,3 +326,5 @@ def _check_ends(table, cells, separator):
                 f"{message} Where a cell is one label, layout='pairs' reads it."
             )
         warn_user(message)
+        told = True
+    return told

@@ -134,16 +134,25 @@ def take_texts(table, rows, layout, *, may_lack=False):
     return rows
 
 
+def _holds_one_label(row):
+    """Whether a row holds a label or none, and not a column for each."""
+    return isinstance(row.labels, frozenset | None) and len(row.labels or ()) < 2
+
+
 def refuse_duplicates(table, rows):
     """Raise if an image stands in two lines."""
     line_of = {}
     for row in rows:
         first = line_of.setdefault(row.file, row.line)
         if first != row.line:
+            # A cell of several labels would be one label of that layout.
+            way = "layout='pairs' reads a label a line"
+            if not all(_holds_one_label(other) for other in rows):
+                way = "Leave one of them out"
             raise ValueError(
                 f"An image must stand in one line. Got '{row.image}' in {table.unit} "
-                f"{first} and again ({table.place(row.line)}). layout='pairs' reads a "
-                "label a line, duplicates='keep' makes every line a row."
+                f"{first} and again ({table.place(row.line)}). {way}; "
+                "duplicates='keep' makes every line a row."
             )
 
 

@@ -53,6 +53,15 @@ def test_cells_that_hold_signs_inside_labels_are_read(images):
     assert found.target_names == ["1,5", "2", "3;4", "a", "a|b"]
 
 
+def test_cells_of_another_separator_are_told_beside_some_with_white_space(images):
+    cells = ["cat;dog", "dog;cat", "red car;dog"]
+    with pytest.warns(UserWarning, match=r"2 of 3 .*';'.*line 2\).*separator=';'"):
+        load(cells, images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(cells, images, separator=";")
+
+
 UNCERTAIN = ["['cat' 'dog']", "{cat,dog}", "frozenset({'cat'})", "[cat, dog]"]
 UNCERTAIN += ["['cat', None]", "['cat', ['dog']]", "['cat', '']", "[1.5]", "[007]"]
 
@@ -248,6 +257,7 @@ def test_groups_and_captions_that_look_alike_are_the_same(images):
         ("yes", "Write 1 in its place"),
         ("N", "Write 0 in its place"),
         ("?", r"na_values=\['\?'\] makes it unknown"),
+        ("X", "Write 1 in its place, and 0 where .* absent"),
     ],
 )
 def test_words_for_yes_and_no_are_not_called_unknown(images, mark, way):
