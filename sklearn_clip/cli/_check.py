@@ -31,6 +31,7 @@ def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> i
 
     talk = Talk(quiet)
     found = read_rows(rows, images, image, ())
+    talk.say_if(found.note)
     blocks = [
         range(start, min(start + BLOCK, len(found)))
         for start in range(0, len(found), BLOCK)

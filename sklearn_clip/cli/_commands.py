@@ -70,7 +70,7 @@ _IMAGES = click.option(
     "--images",
     type=_FOLDER,
     metavar="DIR",
-    help="Folder that the table's images are in.",
+    help="Folder that the table's images are in. Default: that of the table.",
 )
 _IMAGE = click.option(
     "--image",
@@ -236,7 +236,7 @@ def tag(**options: Any) -> int | None:
 @commands.command(
     name="zero-shot",
     epilog=_examples(
-        "sklearn-clip zero-shot photos --labels 'beach,dog,red car' --out labels.csv",
+        'sklearn-clip zero-shot photos --labels "beach,dog,red car" --out labels.csv',
         "sklearn-clip zero-shot photos --labels-file words.txt --top-k 3",
     ),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ from sklearn_clip.cli._talk import Talk
 # Rows that are worked on together: what a bar moves by.
 BLOCK = 512
 _STORE_BYTES = 10 * 10**9
+# Warnings of rows that cannot be read.
+_OF_ROWS = (r"[\d,]+ images? could not be read", r"[\d,]+ of [\d,]+ rows show")
 
 
 def open_store(store: str | None) -> Any:
@@ -115,6 +120,15 @@ def find_broken(rows: Rows, tuner: Any) -> list[tuple[int, str]]:
     return [(row, reason) for row, _, reason in find_unreadable(cells)]
 
 
+@contextmanager
+def told_of_each_row() -> Iterator[None]:
+    """Leave out warnings of rows that cannot be read: it is said of each of them."""
+    with warnings.catch_warnings():
+        for said in _OF_ROWS:
+            warnings.filterwarnings("ignore", message=said)
+        yield
+
+
 def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
     """Embed rows into the store, a block at a time.
 
@@ -138,7 +152,8 @@ def embed_rows(clip: Any, rows: Rows, talk: Talk) -> list[tuple[int, str]]:
         for start in range(0, len(rows), BLOCK)
     ]
     for block in talk.follow(blocks, len(rows), "Embedding"):
-        clip.precompute(rows.as_X(clip, slice(block.start, block.stop)))
+        with told_of_each_row():
+            clip.precompute(rows.as_X(clip, slice(block.start, block.stop)))
         failed += [(block.start + row, reason) for row, _, reason in clip.failed_rows_]
     return failed
 

@@ -46,3 +46,26 @@ def check_target(path: Path, option: str, *inputs: Path | None) -> None:
                 f"{option} must be another file than those that are read or written "
                 f"beside it. Got {str(path)!r}, which would be lost."
             )
+
+
+def check_page(path: Path, option: str, *inputs: Path | None) -> None:
+    """Check that a page can be written, and will be opened as one.
+
+    Parameters
+    ----------
+    path, option, *inputs
+        As for `check_target`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If it is no file of its own, or its name is not that of a page.
+    """
+    check_target(path, option, *inputs)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(
+            f"{option} must end in .html. Got {str(path)!r}. A browser shows the page, "
+            "and prints it as PDF."
+        )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_clip._shared import clean_name, counted, shown_first
-from sklearn_clip.cli._rows import IMAGE_OPTION, Rows
+from sklearn_clip.cli._rows import IMAGE_OPTION, Rows, hint_at_missing
 from sklearn_clip.cli._tables import (
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
@@ -27,7 +27,8 @@ from sklearn_clip.cli._tables import (
 _WAYS = {
     "left out with classes": "--layout columns --labels dog,beach names the columns "
     "that are labels",
-    "duplicates='keep'": "--layout pairs, or --text with another caption in each line",
+    "a label a line": "--layout pairs, or --text with another caption in each line",
+    "duplicates='keep'": "--text with another caption in each line makes two rows",
     "value=": "leave such lines out",
     "StringIO": "mend the file",
     "encoding=": "save it as 'CSV UTF-8'",
@@ -126,6 +127,7 @@ def read_labelled(
     if classes is not None and layout == "columns":
         _add_unknown(data, classes)
     found = [None if cell is None else str(cell) for cell in data.data[:, 0]]
+    hint_at_missing(found, None if column is None else (images or path.parent))
     texts = list(data.data[:, 1]) if text else None
     names = [
         f"line {line}" if cell is None else cell

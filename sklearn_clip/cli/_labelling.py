@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from sklearn_clip._shared import counted, positive_scores
-from sklearn_clip.cli._embedding import BLOCK, find_broken, prepare_tagger
+from sklearn_clip.cli._embedding import (
+    BLOCK,
+    find_broken,
+    prepare_tagger,
+    told_of_each_row,
+)
 from sklearn_clip.cli._results import Result, ResultFile
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._run import SOME_ROWS_FAILED
 from sklearn_clip.cli._talk import Talk
 from sklearn_clip.labels._predictions import name_labels
-
-# Warnings of rows that cannot be read: the file says it of each of them.
-_SAID_IN_THE_FILE = (r"[\d,]+ images? could not be read", r"[\d,]+ of [\d,]+ rows show")
 
 
 def label_rows(
@@ -68,9 +69,7 @@ def label_rows(
         ]
         for block in talk.follow(blocks, len(rows), "Tagging"):
             part = slice(block.start, block.stop)
-            with warnings.catch_warnings():
-                for said in _SAID_IN_THE_FILE:
-                    warnings.filterwarnings("ignore", message=said)
+            with told_of_each_row():
                 results, given = _label_block(
                     *(tagger, clips, tuner, rows.take(block), names, top_k),
                     bare={row - block.start: bare[row] for row in block if row in bare},

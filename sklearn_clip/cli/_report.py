@@ -11,7 +11,7 @@ from sklearn_clip.cli._embedding import (
     open_store,
     prepare_tagger,
 )
-from sklearn_clip.cli._files import check_target
+from sklearn_clip.cli._files import check_page
 from sklearn_clip.cli._labelled_rows import read_labelled
 from sklearn_clip.cli._tagger_files import load_tagger
 from sklearn_clip.cli._talk import Talk
@@ -37,7 +37,7 @@ def run(
 
     talk = Talk(quiet)
     import_optional("jinja2", extra="report", purpose="A report")
-    check_target(out, "--out", tagger, tags)
+    check_page(out, "--out", tagger, tags)
     model = load_tagger(tagger, trust)
     names = name_labels(model)
     data, rows, said = read_labelled(tags, **columns, classes=names)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import get_tags
 
-from sklearn_clip._shared import inner_featurizers, shown_first
+from sklearn_clip._shared import counted, inner_featurizers, shown_first, warn_user
 from sklearn_clip.cli._tables import IMAGE_COLUMNS, find_column, open_table
 
 # Of rows without a picture, and without a text where texts are looked at.
@@ -34,12 +37,15 @@ class Rows:
         Captions; None where the table has none.
     image_column : str or None, default=None
         Column of the table that the images are in.
+    note : str or None, default=None
+        What is to be said about files that are no rows.
     """
 
     names: list[str]
     images: list[str | None]
     texts: list[str | None] | None
     image_column: str | None = None
+    note: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -257,7 +263,30 @@ def read_rows(
         f"row {row}" if cell is None else _within(cell, folder)
         for row, cell in enumerate(found)
     ]
+    hint_at_missing(found, folder)
     return Rows(names, found, texts, column)
+
+
+def hint_at_missing(images: Sequence[str | None], folder: Path | None) -> None:
+    """Warn of pictures that are not there, where something like them is.
+
+    Parameters
+    ----------
+    images : sequence of str or None
+        Paths of pictures.
+    folder : Path or None
+        Folder that the table's images are in; None if it names none.
+    """
+    from sklearn_clip.datasets._image_files import ImageFolder
+    from sklearn_clip.datasets._missing_files import find_cause
+
+    if folder is None:
+        return
+    absent = (path for path in images if path and not os.path.exists(path))
+    names = [_within(path, folder) for path in itertools.islice(absent, 3)]
+    cause, below = find_cause(names, [ImageFolder(folder, "images")])
+    if cause or below:
+        warn_user(f"Not all pictures are in {str(folder)!r}. {cause or below}")
 
 
 def _within(path: str, folder: Path | None) -> str:
@@ -270,9 +299,24 @@ def _within(path: str, folder: Path | None) -> str:
 
 def _walk(folder: Path) -> Rows:
     """Find the pictures of a folder and of those in it, in the order of their names."""
-    from sklearn_clip.datasets.formats._rows import find_pictures
+    from sklearn_clip.datasets._image_files import is_picture
+    from sklearn_clip.datasets.formats._rows import walk
 
-    found = find_pictures(folder)
+    found: list[str | None] = []
+    names: list[str] = []
+    others: Counter[str] = Counter()
+    for below, files in walk(folder):
+        for file in files:
+            if is_picture(file):
+                names.append(os.path.join(*below.split("/"), file))
+                found.append(os.path.join(folder, names[-1]))
+            else:
+                others[os.path.splitext(file)[1].lower() or file] += 1
+    kinds = ", ".join(f"{n:,} of {kind}" for kind, n in others.most_common(5))
     if not found:
-        raise FileNotFoundError(f"There is no picture in {str(folder)!r}.")
-    return Rows([_within(path, folder) for path in found], list(found), None)
+        raise FileNotFoundError(
+            f"There is no picture in {str(folder)!r}. Its files: {kinds or 'none'}."
+        )
+    rest = counted(others.total(), "file")
+    note = f"Not looked at, as no pictures by their names: {rest} ({kinds})."
+    return Rows(names, found, None, note=note if others else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ def open_table(path: Path) -> Table:
     if not path.is_file():  # a pipe cannot be read twice
         raise ValueError(f"{str(path)!r} must be a file. Got something else.")
     with open(path, "rb") as file:
-        head = file.read(4)
+        start = file.read(1_024)
+    head = start[:4]
     kinds = (kind for marks, kind in _OTHER_FORMATS.items() if head.startswith(marks))
     other = next(kinds, None)
     if other is not None:
@@ -88,6 +90,10 @@ def open_table(path: Path) -> Table:
             else feather.read_table(path, memory_map=True).schema
         )
         return Table(path, list(schema.names))
+    if b"\0" in start and not start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise ValueError(
+            f"{str(path)!r} must be a CSV or Parquet file. Got a file that is no text."
+        )
     with _saying_where(path):
         with open(path, encoding="utf-8-sig", newline="") as lines:
             delimiter = _guess_delimiter(next((x for x in lines if x.strip()), ""))

@@ -42,6 +42,7 @@ def run(
     check_out(out, rows, tagger)
     model = load_tagger(tagger, trust)
     found = read_rows(rows, images, image, text)
+    talk.say_if(found.note)
     clip = next(inner_featurizers(model), None)
     needs_text = clip is not None and clip.text is not None
     if needs_text and found.texts is None:

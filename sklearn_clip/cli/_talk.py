@@ -30,6 +30,17 @@ class Talk:
         if not self.quiet:
             print(line, file=sys.stderr, flush=True)
 
+    def say_if(self, line: str | None) -> None:
+        """Say a line if there is one.
+
+        Parameters
+        ----------
+        line : str or None
+            The line.
+        """
+        if line is not None:
+            self.say(line)
+
     def follow(self, blocks: Iterable[Any], total: int, what: str) -> Iterator[Any]:
         """Yield blocks of rows, with a bar of the rows that are done.
 

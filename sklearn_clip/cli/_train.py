@@ -13,7 +13,7 @@ from sklearn_clip.cli._embedding import (
     make_featurizer,
     open_store,
 )
-from sklearn_clip.cli._files import check_target
+from sklearn_clip.cli._files import check_page, check_target
 from sklearn_clip.cli._labelled_rows import read_labelled
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._tagger_files import check_name, save_tagger
@@ -48,7 +48,7 @@ def run(
     check_target(out, "--out", tags)
     if report is not None:
         import_optional("jinja2", extra="report", purpose="A report")
-        check_target(report, "--report", tags, out)
+        check_page(report, "--report", tags, out)
     if cv < 0 or cv == 1:
         raise ValueError(f"--cv must be 0, or at least 2 folds. Got {cv}.")
     data, rows, said = read_labelled(tags, **columns)

@@ -41,7 +41,10 @@ def run(
     talk = Talk(quiet)
     check_out(out, rows, labels_file)
     words = _read_words(labels, labels_file)
+    if labels is not None and len(words) == 1 and set(words[0]) & set(";|"):
+        talk.say(f"One label, {words[0]!r}: commas stand between labels.")
     found = read_rows(rows, images, image, ())
+    talk.say_if(found.note)
     cache = open_store(store)
     clip = make_featurizer(model, pretrained, text=None, cache=cache)
     tagger = ZeroShotClassifier(words, clip).fit()

@@ -6,6 +6,31 @@ MISSING_FILES = ("raise", "drop", "keep")
 _SHOWN = 3
 
 
+def find_cause(names, folders):
+    """Say why pictures are not found, where something like them is there.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of missing files.
+    folders : list of ImageFolder
+        Where they were looked for.
+
+    Returns
+    -------
+    cause : str
+        A sentence about a name; empty if nothing is known.
+    below : str
+        A sentence about a folder; empty if there is a cause or nothing is known.
+    """
+    tried = [(name, place) for name in names for place in folders]
+    cause = next(filter(None, (place.explain(name) for name, place in tried)), "")
+    if cause:
+        return cause, ""
+    found = ((name, place.find_below(name)) for name, place in tried)
+    return "", next((f"{name!r} is in '{at}'." for name, at in found if at), "")
+
+
 def report_missing(missing, n_images, folders, action):
     """Raise or warn about files that are not there.
 
@@ -30,12 +55,7 @@ def report_missing(missing, n_images, folders, action):
     where = " or ".join(f"'{folder.root}'" for folder in folders)
     shown = ", ".join(list(missing.values())[:_SHOWN])
     shown += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    first = [(name, place) for name in list(missing)[:_SHOWN] for place in folders]
-    cause = next(filter(None, (place.explain(name) for name, place in first)), "")
-    below = ""
-    if not cause:
-        found = ((name, place.find_below(name)) for name, place in first)
-        below = next((f"{name!r} is in '{at}'." for name, at in found if at), "")
+    cause, below = find_cause(list(missing)[:_SHOWN], folders)
     hint = f" {cause or below}" if cause or below else ""
     if len(missing) == n_images:
         advice = " Give the folder to which the names are relative as images=..."

@@ -484,3 +484,51 @@ def test_rows_of_a_table_without_a_picture_stop_nothing(
     assert done.code == 1 and first == "row 0,,,nothing to look at"
     assert second.startswith(f"{name},")
     assert "2 rows: 0 cannot be read, 0 copies, 1 without" in run("check", *words).said
+
+
+def test_files_that_are_no_pictures_are_told(run, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.CR2", "b.cr2", "notes"):
+        (folder / name).write_bytes(b"x")
+    done = run("check", folder)
+    assert done.code == 2 and "Its files: 2 of .cr2, 1 of notes." in done.said
+    Image.new("RGB", (9, 9)).save(folder / "a.png")
+    done = run("check", folder)
+    assert done.code == 0
+    assert "no pictures by their names: 3 files (2 of .cr2, 1 of notes)." in done.said
+    assert "names" not in run("check", folder, "--quiet").said
+
+
+def test_why_pictures_of_a_table_are_not_there_is_told(run, tmp_path):
+    (tmp_path / "photos" / "below").mkdir(parents=True)
+    for name in ("a.png", "below/b.png"):
+        Image.new("RGB", (9, 9)).save(tmp_path / "photos" / name)
+    table = tmp_path / "t.csv"
+    for cell, said in (
+        (r"C:\pictures\photos\a.png", "the end 'a.png' is there"),
+        ("b.png", f"'b.png' is in '{tmp_path / 'photos' / 'below'}'"),
+    ):
+        table.write_text(f"image,tags\n{cell},cat\n", encoding="utf-8")
+        done = run("check", table, "--images", tmp_path / "photos")
+        assert done.code == 1 and said in done.said
+        with pytest.warns(UserWarning, match="Not all pictures are in"):
+            read(table, tmp_path / "photos")
+
+
+def test_file_that_is_no_text_is_no_table(run, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    done = run("check", tmp_path / "film.mp4")
+    assert done.code == 2 and "Got a file that is no text." in done.said
+
+
+def test_picture_in_two_lines_is_one_of_several_labels_a_cell(run, tmp_path):
+    """As pairs its labels would be "cat;dog" in one."""
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    table = tmp_path / "t.csv"
+    for cell, pairs in (("cat;dog", False), ("cat", True)):
+        text = f"image,tags\na.png,{cell}\na.png,cat\n"
+        table.write_text(text, encoding="utf-8")
+        done = run("train", table, "--out", tmp_path / "t.skops")
+        assert done.code == 2 and ("--layout pairs" in done.said) == pairs
+        assert ("Leave one of them out" in done.said) != pairs

@@ -249,6 +249,11 @@ def test_words_alone_label_pictures(run, drawings, tmp_path):
     with open(drawings / "test.csv", encoding="utf-8", newline="") as file:
         right = [found[row["image"]] == row["tags"] for row in csv.DictReader(file)]
     assert np.mean(right) > 0.6
+    one = run(
+        *("zero-shot", drawings / "test", "--labels", "animal;flag"),
+        *("--model", "clipart-tiny"),
+    )
+    assert "One label, 'animal;flag': commas stand between labels." in one.said
     both = run("zero-shot", drawings, "--labels", "a", "--labels-file", words)
     assert both.code == 2 and "--labels or by --labels-file" in both.said
 

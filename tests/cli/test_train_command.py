@@ -134,6 +134,7 @@ def test_what_is_left_out_is_told(run, drawings, tmp_path):
         *("--model", "clipart-tiny", "--out", tmp_path / "t.skops", "--cv", "0"),
     )
     assert done.code == 0
+    assert "gets zero" not in done.said  # they are left out
     for said in (
         f"left out: {folder / names[0]}: it is not an image",
         f"left out: {folder / 'nowhere.png'}: the file does not exist",

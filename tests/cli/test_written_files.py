@@ -48,6 +48,11 @@ def no_loading(monkeypatch):
         (["tag", "T", "table.csv", "--out", "folder.csv"], "Got the folder"),
         (["report", "T", "table.csv", "--out", "T"], "another file than those"),
         (["report", "T", "table.csv", "--out", "no/r.html"], "There is no folder"),
+        (["report", "T", "table.csv", "--out", "r.pdf"], "--out must end in .html"),
+        (
+            ["train", "table.csv", "--out", "a.skops", "--report", "r.pdf"],
+            "--report must end in .html",
+        ),
         (["report", "T", "table.csv", "--out", "folder.csv"], "Got the folder"),
         (
             ["train", "table.csv", "--out", "a.skops", "--report", "no/r.html"],
