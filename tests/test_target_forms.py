@@ -281,6 +281,11 @@ WORDS = {
         "'dog'",
         r"column 0, label 'a'\)\.$",
     ),
+    "tags in a column": (
+        pd.DataFrame({"t": ["dog;red", "cat", ""], "b": [1, 0, 1]}),
+        "'dog;red'",
+        r"labels_to_frame\(y\w*\['t'\].str.split\(';'\)\)\.$",
+    ),
     "bytes": ([[b"1", b"0"]] * 3, "b'1'", r"column 0\)\.$"),
     "tags": ([["dog", "cat"]] * 3, "'dog'", "labels_to_frame"),
     "at length": ([["dog" * 999, "cat"]] * 3, "'dog", "labels_to_frame"),

@@ -186,6 +186,17 @@ def number_of_word(text):
     return _NO_NUMBER if pair is None else int(word == pair[0])
 
 
+def _hint_at_tags(text, name, what):
+    """Say what makes labels of a text that may hold several."""
+    mark = next((mark for mark in ";|," if mark in text), None)
+    if mark is None:
+        return ""
+    return (
+        " Where a cell holds several labels: "
+        f"sklearn_clip.labels_to_frame({what}[{shown(name)}].str.split({mark!r}))."
+    )
+
+
 def raise_for_cell(value, row, column, what, *, names=None, unknown=True, hint=""):
     """Refuse a cell of targets.
 
@@ -213,6 +224,8 @@ def raise_for_cell(value, row, column, what, *, names=None, unknown=True, hint="
     if unknown:
         rule += ", and NaN where a label is unknown"
     name = "" if names is None else f", label {shown(names[column])}"
+    if not hint and names is not None and isinstance(value, str):
+        hint = _hint_at_tags(value, names[column], what)
     raise ValueError(
         f"{what} must hold only {rule}. Got {shown(value)} "
         f"(row {row}, column {column}{name}).{hint}"

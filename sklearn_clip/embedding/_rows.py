@@ -162,6 +162,11 @@ def _columns(X, names, modalities, hints):
     forms = hints["forms"]
     if not isinstance(X, Mapping) or _holds_columns(X, names):
         refuse_unindexable(X, "X", forms)
+    if isinstance(X, str | os.PathLike) and os.path.isdir(X):
+        raise TypeError(
+            f"{forms} Got the folder {os.fspath(X)!r}: give its pictures, for example "
+            "sorted(pathlib.Path(X).rglob('*.jpg'))."
+        )
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{forms} Got a single {type(X).__name__}: put it in a list.")
     if _is_sparse(X) or getattr(X, "ndim", 1) == 0:

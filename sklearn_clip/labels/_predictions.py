@@ -195,7 +195,8 @@ def _names_of(estimator, label_names, n_labels):
     if label_names is None:
         raise ValueError(
             "The names of the labels are not known: fit on a DataFrame of targets "
-            "(labels_to_frame makes one), or give label_names."
+            "(labels_to_frame makes one), or give label_names, as for scikit-learn's "
+            "own classifiers, which keep none."
         )
     if len(label_names) != n_labels:
         raise ValueError(

@@ -339,3 +339,9 @@ def test_errors_name_the_index_label():
     X = pd.DataFrame({"image": ["a"], "text": [7]}, index=["sku-1"])
     with pytest.raises(TypeError, match=r"row 0 \(index 'sku-1'\)"):
         split_rows(X, **BOTH)
+
+
+def test_folder_is_told_to_give_its_pictures(tmp_path):
+    for folder in (tmp_path, str(tmp_path)):
+        with pytest.raises(TypeError, match=r"the folder .*rglob\('\*.jpg'\)"):
+            split_rows(folder, image="image", text=None, modalities=("image",))

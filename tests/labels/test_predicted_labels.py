@@ -101,7 +101,7 @@ def test_names_are_learnt_from_a_frame(data):
 def test_unknown_names_and_wrong_numbers_are_refused(data):
     X, Y = data
     head = OneVsRestClassifier(LogisticRegression()).fit(X, Y.to_numpy())
-    with pytest.raises(ValueError, match="names of the labels are not known"):
+    with pytest.raises(ValueError, match="not known.*own classifiers, which keep none"):
         predict_labels(head, X)
     with pytest.raises(ValueError, match="for each of the 2 labels. Got 3"):
         top_labels(head, X, label_names=["a", "b", "c"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,8 @@ from sklearn_clip.embedding.backbone._weight_files import find_weights
 
 # Of configurations and of the files that tokenizers are read from.
 _TEXT_SUFFIXES = (".json", ".txt", ".model")
+# "ViT-B/32" is no such name: what stands before the slash is no organisation.
+_REPOSITORY = re.compile(r"(?!ViT-|RN)[\w.-]+/[\w.-]+")
 
 
 def read_embedding_dim(model_name: str, pretrained: str | None = None) -> int:
@@ -161,7 +164,7 @@ def locate(model_name, pretrained):
         raise ValueError(
             f"model_name must be a model of open_clip. Got {model_name!r}. Nearest: "
             f"{', '.join(map(repr, nearest)) or 'none'}. All of them: "
-            "open_clip.list_models()."
+            f"open_clip.list_models().{_hint_at_repository(model_name)}"
         )
     tags = open_clip.list_pretrained_tags_by_model(model_name)
     if pretrained not in tags:  # as in open_clip, a tag goes before a file of its name
@@ -174,6 +177,19 @@ def locate(model_name, pretrained):
             f"{', '.join(map(repr, nearest or tags)) or 'none'}."
         )
     return model_name, pretrained
+
+
+def _hint_at_repository(model_name):
+    """Say how folders and repositories of the hub are named."""
+    if os.path.isdir(model_name):
+        return f" A folder is named 'local-dir:{model_name}'."
+    if _REPOSITORY.fullmatch(model_name):
+        return (
+            " A repository of the Hugging Face hub with a model of open_clip is named "
+            f"'hf-hub:{model_name}'; OpenAI's own weights are the tag 'openai', as in "
+            "CLIPFeaturizer('ViT-B-32', 'openai')."
+        )
+    return ""
 
 
 def fetch_files(model_name, location, tag, settings):

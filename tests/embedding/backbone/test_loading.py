@@ -101,6 +101,16 @@ def test_unknown_model_is_refused_with_the_nearest_names():
         load_backbone("ViT-B32", "openai")
     with pytest.raises(ValueError, match="Nearest: 'clipart-tiny'"):
         load_backbone("clipart_tiny")
+    with pytest.raises(ValueError, match=r"Nearest: 'ViT-B-32'.*list_models\(\)\.$"):
+        load_backbone("ViT-B/32", "openai")
+
+
+def test_repository_and_folder_are_told_how_they_are_named(tmp_path):
+    name = "openai/clip-vit-base-patch32"
+    with pytest.raises(ValueError, match=f"'hf-hub:{name}'.*'ViT-B-32', 'openai'"):
+        load_backbone(name)
+    with pytest.raises(ValueError, match="A folder is named 'local-dir:"):
+        load_backbone(str(tmp_path))
 
 
 @pytest.mark.parametrize("tag", ["datacomp_xl_s13b_b90", "openai_typo", None, ""])
