@@ -11,7 +11,7 @@ them ship with the package.
 # A folder of photographs
 # -----------------------
 # Here the ones that ship; of a folder of your own take
-# ``files = sorted(Path("photos").glob("*.jpg"))``.
+# ``files = sorted(Path("photos").rglob("*.[jJ][pP]*[gG]"))``.
 import time
 import warnings
 from pathlib import Path

@@ -12,7 +12,7 @@ BLOCKS = re.findall(
 )
 
 
-OWN_FOLDER = re.compile(r"= load_photos\(\).*# or yours: (.*)")
+OWN_FOLDER = re.compile(r"photos = load_photos\(\).*\n# or yours: ")
 
 
 @pytest.fixture
@@ -38,12 +38,15 @@ def test_readme_code_runs_and_tags(in_empty_folder, capsys):
 
 def test_first_code_takes_a_folder_of_ones_own(in_empty_folder, capsys):
     """What the comment says in place of the photographs that ship, on a real folder."""
-    Path("photos").mkdir()
-    for name, colour in (("b", "navy"), ("a", "tan"), ("c", "white")):
-        Image.new("RGB", (64, 48), colour).save(f"photos/{name}.jpg")
-    code, n_changed = OWN_FOLDER.subn(r"= \1", BLOCKS[0])
+    Path("photos", "below").mkdir(parents=True)
+    pictures = {"b.JPG": "navy", "a.jpg": "tan", "below/c.jpeg": "white"}
+    for name, colour in pictures.items():
+        Image.new("RGB", (64, 48), colour).save(f"photos/{name}")
+    Path("photos", "a.jpg.xmp").touch()
+    code, n_changed = OWN_FOLDER.subn("", BLOCKS[0])
     assert n_changed == 1
     names = {}
     exec(compile(code, "README.md, first block", "exec"), names)
-    assert [path.name for path in names["photos"]] == ["a.jpg", "b.jpg", "c.jpg"]
+    found = [path.relative_to("photos").as_posix() for path in names["photos"]]
+    assert found == ["a.jpg", "b.JPG", "below/c.jpeg"]
     assert len(names["found"]) == 3

@@ -165,7 +165,7 @@ def _columns(X, names, modalities, hints):
     if isinstance(X, str | os.PathLike) and os.path.isdir(X):
         raise TypeError(
             f"{forms} Got the folder {os.fspath(X)!r}: give its pictures, for example "
-            "sorted(pathlib.Path(X).rglob('*.jpg'))."
+            "sorted(pathlib.Path(X).rglob('*.[jJ][pP]*[gG]'))."
         )
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{forms} Got a single {type(X).__name__}: put it in a list.")

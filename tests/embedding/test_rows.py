@@ -343,5 +343,5 @@ def test_errors_name_the_index_label():
 
 def test_folder_is_told_to_give_its_pictures(tmp_path):
     for folder in (tmp_path, str(tmp_path)):
-        with pytest.raises(TypeError, match=r"the folder .*rglob\('\*.jpg'\)"):
+        with pytest.raises(TypeError, match=r"the folder .*rglob\('\*.\[jJ\]"):
             split_rows(folder, image="image", text=None, modalities=("image",))
