@@ -43,7 +43,8 @@ _HINTS = {
     "key": "Name the key with CLIPFeaturizer({modality}=...), give None where there is "
     "none, or leave the modality out with {modality}=None.",
     "alone": "For (image, text) pairs leave image= and text= at their defaults.",
-    "pair": "For rows that are images alone set text=None, for texts alone image=None.",
+    "pair": "A row that lacks one has None for it, (None, text). If all of X is images "
+    "set text=None, if it is texts image=None.",
     "single": "set text=None if they are images, image=None if they are texts.",
 }
 _EXPORTED_HINTS = {

@@ -345,3 +345,8 @@ def test_folder_is_told_to_give_its_pictures(tmp_path):
     for folder in (tmp_path, str(tmp_path)):
         with pytest.raises(TypeError, match=r"the folder .*rglob\('\*.\[jJ\]"):
             split_rows(folder, image="image", text=None, modalities=("image",))
+
+
+def test_row_without_a_picture_is_told_how_it_is_given():
+    with pytest.raises(ValueError, match=r"Got 'a dog' \(row 0\).*\(None, text\)"):
+        split_rows(["a dog"], **BOTH)
