@@ -213,7 +213,7 @@ def annotator_quality(
         label_array(names)
         check_columns(columns, names, "The tables of votes")
     said = ~np.isnan(said_by)
-    ones = np.where(said, said_by, 0.0)
+    ones = np.nan_to_num(said_by, copy=False)
     counts = _Counts(*_count_disagreement(said, ones))
     kappa, overall = _shrink(counts)
     tagger = tagger_overall = None
@@ -257,25 +257,32 @@ class _Counts:
 
 def _count_disagreement(said, ones):
     """Cells shared with others, and the disagreement there, seen and by chance."""
-    others = said.sum(axis=0) - said
-    shared = said & (others > 0)
-    # Share of the others, of each cell, who said 1.
-    theirs = np.divide(
-        ones.sum(axis=0) - ones, others, out=np.zeros(ones.shape), where=others > 0
-    )
-    return _against(shared, ones, theirs)
+    n_said, n_ones = said.sum(axis=0), ones.sum(axis=0)
+    counts = np.empty((3, len(said), said.shape[2]))
+    # One annotator at a time: the tables of all of them are several times the votes.
+    for number, (own, one) in enumerate(zip(said, ones, strict=True)):
+        others = n_said - own
+        # Share of the others, of each cell, who said 1.
+        theirs = np.divide(
+            n_ones - one, others, out=np.zeros(one.shape), where=others > 0
+        )
+        counts[:, number] = _against(own & (others > 0), one, theirs)
+    return counts
 
 
 def _count_against(said, ones, scores):
-    return _against(said, ones, np.broadcast_to(scores, ones.shape))
+    counts = np.empty((3, len(said), said.shape[2]))
+    for number, own in enumerate(zip(said, ones, strict=True)):
+        counts[:, number] = _against(*own, scores)
+    return counts
 
 
 def _against(cells, ones, theirs):
-    """Disagreement of 0 and 1 with shares, in some cells."""
-    n_cells = cells.sum(axis=1).astype(float)
-    gap = np.where(cells, np.abs(ones - theirs), 0.0).sum(axis=1)
-    own = _divide(np.where(cells, ones, 0.0).sum(axis=1), n_cells)
-    other = _divide(np.where(cells, theirs, 0.0).sum(axis=1), n_cells)
+    """Disagreement of one annotator's 0 and 1 with shares, in some cells."""
+    n_cells = cells.sum(axis=0).astype(float)
+    gap = np.where(cells, np.abs(ones - theirs), 0.0).sum(axis=0)
+    own = _divide(np.where(cells, ones, 0.0).sum(axis=0), n_cells)
+    other = _divide(np.where(cells, theirs, 0.0).sum(axis=0), n_cells)
     # By chance: own 1 against their 0, and the other way round.
     chance = np.nan_to_num(own * (1 - other) + (1 - own) * other)
     return n_cells, gap, n_cells * chance

@@ -188,8 +188,8 @@ def suggest_queries(
         cells = draw.permutation(cells)[:n]
         kinds = np.full(len(cells), "random", dtype=object)
     elif strategy == "uncertainty":
-        gap = np.where(free, np.abs(scores - cuts), np.inf).ravel()
-        cells = np.argsort(gap, kind="stable")[: min(n, np.count_nonzero(free))]
+        gap = np.where(free, np.abs(scores - cuts), np.inf)
+        cells = _lowest(gap.ravel(), min(n, np.count_nonzero(free)))
         kinds = np.full(len(cells), "uncertain", dtype=object)
     else:
         near = as_vectors(vectors, X_pool, None, estimator)
@@ -208,6 +208,14 @@ def suggest_queries(
         label_names=names,
         index=row_index(X_pool),
     )
+
+
+def _lowest(values, n):
+    """Positions of the n lowest values in order; of equal ones the first."""
+    # The n-th lowest, so that few cells are sorted.
+    most = np.partition(values, n - 1)[n - 1] if n else -np.inf
+    cells = np.flatnonzero(values <= most)
+    return cells[np.argsort(values[cells], kind="stable")[:n]]
 
 
 def _take_turns(n, free, known, scores, cold, cuts, near, draw, likely_only):

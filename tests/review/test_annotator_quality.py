@@ -1,5 +1,7 @@
 """Agreement of annotators: kappa of two, alpha of several, few votes, a tagger."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,3 +184,16 @@ def test_tables_with_rows_in_another_order_are_told():
         annotator_quality(turned)
     with pytest.warns(UserWarning, match=r"votes\[0\] and scores have the same index"):
         annotator_quality(tables, scores=scores[::-1])
+
+
+def test_annotators_are_counted_one_after_the_other():
+    rng = np.random.default_rng(0)
+    votes = (rng.random((10, 2000, 20)) < 0.3).astype(float)
+    votes[rng.random(votes.shape) < 0.5] = np.nan
+    scores = rng.random((2000, 20))
+    tracemalloc.start()
+    annotator_quality(votes, scores=scores)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Its own copy of the votes, masks of them, and tables of one annotator.
+    assert peak < 20 * votes.size

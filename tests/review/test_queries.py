@@ -118,6 +118,16 @@ def test_uncertainty_is_at_the_cut_in_force(pool):
     assert gap[cells.rows[0], cells.labels[0]] == gap.min()
 
 
+@pytest.mark.parametrize("n", [1, 20, 150])
+def test_cells_equally_near_to_the_cut_keep_their_order(pool, n):
+    _, scores, known = pool
+    scores = scores.round(1)
+    cells = suggest_queries(scores, None, n, strategy="uncertainty", Y_known=known)
+    gap = np.where(np.isnan(known), np.abs(scores - 0.5), np.inf).ravel()
+    wanted = np.argsort(gap, kind="stable")[:n]
+    np.testing.assert_array_equal(cells.rows * 4 + cells.labels, wanted)
+
+
 def test_loop_from_zero_shot_to_a_tagger_runs():
     part = load_clipart(split="train", as_frame=True)
     rows, Y = part.data[:120], part.target[:120]
