@@ -5,6 +5,7 @@ NaN in `y_true` marks an unknown label, which every metric leaves out.
 
 from __future__ import annotations
 
+import functools
 from typing import Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
@@ -112,13 +113,7 @@ def masked_log_loss(
     >>> round(masked_log_loss(Y, [[0.9, 0.9], [0.2, 0.5]]), 4)
     0.4287
     """
-
-    def losses(positive, scores):
-        edge = _edge(y_prob, scores)
-        right = np.where(positive, scores, 1 - scores).astype(np.float64)
-        return -np.log(np.clip(right, edge, 1 - edge))
-
-    return _mean_of_entries(y_true, y_prob, losses, average, sample_weight)
+    return _mean_of_entries(y_true, y_prob, log_losses, average, sample_weight)
 
 
 @overload
@@ -179,11 +174,7 @@ def masked_brier_score(
     >>> round(masked_brier_score(Y, [[0.9, 0.9], [0.2, 0.5]]), 4)
     0.1375
     """
-
-    def squares(positive, scores):
-        return (scores.astype(np.float64) - positive) ** 2
-
-    return _mean_of_entries(y_true, y_prob, squares, average, sample_weight)
+    return _mean_of_entries(y_true, y_prob, square_errors, average, sample_weight)
 
 
 def brier_score_parts(
@@ -455,11 +446,71 @@ def _average(values, bins, average):
     return mean_of_defined(values, positives if average == "weighted" else None)
 
 
+def log_losses(positive, scores, edge):
+    """Log loss of every entry.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_samples, n_labels), dtype=bool
+        Where the label is there.
+    scores : ndarray of shape (n_samples, n_labels)
+        Probabilities.
+    edge : float
+        What a probability of 0 is taken for.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), dtype=float64
+        The losses.
+    """
+    right = np.where(positive, scores, 1 - scores).astype(np.float64)
+    return -np.log(np.clip(right, edge, 1 - edge))
+
+
+def square_errors(positive, scores):
+    """Squared error of every entry.
+
+    Parameters
+    ----------
+    positive, scores
+        As of `log_losses`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), dtype=float64
+        The errors.
+    """
+    return (scores.astype(np.float64) - positive) ** 2
+
+
+def entry_losses(losses, y_prob, scores):
+    """Give a loss of entries what it needs to know of the probabilities.
+
+    Parameters
+    ----------
+    losses : callable
+        `log_losses` or `square_errors`.
+    y_prob : {array-like, DataFrame} of shape (n_samples, n_labels)
+        Probabilities as they were given.
+    scores : ndarray of shape (n_samples, n_labels)
+        The same, checked.
+
+    Returns
+    -------
+    callable
+        Takes `positive` and `scores`, of all rows or of some.
+    """
+    if losses is not log_losses:
+        return losses
+    return functools.partial(losses, edge=_edge(y_prob, scores))
+
+
 def _mean_of_entries(y_true, y_prob, losses, average, sample_weight):
     """Average a loss of entries over the known ones."""
     check_average(average)
     entries = check_targets(y_true, keep_sparse=True)
     scores = check_probabilities(y_prob, y_true, entries)
+    losses = entry_losses(losses, y_prob, scores)
     entries, scores, weights = weigh_rows(sample_weight, entries, scores)
     warn_if_nothing_is_known(entries.count_known(axis=0))
     by_row = np.full(len(scores), np.nan)

@@ -72,13 +72,9 @@ def precision_at_k_score(
     >>> precision_at_k_score(Y, P, k=1), precision_at_k_score(Y, P, k=2)
     (1.0, 0.5)
     """
-    shares, weights = [], []
-    for positive, kept, _, weight in _blocks(y_true, y_score, k, sample_weight):
-        taken = np.count_nonzero(kept, axis=1)
-        hits = np.count_nonzero(kept & positive, axis=1)
-        shares.append(hits / np.maximum(taken, 1))
-        weights.append((taken > 0) * weight)
-    return _mean_of_rows(shares, weights)
+    entries, scores, weights = _check(y_true, y_score, k, sample_weight)
+    shares, counted = precisions(entries, scores, k)
+    return _mean_of_rows(shares, counted, weights)
 
 
 def ndcg_at_k_score(
@@ -130,18 +126,9 @@ def ndcg_at_k_score(
     >>> ndcg_at_k_score(Y, P, k=1), round(ndcg_at_k_score(Y, P, k=2), 4)
     (1.0, 0.8066)
     """
-    shares, weights = [], []
-    for positive, kept, scores, weight in _blocks(y_true, y_score, k, sample_weight):
-        n_rows = len(positive)
-        taken = np.count_nonzero(kept, axis=1)
-        first = np.minimum(np.count_nonzero(positive, axis=1), k)
-        best = np.append(0.0, np.cumsum(_discount(np.arange(first.max()))))[first]
-        row, column, place = _places(kept, scores)
-        gain = _discount(place) * positive[row, column]
-        found = np.bincount(row, weights=gain, minlength=n_rows)
-        shares.append(np.divide(found, best, out=np.zeros(n_rows), where=first > 0))
-        weights.append((taken > 0) * weight)
-    return _mean_of_rows(shares, weights)
+    entries, scores, weights = _check(y_true, y_score, k, sample_weight)
+    shares, counted = discounted_gains(entries, scores, k)
+    return _mean_of_rows(shares, counted, weights)
 
 
 def propensity_scored_precision_at_k_score(
@@ -255,7 +242,7 @@ def propensity_scored_ndcg_at_k_score(
     0.5508
     """
     return _share_of_best(
-        y_true, y_score, propensity, k, sample_weight, "PSnDCG@k", _discount
+        y_true, y_score, propensity, k, sample_weight, "PSnDCG@k", discount_places
     )
 
 
@@ -306,60 +293,147 @@ def label_propensities(
     return 1 / (1 + scale * (entries.count_ones(axis=0) + b) ** -a)
 
 
-def _blocks(y_true, y_score, k, sample_weight):
-    """Check everything, and go through the rows.
+def precisions(entries, scores, k):
+    """Share of the k highest scores that are true, of each row.
 
-    Yields
-    ------
-    positive : ndarray of shape (n_rows, n_labels), dtype=bool
-        Where the labels of some rows are known to be 1.
-    kept : ndarray of shape (n_rows, n_labels), dtype=bool
-        Where the k highest known scores of each are.
-    scores : ndarray of shape (n_rows, n_labels)
-        The scores.
-    weight : ndarray of shape (n_rows,)
-        Weights of the rows.
+    Parameters
+    ----------
+    entries : Entries or StoredEntries
+        Checked targets.
+    scores : ndarray of shape (n_samples, n_labels)
+        Checked scores.
+    k : int
+        How many scores of each row.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_samples,)
+        The shares.
+    counted : ndarray of shape (n_samples,), dtype=bool
+        Whether anything is known of the row.
     """
+    shares, counted = np.zeros(len(scores)), np.zeros(len(scores), dtype=bool)
+    for rows, positive, kept, _ in _blocks(entries, scores, k):
+        taken = np.count_nonzero(kept, axis=1)
+        hits = np.count_nonzero(kept & positive, axis=1)
+        shares[rows] = hits / np.maximum(taken, 1)
+        counted[rows] = taken > 0
+    return shares, counted
+
+
+def discounted_gains(entries, scores, k):
+    """Discounted gain of the k highest scores of each row, as a share of the best.
+
+    Parameters
+    ----------
+    entries, scores, k
+        As of `precisions`.
+
+    Returns
+    -------
+    shares, counted
+        As of `precisions`.
+    """
+    shares, counted = np.zeros(len(scores)), np.zeros(len(scores), dtype=bool)
+    for rows, positive, kept, block in _blocks(entries, scores, k):
+        first = np.minimum(np.count_nonzero(positive, axis=1), k)
+        best = np.append(0.0, np.cumsum(discount_places(np.arange(first.max()))))[first]
+        row, column, place = _places(kept, block)
+        gain = discount_places(place) * positive[row, column]
+        found = np.bincount(row, weights=gain, minlength=len(block))
+        np.divide(found, best, out=shares[rows], where=first > 0)
+        counted[rows] = kept.any(axis=1)
+    return shares, counted
+
+
+def gains_and_best(entries, scores, gain, k, discount):
+    """Gain of the hits of each row, and that of the best order.
+
+    Parameters
+    ----------
+    entries, scores, k
+        As of `precisions`.
+    gain : ndarray of shape (n_labels,)
+        What a hit of each label counts.
+    discount : callable
+        What that is multiplied by, of the number of entries before it.
+
+    Returns
+    -------
+    found, best : ndarray of shape (n_samples,)
+        The gains.
+    """
+    found, best = np.zeros((2, len(scores)))
+    for parts in _gains(entries, scores, gain, k, discount):
+        for total, (row, worth) in zip((found, best), parts, strict=True):
+            total += np.bincount(row, weights=worth, minlength=len(scores))
+    return found, best
+
+
+def _gains(entries, scores, gain, k, discount):
+    """Rows and gains of the hits, and of the entries first in the best order."""
+    for rows, positive, kept, block in _blocks(entries, scores, k):
+        row, column, place = _places(kept, block)
+        hit = positive[row, column]
+        row, column, place = row[hit], column[hit], place[hit]
+        hits = rows.start + row, gain[column] * discount(place)
+        row, column, place = _places(positive, np.broadcast_to(gain, positive.shape))
+        first = place < k
+        row, column, place = row[first], column[first], place[first]
+        yield hits, (rows.start + row, gain[column] * discount(place))
+
+
+def _check(y_true, y_score, k, sample_weight):
+    """Check everything, and drop the rows that weigh nothing."""
     if not isinstance(k, Integral) or isinstance(k, bool | np.bool_) or k < 1:
         raise ValueError(f"k must be a positive integer. Got {k!r}.")
     entries = check_targets(y_true, keep_sparse=True)
     scores = check_scores(y_score, y_true, entries)
-    entries, scores, weights = weigh_rows(sample_weight, entries, scores)
+    return weigh_rows(sample_weight, entries, scores)
+
+
+def _blocks(entries, scores, k):
+    """Go through the rows.
+
+    Yields
+    ------
+    rows : slice
+        Some rows.
+    positive : ndarray of shape (n_rows, n_labels), dtype=bool
+        Where their labels are known to be 1.
+    kept : ndarray of shape (n_rows, n_labels), dtype=bool
+        Where the k highest known scores of each are.
+    scores : ndarray of shape (n_rows, n_labels)
+        The scores.
+    """
     for rows in row_blocks(*scores.shape):
         block, part = scores[rows], entries.rows(rows)
         if k < block.shape[1]:
             kept = top_k(block, part.known, k)
         else:
             kept = np.ones(block.shape, bool) if part.known is None else part.known
-        weight = np.ones(len(block)) if weights is None else weights[rows]
-        yield part.positive, kept, block, weight
+        yield rows, part.positive, kept, block
 
 
-def _mean_of_rows(values, weights):
-    """Mean over all blocks of rows; those of which nothing is known weigh 0."""
-    weights = np.concatenate(weights)
+def _mean_of_rows(values, counted, weights):
+    """Mean over rows; those of which nothing is known weigh 0."""
+    weights = counted * (1.0 if weights is None else weights)
     if weights.sum() <= 0:
         raise ValueError("y_true must hold a known label in some row. Got none.")
     # Sums of weights round.
-    return min(1.0, float(weights @ np.concatenate(values) / weights.sum()))
+    return min(1.0, float(weights @ values / weights.sum()))
 
 
 def _share_of_best(y_true, y_score, propensity, k, sample_weight, name, discount):
     """Gain of the hits, as a share of that of the best order."""
+    entries, scores, weights = _check(y_true, y_score, k, sample_weight)
+    names = column_names(y_true) or column_names(y_score)
+    gain = label_gains(propensity, names, scores.shape[1])
+    weights = np.ones(len(scores)) if weights is None else weights
     found = best = 0.0
-    gain = None
-    for positive, kept, scores, weight in _blocks(y_true, y_score, k, sample_weight):
-        if gain is None:
-            names = column_names(y_true) or column_names(y_score)
-            gain = 1 / _check_propensity(propensity, names, scores.shape[1])
-        row, column, place = _places(kept, scores)
-        hit = positive[row, column]
-        row, column, place = row[hit], column[hit], place[hit]
-        found += float(weight[row] @ (gain[column] * discount(place)))
-        row, column, place = _places(positive, np.broadcast_to(gain, positive.shape))
-        first = place < k
-        worth = gain[column[first]] * discount(place[first])
-        best += float(weight[row[first]] @ worth)
+    for (row, own), (top, most) in _gains(entries, scores, gain, k, discount):
+        found += float(weights[row] @ own)
+        best += float(weights[top] @ most)
     if best <= 0:
         warn_user(
             f"{name} is not defined without a positive in y_true, and is set to 0.0.",
@@ -392,13 +466,44 @@ def _places(chosen, values):
     return row, column, place
 
 
-def _discount(place):
-    """Weigh an entry that so many others of its row are before."""
+def discount_places(place):
+    """Weigh an entry that so many others of its row are before.
+
+    Parameters
+    ----------
+    place : ndarray of int
+        How many.
+
+    Returns
+    -------
+    ndarray of float64
+        In (0, 1].
+    """
     return 1 / np.log2(place + 2.0)
 
 
-def _check_propensity(propensity, names, n_labels):
-    """One propensity per label, by name where both have names."""
+def label_gains(propensity, names, n_labels):
+    """Find what a hit of each label counts, by name where both have names.
+
+    Parameters
+    ----------
+    propensity : array-like of shape (n_labels,), dict or Series
+        Propensities of the labels.
+    names : list of length n_labels or None
+        Names of the labels.
+    n_labels : int
+        How many there are.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,), dtype=float64
+        1 / propensity.
+
+    Raises
+    ------
+    ValueError
+        If they have another length, lack a label or hold other numbers.
+    """
     names = range(n_labels) if names is None else names
     index = propensity.index if hasattr(propensity, "to_dict") else None
     if isinstance(propensity, dict) or first_difference(index, names) is not None:
@@ -414,4 +519,4 @@ def _check_propensity(propensity, names, n_labels):
         raise ValueError(
             f"propensity must be in (0, 1]. Got {values[bad[0]]} (label {bad[0]})."
         )
-    return values
+    return 1 / values

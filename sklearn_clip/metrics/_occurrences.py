@@ -15,8 +15,35 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_clip.metrics._counts import Counts, average_counts, count_entries
+from sklearn_clip.metrics._calibration import (
+    entry_losses,
+    log_losses,
+    masked_brier_score,
+    masked_log_loss,
+    square_errors,
+)
+from sklearn_clip.metrics._counted_means import (
+    MeanOfRows,
+    ShareOfBest,
+    all_right,
+    bind,
+    mean_of_losses,
+    ratio_by_row,
+    wrong_share,
+)
+from sklearn_clip.metrics._counts import Counts, average_counts
 from sklearn_clip.metrics._entries import check_predictions, check_scores
+from sklearn_clip.metrics._first_k import (
+    discount_places,
+    discounted_gains,
+    gains_and_best,
+    label_gains,
+    ndcg_at_k_score,
+    precision_at_k_score,
+    precisions,
+    propensity_scored_ndcg_at_k_score,
+    propensity_scored_precision_at_k_score,
+)
 from sklearn_clip.metrics._masked import (
     masked_f1_score,
     masked_fbeta_score,
@@ -40,7 +67,14 @@ _RATIOS = {
     masked_precision_score: "precision",
     masked_recall_score: "recall",
 }
-_MEANS = (masked_hamming_loss, masked_subset_accuracy_score)
+_MEANS = {masked_hamming_loss: wrong_share, masked_subset_accuracy_score: all_right}
+_LOSSES = {masked_log_loss: log_losses, masked_brier_score: square_errors}
+_AT_K = {
+    precision_at_k_score: (precisions, None),
+    ndcg_at_k_score: (discounted_gains, None),
+    propensity_scored_precision_at_k_score: (gains_and_best, np.ones_like),
+    propensity_scored_ndcg_at_k_score: (gains_and_best, discount_places),
+}
 _BY_RANK = (
     average_precision_per_label,
     global_average_precision_score,
@@ -167,14 +201,46 @@ def counted_metric(metric, rows, kwargs):
     """
     if metric in _BY_RANK:
         return _AveragePrecision(metric, rows, kwargs)
-    if metric in _RATIOS:
-        arguments = _bind(metric, kwargs)
-        if arguments["average"] == "samples":
-            return _MeanOfRows(rows, functools.partial(_ratio_by_row, metric, **kwargs))
-        return _RatioOfCounts(rows, _RATIOS[metric], arguments)
-    if metric in _MEANS:
-        return _MeanOfRows(rows, _wrong_share if metric is _MEANS[0] else _all_right)
+    if metric in _LOSSES:
+        average = bind(metric, kwargs)["average"]
+        return mean_of_losses(rows, _losses(metric, rows), average)
+    if metric in _AT_K:
+        return _first_k(metric, rows, kwargs)
+    if metric in _RATIOS or metric in _MEANS:
+        return _of_predictions(metric, rows, kwargs)
     return functools.partial(_copy_rows, metric, rows, kwargs)
+
+
+def _losses(metric, rows):
+    """Losses of entries, 0 where they are unknown."""
+    entries, response = rows.entries, rows.response
+    scores = check_scores(response, entries.positive, entries)
+    losses = entry_losses(_LOSSES[metric], response, scores)(entries.positive, scores)
+    return losses if entries.known is None else np.where(entries.known, losses, 0.0)
+
+
+def _first_k(metric, rows, kwargs):
+    """Prepare a metric of the first labels of each row."""
+    entries, k = rows.entries, kwargs["k"]
+    scores = check_scores(rows.response, entries.positive, entries)
+    by_row, discount = _AT_K[metric]
+    if discount is None:
+        return MeanOfRows(rows, *by_row(entries, scores, k), most=1.0)
+    gain = label_gains(kwargs["propensity"], entries.names, scores.shape[1])
+    return ShareOfBest(rows, *by_row(entries, scores, gain, k, discount))
+
+
+def _of_predictions(metric, rows, kwargs):
+    """Prepare a metric of predicted labels."""
+    entries, arguments = rows.entries, bind(metric, kwargs)
+    if metric in _RATIOS and arguments["average"] != "samples":
+        return _RatioOfCounts(rows, _RATIOS[metric], arguments)
+    predicted = check_predictions(rows.response, entries.positive, entries)
+    if metric in _MEANS:
+        return MeanOfRows(rows, *_MEANS[metric](entries, predicted))
+    return MeanOfRows(
+        rows, *ratio_by_row(entries, predicted, _RATIOS[metric], arguments)
+    )
 
 
 def takes_weights(metric):
@@ -194,13 +260,6 @@ def takes_weights(metric):
         return "sample_weight" in inspect.signature(metric).parameters
     except (TypeError, ValueError):  # of some that are written in C
         return False
-
-
-def _bind(metric, kwargs):
-    """Keyword arguments with the defaults of those not given."""
-    known = inspect.signature(metric).parameters
-    defaults = {n: p.default for n, p in known.items() if p.default is not p.empty}
-    return defaults | kwargs
 
 
 class _Steps:
@@ -261,7 +320,7 @@ class _AveragePrecision:
         scores = check_scores(rows.response, entries.positive, entries)
         positive = entries.positive
         known = np.ones_like(positive) if entries.known is None else entries.known
-        arguments = _bind(metric, kwargs)
+        arguments = bind(metric, kwargs)
         self._pooled = metric is global_average_precision_score
         self._macro = metric is macro_average_precision_score
         if self._pooled:
@@ -389,48 +448,6 @@ class _RatioOfCounts:
         sums = [(table @ counts).T for table in self._by_unit]
         sums.append(counts.T @ self._known)
         return np.array([self._average(Counts(*s)) for s in zip(*sums, strict=True)])
-
-
-class _MeanOfRows:
-    """Mean over rows, or over known entries, of what one row decides alone."""
-
-    def __init__(self, rows, judge):
-        entries = rows.entries
-        predicted = check_predictions(rows.response, entries.positive, entries)
-        self._sums = rows.sum_by_unit(np.column_stack(judge(entries, predicted)))
-
-    def __call__(self, counts):
-        """Compute the metric of each resample."""
-        above, below = (counts.T.astype(np.float64) @ self._sums).T
-        nothing = np.full(len(above), np.nan)
-        return np.divide(above, below, out=nothing, where=below > 0)
-
-
-def _wrong_share(entries, predicted):
-    """Wrong entries of each row, and known ones."""
-    counts = count_entries(entries, predicted, axis=1)
-    return counts.fp + counts.fn, counts.known
-
-
-def _all_right(entries, predicted):
-    """Whether each row is right, and whether anything of it is known."""
-    counts = count_entries(entries, predicted, axis=1)
-    known = counts.known > 0
-    return known & (counts.fp + counts.fn == 0), known
-
-
-def _ratio_by_row(metric, entries, predicted, **kwargs):
-    """Compute the metric of each row, and whether it is defined."""
-    arguments = _bind(metric, kwargs)
-    values = average_counts(
-        count_entries(entries, predicted, axis=1),
-        _RATIOS[metric],
-        average=None,
-        beta=float(arguments.get("beta", 1.0)),
-        zero_division=arguments["zero_division"],
-    )
-    defined = ~np.isnan(values)
-    return np.where(defined, values, 0.0), defined
 
 
 def _copy_rows(metric, rows, kwargs, counts):

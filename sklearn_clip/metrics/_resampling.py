@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from sklearn_clip._shared import (
     _check_sample_weight,
     as_array,
+    column_names,
     group_numbers,
     warn_user,
 )
@@ -102,6 +103,8 @@ class Drawing:
         """
         n = len(responses)
         entries = self._given
+        names = entries.names or column_names(responses[0])
+        entries = entries._replace(names=names)
         if n > 1:
             known = None if entries.known is None else np.tile(entries.known, (n, 1))
             entries = entries._replace(

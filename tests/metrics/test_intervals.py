@@ -23,6 +23,7 @@ from sklearn_clip.metrics import (
     global_average_precision_score,
     macro_average_precision_score,
     map_scorer,
+    masked_brier_score,
     masked_f1_score,
     masked_fbeta_score,
     masked_hamming_loss,
@@ -31,7 +32,10 @@ from sklearn_clip.metrics import (
     masked_precision_score,
     masked_recall_score,
     masked_subset_accuracy_score,
+    ndcg_at_k_score,
     precision_at_k_score,
+    propensity_scored_ndcg_at_k_score,
+    propensity_scored_precision_at_k_score,
 )
 from sklearn_clip.metrics._resampling import Drawing
 
@@ -40,6 +44,17 @@ BY_SCORE = {
     "map": macro_average_precision_score,
     "gap": global_average_precision_score,
     "gap@2": partial(global_average_precision_score, k=2),
+}
+BY_PROBABILITY = {
+    f"{metric.__name__}-{average}": partial(metric, average=average)
+    for metric in (masked_log_loss, masked_brier_score)
+    for average in ("macro", "micro", "weighted", "samples", None)
+}
+AT_K = {
+    "p@2": partial(precision_at_k_score, k=2),
+    "ndcg@2": partial(ndcg_at_k_score, k=2),
+    "psp@1": partial(propensity_scored_precision_at_k_score, k=1),
+    "psndcg@2": partial(propensity_scored_ndcg_at_k_score, k=2),
 }
 BY_LABEL = {
     f"{name}-{average}": partial(metric, average=average, **kwargs)
@@ -72,16 +87,22 @@ def drawings(draw):
     return Y, P, groups, weights
 
 
-@pytest.mark.parametrize("name", [*BY_SCORE, *BY_LABEL])
+@pytest.mark.parametrize("name", [*BY_SCORE, *BY_PROBABILITY, *AT_K, *BY_LABEL])
 @settings(max_examples=30, deadline=None)
 @given(problem=drawings())
 def test_resamples_are_those_of_copied_rows(name, problem):
     Y, P, groups, weights = problem
-    call = (BY_SCORE | BY_LABEL)[name]
+    call = (BY_SCORE | BY_PROBABILITY | AT_K | BY_LABEL)[name]
     metric, kwargs = getattr(call, "func", call), getattr(call, "keywords", {})
-    response = P if name in BY_SCORE else P > 0.3
+    if name.startswith("ps"):
+        kwargs = kwargs | {"propensity": 1 / np.arange(2, Y.shape[1] + 2)}
+    call = partial(metric, **kwargs)
+    response = P > 0.3 if name in BY_LABEL else P
+    if name in BY_PROBABILITY:
+        response = expit(P).clip(0.3, 0.9).round(1)
     drawing = Drawing(Y, groups, weights, np.random.RandomState(0))
     counted = drawing.prepare(metric, response, kwargs=kwargs)
+    assert not isinstance(counted, partial)  # that copies
     numbers = np.arange(len(Y)) if groups is None else np.unique(groups, False, True)[1]
     for counts in drawing.draw(3):
         found = counted(counts)
@@ -90,10 +111,13 @@ def test_resamples_are_those_of_copied_rows(name, problem):
             own = None if weights is None else np.array(weights)[rows]
             if own is not None and not own.any():
                 continue
+            weight = 1 if own is None else own[:, None]
+            if name in AT_K and not (weight * ~np.isnan(Y[rows])).any():
+                assert np.isnan(value)  # the metric itself raises
+                continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UndefinedMetricWarning)
                 expected = call(Y[rows], response[rows], sample_weight=own)
-            weight = 1 if own is None else own[:, None]
             if name.startswith("gap") and not np.nansum(Y[rows] * weight):
                 expected = np.nan  # where the metric itself says 0.0
             np.testing.assert_allclose(value, expected, atol=1e-12)
@@ -468,3 +492,19 @@ def test_labels_of_scikit_learn_are_compared(scored):
     theirs = compare(f1_score, Y, *labels, average="macro", **kwargs)
     assert theirs.p_value == ours.p_value
     np.testing.assert_allclose(theirs.distribution, ours.distribution)
+
+
+@pytest.mark.parametrize("named", ["y_true", "y_score"])
+@pytest.mark.parametrize("form", [dict, pd.Series])
+def test_propensities_go_by_name(named, form, scored):
+    Y, P, Q = scored
+    names = [f"label {i}" for i in range(Y.shape[1])]
+    values = np.linspace(0.2, 0.9, len(names))
+    given = form(dict(zip(names[::-1], values[::-1], strict=True)))
+    tables = {"y_true": Y, "y_score": P}
+    tables[named] = pd.DataFrame(tables[named], columns=names)
+    metric, options = propensity_scored_precision_at_k_score, {"random_state": 0}
+    plain = {"k": 2, "n_resamples": 20, "propensity": values} | options
+    expected = bootstrap_interval(metric, Y, P, **plain)
+    found = bootstrap_interval(metric, **tables, **(plain | {"propensity": given}))
+    np.testing.assert_array_equal(found.distribution, expected.distribution)

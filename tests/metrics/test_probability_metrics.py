@@ -15,6 +15,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
 from sklearn_clip.metrics import (
+    _calibration,
     brier_score_parts,
     expected_calibration_error,
     masked_brier_score,
@@ -317,3 +318,14 @@ def test_no_warning_where_there_is_nothing_wrong(problem):
         for metric in (*LOSSES, expected_calibration_error, brier_score_parts):
             metric(Y, P, sample_weight=weight)
             metric([[1]], [[0.0]])
+
+
+def test_type_of_probabilities_is_read_once(monkeypatch):
+    P = np.random.default_rng(0).random((50, 4))
+    read = []
+    monkeypatch.setattr(_calibration, "as_array", lambda *_: read.append(1) or P)
+    blocks = [slice(start, start + 10) for start in range(0, 50, 10)]
+    monkeypatch.setattr(_calibration, "row_blocks", lambda *_: blocks)
+    found = masked_log_loss(P > 0.5, pd.DataFrame(P))
+    assert found == pytest.approx(log_loss((P > 0.5).ravel(), P.ravel()))
+    assert len(read) == 1
