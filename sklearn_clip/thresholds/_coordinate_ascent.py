@@ -128,9 +128,27 @@ class _Ascent:
             if at_least_one:
                 allowed = np.where(start < np.inf, allowed, -np.inf)
             self.ranks, self.fallback = rank_labels(allowed), allowed.argmax(axis=1)
+        self.last_ranks, self.last_labels = np.zeros((2, len(self.above), 2), np.intp)
+        self._find_last(np.arange(len(self.above)))
         # Which labels may be given to an empty row must not change on the way.
         usable = start < np.inf if at_least_one else np.ones(len(start), dtype=bool)
         self.movable = np.flatnonzero(usable)
+
+    def _find_last(self, rows):
+        """Find the last label that the limit leaves each of some rows, and the next.
+
+        The next one is the last of the others, where a label before it is left out.
+        """
+        n_labels = self.above.shape[1]
+        if self.limit is None or self.limit >= n_labels:
+            return
+        rows = rows[self.n_above[rows] >= self.limit]
+        ranks = np.where(self.above[rows], self.ranks[rows], n_labels)
+        places = [self.limit - 1, self.limit]
+        found = np.partition(ranks, places, axis=1)[:, places]
+        self.last_ranks[rows] = found
+        for place, rank in enumerate(found.T):
+            self.last_labels[rows, place] = (ranks == rank[:, None]).argmax(axis=1)
 
     def run(self):
         """Climb and return the thresholds."""
@@ -200,9 +218,13 @@ class _Ascent:
         if not values[best] > values[here] + _TOLERANCE:
             return 0.0
         self.thresholds[label] = ranked.place(0, best)
+        reached = position < best
+        moved = np.flatnonzero(reached != self.above[:, label])
         self.n_above -= self.above[:, label]
-        self.above[:, label] = position < best
-        self.n_above += self.above[:, label]
+        self.above[:, label] = reached
+        self.n_above += reached
+        # Of all rows it would take the square of the number of labels in each sweep.
+        self._find_last(moved)
         passed = self.above[events.rows, label]
         now = self._sum(groups[passed], true[passed], false[passed])
         self.counts = [count + part for count, part in zip(base, now, strict=True)]
@@ -246,13 +268,13 @@ class _Ascent:
             n_others = self.n_above - self.above[:, label]
         if self.limit is not None:
             full = np.flatnonzero(n_others >= self.limit)
-            ranks = np.where(self.above[full], self.ranks[full], self.above.shape[1])
-            ranks[:, label] = self.above.shape[1]
+            own = self.ranks[full, label]
             # Of the others those before this place are kept whatever this label does.
-            last = np.partition(ranks, self.limit - 1, axis=1)[:, self.limit - 1]
-            kept[full] = self.ranks[full, label] < last
-            displaced = ranks == last[:, None]
-            lost[full] = np.where(kept[full], displaced.argmax(axis=1), -1)
+            beyond = self.above[full, label] & (own <= self.last_ranks[full, 0])
+            beyond = beyond.astype(np.intp)
+            kept[full] = own < self.last_ranks[full, beyond]
+            displaced = self.last_labels[full, beyond]
+            lost[full] = np.where(kept[full], displaced, -1)
         if self.at_least_one:
             alone = n_others == 0
             kept &= ~(alone & (self.fallback == label))
