@@ -160,7 +160,7 @@ def test_engine_that_is_not_installed_names_its_extra(
         return None if name == module else name
 
     monkeypatch.setattr(_choice, "find_spec", find)
-    text = rf"needs {module}, which is not .*sklearn-clip\[{extra}\]'.*engine='auto'"
+    text = rf"needs {module}, which is not .*sklearn-clip\[{extra}\]\".*engine='auto'"
     with pytest.raises(ImportError, match=text):
         check_engine(engine, "auto")
     if engine == "openvino":  # which alone has 8 bits
