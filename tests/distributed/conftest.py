@@ -1,4 +1,4 @@
-"""One local Ray cluster for all tests of this room, and rows for it."""
+"""A local Ray cluster for the tests of a file, and rows for it."""
 
 import builtins
 import warnings
@@ -22,9 +22,12 @@ def restored():
     builtins.print, PicklingPool.__bases__ = replaced
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster():
-    """Start Ray on this machine, with more logical cores than it may have."""
+    """Start Ray on this machine, with more logical cores than it may have.
+
+    While it runs its servers take a fifth of a core, whatever tests come after.
+    """
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     with warnings.catch_warnings():
