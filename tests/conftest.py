@@ -69,6 +69,35 @@ def engines(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="session")
+def prepared(engines):
+    """Prepare the small model for an engine that starts without torch, if there is one.
+
+    Returns its name.
+    """
+    from sklearn_clip import CLIPFeaturizer
+    from sklearn_clip.embedding.engines._choice import is_installed
+
+    if not is_installed("onnxruntime"):
+        return "torch"
+    clip = CLIPFeaturizer("clipart-tiny", engine="onnxruntime", cache=None)
+    clip.encode_images([Image.new("RGB", (8, 8))])
+    clip.encode_texts(["a drawing"])
+    return "onnxruntime"
+
+
+@pytest.fixture(scope="module")
+def light_engine(prepared):
+    """Have "auto" mean the engine that is prepared, here and in child processes.
+
+    A process that needs torch to embed a picture imports it for some seconds, and
+    then takes four times as long for each. For what is not about the engine.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKLEARN_CLIP_ENGINE", prepared)
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bf16_units(request):
     """Tell the package that the CPU has bf16 units or not, if a run asks for it.

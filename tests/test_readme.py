@@ -16,7 +16,7 @@ OWN_FOLDER = re.compile(r"photos = load_photos\(\).*\n# or yours: ")
 
 
 @pytest.fixture
-def in_empty_folder(tmp_path, monkeypatch):
+def in_empty_folder(light_engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 

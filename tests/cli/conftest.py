@@ -19,7 +19,7 @@ LABELS = ("animal", "flag", "food")
 
 
 @pytest.fixture(autouse=True)
-def own_store(tmp_path, monkeypatch):
+def own_store(light_engine, tmp_path, monkeypatch):
     """Leave the user's embeddings alone."""
     monkeypatch.setenv("SKLEARN_CLIP_STORE", str(tmp_path / "store"))
 

@@ -23,7 +23,7 @@ def restored():
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(light_engine):
     """Start Ray on this machine, with more logical cores than it may have.
 
     While it runs its servers take a fifth of a core, whatever tests come after.

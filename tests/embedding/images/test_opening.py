@@ -57,7 +57,7 @@ with contextlib.suppress(Exception):  # the stand-in does nothing
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
-def test_no_room_starts_ghostscript(tmp_path):
+def test_no_room_starts_ghostscript(tmp_path, light_engine):
     stand_in = tmp_path / "bin" / "gs"
     stand_in.parent.mkdir()
     stand_in.write_text(GHOSTSCRIPT)

@@ -36,7 +36,10 @@ def _towers():
 
 @pytest.fixture(autouse=True)
 def towers_once(monkeypatch, _towers):
-    """Write each tower of a model once, and hand out copies, which graphs use up."""
+    """Write each tower of a model once, and hand out copies, which graphs use up.
+
+    So it is with what a file says of the tokenizer.
+    """
     from sklearn_clip.export import _graph
 
     def make(name):
@@ -51,5 +54,5 @@ def towers_once(monkeypatch, _towers):
 
         return write_once
 
-    for name in ("write_image_tower", "write_text_tower"):
+    for name in ("write_image_tower", "write_text_tower", "describe_tokens"):
         monkeypatch.setattr(_graph, name, make(name))

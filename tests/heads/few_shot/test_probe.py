@@ -97,7 +97,7 @@ def test_prompts_that_mean_nothing_get_no_weight(data):
 
 
 @pytest.fixture(scope="module")
-def clipart():
+def clipart(light_engine):
     train, test = (load_clipart(split=s, as_frame=True) for s in ("train", "test"))
     clip = CLIPFeaturizer("clipart-tiny", text=None)
     rows, new = train.data[:500], test.data[:300]
