@@ -30,7 +30,7 @@ from sklearn_clip.calibration._choice import (
     choose_map,
     choose_smoothing,
 )
-from sklearn_clip.calibration._evidence import gather_evidence, to_logits
+from sklearn_clip.calibration._evidence import gather_evidence
 from sklearn_clip.calibration._label_maps import (
     LabelMaps,
     apply_maps,
@@ -371,30 +371,29 @@ class MultiLabelCalibrator(
         weight = None if sample_weight is None else sample_weight[rows]
         self.response_method_ = folds[0].method
         evidence = gather_evidence(scores, targets, weight)
-        _, positive, negative = evidence
-        if not (positive.any() or negative.any()):
+        if not evidence.known.any():
             raise ValueError(
                 "y must hold a known label, of a row whose sample_weight is above 0, "
                 "among the rows that cv holds out: the maps are learnt on those. Got "
                 "none. Pass a cv that holds out such rows."
             )
-        self.smoothing_ = None
         if self.response_method_ == "decision_function":
             # One that lies far out, or is infinite, would flatten every map.
-            scores = pull_in(scores, positive > 0, negative > 0)
-            evidence = evidence._replace(logits=scores)
+            known = evidence.known
+            sides = known & evidence.yes, known & evidence.no
+            evidence = evidence._replace(scores=pull_in(scores, *sides))
         else:
             _refuse_decisions(scores, rows)
-            self.smoothing_ = choose_smoothing(scores, positive, negative)
-            evidence = evidence._replace(logits=to_logits(scores, self.smoothing_))
+            evidence = evidence._replace(smoothing=choose_smoothing(evidence))
+        self.smoothing_ = evidence.smoothing
         methods, counts = self._candidate_methods(len(rows)), self._candidate_counts()
         parts = []
         if len(methods) > 1 or len(counts) > 1:
             parts = split_rows([fold.rows for fold in folds], targets)
-        choice = choose_map(scores, evidence, parts, methods, counts, self.smoothing_)
+        choice = choose_map(evidence, parts, methods, counts)
         self.method_, self.shrinkage_ = choice.method, choice.shrinkage
         self.log_losses_ = choice.log_losses
-        maps = fit_maps(scores, evidence, choice.method, choice.shrinkage)
+        maps = fit_maps(evidence, choice.method, choice.shrinkage)
         if self.method_ in MONOTONE:
             self.knots_, self.lower_, self.upper_ = (
                 list(part) for part in zip(*maps.steps, strict=True)

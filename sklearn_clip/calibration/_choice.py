@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from sklearn_clip._shared import row_blocks
 from sklearn_clip.calibration._evidence import (
     N_NODES,
     SMOOTHINGS,
-    Evidence,
     gather_nodes,
     to_logits,
 )
@@ -64,7 +64,7 @@ def entry_losses(probabilities, evidence):
     ----------
     probabilities : ndarray of shape (n, n_labels)
         Probabilities.
-    evidence : Evidence
+    evidence : ScoredEvidence
         What is known of the rows.
 
     Returns
@@ -72,16 +72,20 @@ def entry_losses(probabilities, evidence):
     ndarray of shape (n, n_labels)
         The losses; 0 where nothing is known.
     """
-    q = np.clip(probabilities, _EDGE, 1 - _EDGE)
-    return -evidence.positive * np.log(q) - evidence.negative * np.log1p(-q)
+    losses = np.empty(evidence.shape)
+    for rows in row_blocks(*evidence.shape):
+        positive, negative = evidence.sides((rows, slice(None)))
+        q = np.clip(probabilities[rows], _EDGE, 1 - _EDGE)
+        losses[rows] = -positive * np.log(q) - negative * np.log1p(-q)
+    return losses
 
 
-def choose_smoothing(scores, positive, negative):
+def choose_smoothing(evidence):
     """Choose how far probabilities are kept from 0 and 1 before their logit is taken.
 
     Parameters
     ----------
-    scores, positive, negative : ndarray of shape (n, n_labels)
+    evidence : ScoredEvidence
         Probabilities, and the weight for and against each.
 
     Returns
@@ -98,9 +102,8 @@ def choose_smoothing(scores, positive, negative):
     sigmoid for all labels cannot tell: where they differ, it is flattered by a map that
     is flat at its ends.
     """
-    finest = to_logits(scores, SMOOTHINGS[0])
-    every = Evidence(finest, positive, negative)
-    (nodes,) = gather_nodes(every, [slice(None)], N_NODES // 2)
+    finest = evidence._replace(smoothing=SMOOTHINGS[0])
+    (nodes,) = gather_nodes(finest, [slice(None)], N_NODES // 2)
     chances = expit(nodes.logits)
     losses, common = [], None
     for smoothing in SMOOTHINGS:
@@ -111,15 +114,13 @@ def choose_smoothing(scores, positive, negative):
     return SMOOTHINGS[int(np.argmin(losses))]
 
 
-def choose_map(scores, evidence, parts, methods, counts, smoothing):
+def choose_map(evidence, parts, methods, counts):
     """Choose the method and how far labels share one map.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_labels)
-        Scores of rows that the classifier has not seen.
-    evidence : Evidence
-        Their logits and what is known of them.
+    evidence : ScoredEvidence
+        Scores of rows that the classifier has not seen, and what is known of them.
     parts : list of tuple of ndarray (train, test)
         Each is judged by the maps of the others, if something is known of both. Empty
         where there is nothing to choose or too little to choose by: the first method
@@ -130,22 +131,21 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
         difference over rows.
     counts : tuple of float
         Pseudo-counts of the shrinkage to choose from.
-    smoothing : float or None
-        As of `to_logits`.
 
     Returns
     -------
     Choice
         The best.
     """
-    known = (evidence.positive + evidence.negative).any(axis=1)
+    known = evidence.known.any(axis=1)
     parts = [part for part in parts if all(known[side].any() for side in part)]
     if not parts:
         usual = USUAL_COUNT if len(counts) > 1 else counts[0]
         return Choice(methods[0], 0.0 if methods[0] == "identity" else usual, {})
     total = sum(
-        evidence.positive[test].sum() + evidence.negative[test].sum()
+        side.sum()
         for _, test in parts
+        for side in evidence.rows(test).sides((slice(None), slice(None)))
     )
     nodes = None
     if set(methods) & set(PARAMETRIC):
@@ -155,9 +155,9 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     best, log_losses = {}, {}
     for method in methods:
         if method == "identity":
-            losses = [_identity_loss(scores, evidence, parts)]
+            losses = [_identity_loss(evidence, parts)]
         elif method in MONOTONE:
-            losses = _monotone_losses(scores, evidence, parts, method, counts)
+            losses = _monotone_losses(evidence, parts, method, counts)
         else:
             losses = _parametric_losses(nodes, method, counts)
         at = int(np.argmin(losses))
@@ -166,16 +166,15 @@ def choose_map(scores, evidence, parts, methods, counts, smoothing):
     method = min(methods, key=lambda name: log_losses[name])
     chosen = Choice(method, best[method], log_losses)
     if "identity" in methods and method != "identity":
-        gains = _row_gains(scores, evidence, parts, chosen, smoothing)
+        gains = _row_gains(evidence, parts, chosen)
         if gains.sum() <= gains.std() * np.sqrt(len(gains)):
             return Choice("identity", 0.0, log_losses)
     return chosen
 
 
-def _identity_loss(scores, evidence, parts):
-    return sum(
-        entry_losses(scores[test], evidence.rows(test)).sum() for _, test in parts
-    )
+def _identity_loss(evidence, parts):
+    judged = (evidence.rows(test) for _, test in parts)
+    return sum(entry_losses(own.scores, own).sum() for own in judged)
 
 
 def _parametric_losses(nodes, method, counts):
@@ -190,27 +189,29 @@ def _parametric_losses(nodes, method, counts):
     return losses
 
 
-def _monotone_losses(scores, evidence, parts, method, counts):
+def _monotone_losses(evidence, parts, method, counts):
     losses = np.zeros(len(counts))
     for train, test in parts:
         seen, judged = evidence.rows(train), evidence.rows(test)
-        steps, common = fit_steps(scores[train], seen, method)
-        own = apply_own(steps, scores[test], method)
-        of_all = apply_steps(common, scores[test], "isotonic")
-        known = evidence_counts(scores[train], seen, common)
+        steps, common = fit_steps(seen, method)
+        known = evidence_counts(seen, common)
+        del seen
+        own = apply_own(steps, judged.scores, method)
+        of_all = apply_steps(common, judged.scores, "isotonic")
         for at, count in enumerate(counts):
             mixed = mix(own, of_all, own_weights(known, count))
             losses[at] += entry_losses(mixed, judged).sum()
     return losses
 
 
-def _row_gains(scores, evidence, parts, chosen, smoothing):
+def _row_gains(evidence, parts, chosen):
     """Log loss that the chosen maps, fitted on other rows, take off each row."""
     gains = []
     for train, test in parts:
-        seen, judged = evidence.rows(train), evidence.rows(test)
-        maps = fit_maps(scores[train], seen, chosen.method, chosen.shrinkage)
-        found = apply_maps(maps, scores[test], chosen.method, smoothing)
-        before, after = entry_losses(scores[test], judged), entry_losses(found, judged)
-        gains.append((before - after).sum(axis=1))
+        maps = fit_maps(evidence.rows(train), chosen.method, chosen.shrinkage)
+        judged = evidence.rows(test)
+        found = apply_maps(maps, judged.scores, chosen.method, evidence.smoothing)
+        gain = entry_losses(judged.scores, judged)
+        gain -= entry_losses(found, judged)
+        gains.append(gain.sum(axis=1))
     return np.concatenate(gains)

@@ -1,5 +1,7 @@
 """Scores beside what is known of them, as all maps are fitted: whole or in nodes."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ N_NODES = 128
 SMOOTHINGS = (1e-7, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 # What an infinite decision value is taken for: a slope makes no overflow of it.
 _ENDLESS = 1e150
+# Entries of which logits and weights are written out at a time, 24 bytes each.
+_BLOCK_SIZE = 1 << 20
 
 
 class Evidence(NamedTuple):
@@ -36,39 +40,137 @@ class Evidence(NamedTuple):
         """Keep some of the labels."""
         return Evidence(*(part[:, labels] for part in self))
 
-    def rows(self, rows):
-        """Keep some of the rows."""
-        return Evidence(*(part[rows] for part in self))
+    @property
+    def shape(self):
+        """Number of rows (nodes) and of labels."""
+        return self.logits.shape
 
     def support(self):
         """Weight of the known positives and negatives of every label."""
         return self.positive.sum(axis=0), self.negative.sum(axis=0)
 
 
-def gather_evidence(logits, targets, sample_weight=None):
-    """Put logits beside targets.
+class ScoredEvidence(NamedTuple):
+    """What `Evidence` is of rows, at a byte or two a cell beside the scores.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n, n_labels), dtype=float32 or float64
+        Scores of the rows.
+    yes, no : ndarray of shape (n, n_labels), dtype=bool
+        Where a row is known to have the label, and not to have it.
+    weight : ndarray of shape (n,) or None, default=None
+        Row weights.
+    smoothing : float or None, default=None
+        How scores become logits; see `to_logits`.
+    """
+
+    scores: np.ndarray
+    yes: np.ndarray
+    no: np.ndarray
+    weight: np.ndarray | None = None
+    smoothing: float | None = None
+
+    @property
+    def shape(self):
+        """Number of rows and of labels."""
+        return self.scores.shape
+
+    @property
+    def known(self):
+        """Where something is known, of a row that weighs something."""
+        known = self.yes | self.no
+        if self.weight is not None:
+            known &= (self.weight > 0)[:, None]
+        return known
+
+    def columns(self, labels):
+        """Write out what is known of some of the labels."""
+        logits = to_logits(self.scores[:, labels], self.smoothing)
+        return Evidence(logits, *self.sides((slice(None), labels)))
+
+    def sides(self, place):
+        """Write out the weights for and against some labels of some rows.
+
+        Parameters
+        ----------
+        place : tuple of slice (rows, labels)
+            Where.
+
+        Returns
+        -------
+        list of two ndarray of shape (n_rows, n_labels), dtype=float64
+            The weights.
+        """
+        if self.weight is None:
+            return [side[place].astype(np.float64) for side in (self.yes, self.no)]
+        weight = self.weight[place[0], None]
+        return [weight * side[place] for side in (self.yes, self.no)]
+
+    def rows(self, rows):
+        """Keep some of the rows."""
+        return self._replace(
+            scores=self.scores[rows],
+            yes=self.yes[rows],
+            no=self.no[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
+    def support(self):
+        """Weight of the known positives and negatives of every label."""
+        sums = np.empty((2, self.shape[1]))
+        for block in label_blocks(self.shape):
+            sides = self.sides((slice(None), block))
+            for total, side in zip(sums, sides, strict=True):
+                side.sum(axis=0, out=total[block])
+        return sums[0], sums[1]
+
+
+def label_blocks(shape, block_size=_BLOCK_SIZE):
+    """Cut labels into blocks of a bounded number of entries.
 
     Parameters
     ----------
-    logits : ndarray of shape (n, n_labels)
-        Finite logits.
+    shape : tuple of int
+        Number of rows and of labels.
+    block_size : int, default=2**20
+        Entries of a block, about.
+
+    Yields
+    ------
+    slice
+        Consecutive labels.
+    """
+    width = max(1, block_size // max(1, shape[0]))
+    for first in range(0, shape[1], width):
+        yield slice(first, min(first + width, shape[1]))
+
+
+def gather_evidence(scores, targets, sample_weight=None, *, smoothing=None):
+    """Put scores beside targets.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_labels)
+        Scores.
     targets : {ndarray, csr_array} of shape (n, n_labels)
         0, 1 and NaN.
     sample_weight : ndarray of shape (n,) or None, default=None
         Row weights.
+    smoothing : float or None, default=None
+        As of `to_logits`.
 
     Returns
     -------
-    Evidence
+    ScoredEvidence
         Both, of every row.
     """
-    weight = 1.0 if sample_weight is None else sample_weight[:, None]
     if sparse.issparse(targets):
         yes, known, _ = read_entries(targets)
         no = ~yes if known is None else known & ~yes
     else:
         yes, no = targets == 1.0, targets == 0.0
-    return Evidence(np.asarray(logits, dtype=np.float64), weight * yes, weight * no)
+    return ScoredEvidence(scores, yes, no, sample_weight, smoothing)
 
 
 def gather_nodes(evidence, parts, n_nodes=N_NODES):
@@ -80,7 +182,7 @@ def gather_nodes(evidence, parts, n_nodes=N_NODES):
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : Evidence or ScoredEvidence
         Of all rows.
     parts : list of ndarray or slice
         Rows of each part.
@@ -92,36 +194,46 @@ def gather_nodes(evidence, parts, n_nodes=N_NODES):
     list of Evidence
         Of each part, with the same logits.
     """
-    logits = evidence.logits
-    n_rows, n_labels = logits.shape
+    n_rows, n_labels = evidence.shape
     if n_rows <= n_nodes:
-        found = []
-        for rows in parts:
-            counts = np.bincount(np.arange(n_rows)[rows], minlength=n_rows)[:, None]
-            sides = counts * evidence.positive, counts * evidence.negative
-            found.append(Evidence(logits, *sides))
-        return found
+        logits, *sides = evidence.columns(slice(None))
+        counts = [
+            np.bincount(np.arange(n_rows)[rows], minlength=n_rows) for rows in parts
+        ]
+        return [
+            Evidence(logits, *(count[:, None] * side for side in sides))
+            for count in counts
+        ]
+    nodes = np.empty((n_nodes, n_labels))
+    sums = np.empty((len(parts), 2, n_labels, n_nodes))
+    for block in label_blocks(evidence.shape):
+        nodes[:, block] = _gather_labels(
+            evidence.columns(block), parts, sums[:, :, block]
+        )
+    return [Evidence(nodes, *(side.T for side in pair)) for pair in sums]
+
+
+def _gather_labels(evidence, parts, sums):
+    """Find the nodes of some labels, and sum up what lies at them in each part."""
+    logits = evidence.logits
+    n_labels, n_nodes = sums.shape[-2:]
     low = logits.min(axis=0)
     step = (logits.max(axis=0) - low) / (n_nodes - 1)
-    nodes = low + step * np.arange(n_nodes)[:, None]
     places = (logits - low) / np.where(step > 0, step, 1.0)
     left = np.clip(places.astype(np.int64), 0, n_nodes - 2)
     share = places - left
     cells = left + np.arange(n_labels) * n_nodes
-    found = []
-    for rows in parts:
-        sides = []
-        for weight in (evidence.positive[rows], evidence.negative[rows]):
-            total = np.zeros(n_nodes * n_labels)
+    for rows, found in zip(parts, sums, strict=True):
+        sides = evidence.positive[rows], evidence.negative[rows]
+        for weight, total in zip(sides, found, strict=True):
+            total[:] = 0
             for shift, part in ((0, 1 - share[rows]), (1, share[rows])):
                 total += np.bincount(
                     (cells[rows] + shift).ravel(),
                     weights=(weight * part).ravel(),
-                    minlength=len(total),
-                )
-            sides.append(total.reshape(n_labels, n_nodes).T)
-        found.append(Evidence(nodes, *sides))
-    return found
+                    minlength=total.size,
+                ).reshape(total.shape)
+    return low + step * np.arange(n_nodes)[:, None]
 
 
 def to_logits(scores, smoothing):

@@ -5,7 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-from sklearn_clip.calibration._evidence import gather_nodes, to_logits
+from sklearn_clip.calibration._evidence import (
+    gather_nodes,
+    label_blocks,
+    to_logits,
+)
 from sklearn_clip.calibration._monotone import (
     MONOTONE,
     Steps,
@@ -40,15 +44,13 @@ class LabelMaps(NamedTuple):
     own_weight: np.ndarray | None = None
 
 
-def evidence_counts(scores, evidence, common):
+def evidence_counts(evidence, common):
     """Count how many positives, or negatives if there are fewer, speak of each label.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_labels)
-        Scores.
-    evidence : Evidence
-        What is known of the rows.
+    evidence : ScoredEvidence
+        Scores, and what is known of the rows.
     common : Steps
         The map for all labels.
 
@@ -58,10 +60,16 @@ def evidence_counts(scores, evidence, common):
         Those that there are, or that the common map expects if that is more: a label
         without any among rows where it expects some is known not to follow it.
     """
-    total = evidence.positive + evidence.negative
-    expected = np.einsum("nl,nl->l", total, apply_steps(common, scores, "isotonic"))
-    fewer = np.minimum(expected, total.sum(axis=0) - expected)
-    return np.maximum(np.minimum(*evidence.support()), fewer)
+    counts = np.empty(evidence.shape[1])
+    for block in label_blocks(evidence.shape):
+        scores = evidence.scores[:, block]
+        positive, negative = evidence.sides((slice(None), block))
+        total = positive + negative
+        expected = np.einsum("nl,nl->l", total, apply_steps(common, scores, "isotonic"))
+        fewer = np.minimum(expected, total.sum(axis=0) - expected)
+        known = np.minimum(positive.sum(axis=0), negative.sum(axis=0))
+        counts[block] = np.maximum(known, fewer)
+    return counts
 
 
 def own_weights(counts, shrinkage):
@@ -71,15 +79,13 @@ def own_weights(counts, shrinkage):
     return counts / np.maximum(counts + shrinkage, np.finfo(np.float64).tiny)
 
 
-def fit_steps(scores, evidence, method):
+def fit_steps(evidence, method):
     """Fit maps without parameters.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_labels)
-        Scores.
-    evidence : Evidence
-        What is known of the rows.
+    evidence : ScoredEvidence
+        Scores, and what is known of the rows.
     method : {"isotonic", "venn-abers"}
         The map.
 
@@ -91,24 +97,24 @@ def fit_steps(scores, evidence, method):
         The isotonic map of all labels together: of so many rows one more, on which
         Venn-Abers turns, moves nothing.
     """
+    scores, yes, no, weight, _ = evidence
     if method == "venn-abers":
-        steps = fit_venn_abers(scores, evidence)
+        steps = fit_venn_abers(evidence)
     else:
-        columns = scores.T, evidence.positive.T, evidence.negative.T
-        steps = [fit_isotonic(*label) for label in zip(*columns, strict=True)]
-    sides = evidence.positive.ravel(), evidence.negative.ravel()
-    return steps, fit_isotonic(scores.ravel(), *sides)
+        columns = zip(scores.T, yes.T, no.T, strict=True)
+        steps = [fit_isotonic(*label, weight) for label in columns]
+    if weight is not None:
+        weight = weight.repeat(scores.shape[1])
+    return steps, fit_isotonic(scores.ravel(), yes.ravel(), no.ravel(), weight)
 
 
-def fit_maps(scores, evidence, method, count):
+def fit_maps(evidence, method, count):
     """Fit the maps of all labels.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_labels)
-        Scores.
-    evidence : Evidence
-        Their logits and what is known of the rows.
+    evidence : ScoredEvidence
+        Scores, and what is known of the rows.
     method : str
         A map, or "identity".
     count : float
@@ -120,11 +126,11 @@ def fit_maps(scores, evidence, method, count):
         The maps.
     """
     if method == "identity":
-        n_labels = scores.shape[1]
+        n_labels = evidence.shape[1]
         return LabelMaps(np.ones((n_labels, 2)), np.zeros(n_labels))
     if method in MONOTONE:
-        steps, common = fit_steps(scores, evidence, method)
-        weight = own_weights(evidence_counts(scores, evidence, common), count)
+        steps, common = fit_steps(evidence, method)
+        weight = own_weights(evidence_counts(evidence, common), count)
         return LabelMaps(steps=steps, common_steps=common, own_weight=weight)
     # What is found on nodes lies close by, at a fraction of the cost.
     (nodes,) = gather_nodes(evidence, [slice(None)])

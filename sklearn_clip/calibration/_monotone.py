@@ -5,6 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from sklearn_clip.calibration._evidence import label_blocks
+
+# Scores that Venn-Abers goes through side by side, in some 150 bytes each: of fewer
+# labels, each step over their knots would be mostly overhead.
+_BLOCK_SIZE = 1 << 21
 MONOTONE = ("isotonic", "venn-abers")
 
 
@@ -27,37 +32,79 @@ class Steps(NamedTuple):
     upper: np.ndarray
 
 
-def group_scores(scores, positive, negative):
+def group_scores(scores, yes, no, weight=None):
     """Distinct scores of one label, and the weight for and against it at each.
 
     Parameters
     ----------
-    scores, positive, negative : ndarray of shape (n,)
-        Scores and weights; rows of no weight are left out.
+    scores : ndarray of shape (n,)
+        Scores.
+    yes, no : ndarray of shape (n,), dtype=bool
+        Rows that have the label, and that have it not.
+    weight : ndarray of shape (n,) or None, default=None
+        Row weights; rows of none are left out.
 
     Returns
     -------
     distinct, hits, total : ndarray of shape (n_distinct,)
         The scores in ascending order, the weight of the positives, of both.
     """
-    total = positive + negative
-    counted = total > 0
+    counted = yes | no
+    if weight is not None:
+        counted &= weight > 0
+        weight = weight[counted]
     distinct, place = np.unique(scores[counted], return_inverse=True)
+    hits = yes[counted]
     size = len(distinct)
     return (
         distinct,
-        np.bincount(place, weights=positive[counted], minlength=size),
-        np.bincount(place, weights=total[counted], minlength=size),
+        np.bincount(place, hits if weight is None else weight * hits, size),
+        np.bincount(place, weight, size).astype(np.float64, copy=False),
     )
 
 
-def fit_isotonic(scores, positive, negative):
+def group_runs(scores, yes, no):
+    """Gather scores in runs, from one that a positive has to the next.
+
+    Isotonic regression gives equal values side by side one level. Of the many rows
+    without a label those between two positives are one run, and only the few positives
+    and the runs between them have to be gone through.
+
+    Parameters
+    ----------
+    scores, yes, no
+        As of `group_scores`.
+
+    Returns
+    -------
+    first, last : ndarray of shape (n_runs,)
+        Lowest and highest score of each run, in ascending order.
+    hits, total : ndarray of shape (n_runs,), dtype=float64
+        Positives, and all rows.
+    """
+    counted = yes | no
+    every = np.sort(scores if counted.all() else scores[counted])
+    ones, hits = np.unique(scores[yes], return_counts=True)
+    # Runs in turn: below the first positive, its score, from there to the next, ...
+    ends = np.zeros(2 * len(ones) + 2, dtype=np.int64)
+    ends[1:-1:2] = np.searchsorted(every, ones)
+    ends[2:-1:2] = np.searchsorted(every, ones, side="right")
+    ends[-1] = len(every)
+    total = np.diff(ends)
+    found = np.zeros(len(total))
+    found[1::2] = hits
+    some = total > 0
+    first, last = every[ends[:-1][some]], every[ends[1:][some] - 1]
+    return first, last, found[some], total[some].astype(np.float64)
+
+
+def fit_isotonic(scores, yes, no, weight=None):
     """Fit the isotonic map of one label.
 
     Parameters
     ----------
-    scores, positive, negative : ndarray of shape (n,)
-        Scores and weights.
+    scores, yes, no, weight
+        As of `group_scores`.
 
     Returns
     -------
@@ -66,27 +113,33 @@ def fit_isotonic(scores, positive, negative):
         by the rule of succession, 1 / (n + 2) and its opposite: no row is ever said to
         be certain.
     """
-    knots, hits, total = group_scores(scores, positive, negative)
-    if not len(knots):
-        return Steps(knots, knots, knots)
+    if weight is None:
+        first, last, hits, total = group_runs(scores, yes, no)
+    else:
+        first, hits, total = group_scores(scores, yes, no, weight)
+        last = first
+    if not len(first):
+        return Steps(first, first, first)
     values = isotonic_regression(hits / total, weights=total).x
     edge = 1 / (total.sum() + 2)
-    values = np.clip(values, edge, 1 - edge)
+    values = np.clip(values, edge, 1 - edge).repeat(2)
+    knots = np.column_stack([first, last]).ravel()
+    once = np.ones(len(knots), dtype=bool)
+    once[1::2] = first < last
+    knots, values = knots[once], values[once]
     # Within a level the line is flat: its ends are enough.
     flat = np.zeros(len(values), dtype=bool)
     flat[1:-1] = (values[1:-1] == values[:-2]) & (values[1:-1] == values[2:])
     return Steps(knots[~flat], values[~flat], values[~flat])
 
 
-def fit_venn_abers(scores, evidence):
+def fit_venn_abers(evidence):
     """Fit the Venn-Abers maps of all labels.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_labels)
-        Scores.
-    evidence : Evidence
-        What is known of the rows.
+    evidence : ScoredEvidence
+        Scores, and what is known of the rows.
 
     Returns
     -------
@@ -113,12 +166,16 @@ def fit_venn_abers(scores, evidence):
     .. [1] V. Vovk, I. Petej, V. Fedorova, "Large-scale probabilistic predictors with
        and without guarantees of validity", NeurIPS 2015. :arxiv:`1511.00213`
     """
-    grouped = [
-        group_scores(*columns)
-        for columns in zip(
-            scores.T, evidence.positive.T, evidence.negative.T, strict=True
-        )
-    ]
+    steps = []
+    for block in label_blocks(evidence.shape, _BLOCK_SIZE):
+        sides = evidence.yes[:, block].T, evidence.no[:, block].T
+        columns = zip(evidence.scores[:, block].T, *sides, strict=True)
+        steps += _fit_several([group_scores(*own, evidence.weight) for own in columns])
+    return steps
+
+
+def _fit_several(grouped):
+    """Fit the Venn-Abers maps of labels, of what `group_scores` gives of each."""
     sizes = np.array([len(distinct) for distinct, _, _ in grouped])
     shape = len(grouped), max(1, sizes.max())
     hits, total = np.zeros(shape), np.zeros(shape)
@@ -126,13 +183,18 @@ def fit_venn_abers(scores, evidence):
         hits[label, : len(some)], total[label, : len(every)] = some, every
     upper = _values_if_positive(hits, total, sizes)
     # Seen from the other end: scores fall, positives and negatives change places.
-    back = np.zeros(shape), np.zeros(shape)
+    hits[:], total[:] = 0, 0
     for label, (_, some, every) in enumerate(grouped):
-        back[0][label, : len(some)] = (every - some)[::-1]
-        back[1][label, : len(every)] = every[::-1]
-    lower = _values_if_positive(*back, sizes)
+        hits[label, : len(some)] = (every - some)[::-1]
+        total[label, : len(every)] = every[::-1]
+    lower = _values_if_positive(hits, total, sizes)
+    # Copies: a view would keep what stands beside it.
     return [
-        Steps(knots, 1 - lower[label, : len(knots)][::-1], upper[label, : len(knots)])
+        Steps(
+            knots,
+            1 - lower[label, : len(knots)][::-1],
+            upper[label, : len(knots)].copy(),
+        )
         for label, (knots, _, _) in enumerate(grouped)
     ]
 

@@ -3,8 +3,12 @@
 import numpy as np
 from scipy.special import log_expit
 
+from sklearn_clip.calibration._evidence import label_blocks
+
 # Entries handled at a time: 128 K of them, 1 MB an array, stay in a cache.
 _BLOCK_SIZE = 1 << 17
+# Entries of which what all labels share is written out once, in some 40 bytes each.
+_MOST_KEPT = 1 << 22
 _MAX_STEPS = 50
 _MAX_HALVINGS = 60
 _TOLERANCE = 1e-8
@@ -144,20 +148,12 @@ def _weighted_sum(weights, term):
     return np.einsum("nl,nl->l", weights, term)
 
 
-def _blocks(evidence):
-    """Labels in blocks of a bounded number of entries."""
-    n_rows, n_labels = evidence.logits.shape
-    width = max(1, _BLOCK_SIZE // max(1, n_rows))
-    for first in range(0, n_labels, width):
-        yield slice(first, first + width)
-
-
 def fit_common(evidence, method, *, start=None):
     """Fit one map for all labels.
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : Evidence or ScoredEvidence
         Scores and what is known.
     method : {"temperature", "sigmoid", "beta"}
         The map.
@@ -172,12 +168,19 @@ def fit_common(evidence, method, *, start=None):
         The Hessian of the log loss there, divided by the weight of the positives or of
         the negatives, of which there are fewer: what one positive tells.
     """
-    parts = [evidence.columns(block) for block in _blocks(evidence)]
-    parts = [(part, features_of(part.logits, method)) for part in parts]
+
+    def write_out():
+        for block in label_blocks(evidence.shape, _BLOCK_SIZE):
+            part = evidence.columns(block)
+            yield part, features_of(part.logits, method)
+
+    # Of more entries all is written out anew for every step.
+    few = evidence.shape[0] * evidence.shape[1] <= _MOST_KEPT
+    parts = list(write_out()) if few else None
 
     def terms(parameters):
         found = []
-        for part, features in parts:
+        for part, features in parts or write_out():
             many = np.repeat(parameters, part.logits.shape[1], axis=0)
             found.append(_terms(part, features, many))
         return tuple(
@@ -200,7 +203,7 @@ def fit_labels(evidence, method, common, information, count, *, start=None):
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : Evidence or ScoredEvidence
         Scores and what is known.
     method : {"temperature", "sigmoid", "beta"}
         The map.
@@ -224,7 +227,7 @@ def fit_labels(evidence, method, common, information, count, *, start=None):
     and P the information of `count` positives: what so many further positives, and
     their share of negatives, that follow the common map would add, to second order.
     """
-    n_labels = evidence.logits.shape[1]
+    n_labels = evidence.shape[1]
     if np.isinf(count):
         return np.tile(common, (n_labels, 1))
     start = np.tile(common, (n_labels, 1)) if start is None else start
@@ -232,11 +235,12 @@ def fit_labels(evidence, method, common, information, count, *, start=None):
     if count == 0:
         # Nothing else tells which way a label goes that has no positive or no negative.
         counts[np.minimum(*evidence.support()) == 0] = 1.0
-        evidence = _soften(evidence)
     precision = counts[:, None, None] * information
     found = np.empty_like(start)
-    for block in _blocks(evidence):
+    for block in label_blocks(evidence.shape, _BLOCK_SIZE):
         part = evidence.columns(block)
+        if count == 0:
+            part = _soften(part)
         features = features_of(part.logits, method)
 
         def terms(parameters, part=part, features=features):

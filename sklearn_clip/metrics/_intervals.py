@@ -40,8 +40,9 @@ def bootstrap_interval(
 
     Rows are drawn with replacement, as many as there are, again and again; the spread
     of the metric over the resamples is about what it would be over other test sets of
-    this size. Metrics of this module, but those in bins, are computed from how often
-    each row occurs, which takes a fraction of the time of as many evaluations.
+    this size. Metrics of this module, but for :func:`brier_score_parts`, are computed
+    from how often each row occurs, which takes a fraction of the time of as many
+    evaluations.
 
     Parameters
     ----------

@@ -17,11 +17,13 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_clip.metrics._calibration import (
     entry_losses,
+    expected_calibration_error,
     log_losses,
     masked_brier_score,
     masked_log_loss,
     square_errors,
 )
+from sklearn_clip.metrics._counted_bins import BinnedError
 from sklearn_clip.metrics._counted_means import (
     MeanOfRows,
     ShareOfBest,
@@ -204,6 +206,8 @@ def counted_metric(metric, rows, kwargs):
     if metric in _LOSSES:
         average = bind(metric, kwargs)["average"]
         return mean_of_losses(rows, _losses(metric, rows), average)
+    if metric is expected_calibration_error:
+        return _binned(metric, rows, kwargs)
     if metric in _AT_K:
         return _first_k(metric, rows, kwargs)
     if metric in _RATIOS or metric in _MEANS:
@@ -217,6 +221,12 @@ def _losses(metric, rows):
     scores = check_scores(response, entries.positive, entries)
     losses = entry_losses(_LOSSES[metric], response, scores)(entries.positive, scores)
     return losses if entries.known is None else np.where(entries.known, losses, 0.0)
+
+
+def _binned(metric, rows, kwargs):
+    """Prepare the calibration error."""
+    scores = check_scores(rows.response, rows.entries.positive, rows.entries)
+    return BinnedError(rows, scores, bind(metric, kwargs))
 
 
 def _first_k(metric, rows, kwargs):

@@ -9,7 +9,13 @@ from sklearn.isotonic import IsotonicRegression
 
 from sklearn_clip import MultiLabelCalibrator
 from sklearn_clip.calibration._evidence import gather_evidence, gather_nodes
-from sklearn_clip.calibration._monotone import apply_steps, fit_venn_abers
+from sklearn_clip.calibration._monotone import (
+    apply_steps,
+    fit_isotonic,
+    fit_venn_abers,
+    group_runs,
+    group_scores,
+)
 from sklearn_clip.calibration._parametric import (
     features_of,
     fit_common,
@@ -30,8 +36,9 @@ def test_common_map_has_the_least_log_loss(method, weighted, draw):
     z, Y = draw()
     Y[::7, 2] = np.nan
     weight = np.arange(len(Y)) % 3 if weighted else None
-    evidence = gather_evidence(0.5 * z + 1, Y, weight)
-    found, _ = fit_common(evidence, method)
+    rows = gather_evidence(0.5 * z + 1, Y, weight)
+    found, _ = fit_common(rows, method)
+    evidence = rows.columns(slice(None))
 
     def loss(parameters):
         terms = zip(parameters, features_of(evidence.logits, method), strict=True)
@@ -46,9 +53,10 @@ def test_common_map_has_the_least_log_loss(method, weighted, draw):
 @pytest.mark.parametrize("count", [1.0, 30.0])
 def test_maps_of_labels_minimise_the_penalised_loss(method, count, draw):
     z, Y = draw(n_labels=4)
-    evidence = gather_evidence(2 * z - 1, Y)
-    common, information = fit_common(evidence, method)
-    found = fit_labels(evidence, method, common, information, count)
+    rows = gather_evidence(2 * z - 1, Y)
+    common, information = fit_common(rows, method)
+    found = fit_labels(rows, method, common, information, count)
+    evidence = rows.columns(slice(None))
 
     def loss(parameters, label):
         terms = features_of(evidence.logits[:, label], method)
@@ -69,7 +77,7 @@ def test_maps_of_labels_minimise_the_penalised_loss(method, count, draw):
 def test_no_slope_is_below_zero_however_wrong_the_scores(method, draw):
     z, Y = draw()
     z[:, ::2] *= -1
-    evidence = gather_evidence(z, Y)
+    evidence = gather_evidence(z, Y).columns(slice(None))
     common, information = fit_common(evidence, method)
     for count in (0.0, 10.0):
         found = fit_labels(evidence, method, common, information, count)
@@ -106,6 +114,29 @@ def test_isotonic_without_shrinkage_is_that_of_scikit_learn(decisions, draw):
         np.testing.assert_allclose(found[:, label], expected, atol=edge)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_runs_of_scores_give_the_map_of_every_score(seed):
+    rng = np.random.default_rng(seed)
+    n = rng.integers(1, 300)
+    scores = rng.integers(0, rng.integers(2, 400), n) / 7
+    yes = rng.random(n) < rng.random() ** 2
+    no = ~yes & (rng.random(n) < 0.8)
+    first, last, hits, total = group_runs(scores, yes, no)
+    assert len(first) <= 2 * len(np.unique(scores[yes])) + 1
+    assert (first[1:] > last[:-1]).all()
+    distinct, hits_of_each, total_of_each = group_scores(scores, yes, no)
+    at = np.searchsorted(last, distinct)
+    assert np.bincount(at, hits_of_each).tolist() == hits.tolist()
+    assert np.bincount(at, total_of_each).tolist() == total.tolist()
+    # With weights, every score is looked at.
+    for found, expected in zip(
+        fit_isotonic(scores, yes, no),
+        fit_isotonic(scores, yes, no, np.ones(n)),
+        strict=True,
+    ):
+        assert found.tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_venn_abers_is_two_isotonic_regressions_of_each_score(seed):
     rng = np.random.default_rng(seed)
@@ -114,7 +145,7 @@ def test_venn_abers_is_two_isotonic_regressions_of_each_score(seed):
     Y = (rng.random((n, 3)) < rng.random()).astype(float)
     Y[rng.random(Y.shape) < 0.1] = np.nan
     weight = rng.integers(0, 3, size=n).astype(float) if seed % 2 else np.ones(n)
-    maps = fit_venn_abers(scores, gather_evidence(scores, Y, weight))
+    maps = fit_venn_abers(gather_evidence(scores, Y, weight))
     for label in range(3):
         rows = ~np.isnan(Y[:, label]) & (weight > 0)
         if not rows.any():
@@ -146,7 +177,7 @@ def test_nodes_keep_weights_means_and_nearly_the_loss(n_rows, draw):
     for part, rows in zip(
         gather_nodes(evidence, [half, slice(None)]), [half, slice(None)], strict=True
     ):
-        whole = evidence.rows(rows)
+        whole = evidence.rows(rows).columns(slice(None))
         for side in ("positive", "negative"):
             kept, given = getattr(part, side), getattr(whole, side)
             np.testing.assert_allclose(kept.sum(0), given.sum(0))

@@ -50,6 +50,7 @@ BY_PROBABILITY = {
     for metric in (masked_log_loss, masked_brier_score)
     for average in ("macro", "micro", "weighted", "samples", None)
 }
+NORMS = ["l1", "l2", "max"]
 AT_K = {
     "p@2": partial(precision_at_k_score, k=2),
     "ndcg@2": partial(ndcg_at_k_score, k=2),
@@ -120,6 +121,33 @@ def test_resamples_are_those_of_copied_rows(name, problem):
                 expected = call(Y[rows], response[rows], sample_weight=own)
             if name.startswith("gap") and not np.nansum(Y[rows] * weight):
                 expected = np.nan  # where the metric itself says 0.0
+            np.testing.assert_allclose(value, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro", None])
+@settings(max_examples=20, deadline=None)
+@given(problem=drawings(), n_bins=st.integers(1, 6), norm=st.sampled_from(NORMS))
+def test_resamples_in_bins_are_those_of_weighted_rows(average, problem, n_bins, norm):
+    # A row that occurs twice counts as one of twice the weight, not as two rows.
+    Y, P, groups, weights = problem
+    P = expit(P).round(1)
+    options = {"average": average, "n_bins": n_bins, "norm": norm}
+    drawing = Drawing(Y, groups, weights, np.random.RandomState(0))
+    counted = drawing.prepare(expected_calibration_error, P, kwargs=options)
+    assert not isinstance(counted, partial)  # that copies
+    numbers = np.arange(len(Y)) if groups is None else np.unique(groups, False, True)[1]
+    for counts in drawing.draw(3):
+        found = counted(counts)
+        for value, times in zip(found, counts[numbers].T, strict=True):
+            weight = times * (1.0 if weights is None else np.array(weights))
+            if not weight.any():
+                assert np.isnan(value).all()
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                expected = expected_calibration_error(
+                    Y, P, sample_weight=weight, **options
+                )
             np.testing.assert_allclose(value, expected, atol=1e-12)
 
 
