@@ -7,8 +7,8 @@ import numpy as np
 from sklearn_clip.metrics._calibration_bins import Bins, calibration_error
 from sklearn_clip.metrics._counts import mean_of_defined
 
-# Entries of resamples that are held at a time: 2 M of them are 16 MB an array.
-_MOST_HELD = 1 << 21
+# Entries of resamples that are held at a time: 256 K of them are 2 MB an array.
+_MOST_HELD = 1 << 18
 
 
 class _RankedEntries:
@@ -91,16 +91,21 @@ class _RankedEntries:
 
     def _places(self, weight, n_bins):
         """Where each bin begins: a group goes where the middle of its weight lies."""
-        middle = weight
-        if len(self._starts) <= weight.shape[1]:
-            middle = np.add.reduceat(weight, self._starts[:-1], axis=1)
-        sums = middle.cumsum(axis=1)
-        total = sums[:, -1:]
-        middle = sums - middle / 2
-        middle /= np.where(total > 0, total, 1.0)
-        middle *= n_bins
-        groups = [own.searchsorted(np.arange(n_bins)) for own in middle]
-        return self._starts[np.array(groups)]
+        above = weight.cumsum(axis=1)
+        total, number = above[:, -1:], np.arange(n_bins)
+        # Bin k begins with the group that takes the sum to k n_bins-ths of the total,
+        # if its middle lies beyond that, or with the next one.
+        wanted = total * number / n_bins
+        pairs = zip(above, wanted, strict=True)
+        entry = np.array([own.searchsorted(sums) for own, sums in pairs])
+        entry = np.minimum(entry, weight.shape[1] - 1)
+        group = np.searchsorted(self._starts, entry, side="right") - 1
+        start, end = self._starts[group], self._starts[group + 1]
+        sums = np.take_along_axis(above, end - 1, axis=1)
+        before = np.take_along_axis(above, np.maximum(start - 1, 0), axis=1)
+        middle = sums - (sums - np.where(start > 0, before, 0.0)) / 2
+        beyond = middle / np.where(total > 0, total, 1.0) * n_bins >= number
+        return np.where(beyond, start, end)
 
 
 class BinnedError:
