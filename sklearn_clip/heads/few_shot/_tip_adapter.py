@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import Interval, StrOptions
+from sklearn_clip._shared import Interval, StrOptions, row_blocks
 from sklearn_clip.heads.few_shot._prompt_head import PromptHead
 
 # Weights of the memory against the prompts (both in units of the cosine), and how fast
@@ -152,10 +152,8 @@ class TipAdapterClassifier(PromptHead):
         scores = self._stand_out(X, self._prompts)
         if self.alpha_:
             rows, positive = self._memory
-            alike = np.exp(-self.beta_ * (1 - X @ rows.T))
-            scores = scores + self.alpha_ * (alike @ positive) / _at_least_one(
-                self._counts
-            )
+            found = _recall(X, rows, positive, self.beta_)
+            scores = scores + self.alpha_ * found / _at_least_one(self._counts)
         return self._with_probe(X, scores)
 
     def _learn(self, X, positive, known):
@@ -187,7 +185,6 @@ class TipAdapterClassifier(PromptHead):
         """
         alphas = _ALPHAS if self.alpha == "auto" else (self.alpha,)
         betas = _BETAS if self.beta == "auto" else (self.beta,)
-        cosines = X @ X.T
         useful = self._counts >= 2  # of one positive, nothing can be left out
         judged = positive[:, useful], known[:, useful]
         without = _precisions(judged[0], own[:, useful], judged[1])
@@ -195,10 +192,8 @@ class TipAdapterClassifier(PromptHead):
         weights = np.broadcast_to(share, judged[0].shape)[judged[0] > 0]
         best = None
         for beta in betas:
-            alike = np.exp(-beta * (1 - cosines))
-            np.fill_diagonal(alike, 0)
             others = _at_least_one(self._counts - positive)
-            memory = (alike @ positive) / others
+            memory = _recall(X, X, positive, beta, leave_out_own=True) / others
             for alpha in alphas:
                 scores = own + alpha * memory
                 with_it = _precisions(judged[0], scores[:, useful], judged[1])
@@ -206,6 +201,21 @@ class TipAdapterClassifier(PromptHead):
                 if best is None or sure > best[0]:
                     best = sure, alpha, beta, scores
         return best[1:]
+
+
+def _recall(X, rows, positive, beta, *, leave_out_own=False):
+    """Add up the labels of remembered rows, each as far as it is like a row of X.
+
+    The rows of X go by in blocks: likeness of all pairs takes the square of their
+    number. `leave_out_own` is for the remembered rows themselves.
+    """
+    found = np.empty((len(X), positive.shape[1]))
+    for some in row_blocks(len(X), len(rows)):
+        alike = np.exp(-beta * (1 - X[some] @ rows.T))
+        if leave_out_own:
+            np.fill_diagonal(alike[:, some], 0)
+        found[some] = alike @ positive
+    return found
 
 
 def _at_least_one(counts):

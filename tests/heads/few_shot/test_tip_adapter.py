@@ -1,5 +1,7 @@
 """Tip-Adapter: the formula, what is chosen, and what few rows add on clip art."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -55,6 +57,22 @@ def test_unknown_labels_are_left_out_of_the_memory_and_the_choice(data):
         model.decision_function(X)[:, 0], part.decision_function(X)[:, 0]
     )
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_memory_is_asked_in_blocks_of_rows(data, monkeypatch):
+    X, Y, prompts = data
+    X, Y = np.tile(X, (10, 1)) + np.arange(800)[:, None] / 1e4, np.tile(Y, (10, 1))
+    model = TipAdapterClassifier(prompts, alpha=1.0, probe=False)
+    whole = model.fit(X, Y).decision_function(X)
+    chosen = model.beta_
+    monkeypatch.setattr("sklearn_clip._shared._entries.BLOCK_SIZE", 1 << 14)
+    tracemalloc.start()
+    parted = model.fit(X, Y).decision_function(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(X) ** 2 * 8 / 4  # of one table of all pairs
+    assert model.beta_ == chosen
+    np.testing.assert_allclose(parted, whole, rtol=1e-12)
 
 
 def test_label_without_positives_is_scored_by_its_prompt(data):
