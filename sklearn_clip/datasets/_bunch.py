@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import import_optional, row_blocks
 
 # What a loader returns: a Bunch, or on demand (data, target). Were the pair named here,
 # checkers would refuse `.data` of the Bunch, which nearly all ask for.
@@ -52,7 +52,7 @@ def make_bunch(
         pandas = import_optional("pandas", extra="pandas", purpose=purpose)
         data = frame = pandas.DataFrame(data, columns=["image", "text"])
         if target is not None:
-            target = pandas.DataFrame(target, columns=target_names)
+            target = pandas.DataFrame(target, columns=target_names, copy=False)
         if target is not None and not return_X_y:
             double = [name for name in target_names if name in data.columns]
             if double:
@@ -69,9 +69,21 @@ def make_bunch(
     )
 
 
+def zero_targets(n_rows, n_labels, *, known):
+    """Make a table of zeros, of integers where nothing will be unknown.
+
+    One of floats that is made integers at the end takes the memory of both.
+    """
+    return np.zeros((n_rows, n_labels), dtype=np.int64 if known else np.float64)
+
+
 def as_integers(target):
     """Make integers of 0 and 1 where none of them is unknown."""
-    return target if np.isnan(target).any() else target.astype(np.int64)
+    if target.dtype == np.int64 or any(
+        np.isnan(target[rows]).any() for rows in row_blocks(*target.shape)
+    ):
+        return target
+    return target.astype(np.int64)
 
 
 def check_choice(name, value, choices):

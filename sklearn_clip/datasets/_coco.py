@@ -11,7 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._bunch import (
+    Loaded,
+    as_integers,
+    check_choice,
+    make_bunch,
+    zero_targets,
+)
 from sklearn_clip.datasets._coco_files import (
     PREFIX,
     TAGS_PREFIX,
@@ -217,10 +223,10 @@ def load_coco(
 
 def _indicate(images, n_labels):
     """Targets of the images, of 0, 1 and NaN."""
-    if all(image.absent is None for image in images):
-        target = np.zeros((len(images), n_labels), dtype=np.int64)
-    else:
-        target = np.full((len(images), n_labels), np.nan)
+    known = all(image.absent is None for image in images)
+    target = zero_targets(len(images), n_labels, known=known)
+    if not known:
+        target[:] = np.nan
     for row, image in zip(target, images, strict=True):
         row[slice(None) if image.absent is None else sorted(image.absent)] = 0
         row[sorted(image.present)] = 1

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names
-from sklearn_clip.datasets._bunch import as_integers, check_choice
+from sklearn_clip.datasets._bunch import as_integers, check_choice, zero_targets
 from sklearn_clip.datasets._hierarchy import (
     ancestors,
     check_hierarchy,
@@ -298,7 +298,8 @@ def indicate(
             f"{min(found)!r} ({table.name}).{hint_at_name(min(found), names)}"
         )
     below = _find_below(paths, hierarchy)
-    target = np.zeros((len(rows), len(names)))
+    known = all(row.labels is not None and row.absent is None for row in rows)
+    target = zero_targets(len(rows), len(names), known=known)
     for values, row in zip(target, rows, strict=True):
         if row.labels is None or row.absent is not None:
             values[:] = np.nan

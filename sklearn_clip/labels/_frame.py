@@ -99,7 +99,7 @@ def labels_to_frame(
         values[tuple(np.transpose(places))] = 1
     if unknown:
         values[unknown] = np.nan
-    return pandas.DataFrame(values, columns=names, index=index)
+    return pandas.DataFrame(values, columns=names, index=index, copy=False)
 
 
 def read_tags(tags, classes=None):

@@ -3,6 +3,7 @@ import io
 import re
 import sys
 import tempfile
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -493,3 +494,20 @@ def test_labelled_rows_may_lack_their_picture(images, layout):
         load(f"image,title,{labels}".replace(",b,", ",,"), None, **options)
     with pytest.raises(ValueError, match="must have its image.*line 3"):
         load(f"image,title,{labels}", images, **options | {"missing_files": "raise"})
+
+
+def test_table_of_many_labels_is_held_once(tmp_path):
+    lines = [f"text {i},{i};{(7 * i) % 1500}\n" for i in range(1500)]
+    (tmp_path / "many.csv").write_text("text,labels\n" + "".join(lines))
+    tracemalloc.start()
+    data = load_csv_tags(tmp_path / "many.csv", images=None, text="text", separator=";")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    frame = labels_to_frame([[str(i)] for i in range(1500)])
+    peak_of_frame = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert data.target.dtype == np.int64
+    assert data.target.shape == frame.shape == (1500, 1500)
+    assert peak < 1.5 * data.target.nbytes
+    assert peak_of_frame < 1.5 * data.target.nbytes

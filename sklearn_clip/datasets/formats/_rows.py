@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from sklearn_clip.datasets._bunch import as_integers, make_bunch
+from sklearn_clip.datasets._bunch import as_integers, make_bunch, zero_targets
 from sklearn_clip.datasets._image_files import is_picture
 
 
@@ -81,13 +81,15 @@ def mark(rows, names):
         1, 0 and NaN.
     """
     column = {name: i for i, name in enumerate(names)}
-    target = np.zeros((len(rows), len(names)))
+    known = all(row is not None and not row[1] for row in rows)
+    target = zero_targets(len(rows), len(names), known=known)
     for values, row in zip(target, rows, strict=True):
         if row is None:
             values[:] = np.nan
             continue
         present, unknown = row
-        values[[column[name] for name in unknown]] = np.nan
+        if unknown:
+            values[[column[name] for name in unknown]] = np.nan
         values[[column[name] for name in present]] = 1
     return target
 

@@ -10,7 +10,13 @@ from typing import Literal
 import numpy as np
 
 from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
-from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
+from sklearn_clip.datasets._bunch import (
+    Loaded,
+    as_integers,
+    check_choice,
+    make_bunch,
+    zero_targets,
+)
 from sklearn_clip.datasets._hierarchy import check_hierarchy, made_labels, spell_label
 from sklearn_clip.datasets._tag_targets import check_reader, sort_labels
 from sklearn_clip.datasets.formats._rows import walk
@@ -375,7 +381,8 @@ def _indicate(photos, labels, root, classes, other_labels, hierarchy):
             "folder must hold pictures with keywords among classes. Got none, but such "
             f"as {min(found)!r} in '{root}'.{hint_at_name(min(found), names)}"
         )
-    target = np.zeros((len(photos), len(names)))
+    known = all(tags is not None for tags in labels)
+    target = zero_targets(len(photos), len(names), known=known)
     for row, (photo, tags) in enumerate(zip(photos, labels, strict=True)):
         if tags is None:
             target[row] = np.nan
