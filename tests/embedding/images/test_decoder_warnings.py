@@ -208,9 +208,7 @@ np.save(sys.argv[2], clip.transform(rows))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libtiff is found there")
-def test_damaged_tiffs_write_one_warning_to_the_standard_error(
-    tmp_path, light_engine
-):
+def test_damaged_tiffs_write_one_warning_to_the_standard_error(tmp_path, light_engine):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))
     rows = []
