@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def check_name(path: Path) -> None:
             f"The tagger's file must end in .skops or .joblib. Got {str(path)!r}."
         )
     if path.suffix == ".skops":
-        import_optional("skops.io", extra="cli", purpose="A .skops file")
+        _import_skops()
 
 
 def save_tagger(tagger: Any, path: Path) -> None:
@@ -47,7 +48,7 @@ def save_tagger(tagger: Any, path: Path) -> None:
     """
     with whole_file(path, "wb") as file:
         if path.suffix == ".skops":
-            skops = import_optional("skops.io", extra="cli", purpose="A .skops file")
+            skops = _import_skops()
             file.write(skops.dumps(tagger))
         else:
             import joblib
@@ -110,8 +111,24 @@ def load_tagger(path: Path, trust: bool) -> Any:
     return tagger
 
 
+def _import_skops() -> Any:
+    """Import skops without torch.
+
+    It imports all of scikit-learn to learn the names of the estimators. Among that is
+    an adapter for torch, without any, which takes seconds where torch is installed.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return import_optional("skops.io", extra="cli", purpose="A .skops file")
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+
+
 def _load_skops(path: Path, trust: bool) -> Any:
-    skops = import_optional("skops.io", extra="cli", purpose="A .skops file")
+    skops = _import_skops()
     try:
         found = skops.get_untrusted_types(file=path)
     except Exception as exc:  # skops raises what zip, JSON and its own reader raise

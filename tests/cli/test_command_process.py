@@ -25,6 +25,21 @@ def test_help_needs_no_torch(command):
     assert "sklearn-clip train tags.csv --images photos" in done.stdout
 
 
+def test_tagger_file_tags_without_torch(tagger_file, drawings, prepared):
+    if prepared == "torch":
+        pytest.skip("ONNX Runtime is not installed")
+    code = (
+        "import sys\n"
+        "from sklearn_clip.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0 and 'torch' not in sys.modules\n"
+    )
+    words = ["tag", str(tagger_file), str(drawings / "test"), "--quiet"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_command_has_help_with_examples(command):
     listed = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
     for name in ("train", "tag", "zero-shot", "check", "report", "export", "demo"):
