@@ -26,8 +26,9 @@ def rows():
     return make_rows
 
 
-@pytest.fixture(scope="session")
-def session_browser(tmp_path_factory):
+@pytest.fixture(scope="module")
+def shared_browser(tmp_path_factory):
+    """Start a browser for the tests of a file: it takes a tenth of a core all along."""
     browser = Chromium(tmp_path_factory.mktemp("report") / "profile")
     # What goes wrong in a page: errors, and what its policy refuses.
     browser.ask(
@@ -48,9 +49,9 @@ def session_browser(tmp_path_factory):
 
 
 @pytest.fixture
-def open_report(session_browser, tmp_path):
+def open_report(shared_browser, tmp_path):
     """Open the page of a report; at the end nothing may have gone wrong in it."""
-    browser = session_browser
+    browser = shared_browser
 
     def open_it(report, *, width=1300, height=1000, dark=False):
         path = tmp_path / "report.html"

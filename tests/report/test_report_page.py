@@ -416,12 +416,12 @@ def test_everything_to_press_has_a_name(open_report, rows):
     assert len(found["image"]) > 3
 
 
-def test_notebook_shows_the_page_in_a_frame(session_browser, rows, tmp_path):
+def test_notebook_shows_the_page_in_a_frame(shared_browser, rows, tmp_path):
     data = rows()
     report = TaggerReport(data.P, None, data.Y, title='A "first" <try>')
     path = tmp_path / "notebook.html"
     path.write_text(f"<!doctype html>{report._repr_html_()}", encoding="utf-8")
-    browser = session_browser
+    browser = shared_browser
     browser.ask("Page.navigate", url=path.as_uri())
     inside = "document.querySelector('iframe')?.contentDocument?."
     browser.wait_for(inside + "getElementById('label-name')?.textContent")
