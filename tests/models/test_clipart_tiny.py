@@ -182,9 +182,7 @@ def test_random_twin_is_worse(concat_ap, train, test, tmp_path):
 def test_it_adds_to_tf_idf(train, test, train_vectors, test_vectors):
     words = make_union(
         TfidfVectorizer(sublinear_tf=True),
-        TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
-        ),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
     )
     fit = words.fit_transform(train.data[:, 1]).tocsr()
     new = words.transform(test.data[:, 1]).tocsr()
