@@ -143,9 +143,7 @@ def choose_map(evidence, parts, methods, counts):
         usual = USUAL_COUNT if len(counts) > 1 else counts[0]
         return Choice(methods[0], 0.0 if methods[0] == "identity" else usual, {})
     total = sum(
-        side.sum()
-        for _, test in parts
-        for side in evidence.rows(test).sides((slice(None), slice(None)))
+        side.sum() for _, test in parts for side in evidence.rows(test).support()
     )
     nodes = None
     if set(methods) & set(PARAMETRIC):

@@ -18,8 +18,13 @@ for module in ("click", "pandas", "skops"):
 LABELS = ("animal", "flag", "food")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def engine(light_engine):
+    """Have commands embed without torch, but where a test says otherwise."""
+
+
 @pytest.fixture(autouse=True)
-def own_store(light_engine, tmp_path, monkeypatch):
+def own_store(tmp_path, monkeypatch):
     """Leave the user's embeddings alone."""
     monkeypatch.setenv("SKLEARN_CLIP_STORE", str(tmp_path / "store"))
 

@@ -131,7 +131,8 @@ def test_reader_who_has_enough_is_no_error(command, tagger_file, drawings, tmp_p
     assert process.returncode == 1 and said == ""  # click's code for it
 
 
-def test_demo_runs_offline_and_leaves_what_it_made(command, tmp_path):
+def test_demo_runs_offline_and_leaves_what_it_made(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("SKLEARN_CLIP_ENGINE", "torch")  # as without any other engine
     out = tmp_path / "demo"
     done = subprocess.run(
         [*command, "demo", "--out", str(out)], capture_output=True, text=True

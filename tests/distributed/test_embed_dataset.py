@@ -67,7 +67,8 @@ def test_two_actors_of_which_one_is_killed_give_what_transform_gives(
 ):
     frame, notes = clipart[0].copy(), tmp_path / "notes"
     frame.loc[7, "image"] = "no-such-file.webp"
-    featurizer = make_tiny(fusion=note_calls(notes, kill_at=3))
+    # Of torch, as on a GPU; other tests take an engine that starts sooner.
+    featurizer = make_tiny(engine="torch", fusion=note_calls(notes, kill_at=3))
     embed_dataset(
         to_dataset(frame),
         featurizer,
