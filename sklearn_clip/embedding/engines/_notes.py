@@ -13,12 +13,13 @@ import json
 import os
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 from sklearn_clip._shared import cache_home, whole_file
 
 # Raised when notes come to mean something else.
-_FORMAT = 3
+_FORMAT = 4
 # What reads files and makes tokens: another version may do it otherwise.
 _READERS = ("sklearn-clip", "open_clip_torch", "timm", "transformers")
 _HUB = "huggingface"
@@ -89,16 +90,28 @@ class ModelNotes:
         """
         with self._lock:
             if name not in self._known:
+                self._catch_up()
+            if name not in self._known:
                 self._known[name] = find_out()
+                self._catch_up()  # that may have taken seconds
                 self._write()
             return self._known[name]
+
+    def _catch_up(self):
+        """Learn what others added to these notes: to write is to replace them all."""
+        if self._file is None:
+            return
+        # There are none, torn ones, or ours were never begun.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            noted = json.loads(self._file.read_text(encoding="utf-8"))
+            if noted["begun"] == self._known["begun"]:
+                self._known = {**noted, **self._known}
 
     def _write(self):
         """Replace the file as a whole; a cache that takes nothing is no error."""
         if self._file is None:
             return
-        # What another process noted in the meantime, and we did not, is found out
-        # again.
+        # What another process notes at this very moment is found out again.
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(self._file, "w", encoding="utf-8") as file:
@@ -150,7 +163,10 @@ def begin_notes(named, start, files):
         They are written when something is found out.
     """
     looks = {str(path): _look_at(path) for path in files}
-    return ModelNotes(_note_file(named), {"start": start, "files": looks})
+    # Others may be of files that were changed without a look of it: not to be joined.
+    begun = uuid.uuid4().hex
+    known = {"begun": begun, "start": start, "files": looks}
+    return ModelNotes(_note_file(named), known)
 
 
 def _note_file(named):

@@ -10,7 +10,9 @@ import numpy as np
 import open_clip
 import pytest
 from extras import require
+from PIL import Image
 
+from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import load_backbone
 from sklearn_clip.embedding.backbone import _loading
 from sklearn_clip.embedding.backbone._fetching import list_files
@@ -53,6 +55,45 @@ def known():
 def test_what_was_found_out_is_known_as_long_as_files_look_alike(home, file):
     note(file)
     assert find_notes(["another"])[1] is None
+
+
+def test_notes_of_two_that_use_a_model_at_once_are_all_kept(home, file):
+    first = begin_notes(["m"], START, [file])
+    first.recall("length", lambda: 64)
+    second, _ = find_notes(["m"])
+
+    def find_out_slowly():
+        second.recall("width", lambda: 32)
+        return [8, 8]
+
+    first.recall("grid", find_out_slowly)
+    assert first.recall("width", lambda: pytest.fail("it is known")) == 32
+    notes, _ = find_notes(["m"])
+    for name, value in (("length", 64), ("width", 32), ("grid", [8, 8])):
+        assert notes.recall(name, lambda: pytest.fail("it is known")) == value
+
+
+def test_notes_of_changed_files_are_not_taken_over(home, file):
+    first = begin_notes(["m"], START, [file])
+    first.recall("length", lambda: 64)
+    write_more(file)
+    begin_notes(["m"], START, [file]).recall("width", lambda: 32)
+    assert first.recall("width", lambda: 16) == 16
+
+
+def test_model_on_torch_and_on_another_engine_has_the_notes_of_both(home, monkeypatch):
+    require("onnxruntime")
+    monkeypatch.setattr(_loading, "_loaded", {})
+    pictures = [Image.new("RGB", (8, 8))]
+    torch_one = CLIPFeaturizer("clipart-tiny", engine="torch", cache=None)
+    torch_one.encode_texts(["a drawing"])
+    other = CLIPFeaturizer("clipart-tiny", engine="onnxruntime", cache=None)
+    other.encode_texts(["a drawing"])
+    other.encode_images(pictures)
+    (noted,) = (home / "models").glob("*.json")
+    before = set(json.loads(noted.read_text()))
+    torch_one.encode_images(pictures)
+    assert before <= set(json.loads(noted.read_text()))
 
 
 def write_more(file):
