@@ -163,7 +163,7 @@ def begin_notes(named, start, files):
         They are written when something is found out.
     """
     looks = {str(path): _look_at(path) for path in files}
-    # Others may be of files that were changed without a look of it: not to be joined.
+    # Earlier notes may be of files that changed and look as before: never joined.
     begun = uuid.uuid4().hex
     known = {"begun": begun, "start": start, "files": looks}
     return ModelNotes(_note_file(named), known)
