@@ -13,7 +13,7 @@ from sklearn_clip.model_selection._label_coverage import (
 
 def test_an_exchange_is_weighed_by_the_columns_of_its_units_alone():
     rng = np.random.default_rng(0)
-    counts = sparse.csr_array(sparse.random(60, 400, 0.02, rng=rng).ceil())
+    counts = sparse.csr_array(sparse.random(60, 400, 0.02, random_state=rng).ceil())
     counts = counts[:, np.asarray(counts.sum(axis=0)).ravel() > 0]
     total = np.asarray(counts.sum(axis=0)).ravel()
     shares = np.array([0.2, 0.3, 0.5])
@@ -39,7 +39,7 @@ def test_an_exchange_is_weighed_by_the_columns_of_its_units_alone():
 
 def test_what_parts_lack_follows_the_moves():
     rng = np.random.default_rng(0)
-    counts = sparse.csr_array(sparse.random(30, 40, 0.1, rng=rng).ceil())
+    counts = sparse.csr_array(sparse.random(30, 40, 0.1, random_state=rng).ceil())
     total = np.maximum(np.asarray(counts.sum(axis=0)).ravel(), 1)
     split = _Split(rng.integers(0, 2, size=30), counts, total, np.array([0.5, 0.5]))
     needed = rng.random(40) < 0.7

@@ -260,6 +260,22 @@ def _name_markup(head):
     return "a text in XML or HTML, maybe SVG: convert a drawing to PNG"
 
 
+def begins_as_tiff(head):
+    """Tell whether a file begins as TIFF, or its form for large files, does.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first bytes, 4 at the least.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def name_unread(head):
     """Say what a file may be that no reader took.
 
@@ -282,7 +298,7 @@ def name_unread(head):
             return _AVIF
     if b"%PDF-" in head:
         return _PDF
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if begins_as_tiff(head):
         return (
             "TIFF of a kind that Pillow does not read, damaged, or a camera's raw file:"
             " the packages tifffile and rawpy read more of them"

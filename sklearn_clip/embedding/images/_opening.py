@@ -251,6 +251,10 @@ def _try_readers(file, head, *, plugins_only):
         return open_picture(file, formats), unsupported
     except Image.UnidentifiedImageError:
         return None, unsupported
+    except ValueError:  # Pillow lets it pass where a TIFF does not say its size
+        if not _formats.begins_as_tiff(head):
+            raise
+        return None, unsupported
     finally:
         file.reads_left = None
 
