@@ -251,7 +251,7 @@ def _try_readers(file, head, *, plugins_only):
         return open_picture(file, formats), unsupported
     except Image.UnidentifiedImageError:
         return None, unsupported
-    except ValueError:  # Pillow lets it pass where a TIFF does not say its size
+    except ValueError:  # Pillow lets it pass if the size in a TIFF is no number
         if not _formats.begins_as_tiff(head):
             raise
         return None, unsupported

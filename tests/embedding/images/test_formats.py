@@ -141,9 +141,10 @@ OTHERS = {
     "zeros": (bytes(500), "nothing but zeros"),
     "half a png": (b"\x89PNG\r\n\x1a\n" + bytes(30), "begins as PNG does"),
     "odd tiff": (b"II*\0\x08\0\0\0" + bytes(30), "tifffile"),
-    # One entry, a height of 5, and no width.
+    # Two entries: a width that is a text, and a height of 5.
     "tiff without a size": (
-        b"II*\0\x08\0\0\0" + b"\1\0" + b"\1\1\3\0\1\0\0\0\5\0\0\0" + bytes(30),
+        b"II*\0\x08\0\0\0\2\0"
+        b"\0\1\2\0\2\0\0\0005\0\0\0\1\1\3\0\1\0\0\0\5\0\0\0" + bytes(30),
         "tifffile",
     ),
 }
