@@ -71,6 +71,9 @@ def test_form_that_is_none_is_refused_before_the_model_is_loaded(method):
         getattr(clip, method)("a.png")
     with pytest.raises(ValueError, match="X must have the column 'image'"):
         getattr(clip, method)(pd.DataFrame({"text": TEXTS}))
+    for rows in (pd.DataFrame({"Image": TEXTS}), [{"Image": TEXTS[0]}]):
+        with pytest.raises(ValueError, match=r"'Image'.*Is 'Image' meant\?"):
+            getattr(clip, method)(rows)
 
 
 def test_columns_may_have_other_names(make_featurizer, pictures):

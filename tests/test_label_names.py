@@ -95,3 +95,14 @@ def test_reports_and_plots_find_labels_in_other_spellings(name, other):
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == [name]
     with pytest.raises(ValueError, match=r"Got 'TEA'.*Is 'tea' meant\?"):
         LabelScoreDisplay.from_predictions(truth, predicted, labels=["TEA"])
+
+
+def test_a_slip_of_the_pen_is_asked_about():
+    model = ThresholdOptimizer(MultiLabelLogisticRegression(), cv=3, random_state=0)
+    model.fit(X, table("bicycle", "tea"))
+    with pytest.raises(ValueError, match=r"Got 'Bycicle'.*Is 'bicycle' meant\?"):
+        model.set_thresholds({"Bycicle": 0.5})
+    with pytest.raises(ValueError, match=r"Got 'sea'(?!.*meant)"):
+        model.set_thresholds({"sea": 0.5})
+    with pytest.raises(ValueError, match=r"Got 2(?!.*meant)"):
+        model.set_thresholds({2: 0.5})

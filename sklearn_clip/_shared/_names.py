@@ -1,5 +1,6 @@
 """Names that look alike: one label, one file, in several spellings."""
 
+import difflib
 import re
 import unicodedata
 from urllib.parse import unquote
@@ -16,6 +17,9 @@ _INVISIBLE = re.compile(
 _ENDS = re.compile("^[\\s\u200c\u200d]+|[\\s\u200c\u200d]+$")
 _VARIANTS = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 _SHOWN = 3
+# Share of letters that a slip of the pen leaves in order: 'bycicle' has 0.71 of
+# 'bicycle', 'dog' 0.67 of 'fog'.
+_ALIKE = 0.7
 
 
 def clean_name(name):
@@ -141,12 +145,17 @@ def hint_at_name(name, names):
     Returns
     -------
     str
-        A sentence with a blank before it; empty if none differs in case, width or
-        signs that do not show alone.
+        A sentence with a blank before it about the one that differs in case, width or
+        signs that do not show alone, or else in a few letters; empty if none does.
     """
-    loose = _loose_name(name)
-    alike = [other for other in names if _loose_name(other) == loose]
-    return f" Is {alike[0]!r} meant?" if alike else ""
+    loose, others = _loose_name(name), {}
+    for other in names:
+        others.setdefault(_loose_name(other), other)
+    if loose not in others and isinstance(loose, str):
+        words = [other for other in others if isinstance(other, str)]
+        near = difflib.get_close_matches(loose, words, n=1, cutoff=_ALIKE)
+        loose = near[0] if near else loose
+    return f" Is {others[loose]!r} meant?" if loose in others else ""
 
 
 def _loose_name(name):

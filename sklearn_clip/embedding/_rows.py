@@ -17,6 +17,7 @@ import numpy as np
 
 from sklearn_clip._shared import (
     column_names,
+    hint_at_name,
     is_missing,
     refuse_unindexable,
     shown,
@@ -235,7 +236,7 @@ def _frame_columns(X, names, modalities, hints):
         if name not in found and not (levels and name in X.columns):
             raise ValueError(
                 f"X must have the column {name!r} for its {modality}s. Got the columns "
-                f"[{shown_first(found, 10)}]. "
+                f"[{shown_first(found, 10)}].{hint_at_name(name, found)} "
                 + hints["column"].format(modality=modality)
                 + _LEVELS_HINT * levels
             )
@@ -254,10 +255,11 @@ def _mapping_columns(rows, names, modalities, hints):
     for modality in modalities:
         name = names[modality]
         if not any(name in row for row in rows):
-            keys = shown_first(sorted(map(str, rows[0])), 10)
+            keys = sorted(map(str, rows[0]))
             raise ValueError(
                 f"The dicts in X must have the key {name!r} for their {modality}s. Got "
-                f"the keys [{keys}] (row 0). {hints['key'].format(modality=modality)}"
+                f"the keys [{shown_first(keys, 10)}] (row 0)."
+                f"{hint_at_name(name, keys)} {hints['key'].format(modality=modality)}"
             )
         columns[modality] = [row.get(name) for row in rows]
     return columns
