@@ -18,6 +18,8 @@ _PARQUET, _FEATHER = b"PAR1", (b"ARROW1", b"FEA1")
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 _LISTS = list | tuple | set | frozenset
 _NO_VALUES = dict | bytes | bytearray
+# Kinds of numbers that a column has many equal ones of.
+_NUMBERS = int | float
 # Rows of a column that are looked at together.
 _PIECE = 1000
 
@@ -132,10 +134,13 @@ class FrameTable(Table):
         """Cells of a column, in all rows."""
         if place not in self._cells:
             name, column = self._columns[place]
-            self._cells[place] = [
-                self._read(value, number, name)
-                for number, value in enumerate(_as_python(column))
-            ]
+            known = {}  # one text for all cells of a number, of which there are many
+            cells = self._cells[place] = []
+            for number, value in enumerate(_as_python(column)):
+                key = (type(value), value) if isinstance(value, _NUMBERS) else None
+                if key is None or key not in known:
+                    known[key] = self._read(value, number, name)
+                cells.append(known[key])
         return self._cells[place]
 
     def holds_values(self, place):

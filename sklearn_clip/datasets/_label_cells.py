@@ -62,12 +62,15 @@ def make_column_reader(table, classes, na_values):
         0, 1 and unknown.
     """
     columns = [table.find_column(name, "classes") for name in classes]
+    known = {}  # a table has millions of these cells, and few spellings
 
     def read(line, cells):
-        values = np.full(len(columns), np.nan)
-        for i, column in enumerate(columns):
-            place = f"{table.header[column]!r} ({table.place(line)})"
-            values[i] = _read_mark(cells[column], na_values, place)
+        given = [cells[column] for column in columns]
+        for column, cell in zip(columns, given, strict=True):
+            if isinstance(cell, tuple) or cell not in known:
+                place = f"{table.header[column]!r} ({table.place(line)})"
+                known[cell] = _read_mark(cell, na_values, place)
+        values = np.array([known[cell] for cell in given])
         return Marks(values, None, bool(np.isnan(values).all()))
 
     return read

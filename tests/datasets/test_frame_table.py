@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from sklearn_clip.datasets import load_csv_tags
+from sklearn_clip.datasets._frame_table import FrameTable
 
 CELLS = [["dog", "red ball"], [], None, ["cat"]]
 
@@ -296,3 +297,19 @@ def test_load_csv_tags_names_a_table_that_is_none(images, tmp_path):
     path.write_text("image,labels\n0,cat\n")
     with pytest.raises(ValueError, match="encoding must be .* Got 'utf-nine'"):
         load_csv_tags(path, images, encoding="utf-nine")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "bool", "Int8"])
+def test_equal_numbers_of_a_column_are_one_text(images, dtype):
+    frame = pd.DataFrame({"image": range(4), "dog": [0, 1, 1, 0]})
+    frame["dog"] = frame["dog"].astype(dtype)
+    cells = FrameTable(frame, "the DataFrame").read_column(1)
+    assert cells[1] is cells[2] and cells[0] is cells[3]
+    found = load_csv_tags(frame, images, layout="columns")
+    np.testing.assert_array_equal(found.target, [[0], [1], [1], [0]])
+
+
+def test_equal_values_of_other_types_keep_their_texts():
+    frame = pd.DataFrame({"x": pd.Series([1, True, 1.5, "1", True, 1], dtype=object)})
+    cells = FrameTable(frame, "the DataFrame").read_column(0)
+    assert cells == ["1", "True", "1.5", "1", "True", "1"]

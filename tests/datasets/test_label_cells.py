@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sklearn_clip.datasets import load_csv_tags
+from sklearn_clip.datasets import _label_cells, load_csv_tags
 
 
 @pytest.fixture
@@ -267,3 +267,28 @@ def test_words_for_yes_and_no_are_not_called_unknown(images, mark, way):
     table = io.StringIO(f"image,labels,seen\na,cat,1\nb,cat,{mark}\n")
     with pytest.raises(ValueError, match=rf"line 3\)\. {way}\."):
         load_csv_tags(table, images, layout="pairs", value="seen")
+
+
+def test_each_spelling_in_columns_of_labels_is_read_once(images, monkeypatch):
+    read = []
+
+    def number(cell):
+        read.append(cell)
+        return _label_cells._WORDS.get(cell, float(cell))
+
+    monkeypatch.setattr(_label_cells, "_as_number", number)
+    header = ",".join(f"label {i}" for i in range(50))
+    rows = [",".join([mark] * 49 + [""]) for mark in ("0", "1", "1.0")]
+    lines = [f"{name},{row}\n" for name, row in zip("abc", rows, strict=True)]
+    text = f"image,{header}\n" + "".join(lines)
+    found = load_csv_tags(io.StringIO(text), images, layout="columns")
+    assert sorted(read) == ["0", "1", "1.0"]
+    assert found.target[:, :49].tolist() == [[0] * 49, [1] * 49, [1] * 49]
+    assert np.isnan(found.target[:, 49]).all()
+
+
+def test_a_cell_that_is_no_mark_is_named_where_it_stands_after_many_that_are(images):
+    text = "image,x,y\na,0,1\nb,1,0\nc,1,2\n"
+    match = r"Got '2' in the column 'y' \(the CSV text, line 4\)"
+    with pytest.raises(ValueError, match=match):
+        load_csv_tags(io.StringIO(text), images, layout="columns")
