@@ -113,7 +113,8 @@ class Drawing:
         # Sparse ones, tables and lists alike: rows are taken, and lie below each other.
         tables = [_dense(response) for response in responses]
         if n > 1 and is_by_rank(metric):
-            tables = [_rank(table, metric) for table in tables]
+            counted = self._counted(tables[0].shape)
+            tables = [_rank(table, metric, counted) for table in tables]
         response = np.vstack(tables)
         unit = np.concatenate([self._unit + i * self.n_units for i in range(n)])
         weights = self._weights
@@ -128,6 +129,15 @@ class Drawing:
             weights = weights[counts]
         rows = Rows(entries, response, unit, n * self.n_units, weights)
         return counted_metric(metric, rows, kwargs)
+
+    def _counted(self, shape):
+        """Entries that a metric looks at: known ones, of rows that weigh something."""
+        counted = np.ones(shape, dtype=bool)
+        if self._given.known is not None:
+            counted &= self._given.known
+        if self._weights is not None:
+            counted &= (self._weights > 0)[:, None]
+        return counted
 
     def names_of(self, estimate, kwargs):
         """Names of estimates.
@@ -213,10 +223,12 @@ def _dense(response):
     return as_array(response, "y_score")
 
 
-def _rank(scores, metric):
-    """Give scores their ranks, among all of them or those of the same label."""
+def _rank(scores, metric, counted):
+    """Give scores their ranks, among all that count or those of the same label."""
     axis = None if ranks_all_together(metric) else 0
-    return rankdata(scores, axis=axis).reshape(scores.shape)
+    scores = np.where(counted, scores, np.nan)
+    ranks = rankdata(scores, axis=axis, nan_policy="omit").reshape(scores.shape)
+    return np.where(counted, ranks, 0.0)
 
 
 def check_resampling(n_resamples, confidence_level, method):

@@ -300,6 +300,29 @@ def test_comparison_by_rank_does_not_see_scales(metric, scored):
     np.testing.assert_allclose(other.distribution, found.distribution)
 
 
+@pytest.mark.parametrize("left_out", ["unknown", "weightless"])
+@pytest.mark.parametrize(
+    "metric", [macro_average_precision_score, global_average_precision_score]
+)
+def test_comparison_by_rank_sees_no_score_that_does_not_count(metric, left_out):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((150, 3)) < 0.3).astype(float)
+    P, Q = rng.random((2, 150, 3)) + Y / 2
+    weights = None
+    if left_out == "unknown":
+        lost = rng.random(Y.shape) < 0.4
+        Y[lost] = np.nan
+    else:
+        weights = (rng.random(150) < 0.6).astype(float)
+        lost = np.tile(weights[:, None] == 0, (1, 3))
+    call = partial(compare, n_resamples=50, sample_weight=weights, random_state=0)
+    found = call(metric, Y, P, Q)
+    # One classifier puts the others of these below all, the other above all.
+    other = call(metric, Y, np.where(lost, -9, P), np.where(lost, 9, Q))
+    assert found.p_value > 0.05
+    assert other.p_value == found.p_value
+
+
 def test_p_values_are_even_where_nothing_differs():
     rng = np.random.default_rng(5)
     found = []
