@@ -104,7 +104,7 @@ def _check_exactly(optimizer, bounded):
 
 
 def joint_targets(
-    targets: NDArray[Any],
+    targets: NDArray[Any], sample_weight: NDArray[Any] | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Targets of the problems that tell labels and set sizes together.
 
@@ -112,11 +112,14 @@ def joint_targets(
     ----------
     targets : ndarray of shape (n_rows, n_labels)
         0, 1 and NaN.
+    sample_weight : ndarray of shape (n_rows,) or None, default=None
+        Row weights.
 
     Returns
     -------
     rows : ndarray of shape (n_known,)
-        Rows all of whose labels are known: of others the size is not.
+        Rows that weigh something, all of whose labels are known: of others the size is
+        not.
     pairs : ndarray of shape (n_pairs, 2)
         Label and size of every problem; those that occur.
     indicators : ndarray of shape (n_known, n_pairs)
@@ -125,15 +128,20 @@ def joint_targets(
     Raises
     ------
     ValueError
-        If no row is known that has a label.
+        If no row that weighs something is known to have a label, and all its others.
     """
-    rows = np.flatnonzero(~np.isnan(targets).any(axis=1))
+    counts = ~np.isnan(targets).any(axis=1)
+    if sample_weight is not None:
+        # Of a set that no weight speaks for a classifier still says it may be.
+        counts &= sample_weight > 0
+    rows = np.flatnonzero(counts)
     known = targets[rows] == 1
     size = known.sum(axis=1)
     if not size.any():
         raise ValueError(
-            "y must have rows all of whose labels are known, some of them 1, for "
-            "set_sizes='learnt'. Got none. Pass set_sizes='independent'."
+            "y must have rows all of whose labels are known, some of them 1, and whose "
+            "sample_weight is above 0, for set_sizes='learnt'. Got none. Pass "
+            "set_sizes='independent'."
         )
     at, label = np.nonzero(known)
     pairs, column = np.unique(

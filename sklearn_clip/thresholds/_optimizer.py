@@ -501,7 +501,8 @@ class ThresholdOptimizer(
                 "set_sizes='learnt' fits the estimator to other targets, so it must be "
                 "neither prefit nor frozen. Pass set_sizes='independent'."
             )
-        rows, self.size_pairs_, indicators = joint_targets(Y)
+        weight = params.get("sample_weight")
+        rows, self.size_pairs_, indicators = joint_targets(Y, weight)
         self.estimator_, self.size_estimator_ = fit_sizes(
             self, X, Y, rows, indicators, params
         )

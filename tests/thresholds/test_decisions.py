@@ -227,6 +227,23 @@ def test_learnt_set_sizes_leave_out_rows_that_are_not_all_known(data):
     assert tuned.predict(X).sum(axis=1).max() <= 2
 
 
+def test_learnt_set_sizes_are_not_those_of_rows_without_weight():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 8))
+    Y = (X + rng.normal(size=X.shape) > 0.8).astype(int)
+    weight = (np.arange(len(Y)) % 3 > 0).astype(float)
+    counts = weight > 0
+    other = np.where(counts[:, None], Y, 1 - Y)  # with six labels and more
+    how = {"average": "samples", "set_sizes": "learnt"}
+    head = MultiLabelLogisticRegression()
+    tuned = ThresholdOptimizer(head, **how).fit(X, other, sample_weight=weight)
+    same = ThresholdOptimizer(head, **how).fit(X[counts], Y[counts])
+    np.testing.assert_array_equal(tuned.size_pairs_, same.size_pairs_)
+    np.testing.assert_array_equal(tuned.predict(X), same.predict(X))
+    with pytest.raises(ValueError, match="whose sample_weight is above 0"):
+        tuned.fit(X, np.where(counts[:, None], 0, Y), sample_weight=weight)
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [
