@@ -1,7 +1,7 @@
 """Which rows belong together."""
 
 import contextlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Set, Sized
 
 import numpy as np
 
@@ -41,7 +41,8 @@ def group_numbers(groups, n_rows):
         )
     shape = getattr(groups, "shape", None)
     if shape is None:
-        shape = () if isinstance(groups, str) else (len(groups),)
+        ordered = isinstance(groups, Sized) and not isinstance(groups, str | Set)
+        shape = (len(groups),) if ordered else ()
     if shape != (n_rows,):
         raise ValueError(
             f"groups must have shape ({n_rows},), one entry per row of y. Got {shape}."

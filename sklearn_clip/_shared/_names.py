@@ -3,8 +3,10 @@
 import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import unquote
 
+from sklearn_clip._shared._cells import shown
 from sklearn_clip._shared._warnings import warn_user
 
 # Signs without width that change no letter: soft hyphen, zero width space, marks of
@@ -198,6 +200,37 @@ def respell_keys(mapping, names):
             )
         found[name] = value
     return found
+
+
+def in_given_order(values, what, of="names"):
+    """List what stands for columns or rows by its place.
+
+    Parameters
+    ----------
+    values : iterable
+        Names, or paths.
+    what : str
+        Name of the parameter, for the error.
+    of : str, default="names"
+        What they are.
+
+    Returns
+    -------
+    list
+        The same, in their order.
+
+    Raises
+    ------
+    TypeError
+        If they are one text, or a set, which has another order in every process; or
+        no list at all.
+    """
+    unordered = isinstance(values, str | bytes | set | frozenset)
+    if unordered or not isinstance(values, Iterable):
+        raise TypeError(
+            f"{what} must be a list of {of}, in their order. Got {shown(values)}."
+        )
+    return list(values)
 
 
 def path_readings(path):

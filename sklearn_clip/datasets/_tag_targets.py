@@ -153,6 +153,8 @@ def name_classes(classes):
         return None
     if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise TypeError(f"classes must be a list of texts. Got {classes!r}.")
+    if isinstance(classes, set | frozenset):  # another order in every process
+        classes = sort_labels(str(name) for name in classes)
     classes = [str(name) for name in classes]
     if not classes:
         raise ValueError("classes must name a label. Got an empty list.")

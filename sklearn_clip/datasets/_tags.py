@@ -120,11 +120,11 @@ def load_csv_tags(
         The name of each label that the table calls by an id, or of each column. Every
         one that occurs must be there.
     classes : list of str or None, default=None
-        The labels and their order. None takes all that occur, sorted, as numbers if
-        all are; in the layout ``"columns"``, where they are named as the columns, all
-        columns but those of image, text and group and those without a name, which
-        pandas calls ``"Unnamed: 0"``. Labels that look alike are one, as in
-        :func:`~sklearn_clip.labels_to_frame`.
+        The labels and their order; a set is sorted. None takes all that occur, sorted,
+        as numbers if all are; in the layout ``"columns"``, where they are named as the
+        columns, all columns but those of image, text and group and those without a
+        name, which pandas calls ``"Unnamed: 0"``. Labels that look alike are one, as
+        in :func:`~sklearn_clip.labels_to_frame`.
     other_labels : {"raise", "ignore"}, default="raise"
         What happens to labels that are not among `classes`: an error that names the
         first, or they are left out, as when only the most frequent are learnt. A row

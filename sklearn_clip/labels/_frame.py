@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     column_names,
     hint_at_name,
     import_optional,
+    in_given_order,
     is_missing,
     shown,
     unify_names,
@@ -170,11 +171,7 @@ def _rows(tags):
 
 def _check_classes(classes):
     """Names of the columns, which are distinct to the eye too."""
-    if isinstance(classes, str | bytes | Set) or not isinstance(classes, Iterable):
-        raise TypeError(
-            f"classes must be a list of names, in their order. Got {shown(classes)}."
-        )
-    names = list(_strip(classes))
+    names = list(_strip(in_given_order(classes, "classes")))
     first = {}
     for place, name in enumerate(names):
         if first.setdefault(clean_name(name), place) != place:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import label_array, nested_estimators
+from sklearn_clip._shared import in_given_order, label_array, nested_estimators
 from sklearn_clip.labels._first_labels import first_labels
 
 
@@ -35,6 +35,8 @@ def predict_labels(
 
     Raises
     ------
+    TypeError
+        If `label_names` have no order, as in a set.
     ValueError
         If the estimator knows no names and none are given, or it is not fitted on
         labels of 0 and 1.
@@ -104,6 +106,8 @@ def top_labels(
 
     Raises
     ------
+    TypeError
+        If `label_names` have no order, as in a set.
     ValueError
         If `k` is no positive integer, or there are no names.
 
@@ -123,8 +127,9 @@ def top_labels(
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k must be a positive integer. Got {k!r}.")
     n_labels = _count_labels(estimator)
-    if n_labels is None and label_names is not None:
-        n_labels = len(label_names)
+    if label_names is not None:
+        label_names = in_given_order(label_names, "label_names")
+        n_labels = len(label_names) if n_labels is None else n_labels
     if n_labels is None:
         raise ValueError(
             "The estimator must be a fitted multi-label classifier. Got "
@@ -198,6 +203,7 @@ def _names_of(estimator, label_names, n_labels):
             "(labels_to_frame makes one), or give label_names, as for scikit-learn's "
             "own classifiers, which keep none."
         )
+    label_names = in_given_order(label_names, "label_names")
     if len(label_names) != n_labels:
         raise ValueError(
             f"label_names must have one name for each of the {n_labels} labels. Got "

@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
     import_optional,
+    in_given_order,
     in_label_order,
 )
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
@@ -154,6 +155,8 @@ def multilabel_report(
 
     Raises
     ------
+    TypeError
+        If `label_names` have no order, as in a set.
     ValueError
         If neither predictions nor scores are given, shapes differ, values are not
         among those named above, or thresholds are needed for scores outside [0, 1].
@@ -247,7 +250,7 @@ def _choose_names(label_names, tables, n_labels):
         found = (column_names(table) for table in tables)
         names = next((names for names in found if names is not None), range(n_labels))
         return list(names)
-    names = list(label_names)
+    names = in_given_order(label_names, "label_names")
     if len(names) != n_labels:
         raise ValueError(
             f"label_names must have one name for each of the {n_labels} labels. "

@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     column_names,
     deciding_estimators,
     hint_at_name,
+    in_given_order,
     nested_estimators,
     positive_scores,
     shown_first,
@@ -78,10 +79,14 @@ def name_array(label_names, n_labels):
 
     Raises
     ------
+    TypeError
+        If they have no order.
     ValueError
         If there is another number of them.
     """
-    label_names = range(n_labels) if label_names is None else list(label_names)
+    if label_names is None:
+        label_names = range(n_labels)
+    label_names = in_given_order(label_names, "label_names")
     if len(label_names) != n_labels:
         raise ValueError(
             f"label_names must have one name for each of the {n_labels} labels. "

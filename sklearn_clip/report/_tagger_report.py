@@ -135,6 +135,8 @@ class TaggerReport:
     ------
     ImportError
         If jinja2 is not installed.
+    TypeError
+        If `label_names` have no order, as in a set.
     ValueError
         If lengths differ, a value is not among those named above, or `thresholds` are
         needed for scores outside [0, 1].

@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     check_columns,
     column_names,
     import_optional,
+    in_given_order,
     label_array,
     shown,
     warn_of_row_order,
@@ -152,6 +153,8 @@ def annotator_quality(
 
     Raises
     ------
+    TypeError
+        If `annotators` or `label_names` have no order, as in a set.
     ValueError
         If `votes` have another shape or other values, scores lie outside [0, 1], or
         lengths or names of labels differ.
@@ -392,7 +395,7 @@ def _read_names(names, count, what):
     """Names as an array, as many as there must be."""
     if names is None:
         return None
-    names = [names] if isinstance(names, str) else list(names)
+    names = in_given_order(names, what)
     array = np.empty(len(names), dtype=object)
     array[:] = names
     if len(array) != count:

@@ -20,6 +20,7 @@ from sklearn_clip._shared import (
     check_same_length,
     column_names,
     deciding_estimators,
+    in_given_order,
     label_array,
     nested_estimators,
     positive_scores,
@@ -113,6 +114,8 @@ def suggest_queries(
 
     Raises
     ------
+    TypeError
+        If `label_names` have no order, as in a set.
     ValueError
         If lengths or names of labels differ, scores hold NaN, `n` is negative, no
         number of labels is to be had, or the strategy is another.
@@ -174,7 +177,7 @@ def suggest_queries(
     if cold_start is not None:
         cold, _ = _read_scores(cold_start, X_pool, scores.shape, "cold_start", names)
     if label_names is not None:
-        names = label_array(label_names)
+        names = label_array(in_given_order(label_names, "label_names"))
         if len(names) != scores.shape[1]:
             raise ValueError(
                 f"label_names must have one name per label, {scores.shape[1]}. Got "

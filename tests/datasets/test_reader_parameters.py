@@ -157,3 +157,11 @@ def test_classes_of_which_none_occurs_are_a_slip(load):
 def test_parameters_are_checked_alike(load, given, error, words):
     with pytest.raises(error, match=words):
         load(**given)
+
+
+def test_a_set_of_classes_is_sorted(load):
+    # Texts in a set have another order in every process.
+    names = ["cat", "dog", *(f"other {letter}" for letter in "uvwxyz")]
+    bunch = load(classes=set(names))
+    assert list(bunch.target_names) == names
+    assert_array_equal(bunch.target, load(classes=names).target)

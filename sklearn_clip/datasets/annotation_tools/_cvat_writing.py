@@ -58,6 +58,8 @@ def write_cvat_tags(
 
     Raises
     ------
+    TypeError
+        If `labels` are no table or list, or `images` or `label_names` have no order.
     ValueError
         If lengths differ, a score is outside [0, 1], a row has no picture or is unknown
         in part, or two rows have one picture.

@@ -91,6 +91,8 @@ def write_label_studio(
 
     Raises
     ------
+    TypeError
+        If `labels` are no table or list, or `images` or `label_names` have no order.
     ValueError
         If a parameter is unknown, lengths differ, a score is outside [0, 1], or a label
         is not in `config`.

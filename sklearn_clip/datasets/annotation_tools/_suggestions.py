@@ -1,11 +1,23 @@
 """What writers take: pictures, and their labels as names, marks or scores."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
-from sklearn_clip._shared import clean_name, in_label_order, is_missing, whole_file
+from sklearn_clip._shared import (
+    as_array,
+    clean_name,
+    column_names,
+    in_given_order,
+    in_label_order,
+    is_missing,
+    refuse_unindexable,
+    shown,
+    whole_file,
+)
 from sklearn_clip.datasets._tag_targets import sort_labels
 
 
@@ -21,9 +33,10 @@ def read_rows(images):
     -------
     list of tuple (str or None, str or None)
     """
-    if isinstance(images, str | bytes | os.PathLike):
-        raise TypeError(f"images must be a list of paths. Got {images!r}.")
-    values = images.to_numpy() if hasattr(images, "to_numpy") else list(images)
+    is_table = hasattr(images, "to_numpy")
+    values = (
+        images.to_numpy() if is_table else in_given_order(images, "images", "paths")
+    )
     rows = []
     for number, row in enumerate(values):
         pair = (row, None) if isinstance(row, str | os.PathLike) else tuple(row)
@@ -56,29 +69,27 @@ def read_labels(labels, n_rows, label_names):
 
     Raises
     ------
+    TypeError
+        If `labels` are no table or list, or `label_names` have no order.
     ValueError
         If there are not as many rows as labels, names are missing or repeated, or a
         value is outside [0, 1].
     """
-    if isinstance(label_names, str):
-        raise TypeError(f"label_names must be a list of texts. Got {label_names!r}.")
-    if hasattr(labels, "columns") and label_names is None:
-        label_names = list(labels.columns)
-    if hasattr(labels, "toarray"):
-        labels = labels.toarray()
+    if label_names is None:
+        label_names = column_names(labels)
+    else:
+        label_names = in_given_order(label_names, "label_names")
+    labels = _as_rows(labels)
     if len(labels) != n_rows:
         raise ValueError(
             f"labels must have a row for each image. Got {len(labels)} for {n_rows}."
         )
-    if isinstance(labels, list | tuple) and _are_tags(labels):
+    if isinstance(labels, list) and _are_tags(labels):
         scores, names = _mark_tags(labels, label_names)
     else:
-        values = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+        values = as_array(labels, "labels")
         try:
-            if hasattr(labels, "columns"):  # pandas.NA becomes NaN
-                scores = labels.astype("float64").to_numpy()
-            else:
-                scores = np.asarray(values, dtype=float)
+            scores = np.asarray(values, dtype=float)
         except (TypeError, ValueError) as exc:
             raise ValueError(
                 f"labels must be numbers or lists of texts: {exc}."
@@ -108,11 +119,31 @@ def read_labels(labels, n_rows, label_names):
     return scores, names
 
 
+def _as_rows(labels):
+    """List the rows of what may be lists of names; leave a table as it is."""
+    rule = "labels must be a table, or a list of the labels of each image."
+    refuse_unindexable(labels, "labels", rule)
+    if sparse.issparse(labels):
+        return labels.toarray()
+    if column_names(labels) is not None or len(getattr(labels, "shape", [1])) > 1:
+        return labels
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        raise TypeError(f"{rule} Got {shown(labels)}.")
+    for way in ("to_pylist", "to_list"):  # whose cells are plain lists
+        if hasattr(labels, way):
+            return getattr(labels, way)()
+    return list(labels)
+
+
 def _are_tags(labels):
     """Whether rows are lists of names, and not of numbers."""
     return any(
         isinstance(row, set | frozenset)
-        or (isinstance(row, list | tuple) and (not row or isinstance(row[0], str)))
+        or (
+            isinstance(row, Sequence | np.ndarray)
+            and not isinstance(row, str | bytes)
+            and (len(row) == 0 or isinstance(row[0], str))
+        )
         for row in labels
     )
 

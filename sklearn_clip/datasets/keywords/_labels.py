@@ -11,6 +11,7 @@ from sklearn_clip._shared import (
     as_targets,
     clean_name,
     column_names,
+    in_given_order,
     in_label_order,
     is_missing,
     label_array,
@@ -113,8 +114,7 @@ def _check_count(found, n_rows):
 
 
 def _check_names(names):
-    if isinstance(names, str):
-        raise TypeError(f"label_names must be a list of texts. Got {names!r}.")
+    names = in_given_order(names, "label_names")
     names = [_check_keyword(name, "label_names") for name in names]
     label_array(names)  # distinct
     return names

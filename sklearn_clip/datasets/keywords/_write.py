@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sklearn_clip._shared import warn_user, whole_file
+from sklearn_clip._shared import in_given_order, warn_user, whole_file
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._hierarchy import check_hierarchy
 from sklearn_clip.datasets._image_files import ImageFolder
@@ -91,7 +91,7 @@ def write_photo_keywords(
         semicolon in XPKeywords), keywords in a sidecar, or is signed (C2PA). Nothing
         is written then.
     TypeError
-        If a label is no text.
+        If a label is no text, or `images` or `label_names` have no order.
     FileNotFoundError
         If a picture is not there.
     NotADirectoryError
@@ -233,9 +233,7 @@ def _write_rows(rows, folders, mode, hierarchy, sidecar, embed):
 
 
 def _check_images(images):
-    if isinstance(images, str | os.PathLike):
-        raise TypeError(f"images must be a list of paths. Got {images!r}.")
-    images = list(images)
+    images = in_given_order(images, "images", "paths")
     for row, image in enumerate(images):
         if not isinstance(image, str | os.PathLike):
             raise TypeError(

@@ -3,7 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -228,3 +231,69 @@ def test_writers_replace_no_file_unasked(folder, write):
         "out",
         "sub",
     ]
+
+
+TABLES = {
+    "polars": lambda scores: pl.DataFrame(scores, schema=NAMES, orient="row"),
+    "pyarrow": lambda scores: pa.table(
+        dict(zip(NAMES, np.transpose(scores), strict=True))
+    ),
+    "pandas": lambda scores: pd.DataFrame(scores, columns=NAMES).astype("Float64"),
+    "tensor": lambda scores: torch.tensor(scores, dtype=torch.double).requires_grad_(),
+    "records": lambda scores: np.array(
+        [tuple(row) for row in scores], dtype=[(name, float) for name in NAMES]
+    ),
+    "masked": lambda scores: np.ma.masked_invalid(scores),
+}
+TAGS = [["cat"], [], None]
+COLUMNS = {
+    "list": list,
+    "series": pd.Series,
+    "polars": pl.Series,
+    "pyarrow": pa.array,
+    "arrays": lambda tags: [None if row is None else np.array(row) for row in tags],
+    "objects": lambda tags: pd.Series(tags).to_numpy(),
+}
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_take_scores_of_every_kind_of_table(folder, write, make):
+    given, plain = folder / "given", folder / "plain"
+    write(given, IMAGES, make(SCORES), label_names=NAMES, root=folder)
+    write(plain, IMAGES, SCORES, label_names=NAMES, root=folder)
+    assert given.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("make", COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_take_names_in_every_kind_of_column(folder, write, make):
+    given, plain = folder / "given", folder / "plain"
+    write(given, IMAGES, make(TAGS), label_names=NAMES, root=folder)
+    write(plain, IMAGES, [[1, 0], [0, 0], [NAN, NAN]], label_names=NAMES, root=folder)
+    assert given.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        (None, "labels must be a table, or a list.* Got None"),
+        (3, "labels must be a table, or a list.* Got 3"),
+        ("cat", "labels must be a table, or a list.* Got 'cat'"),
+        (dict.fromkeys(NAMES, [1, 0, 1]), "give pandas.DataFrame"),
+        (iter(SCORES), r"give list\(labels\)"),
+        (pl.LazyFrame({"cat": [1, 0, 1]}), r"give labels.collect\(\)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_say_what_labels_may_be(folder, write, labels, match):
+    with pytest.raises(TypeError, match=match):
+        write(folder / "given", IMAGES, labels, label_names=NAMES)
+
+
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_take_no_dates_for_scores(folder, write):
+    dates = np.zeros((3, 2), dtype="datetime64[D]")
+    with pytest.raises(ValueError, match="labels must hold 0 and 1.*datetime64"):
+        write(folder / "given", IMAGES, dates, label_names=NAMES)
