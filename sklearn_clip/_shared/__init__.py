@@ -14,6 +14,7 @@ _HOMES = {
     "as_array": "_arrays",
     "stored_form": "_arrays",
     "StoredEntries": "_entries",
+    "as_path": "_paths",
     "as_targets": "_targets",
     "bring_near": "_far_scores",
     "by_name": "_targets",
@@ -21,6 +22,7 @@ _HOMES = {
     "CallbackSupport": "_sklearn",
     "check_columns": "_targets",
     "check_indicator": "_targets",
+    "check_is_path": "_paths",
     "check_label_order": "_estimators",
     "check_labelled_rows": "_targets",
     "_check_method_params": "_sklearn",
@@ -161,6 +163,10 @@ if TYPE_CHECKING:
         unify_names as unify_names,
     )
     from sklearn_clip._shared._onnx_tracing import trace_to_onnx as trace_to_onnx
+    from sklearn_clip._shared._paths import (
+        as_path as as_path,
+        check_is_path as check_is_path,
+    )
     from sklearn_clip._shared._region_pooling import (
         POOLINGS as POOLINGS,
         add_regions as add_regions,

@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from sklearn_clip._shared import cache_home
+from sklearn_clip._shared import as_path, cache_home
 
 _STALE_SECONDS = 3600
 
@@ -28,11 +28,16 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> Path:
     -------
     pathlib.Path
         An existing folder.
+
+    Raises
+    ------
+    TypeError
+        If `data_home` is no path.
     """
-    if data_home:
-        home = Path(data_home).expanduser().absolute()
-    else:
+    if isinstance(data_home, str | None) and not data_home:
         home = cache_home("SKLEARN_CLIP_DATA")
+    else:
+        home = as_path(data_home, "data_home").absolute()
     home.mkdir(parents=True, exist_ok=True)
     return home
 

@@ -88,7 +88,7 @@ def as_integers(target):
 
 def check_choice(name, value, choices):
     """Raise ValueError if a parameter is not among its choices."""
-    if value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         *others, last = [repr(choice) for choice in choices]
         raise ValueError(
             f"{name} must be {', '.join(others)} or {last}. Got {value!r}."

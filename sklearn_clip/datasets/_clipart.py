@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from sklearn_clip.datasets._archive import get_data_home, unpack
-from sklearn_clip.datasets._bunch import Loaded, make_bunch
+from sklearn_clip.datasets._bunch import Loaded, check_choice, make_bunch
 
 _HERE = Path(__file__).parent
 _ARCHIVE = _HERE / "data" / "clipart.zip"
@@ -87,8 +87,7 @@ def load_clipart(
     >>> clipart.target_names[:5]
     ['africa', 'america', 'animal', 'asia', 'bird']
     """
-    if split not in ("train", "test", None):
-        raise ValueError(f"split must be 'train', 'test' or None. Got {split!r}.")
+    check_choice("split", split, ("train", "test", None))
     folder = unpack(_ARCHIVE, get_data_home(data_home))
     with open(folder / _TABLE, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sklearn_clip._shared import as_path, in_given_order
 from sklearn_clip.datasets._bunch import (
     Loaded,
     as_integers,
@@ -185,7 +186,7 @@ def load_coco(
     check_choice("unlabelled", unlabelled, ("keep", "drop"))
     check_choice("duplicates", duplicates, ("raise", "merge"))
     check_choice("missing_files", missing_files, MISSING_FILES)
-    root = Path(root).expanduser()
+    root = as_path(root, "root")
     names: Any = None
     found = []
     for part in _find_splits(root, split):
@@ -247,7 +248,10 @@ def _find_splits(root, split):
         raise FileNotFoundError(
             f"root must hold annotations/{PREFIX}<split>.json. Got '{root}'."
         )
-    wanted = there if split is None else [split] if isinstance(split, str) else split
+    if split is None:
+        wanted = there
+    else:
+        wanted = [split] if isinstance(split, str) else in_given_order(split, "split")
     unknown = [name for name in wanted if name not in there]
     if unknown or not wanted:
         raise ValueError(

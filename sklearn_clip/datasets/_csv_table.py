@@ -5,9 +5,8 @@ import csv
 import io
 import os
 import re
-from pathlib import Path
 
-from sklearn_clip._shared import clean_name
+from sklearn_clip._shared import as_path, clean_name
 from sklearn_clip.datasets._table import Table
 
 # What a file begins with that says its encoding, whatever is thought of it.
@@ -174,7 +173,7 @@ def _read_text(source, encoding):
             "csv must be a path, a file opened as text, a DataFrame of pandas or "
             f"polars, or a table of Arrow. Got {type(source).__name__}."
         )
-    path = Path(source).expanduser()
+    path = as_path(source, "csv")
     if path.is_dir():
         raise IsADirectoryError(
             "csv must be a file, or a folder of Parquet files. Got the folder "

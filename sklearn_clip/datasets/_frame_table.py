@@ -4,11 +4,11 @@ import os
 import re
 from datetime import datetime, time
 from numbers import Integral, Real
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, import_optional, is_missing
+from sklearn_clip._shared import as_path, clean_name, import_optional, is_missing
 from sklearn_clip.datasets._csv_table import CSVTable
 from sklearn_clip.datasets._table import Table
 
@@ -47,7 +47,7 @@ def open_table(source, encoding, delimiter):
         If a Parquet or Feather file needs pyarrow, which is not installed.
     """
     if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
+        path = as_path(source, "csv")
         found = _read_arrow(path)
         if found is not None:
             return FrameTable(found, path.name)

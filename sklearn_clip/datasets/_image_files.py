@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from sklearn_clip._shared import clean_name, decode_percent, path_readings
+from sklearn_clip._shared import as_path, clean_name, decode_percent, path_readings
 
 # What cameras, browsers and scanners write; an id without a suffix is one of these.
 _SUFFIXES = """
@@ -105,12 +105,14 @@ class ImageFolder:
 
     Raises
     ------
+    TypeError
+        If `root` is no path.
     NotADirectoryError
         If `root` is no folder and is required.
     """
 
     def __init__(self, root, parameter, *, required=True):
-        self.root = Path(root).expanduser()
+        self.root = as_path(root, parameter)
         self._listings, self._spelled, self._real = {}, {}, {}
         self._heads, self._heads_alike = {}, {}
         self._above = [_look(part) for part in self.root.absolute().parts]

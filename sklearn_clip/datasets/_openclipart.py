@@ -6,13 +6,13 @@ import functools
 import hashlib
 import os
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from sklearn_clip._shared import import_optional
+from sklearn_clip._shared import as_path, import_optional
 from sklearn_clip.datasets import _captions, _groups, _parts
+from sklearn_clip.datasets._bunch import check_choice
 
 if TYPE_CHECKING:
     import pandas
@@ -111,9 +111,8 @@ def load_openclipart(
     ...
     ValueError: part must be 'task', 'pretraining' or None. Got 'all'.
     """
-    if part not in ("task", "pretraining", None):
-        raise ValueError(f"part must be 'task', 'pretraining' or None. Got {part!r}.")
-    root = Path(root)
+    check_choice("part", part, ("task", "pretraining", None))
+    root = as_path(root, "root")
     if not (root / "png").is_dir() or not (root / "svg").is_dir():
         raise FileNotFoundError(
             f"root must hold the folders 'png' and 'svg' of Open Clip Art. Got "

@@ -239,7 +239,7 @@ def load_csv_tags(
     )
     if not isinstance(separator, str) or not separator:
         raise ValueError(f"separator must be a text. Got {separator!r}.")
-    if isinstance(na_values, str):
+    if isinstance(na_values, str) or not isinstance(na_values, Iterable):
         raise TypeError(f"na_values must be a list of texts. Got {na_values!r}.")
     _check_layout(layout, images, text, labels, value, hierarchy)
     spell = make_speller(label_names, hierarchy)
@@ -247,7 +247,10 @@ def load_csv_tags(
     reads_image = images is not None or layout == "pairs"
     columns: dict[str, list[Any]] = {"group": [group]}
     columns["image"] = [image] if reads_image else []
-    texts = [text] if text is None or isinstance(text, str) else list(text)
+    if isinstance(text, str) or not isinstance(text, Iterable):
+        texts: list[Any] = [text]
+    else:
+        texts = list(text)
     columns["text"] = texts
     places = {
         parameter: [table.find_column(name, parameter) for name in named]

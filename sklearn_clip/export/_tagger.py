@@ -423,6 +423,6 @@ def _check_positive(name, value, other):
 
 def _choose(name, value, choices, of_file):
     """Take what was asked for, else what the file says."""
-    if value is not None and value not in choices:
+    if not isinstance(value, str | None) or value not in (None, *choices):
         raise ValueError(f"{name} must be one of {choices} or None. Got {value!r:.80}.")
     return of_file if value is None else value

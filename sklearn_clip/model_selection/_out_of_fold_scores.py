@@ -117,7 +117,7 @@ def out_of_fold_scores(
     >>> out_of_fold_scores(head, X, Y, random_state=0).shape
     (100, 5)
     """
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}. Got {method!r}.")
     targets, names = check_indicator(Y, keep_sparse=True)
     check_frozen_order(estimator, Y)

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from sklearn_clip._shared import import_optional
+from sklearn_clip.plotting._inputs import check_axes
 
 # Colours that people with any colour vision can tell apart [1]_.
 #
@@ -68,9 +69,15 @@ def single_axes(pyplot, ax, figsize):
         The figure.
     ax : Axes
         The axes.
+
+    Raises
+    ------
+    TypeError
+        If `ax` is no Axes.
     """
     if ax is None:
         _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
+    check_axes(ax)
     return ax.figure, ax
 
 
@@ -102,6 +109,8 @@ def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size, shared=True):
 
     Raises
     ------
+    TypeError
+        If what is given is no Axes.
     ValueError
         If another number of axes is given.
     """
@@ -112,7 +121,10 @@ def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size, shared=True):
                 f"ax must be one Axes, or one for each of the {n_panels} panels. "
                 f"Got {len(axes)}."
             )
+        for one in axes:
+            check_axes(one)
         return axes[0].figure, axes
+    n_cols = int(n_cols)
     n_rows = -(-n_panels // n_cols)
     if ax is None:
         size = n_cols * panel_size[0], n_rows * panel_size[1] + 0.7

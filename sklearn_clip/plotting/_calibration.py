@@ -1,5 +1,6 @@
 """How often labels hold where their probability says so: all of them in one picture."""
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -278,8 +279,10 @@ class MultiLabelCalibrationDisplay:
         pyplot = require_pyplot(self)
         check_choice(scale, "scale", _SCALES)
         check_count(n_cols, "n_cols")
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must lie between 0 and 1. Got {confidence}.")
+        if not isinstance(confidence, Real) or not 0 < confidence < 1:
+            raise ValueError(
+                f"confidence must lie between 0 and 1. Got {confidence!r}."
+            )
         names = name_array(self.label_names, len(self.curves))
         errors = np.array([curve.error for curve in self.curves])
         self.labels_ = self._shown(labels, names, errors, max_labels)

@@ -1,5 +1,6 @@
 """What the displays are given: targets, scores, names, and a choice of labels."""
 
+from collections.abc import Hashable, Iterable
 from numbers import Integral
 
 import numpy as np
@@ -221,12 +222,13 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
         if support is not None:
             order = np.argsort(-np.asarray(support), kind="stable")
         return order[:max_labels]
-    if isinstance(labels, str | Integral):
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         labels = [labels]
     place = {clean_name(name): position for position, name in enumerate(names)}
     chosen = []
     for label in labels:
-        position = place.get(clean_name(label), label)
+        known = isinstance(label, Hashable)
+        position = place.get(clean_name(label), label) if known else None
         if (
             not isinstance(position, Integral)
             or isinstance(position, bool | np.bool_)
@@ -235,7 +237,8 @@ def choose_labels(labels, names, *, support=None, max_labels=None):
             raise ValueError(
                 "labels must hold names of labels, or positions from 0 to "
                 f"{len(names) - 1}. Got {label!r}; the names are "
-                f"{shown_first(names, 5)}.{hint_at_name(label, names)}"
+                f"{shown_first(names, 5)}."
+                + (hint_at_name(label, names) if known else "")
             )
         chosen.append(int(position))
     if not chosen:
@@ -284,3 +287,23 @@ def check_count(value, what):
     good = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
     if value is not None and not (good and value >= 1):
         raise ValueError(f"{what} must be a positive integer or None. Got {value!r}.")
+
+
+def check_axes(ax):
+    """Check that something is Axes of matplotlib.
+
+    Parameters
+    ----------
+    ax : object
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is a figure, an array of Axes, both, or anything else.
+    """
+    if not hasattr(ax, "get_subplotspec"):
+        raise TypeError(
+            f"ax must be an Axes of matplotlib. Got a {type(ax).__name__}: of "
+            "fig, ax = plt.subplots() give ax, and of several one."
+        )

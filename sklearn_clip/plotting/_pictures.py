@@ -3,14 +3,16 @@
 import os
 import textwrap
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 from PIL import Image
 
-from sklearn_clip._shared import _safe_indexing
+from sklearn_clip._shared import _safe_indexing, shown
 from sklearn_clip._shared import column_names as named_columns
 from sklearn_clip.embedding import attempt, decode_image, report_remarks, split_rows
 from sklearn_clip.plotting._axes import GREY, families, place_of, short_name
+from sklearn_clip.plotting._inputs import check_axes
 
 FONT = 8.5  # points
 LINE = FONT * 1.3 / 72  # inches from one line of text to the next
@@ -210,10 +212,10 @@ def check_image_size(image_size):
     Raises
     ------
     ValueError
-        If it is not above 0.
+        If it is no number above 0.
     """
-    if not image_size > 0:
-        raise ValueError(f"image_size must be above 0. Got {image_size!r}.")
+    if not isinstance(image_size, Real) or not 0 < image_size < np.inf:
+        raise ValueError(f"image_size must be above 0. Got {shown(image_size)}.")
 
 
 def picture_grid(pyplot, ax, titles, *, n_lines, gaps, image_size, top):
@@ -255,6 +257,7 @@ def picture_grid(pyplot, ax, titles, *, n_lines, gaps, image_size, top):
     ]
     column = image_size
     if ax is not None:
+        check_axes(ax)
         frame = ax.get_window_extent()
         wide, high = frame.width / ax.figure.dpi, frame.height / ax.figure.dpi
         column = max(0.1, (wide - sum(gaps)) / n_cols)

@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     TableLike,
     TargetsLike,
     _num_samples,
+    as_path,
     bring_near,
     counted,
     group_numbers,
@@ -349,7 +350,13 @@ class TaggerReport:
         ----------
         path : str or path-like
             Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        TypeError
+            If it is no path.
         """
+        path = as_path(path, "path")
         page = self.to_html()
         with whole_file(path, "w", encoding="utf-8", newline="\n") as file:
             file.write(page)

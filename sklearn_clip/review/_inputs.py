@@ -10,8 +10,10 @@ from sklearn_clip._shared import (
     check_columns,
     check_same_length,
     column_names,
+    is_missing,
     positive_scores,
     pull_in,
+    stored_form,
 )
 from sklearn_clip.model_selection._out_of_fold import counts_as_fitted
 from sklearn_clip.model_selection._out_of_fold_scores import score_held_out
@@ -200,17 +202,25 @@ def _repeats_scores(estimator):
 
 
 def _as_numbers(values):
-    """Return a 2-D table of numbers as an array or sparse, None for anything else."""
+    """Return a 2-D table of numbers as an array or sparse, None for anything else.
+
+    Cells that are empty in any way are NaN.
+    """
+    values = stored_form(values)
     if sparse.issparse(values):
         return values.tocsr()
-    if isinstance(values, (list, tuple)) and values and isinstance(values[0], dict):
+    first = values[0] if isinstance(values, list | tuple) and values else None
+    # An array of all pictures would decode them.
+    if hasattr(type(first), "__array_interface__") and getattr(first, "ndim", 0) != 1:
         return None
     try:
-        array = np.asarray(values)
+        array = as_array(values)
+        if array.dtype == object:
+            array = np.where(np.frompyfunc(is_missing, 1, 1)(array), np.nan, array)
         array = array if array.dtype.kind in "fiub" else array.astype(float)
     except (TypeError, ValueError):
         return None
-    return array if array.ndim == 2 and array.dtype.kind in "fiub" else None
+    return array if array.ndim == 2 and array.shape[1] else None
 
 
 def _check_vectors(values, X, name):

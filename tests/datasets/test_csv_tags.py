@@ -362,6 +362,10 @@ def test_load_csv_tags_names_what_is_wrong_in_a_table(images, text, message):
         ({"classes": []}, ValueError, "classes must name a label"),
         ({"other_labels": "drop"}, ValueError, "other_labels must be 'raise' or"),
         ({"na_values": "-1"}, TypeError, "na_values must be a list of texts"),
+        ({"na_values": None}, TypeError, "na_values must be a list of texts. Got None"),
+        ({"text": 3}, ValueError, "text must name a column of"),
+        ({"layout": np.eye(2)}, ValueError, "layout must be 'cells'"),
+        ({"unlabelled": ["keep"]}, ValueError, "unlabelled must be 'keep', 'drop'"),
         ({"group": "product"}, ValueError, "group must name a column"),
     ],
 )

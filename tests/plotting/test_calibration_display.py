@@ -119,6 +119,7 @@ def test_bad_options_get_a_sentence(make_problem):
     for wrong, words in (
         ({"scale": "log"}, "scale must be one of"),
         ({"confidence": 1.0}, "confidence must lie between 0 and 1"),
+        ({"confidence": None}, "confidence must lie between 0 and 1. Got None"),
         ({"n_cols": 0}, "n_cols must be a positive integer"),
         ({"max_labels": 0}, "max_labels must be a positive integer"),
         ({"labels": ["cat"]}, "labels must hold names of labels"),
@@ -127,3 +128,4 @@ def test_bad_options_get_a_sentence(make_problem):
             display.plot(**wrong)
     with pytest.raises(ValueError, match="y_prob must hold probabilities"):
         Display.from_predictions(data.Y, 3 * data.P)
+    assert len(display.plot(n_cols=np.uint8(3)).axes_) == 4

@@ -119,10 +119,28 @@ def test_smallest_problems_are_drawn(shape, name):
     display.figure_.canvas.draw()
 
 
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_no_axes_is_refused(name, pyplot):
+    figure, axes = pyplot.subplots(1, 7)
+    for wrong in (figure, (figure, axes[0]), axes, "axes", np.array([figure] * 2)):
+        with pytest.raises(
+            (TypeError, ValueError), match="ax must be (an|one) Axes"
+        ) as caught:
+            call(name, ax=wrong)
+        assert "Got" in str(caught.value)
+
+
 def test_names_are_shortened_in_the_middle():
     assert short_name("a  short\nname") == "a short name"
     assert short_name("internationally known 17", 15) == "internatio…n 17"
     assert short_name("one two 17", 9) == "one tw…17"
+
+
+@pytest.mark.parametrize("labels", [0.5, [[0]], [np.ones(2)], type(None), b"b"])
+def test_labels_that_are_no_names_are_refused(labels):
+    names = np.array(["b", 0, "a"], dtype=object)
+    with pytest.raises(ValueError, match="labels must hold names of labels, or pos"):
+        choose_labels(labels, names)
 
 
 def test_labels_are_names_first_and_positions_second():

@@ -299,6 +299,8 @@ def test_featurizer_is_found_inside_a_column_transformer():
         ({"n_rows": 0}, "n_rows must be a positive integer or None. Got 0"),
         ({"max_names": 0}, "max_names must be a positive integer or None. Got 0"),
         ({"image_size": 0}, "image_size must be above 0. Got 0"),
+        ({"image_size": None}, "image_size must be above 0. Got None"),
+        ({"image_size": np.inf}, "image_size must be above 0. Got inf"),
     ],
 )
 def test_bad_options_are_refused(options, match, pictures):

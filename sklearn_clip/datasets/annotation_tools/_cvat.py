@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import unify_names
+from sklearn_clip._shared import as_path, unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._image_files import ImageFolder
@@ -123,7 +122,7 @@ def load_cvat(
         unlabelled=unlabelled,
         missing_files=missing_files,
     )
-    path = Path(export).expanduser()
+    path = as_path(export, "export")
     labels, entries = read_export(path, shapes == "include")
     spelled = unify_names(labels, chosen=chosen is not None)
     named = list(dict.fromkeys(spelled[label] for label in labels))

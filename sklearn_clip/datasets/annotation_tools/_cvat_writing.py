@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
+from sklearn_clip._shared import as_path
 from sklearn_clip.datasets.annotation_tools._suggestions import (
     choose_labels,
     read_labels,
@@ -103,7 +104,7 @@ def write_cvat_tags(
                 f"Every row must have its picture. Got none (row {number})."
             )
         if root is not None:
-            image = os.path.relpath(image, os.path.expanduser(root))
+            image = os.path.relpath(image, as_path(root, "root"))
         image = image.replace(os.sep, "/")
         if first.setdefault(image, number) != number:
             raise ValueError(

@@ -2,9 +2,8 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sklearn_clip._shared import clean_name, warn_user
+from sklearn_clip._shared import as_path, clean_name, warn_user
 from sklearn_clip.datasets._csv_table import CSVTable
 
 # Keys of a value that say what was chosen; all others say where.
@@ -337,7 +336,7 @@ def _read_flat(form, written, control, regions, known, place):
 
 def open_export(export):
     """Path of the file of an export."""
-    path = Path(export).expanduser()
+    path = as_path(export, "export")
     if path.is_dir():
         raise IsADirectoryError(f"export must be a file. Got the folder '{path}'.")
     return path

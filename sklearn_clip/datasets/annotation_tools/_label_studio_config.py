@@ -2,9 +2,8 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sklearn_clip._shared import clean_name
+from sklearn_clip._shared import as_path, clean_name
 from sklearn_clip.datasets.formats._xml import parse_xml
 
 CONTROLS = ("Choices", "Taxonomy")
@@ -52,7 +51,7 @@ def config_text(config):
     """Text of a configuration that is given as XML or as its file."""
     if _is_xml(config):
         return config
-    return Path(config).expanduser().read_text(encoding="utf-8-sig")
+    return as_path(config, "config").read_text(encoding="utf-8-sig")
 
 
 def read_config(config):

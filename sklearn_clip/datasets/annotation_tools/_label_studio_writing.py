@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name
+from sklearn_clip._shared import as_path, clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets.annotation_tools._label_studio_config import (
     Config,
@@ -211,7 +211,7 @@ def _data(row, fields, prefix, root):
     data = {}
     if image is not None:
         if root is not None:
-            image = os.path.relpath(image, os.path.expanduser(root))
+            image = os.path.relpath(image, as_path(root, "root"))
         if os.sep == "\\" or root is not None:
             image = image.replace(os.sep, "/")
         data[fields[0]] = prefix + quote(image) if prefix else image

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_clip._shared import (
     as_array,
+    as_path,
     clean_name,
     column_names,
     in_given_order,
@@ -208,7 +208,7 @@ def refuse_partly_unknown(scores, names, what):
 
 def write_whole(path, text, overwrite):
     """Write a text file that takes its place when it is complete."""
-    path = Path(path).expanduser()
+    path = as_path(path, "path")
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"path must be new. Got '{path}', which is there: pass overwrite=True to "

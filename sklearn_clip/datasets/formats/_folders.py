@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
+from sklearn_clip._shared import (
+    as_path,
+    clean_name,
+    hint_at_name,
+    unify_names,
+    warn_user,
+)
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._hierarchy import ancestors
 from sklearn_clip.datasets._image_files import is_folder, is_picture
@@ -99,7 +104,7 @@ def load_folders(
     check_choice("other_labels", other_labels, ("absent", "unknown"))
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     classes = name_classes(classes)
-    root = Path(root).expanduser()
+    root = as_path(root, "root")
     if not root.is_dir():
         raise NotADirectoryError(
             f"root must be a folder of folders with pictures. Got '{root}'."

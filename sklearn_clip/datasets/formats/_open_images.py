@@ -6,12 +6,11 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name
+from sklearn_clip._shared import as_path, clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice, make_bunch
 from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._frame_table import open_table
@@ -196,7 +195,7 @@ def _choose_sources(table, sources):
 
 def _read_descriptions(path):
     """Names of the labels by their ids."""
-    path = Path(path).expanduser()
+    path = as_path(path, "descriptions")
     names = {}
     reader = csv.reader(io.StringIO(read_text(path), newline=""))
     for cells in reader:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip._shared import as_path, clean_name, hint_at_name, unify_names
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
@@ -130,7 +129,7 @@ def load_voc(
         unlabelled=unlabelled,
         missing_files=missing_files,
     )
-    root = Path(root).expanduser()
+    root = as_path(root, "root")
     if not root.is_dir():
         raise NotADirectoryError(f"root must be a folder. Got '{root}'.")
     ids = None if split is None else read_ids(root, split)

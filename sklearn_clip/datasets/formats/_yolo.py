@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import warn_user
+from sklearn_clip._shared import as_path, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
@@ -119,7 +118,7 @@ def load_yolo(
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("missing_labels", missing_labels, ("unknown", "absent", "drop"))
     check_choice("missing_files", missing_files, MISSING_FILES)
-    path = Path(data).expanduser()
+    path = as_path(data, "data")
     description, names = read_description(path)
     found: dict[str, Any] = {}
     split_of: dict[str, str] = {}

@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from sklearn_clip._shared import clean_name, path_readings, unify_names, warn_user
+from sklearn_clip._shared import (
+    clean_name,
+    in_given_order,
+    path_readings,
+    unify_names,
+    warn_user,
+)
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
 from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
@@ -125,7 +131,10 @@ def split_places(path, description, split):
     """
     named, others = _list_splits(description)
     there = [*named, *others]
-    wanted = [*named] if split is None else [split] if isinstance(split, str) else split
+    if split is None:
+        wanted = [*named]
+    else:
+        wanted = [split] if isinstance(split, str) else in_given_order(split, "split")
     wanted = [
         name if name in others else _SPLITS.get(str(name).lower(), name)
         for name in wanted

@@ -9,7 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names, warn_user
+from sklearn_clip._shared import (
+    as_path,
+    clean_name,
+    hint_at_name,
+    unify_names,
+    warn_user,
+)
 from sklearn_clip.datasets._bunch import (
     Loaded,
     as_integers,
@@ -190,7 +196,7 @@ def load_photo_keywords(
     )
     sources = _check_sources(sources)
     check_hierarchy(hierarchy)
-    root = Path(folder).expanduser()
+    root = as_path(folder, "folder")
     if not root.is_dir():
         raise NotADirectoryError(
             f"folder must be a folder with pictures. Got '{folder}', which is none."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_clip._shared import check_is_path
 from sklearn_clip.embedding.store._claims import claim, give_up, name_owner
 from sklearn_clip.embedding.store._database import Database, is_only_unwritable
 from sklearn_clip.embedding.store._vectors import insert, look_up
@@ -79,6 +80,7 @@ class EmbeddingStore:
             raise ValueError(
                 f"max_bytes must be a positive integer or None. Got {max_bytes!r}."
             )
+        check_is_path(folder, "folder")
         self.folder = Path(folder).absolute()
         self.max_bytes = max_bytes
         self.hits = 0
