@@ -1,7 +1,9 @@
 """Names and paths that stand for columns and rows by their place come in an order."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from sklearn_clip import MultiLabelLogisticRegression, predict_labels, top_labels
 from sklearn_clip.datasets import (
@@ -11,7 +13,11 @@ from sklearn_clip.datasets import (
 )
 from sklearn_clip.metrics import multilabel_report
 from sklearn_clip.model_selection import MultiLabelStratifiedGroupKFold
-from sklearn_clip.plotting import LabelCooccurrenceDisplay, LabelScoreDisplay
+from sklearn_clip.plotting import (
+    LabelCooccurrenceDisplay,
+    LabelScoreDisplay,
+    MultiLabelPrecisionRecallDisplay,
+)
 from sklearn_clip.report import TaggerReport
 from sklearn_clip.review import annotator_quality, suggest_queries
 
@@ -90,3 +96,49 @@ def test_groups_without_an_order_are_refused(groups):
     splitter = MultiLabelStratifiedGroupKFold(2)
     with pytest.raises(ValueError, match=r"groups must have shape \(12,\).*Got \(\)"):
         next(splitter.split(SCORES, Y, groups))
+
+
+OWN_NAMES = {
+    "multilabel_report": lambda Y, names, _: multilabel_report(Y, Y, label_names=names),
+    "display": lambda Y, names, _: LabelScoreDisplay.from_predictions(
+        Y, Y, label_names=names
+    ),
+    "display of scores": lambda P, names, _: (
+        MultiLabelPrecisionRecallDisplay.from_predictions(Y, P, label_names=names)
+    ),
+    "display of a head": lambda Y, names, _: LabelScoreDisplay.from_estimator(
+        clone(HEAD).fit(SCORES, Y), SCORES, Y.to_numpy(), label_names=names
+    ),
+    "predict_labels": lambda Y, names, _: predict_labels(
+        clone(HEAD).fit(SCORES, Y), SCORES, names
+    ),
+    "top_labels": lambda Y, names, _: top_labels(
+        clone(HEAD).fit(SCORES, Y), SCORES, label_names=names
+    ),
+    "queries": lambda P, names, _: suggest_queries(P, None, 2, label_names=names),
+    "queries of a head": lambda Y, names, _: suggest_queries(
+        clone(HEAD).fit(SCORES, Y), SCORES, 2, label_names=names
+    ),
+    "page": lambda P, names, _: TaggerReport(P, None, Y, label_names=names),
+    "cvat": lambda P, names, folder: write_cvat_tags(
+        folder / "tags.xml", PATHS, P, label_names=names
+    ),
+    "label studio": lambda P, names, folder: write_label_studio(
+        folder / "tasks.json", PATHS, P, label_names=names
+    ),
+}
+
+
+@pytest.mark.parametrize("use", OWN_NAMES.values(), ids=OWN_NAMES)
+def test_columns_are_not_called_as_others_are(use, tmp_path):
+    table = pd.DataFrame(Y, columns=["dog", "cat", "cow"])
+    with pytest.raises(
+        ValueError, match=r"label_names must name.* Got 'cat' for 'dog' \(column 0\)"
+    ):
+        use(table, ["cat", "dog", "cow"], tmp_path)
+    use(table, ["Hund", "Katze", "Kuh"], tmp_path)  # other names are as good as any
+
+
+def test_numbers_of_columns_are_no_names():
+    report = multilabel_report(pd.DataFrame(Y), Y, label_names=[2, 1, 0])
+    assert report.index[:3].tolist() == [2, 1, 0]

@@ -69,6 +69,7 @@ _HOMES = {
     "read_entries": "_entries",
     "read_stored": "_entries",
     "RealNotInt": "_sklearn",
+    "refuse_other_order": "_names",
     "refuse_unindexable": "_arrays",
     "remove_unfinished": "_whole_files",
     "respell_keys": "_names",
@@ -159,6 +160,7 @@ if TYPE_CHECKING:
         hint_at_name as hint_at_name,
         in_given_order as in_given_order,
         path_readings as path_readings,
+        refuse_other_order as refuse_other_order,
         respell_keys as respell_keys,
         unify_names as unify_names,
     )

@@ -233,6 +233,34 @@ def in_given_order(values, what, of="names"):
     return list(values)
 
 
+def refuse_other_order(names, table_names):
+    """Refuse names for the columns of a table that are those of other columns.
+
+    Parameters
+    ----------
+    names : sequence
+        Names that were given.
+    table_names : sequence or None
+        Names of the columns themselves; None, and numbers from 0 on, are none.
+
+    Raises
+    ------
+    ValueError
+        If a column is called as one that is given another place.
+    """
+    if table_names is None or list(table_names) == list(range(len(table_names))):
+        return
+    given = {clean_name(name) for name in names}
+    for place, (name, column) in enumerate(zip(names, table_names, strict=False)):
+        own = clean_name(column)
+        if own != clean_name(name) and own in given:
+            raise ValueError(
+                f"label_names must name the columns in their order. Got {shown(name)} "
+                f"for {shown(column)} (column {place}). Take the columns by name, as "
+                "Y[label_names] does, or leave label_names out."
+            )
+
+
 def path_readings(path):
     """Read a path as it is written, and as other systems write it.
 

@@ -9,7 +9,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_clip._shared import in_given_order, label_array, nested_estimators
+from sklearn_clip._shared import (
+    in_given_order,
+    label_array,
+    nested_estimators,
+    refuse_other_order,
+)
 from sklearn_clip.labels._first_labels import first_labels
 
 
@@ -192,11 +197,12 @@ def _count_labels(estimator):
 
 def _names_of(estimator, label_names, n_labels):
     """Names of the labels, given or learnt."""
+    found = (
+        getattr(step, "label_names_", None) for step in nested_estimators(estimator)
+    )
+    learnt = next((names for names in found if names is not None), None)
     if label_names is None:
-        learnt = (
-            getattr(step, "label_names_", None) for step in nested_estimators(estimator)
-        )
-        label_names = next((names for names in learnt if names is not None), None)
+        label_names = learnt
     if label_names is None:
         raise ValueError(
             "The names of the labels are not known: fit on a DataFrame of targets "
@@ -209,4 +215,5 @@ def _names_of(estimator, label_names, n_labels):
             f"label_names must have one name for each of the {n_labels} labels. Got "
             f"{len(label_names)}."
         )
+    refuse_other_order(label_names, learnt)
     return label_array(label_names)

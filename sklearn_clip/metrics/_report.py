@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     import_optional,
     in_given_order,
     in_label_order,
+    refuse_other_order,
 )
 from sklearn_clip.metrics._counts import average_counts, count_entries, mean_of_defined
 from sklearn_clip.metrics._entries import (
@@ -256,6 +257,8 @@ def _choose_names(label_names, tables, n_labels):
             f"label_names must have one name for each of the {n_labels} labels. "
             f"Got {len(names)}."
         )
+    for table in tables:
+        refuse_other_order(names, column_names(table))
     return names
 
 

@@ -15,6 +15,7 @@ from sklearn_clip._shared import (
     in_given_order,
     nested_estimators,
     positive_scores,
+    refuse_other_order,
     shown_first,
     warn_of_row_order,
 )
@@ -49,18 +50,22 @@ def read_targets(y_true, label_names=None, *, tables=(), estimator=None, rows=No
     ------
     ValueError
         If `y_true` holds other values, or its columns are not the labels of
-        `estimator` in their order, or `label_names` has another length.
+        `estimator` in their order, or `label_names` has another length or names
+        columns by the names of others.
     """
     entries = check_targets(y_true)
     check_label_order(estimator, y_true)
     warn_of_row_order(rows, y_true)
     n_labels = entries.positive.shape[1]
+    known = [entries.names, *map(column_names, tables)]
+    known.append(learnt(estimator, "label_names_"))
     if label_names is None:
-        known = (entries.names, *map(column_names, tables))
         label_names = next((names for names in known if names is not None), None)
-    if label_names is None:
-        label_names = learnt(estimator, "label_names_")
-    return entries, name_array(label_names, n_labels)
+        return entries, name_array(label_names, n_labels)
+    names = name_array(label_names, n_labels)
+    for columns in known:
+        refuse_other_order(names, columns)
+    return entries, names
 
 
 def name_array(label_names, n_labels):

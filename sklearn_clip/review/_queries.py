@@ -24,6 +24,7 @@ from sklearn_clip._shared import (
     label_array,
     nested_estimators,
     positive_scores,
+    refuse_other_order,
     respell_keys,
     shown,
     shown_first,
@@ -177,12 +178,14 @@ def suggest_queries(
     if cold_start is not None:
         cold, _ = _read_scores(cold_start, X_pool, scores.shape, "cold_start", names)
     if label_names is not None:
-        names = label_array(in_given_order(label_names, "label_names"))
-        if len(names) != scores.shape[1]:
+        given = label_array(in_given_order(label_names, "label_names"))
+        if len(given) != scores.shape[1]:
             raise ValueError(
                 f"label_names must have one name per label, {scores.shape[1]}. Got "
-                f"{len(names)}."
+                f"{len(given)}."
             )
+        refuse_other_order(given, names)
+        names = given
     cuts = _find_cuts(thresholds, estimator, scores.shape[1], inside, names)
     draw = check_random_state(random_state)
     free = np.isnan(known)

@@ -14,6 +14,7 @@ from sklearn_clip._shared import (
     in_given_order,
     in_label_order,
     is_missing,
+    refuse_other_order,
     refuse_unindexable,
     shown,
     whole_file,
@@ -75,10 +76,12 @@ def read_labels(labels, n_rows, label_names):
         If there are not as many rows as labels, names are missing or repeated, or a
         value is outside [0, 1].
     """
+    columns = column_names(labels)
     if label_names is None:
-        label_names = column_names(labels)
+        label_names = columns
     else:
         label_names = in_given_order(label_names, "label_names")
+        refuse_other_order(label_names, columns)
     labels = _as_rows(labels)
     if len(labels) != n_rows:
         raise ValueError(
