@@ -115,7 +115,7 @@ GPU_PYTHON ?= 3.12
 gpu-wheels: $(INSTALLED)
 	$(BIN)/pip download --quiet --no-deps --only-binary=:all: --implementation cp \
 	  --python-version $(GPU_PYTHON) --platform manylinux2014_x86_64 \
-	  --dest gpu-wheels open_clip_torch ftfy wcwidth skorch
+	  --dest gpu-wheels open_clip_torch ftfy regex wcwidth skorch tabulate
 
 bench-ray: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_ray.py

@@ -1,7 +1,10 @@
 """The parts of `gpu.py` that learn: the linear head, and fine-tuning."""
 
+import gc
+import os
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -46,7 +49,8 @@ def fine_tune(part):
     Y = (rng.random((len(paths), len(names))) < 0.1).astype(np.int64)
     Y[0] = 1
     epochs = 2 if part.rehearse else 3
-    pixels = [np.asarray(_small(path)) for path in paths]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pixels = list(pool.map(_small, paths))
     for said, rows, loop in (
         ("JPEG files", paths, FileRows),
         ("arrays of 224 x 224", pixels, ArrayRows),
@@ -55,6 +59,7 @@ def fine_tune(part):
         ours = [len(rows) / r["seconds"] for r in tuner.history_[1:]]
         theirs = plain_loop(part, loop(part, rows, Y), names, size, epochs)[1:]
         ours, theirs = statistics.median(ours), statistics.median(theirs)
+        del tuner
         part.say(
             f"training rows of {said}, batches of {size}, {len(names)} labels, beside "
             "a plain loop",
@@ -64,6 +69,7 @@ def fine_tune(part):
             ">= 0.95",
         )
     for mode in ("all", "last", "projection"):
+        gc.collect()  # of the models before, which would count
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
@@ -72,12 +78,13 @@ def fine_tune(part):
         if torch.cuda.is_available():
             peak = torch.cuda.max_memory_allocated() / 2**30
             part.say(f"peak of torch's memory, trainable={mode!r}", f"{peak:.2f} GiB")
+        del tuner
 
 
 def _small(path):
     from PIL import Image
 
-    return Image.open(path).resize((224, 224))
+    return np.asarray(Image.open(path).resize((224, 224)))
 
 
 def make_tuner(part, names, size, epochs, trainable="all"):
@@ -133,8 +140,6 @@ class ArrayRows(FileRows):
 
 def plain_loop(part, rows, names, size, epochs):
     """Train as one would write it; return the rows per second of each epoch."""
-    import os
-
     import open_clip
     import torch
     from torch.nn import functional as F

@@ -130,8 +130,9 @@ def write_for_transformers(model, config, folder):
                     renamed[f"{stem}self_attn.{letter}_proj.{kind}"] = piece.clone()
             else:
                 renamed[rest] = value
-    theirs = CLIPModel(CLIPConfig(**describe_to_transformers(config)))
-    missing = theirs.load_state_dict(renamed, strict=False)
+    with torch.device("meta"):  # no weights are drawn that these would replace
+        theirs = CLIPModel(CLIPConfig(**describe_to_transformers(config)))
+    missing = theirs.load_state_dict(renamed, strict=False, assign=True)
     assert not missing.unexpected_keys, missing.unexpected_keys
     assert all("position_ids" in key for key in missing.missing_keys), missing
     with torch.no_grad():

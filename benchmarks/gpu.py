@@ -5,16 +5,20 @@
 
 It runs from a checkout, without installation: torch, torchvision, timm and scikit-learn
 have to be there, other packages come from the wheels in `gpu-wheels`, which are
-unpacked for the time of the run. Every part is a process of its own with a time limit;
-what it has found so far is in the report, whatever becomes of it, and the next part
-runs. `--rehearse` runs all of it on a CPU in a minute, at sizes that say nothing.
+unpacked for the time of the run. Every part is a process of its own with a time limit,
+and gets the seconds that those before it have left; what it has found so far is in the
+report, whatever becomes of it, and the next part runs. `--rehearse` runs all of it on a
+CPU in a minute, at sizes that say nothing.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
 import platform
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,16 +33,17 @@ ROOT = FOLDER.parent
 WHEELS = ROOT / "gpu-wheels"
 # Part and its limit in seconds; together they are 8 minutes at the most.
 PARTS = {
-    "tests": 60,
-    "prepare": 75,
-    "reading": 25,
-    "ViT-B-32": 50,
+    "prepare": 90,
+    "reading": 30,
+    "ViT-B-32": 55,
     "ViT-L-14": 65,
     "memory": 35,
-    "logistic": 55,
-    "finetune": 70,
-    "equality": 45,
+    "logistic": 40,
+    "finetune": 75,
+    "equality": 40,
+    "tests": 50,
 }
+ROOM = 6e9  # bytes of pictures and models
 PACKAGES = ["torch", "open_clip_torch", "scikit-learn", "numpy", "pillow"]
 PACKAGES += ["sentence-transformers", "transformers"]
 HEAD = """\
@@ -53,10 +58,16 @@ Written by `python benchmarks/gpu.py`, {today}. {card}, {cores} cores; Python {p
 
 
 def unpack_wheels(target):
-    """Put the packages of the wheels where Python finds them."""
+    """Put the packages that are lacking where Python finds them.
+
+    Those that are there stay: a wheel may be of another Python.
+    """
     for wheel in sorted(WHEELS.glob("*.whl")):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(target)
+        try:
+            version(wheel.name.partition("-")[0])
+        except PackageNotFoundError:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(target)
 
 
 def environment(site, rehearse):
@@ -73,26 +84,50 @@ def environment(site, rehearse):
 
 
 def run_part(name, work, rehearse, limit):
-    """Run a part in a process of its own; return its records and how it ended."""
+    """Run a part in a process of its own; return its records and how it ended.
+
+    What it says goes into a file: a pipe would stay open for as long as a process that
+    it has started.
+    """
     command = [sys.executable, "-m", "_gpu_parts", name, str(work)]
     command += ["--rehearse"] if rehearse else []
-    start = time.perf_counter()
-    try:
-        done = subprocess.run(
+    log, start = work / f"{name}.log", time.perf_counter()
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment(work / "site", rehearse),
-            timeout=limit,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
             stderr=subprocess.STDOUT,
-            text=True,
-        )
-        said, end = done.stdout, "" if done.returncode == 0 else "failed"
-    except subprocess.TimeoutExpired as exc:
-        # Text mode or not, what was captured comes as bytes.
-        said, end = (exc.stdout or b"").decode(errors="replace"), "was cut off"
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            end = "failed" if process.wait(limit) else ""
+        except subprocess.TimeoutExpired:
+            end = "was cut off"
+        finally:
+            end_group(process)
     seconds = time.perf_counter() - start
+    said = log.read_text(encoding="utf-8", errors="replace")
     return read_records(work, name), end, seconds, said
+
+
+def end_group(process):
+    """End a process with all that it has started, which would slow down the next part.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        The first of its session.
+    """
+    if not hasattr(os, "killpg"):
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):  # all have ended
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def read_records(work, name):
@@ -124,6 +159,16 @@ def describe_packages():
     return ", ".join(found)
 
 
+def find_place(out, head):
+    """Begin the report, in the temporary folder where it cannot be written as told."""
+    try:
+        out.write_text(head, encoding="utf-8")
+    except OSError as exc:
+        out = Path(tempfile.gettempdir(), out.name)
+        print(f"The report goes to {out}: {exc}", flush=True)
+    return out
+
+
 def write_row(record):
     """Write a record as a row of the table."""
     cells = [record.get(k, "") for k in ("part", "what", "here", "beside")]
@@ -141,11 +186,13 @@ def main(argv=None):
     parser.add_argument("--limit", type=float, default=1.0, help="factor of the limits")
     options = parser.parse_args(argv)
     parts = [n for n in PARTS if n in options.parts or n == "prepare"]
-    rows, troubles = [], []
+    rows, troubles, spare = [], [], 0.0
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        if not options.rehearse and shutil.disk_usage(work).free < ROOM:
+            sys.exit(f"{work.parent} lacks room: name another folder as TMPDIR.")
         unpack_wheels(work / "site")
-        sys.path.append(str(work / "site"))
+        sys.path.insert(0, str(work / "site"))
         for needed in ("torch", "open_clip", "sklearn"):
             if importlib.util.find_spec(needed) is None:
                 sys.exit(f"{needed} is not here: make gpu-wheels, or install it.")
@@ -156,16 +203,18 @@ def main(argv=None):
             python=platform.python_version(),
             packages=describe_packages(),
         )
+        out = find_place(options.out, head)
         for name in parts:
-            limit = PARTS[name] * options.limit
+            limit = PARTS[name] * options.limit + spare
             found, end, seconds, said = run_part(name, work, options.rehearse, limit)
+            spare = max(limit - seconds, 0.0)
             rows += [write_row({"part": name, **record}) for record in found]
             if end:
                 rows.append(write_row({"part": name, "what": f"{end}, see below"}))
-                tail = "\n".join(said.strip().splitlines()[-25:])
+                tail = "\n".join(said.strip().splitlines()[-40:])
                 troubles.append(f"\n## {name} {end}\n\n```\n{tail}\n```\n")
             text = head + "\n".join(rows) + "\n" + "".join(troubles)
-            options.out.write_text(text, encoding="utf-8")
+            out.write_text(text, encoding="utf-8")
             print(f"== {name}: {seconds:.0f} s {end}", flush=True)
             print("\n".join(rows[-len(found) - bool(end) :]) if found or end else "")
             if end:
