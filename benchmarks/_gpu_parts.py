@@ -8,9 +8,11 @@ JSON for everything that a part finds.
 
 import argparse
 import contextlib
+import faulthandler
 import functools
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+BEGUN = time.perf_counter()
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = (640, 480)
 BATCH = 256
@@ -64,6 +67,7 @@ class Part:
         found |= {"ratio": ratio, "bound": bound}
         with (self.folder / f"{self.name}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
+        print(f"{time.perf_counter() - BEGUN:.0f} s: {what}", flush=True)
 
     @property
     def pictures(self):
@@ -387,4 +391,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGUSR1"):  # sent when time is up
+        faulthandler.register(signal.SIGUSR1)
     main()

@@ -108,6 +108,7 @@ def run_part(name, work, rehearse, limit):
             end = "failed" if process.wait(limit) else ""
         except subprocess.TimeoutExpired:
             end = "was cut off"
+            ask_where(process)
         finally:
             end_group(process)
     seconds = time.perf_counter() - start
@@ -115,14 +116,16 @@ def run_part(name, work, rehearse, limit):
     return read_records(work, name), end, seconds, said
 
 
-def end_group(process):
-    """End a process with all that it has started, which would slow down the next part.
+def ask_where(process):
+    """Have a part say where it is."""
+    if hasattr(signal, "SIGUSR1"):
+        process.send_signal(signal.SIGUSR1)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
 
-    Parameters
-    ----------
-    process : subprocess.Popen
-        The first of its session.
-    """
+
+def end_group(process):
+    """End a part with all that it has started, which would slow down the next one."""
     if not hasattr(os, "killpg"):
         process.kill()
         return
