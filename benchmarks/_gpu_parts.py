@@ -89,7 +89,7 @@ class Part:
 def run_tests(part):
     """Run the tests that a GPU matters for."""
     tests = TESTS[:1] if part.rehearse else TESTS
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests]
     # Other packages of the machine may be older, or warn each other.
     command += ["-W", "default::DeprecationWarning", "-W", "default::FutureWarning"]
     last = "nothing said"
