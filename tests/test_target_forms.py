@@ -108,6 +108,17 @@ def test_form_is_read_as_its_cells(form, hole, data):
     np.testing.assert_array_equal(known, np.isfinite(Y))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", [lambda Y: Y, pd.DataFrame])
+def test_many_empty_cells_of_objects_bring_no_warning(make):
+    """Python compares a float in another way once a line has met many of them."""
+    Y = np.array([[0.0, 1.0, float("nan")]] * 100, dtype=object)
+    for _ in range(3):
+        entries = read_entries(make(Y))
+    np.testing.assert_array_equal(entries.positive.sum(axis=0), [0, 100, 0])
+    np.testing.assert_array_equal(entries.known.sum(axis=0), [100, 100, 0])
+
+
 @each_form
 def test_form_changes_no_fit_and_no_score(form, data):
     X, Y = data

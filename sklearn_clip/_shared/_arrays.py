@@ -342,5 +342,5 @@ def _numbers(array):
     """Numbers of a column of objects, if all its cells are 0, 1 or empty."""
     if array.dtype != object or array.ndim != 1:
         return array
-    numbers = np.frompyfunc(as_binary, 1, 1)(array).astype(np.float32)
+    numbers = as_binary(array)
     return array if np.isinf(numbers).any() else numbers

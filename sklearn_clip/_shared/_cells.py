@@ -50,8 +50,26 @@ def is_missing(value):
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
-def as_binary(value):
-    """0.0 or 1.0 of a cell of targets, NaN if it is empty, infinity otherwise."""
+def as_binary(cells):
+    """0 or 1 of each cell of targets, NaN if it is empty, infinity otherwise.
+
+    Parameters
+    ----------
+    cells : ndarray
+        Of any dtype.
+
+    Returns
+    -------
+    ndarray of the same shape, dtype float32
+        The numbers.
+    """
+    # Python (3.12 and later) compares a float by < and >, which of NaN leaves a mark
+    # that NumPy would warn of.
+    with np.errstate(invalid="ignore"):
+        return np.frompyfunc(_as_binary, 1, 1)(cells).astype(np.float32)
+
+
+def _as_binary(value):
     if is_missing(value):
         return np.nan
     if isinstance(value, _DURATIONS):

@@ -214,7 +214,7 @@ def read_entries(table, what="y", *, values=None, unknown=True, keep_sparse=Fals
     for rows in row_blocks(*values.shape):
         block = values[rows]
         if values.dtype.kind not in "iuf":
-            block = np.frompyfunc(as_binary, 1, 1)(block).astype(np.float32)
+            block = as_binary(block)
         np.equal(block, 1, out=positive[rows])
         good = positive[rows] | (block == 0)
         if good.all():
