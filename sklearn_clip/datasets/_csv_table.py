@@ -120,9 +120,7 @@ class CSVTable(Table):
         """Ask whether another sign parts the header, which is one cell otherwise."""
         if len(self.header) != 1:
             return ""
-        written = self._as_written[0]  # a cleaned name has no tabs
-        sign = next((sign for sign in _DELIMITERS if sign in written), None)
-        return "" if sign is None else f" Is delimiter={sign!r} meant?"
+        return _ask_for_delimiter(self._as_written[0])  # a cleaned name has no tabs
 
     def _split_text(self, text, delimiter):
         reader = csv.reader(
@@ -143,12 +141,20 @@ class CSVTable(Table):
                     "never closed makes one cell of all that follows; "
                     "csv.field_size_limit(n) allows longer cells."
                 ) from exc
+            header = next(filter(str.strip, text.splitlines()))
+            way = "" if delimiter in header else _ask_for_delimiter(header)
             raise ValueError(
                 "Quotation marks inside a quoted cell must be doubled. Got a row that "
-                f"breaks off: {exc} ({self.place(line)}). Mend the text and give it as "
-                "io.StringIO(text)."
+                f"breaks off: {exc} ({self.place(line)})."
+                + (way or " Mend the text and give it as io.StringIO(text).")
             ) from exc
         return records
+
+
+def _ask_for_delimiter(header):
+    """Ask whether the sign is meant that stands in a header which is one cell."""
+    sign = next((sign for sign in _DELIMITERS if sign in header), None)
+    return "" if sign is None else f" Is delimiter={sign!r} meant?"
 
 
 def _read_text(source, encoding):

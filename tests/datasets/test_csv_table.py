@@ -86,6 +86,19 @@ def test_another_delimiter_is_named_where_a_row_is_longer_than_the_header(
         load(table, tmp_path)
 
 
+@pytest.mark.parametrize("header", ["image;labels", '"image";"labels"', '"a\tb"'])
+def test_another_delimiter_is_named_where_a_quoted_cell_seems_to_go_on(
+    tmp_path, header
+):
+    table = f'\n{header}\na.png;"cat, dog"\nb.png;"cat, dog,"\n'
+    sign = "\t" if "\t" in header else ";"
+    with pytest.raises(ValueError, match="must be doubled") as caught:
+        load(table, tmp_path)
+    assert str(caught.value).endswith(f"Is delimiter={sign!r} meant?")
+    with pytest.raises(ValueError, match=r"line 2\). Mend the text and give it"):
+        load('image,labels\na.png,"cat" dog"\n', tmp_path)
+
+
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
 def test_a_compressed_file_is_told(tmp_path, pack):
     path = tmp_path / "table.csv.packed"
