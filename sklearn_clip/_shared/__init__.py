@@ -82,6 +82,7 @@ _HOMES = {
     "StrOptions": "_sklearn",
     "TableLike": "_types",
     "TargetsLike": "_types",
+    "tell_of_left_out": "_names",
     "TEXTS_HINT": "_cells",
     "trace_to_onnx": "_onnx_tracing",
     "unify_names": "_names",
@@ -162,6 +163,7 @@ if TYPE_CHECKING:
         path_readings as path_readings,
         refuse_other_order as refuse_other_order,
         respell_keys as respell_keys,
+        tell_of_left_out as tell_of_left_out,
         unify_names as unify_names,
     )
     from sklearn_clip._shared._onnx_tracing import trace_to_onnx as trace_to_onnx

@@ -129,6 +129,29 @@ def unify_names(names, *, chosen=False):
     return cleaned
 
 
+def tell_of_left_out(left_out, names):
+    """Warn of labels that are left out and look almost like one that is kept.
+
+    Parameters
+    ----------
+    left_out : iterable of str
+        Labels that are there and not asked for.
+    names : iterable of str
+        Labels that are.
+    """
+    kept = {_loose_name(name): name for name in names}
+    almost = [
+        f"{name!r} beside {kept[_loose_name(name)]!r}"
+        for name in sorted(left_out)
+        if _loose_name(name) in kept
+    ]
+    if almost:
+        warn_user(
+            "Labels are left out that differ in case or width alone from one of "
+            f"classes. Got {_name_some(almost)}. If they are one, write them alike."
+        )
+
+
 def _name_some(texts):
     more = len(texts) - _SHOWN
     return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from sklearn_clip._shared import clean_name, hint_at_name, unify_names
+from sklearn_clip._shared import (
+    clean_name,
+    hint_at_name,
+    tell_of_left_out,
+    unify_names,
+)
 from sklearn_clip.datasets._bunch import as_integers, check_choice, zero_targets
 from sklearn_clip.datasets._hierarchy import (
     ancestors,
@@ -233,6 +238,7 @@ def choose_columns(found, names, other_labels, source):
             f"There must be labels among classes. Got none, but such as {strange[0]!r} "
             f"({source}).{hint_at_name(strange[0], names)}"
         )
+    tell_of_left_out(strange, names)
     return places
 
 
@@ -299,6 +305,8 @@ def indicate(
             f"The table must have labels among classes. Got none, but such as "
             f"{min(found)!r} ({table.name}).{hint_at_name(min(found), names)}"
         )
+    if other_labels == "ignore":
+        tell_of_left_out(set(spelled.values()) - column.keys(), paths)
     below = _find_below(paths, hierarchy)
     known = all(row.labels is not None and row.absent is None for row in rows)
     target = zero_targets(len(rows), len(names), known=known)

@@ -136,6 +136,14 @@ def test_a_row_of_other_labels_is_no_row_without_labels(load, unlabelled):
     assert not np.isnan(found.target).any()
 
 
+def test_a_label_left_out_that_differs_in_case_from_one_that_is_not_is_told(load):
+    said = "left out .* in case or width alone .* Got 'dog' beside 'Dog'"
+    with pytest.warns(UserWarning, match=said):
+        found = load(classes=["cat", "Dog"], other_labels="ignore")
+    assert_array_equal(found.target[:, 0], [1, 0, 1])
+    assert not (found.target[:, 1] == 1).any()
+
+
 def test_classes_of_which_none_occurs_are_a_slip(load):
     with pytest.raises(ValueError, match="among classes. Got none, but such as '"):
         load(classes=["Cat"], other_labels="ignore")

@@ -13,6 +13,7 @@ from sklearn_clip._shared import (
     as_path,
     clean_name,
     hint_at_name,
+    tell_of_left_out,
     unify_names,
     warn_user,
 )
@@ -387,6 +388,8 @@ def _indicate(photos, labels, root, classes, other_labels, hierarchy):
             "folder must hold pictures with keywords among classes. Got none, but such "
             f"as {min(found)!r} in '{root}'.{hint_at_name(min(found), names)}"
         )
+    if other_labels == "ignore":
+        tell_of_left_out(set(spelled.values()) - column.keys(), looks)
     known = all(tags is not None for tags in labels)
     target = zero_targets(len(photos), len(names), known=known)
     for row, (photo, tags) in enumerate(zip(photos, labels, strict=True)):
