@@ -254,7 +254,9 @@ def _check_separator(table, column, separator, hierarchy):
     several = [(line, cell) for line, cell in cells if separator in cell]
     if not several:
         _warn_of_another(table, [cell for _, cell in cells], separator, hierarchy)
-    elif separator.isspace() and not _check_ends(table, several, separator):
+    elif not separator.isspace():
+        _warn_of_mixed(table, cells, separator, hierarchy)
+    elif not _check_ends(table, several, separator):
         _warn_of_inner(table, cells, several, hierarchy)
     if separator == " ":
         _tell_of_other_blanks(table, cells)
@@ -281,6 +283,22 @@ def _warn_of_another(table, cells, separator, hierarchy):
                 f"No label cell holds the separator {separator!r}, but {n_cells} of "
                 f"{len(cells)} hold {other!r} ({table.name}): is "
                 f"separator={other!r} meant?",
+            )
+            return
+
+
+def _warn_of_mixed(table, cells, separator, hierarchy):
+    """Warn if many cells hold another separator alone, which labels seldom do."""
+    for other in ";|":  # a comma may well stand in a label: "Paris, France"
+        left = [(line, cell) for line, cell in cells if other in cell]
+        left = [item for item in left if separator not in item[1]]
+        if other not in separator + hierarchy and len(left) > len(cells) / 10:
+            line, cell = left[0]
+            warn_user(
+                f"{len(left)} of {len(cells)} label cells hold {other!r} and not the "
+                f"separator {separator!r}. Got {cell!r:.60} ({table.place(line)}). If "
+                "these are several labels, write one sign in all cells, or give a "
+                "DataFrame whose cells are lists."
             )
             return
 

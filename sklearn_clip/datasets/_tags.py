@@ -238,7 +238,10 @@ def load_csv_tags(
         missing_files=missing_files,
     )
     if not isinstance(separator, str) or not separator:
-        raise ValueError(f"separator must be a text. Got {separator!r}.")
+        raise ValueError(
+            f"separator must be a text. Got {separator!r}. Cells with several signs "
+            "become lists first, in a DataFrame."
+        )
     if isinstance(na_values, str) or not isinstance(na_values, Iterable):
         raise TypeError(f"na_values must be a list of texts. Got {na_values!r}.")
     _check_layout(layout, images, text, labels, value, hierarchy)

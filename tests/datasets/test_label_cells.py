@@ -53,6 +53,25 @@ def test_cells_that_hold_signs_inside_labels_are_read(images):
     assert found.target_names == ["1,5", "2", "3;4", "a", "a|b"]
 
 
+@pytest.mark.parametrize(("sign", "other"), [(",", ";"), (",", "|"), (";", "|")])
+def test_cells_of_another_separator_alone_are_told(images, sign, other):
+    cells = [f"cat{sign} dog", f"dog{other} cat", "dog"]
+    said = rf"1 of 3 .* hold '\{other}' and not .* '{sign}'.*line 3.*cells are lists"
+    with pytest.warns(UserWarning, match=said):
+        found = load(cells, images, separator=sign)
+    assert found.target_names == ["cat", "dog", f"dog{other} cat"]
+
+
+def test_a_comma_in_labels_is_none_that_parts_them(images):
+    cells = ["Paris, France; night", "Rome, Italy", "Bonn, Germany"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load(cells, images, separator=";").target_names) == 4
+        load(
+            ["animal|dog, red", "animal|cat", ""], images, separator=",", hierarchy="|"
+        )
+
+
 def test_cells_of_another_separator_are_told_beside_some_with_white_space(images):
     cells = ["cat;dog", "dog;cat", "red car;dog"]
     with pytest.warns(UserWarning, match=r"2 of 3 .*';'.*line 2\).*separator=';'"):
