@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip._shared import shown_first, warn_user
+from sklearn_clip._shared import is_part_of_a_fit, shown_first, warn_user
 from sklearn_clip.thresholds._precision_boundary import least_hits, precision_boundary
 from sklearn_clip.thresholds._row_risk import find_row_threshold
 from sklearn_clip.thresholds._scored_rows import ScoredRows
@@ -414,6 +414,8 @@ def _keeps_precision(hits, trials, boundary, valid):
 def warn_of_unmet(unmet, bound):
     """Warn of the labels that have no threshold under the bound.
 
+    Of the folds of a search nothing is said: the fit on all rows says it.
+
     Parameters
     ----------
     unmet : list
@@ -421,7 +423,7 @@ def warn_of_unmet(unmet, bound):
     bound : Bound
         The bound.
     """
-    if not unmet:
+    if not unmet or is_part_of_a_fit():
         return
     sure = "" if bound.confidence is None else f" with confidence {bound.confidence}"
     if bound.confidence == "expectation":
@@ -438,6 +440,8 @@ def warn_of_unmet(unmet, bound):
 def warn_of_broken(bound, tally, thresholds, *, strategy, held_out):
     """Warn that a bound without a confidence need not hold on new rows.
 
+    Of the folds of a search nothing is said: their scores are those of new rows.
+
     Parameters
     ----------
     bound : Bound
@@ -453,7 +457,7 @@ def warn_of_broken(bound, tally, thresholds, *, strategy, held_out):
         Whether the rows are new to the classifier that predicts, so that a confidence
         is all that is missing.
     """
-    if bound.confidence is not None:
+    if bound.confidence is not None or is_part_of_a_fit():
         return
     hits, false, positives, _ = tally[:, np.isfinite(thresholds)]
     trials = hits + false if bound.quantity == "precision" else positives

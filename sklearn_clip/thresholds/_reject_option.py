@@ -5,7 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import Interval, _fit_context, shown_first, warn_user
+from sklearn_clip._shared import (
+    Interval,
+    _fit_context,
+    is_part_of_a_fit,
+    shown_first,
+    warn_user,
+)
 from sklearn_clip.thresholds._answer_cuts import find_answer_cuts
 from sklearn_clip.thresholds._answers import AnswersMixin
 from sklearn_clip.thresholds._constraints import Bound, check_held_out
@@ -223,7 +229,7 @@ class RejectOptionClassifier(AnswersMixin):
             ("yes", self.unmet_yes_, "precision"),
             ("no", self.unmet_no_, "negative predictive value"),
         ):
-            if unmet and bounds[answer] is not None:
+            if unmet and bounds[answer] is not None and not is_part_of_a_fit():
                 warn_user(
                     f"No cut has a {rate} of at least {bounds[answer].value} for "
                     f"{len(unmet)} label(s): [{shown_first(unmet, 10)}]. The answer to "

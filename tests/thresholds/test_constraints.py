@@ -10,7 +10,7 @@ from odd_classifiers import Identity
 from scipy.stats import beta, binom
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import precision_score, recall_score
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GridSearchCV, KFold
 
 from sklearn_clip.thresholds import ThresholdOptimizer
 from sklearn_clip.thresholds._constraints import (
@@ -282,6 +282,18 @@ def test_a_global_bound_that_new_rows_do_not_keep_says_what_they_reach():
     with pytest.warns(UserWarning, match=f"{HINT}.* together was 0[.]8") as caught:
         tuned.fit(scores, targets)
     assert "confidence with strategy='per_label'" in str(caught[0].message)
+
+
+def test_folds_of_a_search_leave_the_warnings_to_the_fit_on_all_rows():
+    scores, targets = calibrated(90, 3, seed=0)
+    targets[:, 2] &= scores[:, 2] < 0.5  # never as precise as asked for
+    tuned = ThresholdOptimizer(Identity(), cv=KFold(3), min_precision=0.9)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        GridSearchCV(tuned, {"shrinkage": ["auto", None]}, cv=3).fit(scores, targets)
+    unmet, broken = sorted(str(warning.message) for warning in caught)
+    assert unmet.startswith("No threshold has a precision of at least 0.9 for 1 label")
+    assert HINT in broken
 
 
 @pytest.mark.parametrize(

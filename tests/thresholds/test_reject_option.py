@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.svm import LinearSVC
@@ -218,6 +218,22 @@ def test_answer_without_a_bound_is_never_given(side):
     assert (predicted == 1 - never).any()
     unmet = answers.unmet_yes_ if never else answers.unmet_no_
     assert unmet == [0, 1, 2]
+
+
+def test_folds_of_a_cross_validation_do_not_name_labels_that_cannot_be_answered():
+    scores, targets = calibrated(400, 2)
+    targets[:, 1] = scores[:, 1] > 2
+    answers = prefit(min_precision=0.8, min_npv=0.8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cross_validate(
+            answers,
+            scores,
+            targets,
+            cv=KFold(2),
+            scoring=lambda fitted, X, Y: len(fitted.unmet_yes_),
+        )
+    assert (found["test_score"] >= 1).all()
 
 
 def test_labels_that_cannot_be_answered_are_named():
