@@ -59,10 +59,13 @@ def check_predictions(y_pred, y_true, entries, *, keep_sparse=False):
 
     Raises
     ------
+    TypeError
+        If `y_pred` is a classifier.
     ValueError
         If `y_pred` has another shape or order of columns than the targets (columns of
         other names go by their place), or holds other values.
     """
+    _refuse_classifier(y_pred, "y_pred", "predict")
     predicted = read_entries(
         y_pred, "y_pred", unknown=False, keep_sparse=keep_sparse
     ).positive
@@ -91,10 +94,13 @@ def check_scores(y_score, y_true, entries, what="y_score"):
 
     Raises
     ------
+    TypeError
+        If `y_score` is a classifier.
     ValueError
         If `y_score` has another shape or order of columns than the targets (columns of
         other names go by their place), or holds NaN or something that is no number.
     """
+    _refuse_classifier(y_score, what, "predict_proba")
     dense = y_score.toarray() if sparse.issparse(y_score) else as_array(y_score, what)
     if dense.ndim == 3:
         raise ValueError(
@@ -158,6 +164,16 @@ def weigh_rows(sample_weight, entries, response):
             "sample_weight must be above 0 for at least one row. Got only zeros."
         )
     return entries.take(counted), response[counted], weights[counted]
+
+
+def _refuse_classifier(values, what, method):
+    """Say what to give in place of a classifier, which is an array of no dimension."""
+    if callable(getattr(values, "predict", None)):
+        raise TypeError(
+            f"{what} must be a table, (n_samples, n_labels). Got a "
+            f"{type(values).__name__}: give what its {method}(X) returns for rows that "
+            "it was not fitted on."
+        )
 
 
 def _float_type(dtype):

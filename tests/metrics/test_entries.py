@@ -5,8 +5,15 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_clip.metrics import global_average_precision_score, masked_f1_score
+from sklearn_clip import MultiLabelLogisticRegression
+from sklearn_clip.metrics import (
+    compare,
+    global_average_precision_score,
+    masked_f1_score,
+)
 from sklearn_clip.metrics._entries import check_targets
 
 NAN = float("nan")
@@ -149,3 +156,13 @@ def test_frames_that_share_labels_in_other_places_are_refused():
     assert global_average_precision_score(numbered, pd.DataFrame(P)) == expected
     with pytest.raises(ValueError, match=r"Pass y_score\[y_true.columns\]"):
         global_average_precision_score(numbered, pd.DataFrame(P, columns=[1, 2, 3]))
+
+
+@pytest.mark.parametrize("wrap", [make_pipeline, lambda *steps: steps[-1]])
+def test_a_classifier_in_place_of_what_it_gives_is_refused(wrap):
+    head = wrap(StandardScaler(), MultiLabelLogisticRegression())
+    said = f"Got a {type(head).__name__}: give what its predict"
+    with pytest.raises(TypeError, match=rf"y_score must be .* {said}_proba\(X\)"):
+        compare(global_average_precision_score, np.eye(2), head, head)
+    with pytest.raises(TypeError, match=rf"y_pred must be .* {said}\(X\)"):
+        masked_f1_score([[1, 0]], head)
