@@ -16,6 +16,7 @@ SET_UP = """
 import builtins, os, textwrap, warnings
 
 os.environ["TQDM_DISABLE"] = "1"
+warnings.filterwarnings("ignore", "IProgress not found")
 
 import matplotlib, numpy, pandas
 from sklearn.base import BaseEstimator

@@ -7,7 +7,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cells import digest_of_what_runs
-from reference import is_ours, undocumented, write_reference
+from reference import (
+    description,
+    is_constant,
+    is_ours,
+    undescribed,
+    undocumented,
+    write_reference,
+)
 
 import sklearn_clip
 
@@ -49,6 +56,7 @@ nb_execution_excludepatterns = ["guide/index.md", "model_table.md", "scale_out.m
 # A page lists the methods that our own modules write; numpydoc would list them twice.
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 # Every `examples/plot_*.py` that has changed since the last build runs, in the order of
@@ -90,10 +98,16 @@ html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 4,
 }
 
 write_reference(Path(__file__).parent / "api")
+
+
+def describe_constant(app, what, name, obj, options, lines):
+    """Say what a constant is for in place of what its type is."""
+    if what == "data" and is_constant(obj):
+        lines[:] = description(obj, name.rpartition(".")[2])
 
 
 def escape_plain_text(app, what, name, obj, options, lines):
@@ -110,14 +124,18 @@ def skip_foreign_member(app, what, name, obj, skip, options):
 
 
 def report_undocumented(app, env):
-    """Make a public name without an entry a warning, which `-W` makes an error."""
+    """Warn of public names without an entry, or words in it: with `-W` an error."""
     from sphinx.util import logging
 
+    logger = logging.getLogger(__name__)
     for name in undocumented(env.get_domain("py").objects):
-        logging.getLogger(__name__).warning("%s is public and has no entry", name)
+        logger.warning("%s is public and has no entry", name)
+    for name in undescribed():
+        logger.warning("%s has an entry without a description: write it as #:", name)
 
 
 def setup(app):
+    app.connect("autodoc-process-docstring", describe_constant, priority=300)
     app.connect("autodoc-process-docstring", escape_plain_text, priority=400)
     app.connect("autodoc-skip-member", skip_foreign_member)
     app.connect("env-check-consistency", report_undocumented)

@@ -2,6 +2,9 @@
 
 import importlib
 import inspect
+import sys
+
+from sphinx.pycode import ModuleAnalyzer
 
 import sklearn_clip
 
@@ -60,6 +63,34 @@ def undocumented(documented):
         for room in rooms()
         for name in public_names(room)
         if home(room, name) not in documented
+    )
+
+
+def description(value, name):
+    """The lines of the ``#:`` comment above a constant, where it is made."""
+    for module in [name for name in sys.modules if name.startswith("sklearn_clip.")]:
+        if getattr(sys.modules[module], name, None) is value:
+            comments = ModuleAnalyzer.for_module(module).find_attr_docs()
+            if ("", name) in comments:
+                return comments["", name]
+    return []
+
+
+def undescribed():
+    """Constants, of Python's own types, that have no such comment."""
+    return sorted(
+        f"{room}.{name}"
+        for room in rooms()
+        for name in public_names(room)
+        if is_constant(value := getattr(importlib.import_module(room), name))
+        if not description(value, name)
+    )
+
+
+def is_constant(value):
+    """Whether the docstring of a value's type says nothing of the value."""
+    return type(value).__module__ == "builtins" and not (
+        inspect.isclass(value) or inspect.isroutine(value)
     )
 
 

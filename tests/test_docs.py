@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_clip.losses import LOSSES, make_loss
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [
     DOCS / "models.md",
@@ -62,10 +64,22 @@ def test_pages_whose_code_is_not_run_say_so():
             assert "is not run where the guide is built" in page.read_text("utf-8")
 
 
-def test_names_that_pages_link_to_have_an_entry():
+@pytest.fixture
+def reference():
     spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_constants_of_the_reference_are_described(reference):
+    assert reference.undescribed() == []
+    (line, _) = reference.description(LOSSES, "LOSSES")
+    assert line.startswith("Class of each loss by the short name")
+    assert not reference.is_constant(make_loss)
+
+
+def test_names_that_pages_link_to_have_an_entry(reference):
     for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\{(?:class|func)\}`~?([\w.]+)`", text):

@@ -19,6 +19,7 @@ class TextEncoder(Protocol):
         """Return one vector per text."""
 
 
+#: Sets of prompts by the name that `templates` takes; a label is put into the braces.
 TEMPLATES = {
     "default": (
         "{}",

@@ -16,6 +16,7 @@ from sklearn_clip.embedding.images._tiles import tile_boxes
 if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._backbone import Backbone
 
+#: What `regions` of a featurizer may be, beside None.
 REGIONS = ("2x2", "3x3", "pyramid", "tokens")
 # Held at once of the vectors of a call: as they come, L2-normalised, and by row.
 _COPIES = 3

@@ -17,6 +17,7 @@ from sklearn_clip.losses._soft_f1 import SoftF1Loss
 
 LossModule = TypeVar("LossModule", bound=nn.Module)
 
+#: Class of each loss by the short name that `criterion` of a network takes.
 LOSSES: dict[str, type[MultiLabelLoss]] = {
     "bce": BCELoss,
     "focal": FocalLoss,

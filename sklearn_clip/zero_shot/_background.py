@@ -5,6 +5,7 @@ from sklearn_clip.embedding import TEMPLATES, Background, check_text, plain_text
 
 __all__ = ["BACKGROUND", "TEMPLATES", "Background", "own_words", "read_background"]
 
+#: The general words that each label is compared with, where no others are given.
 BACKGROUND = (
     *("something", "object", "thing", "nothing", "background", "anything", "image"),
     *("picture", "photo", "scene", "person", "man", "woman", "child", "animal"),
