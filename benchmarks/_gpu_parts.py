@@ -29,7 +29,7 @@ BATCH = 256
 # The tests that meet another device than the CPU, where there is one.
 TESTS = ["tests/gpu", "tests/heads/networks/test_net_copies.py"]
 TESTS += ["tests/heads/linear/test_logistic_devices.py"]
-FULL = {"pictures": 4096, "captions": 8192, "rows": (100_000, 768, 200), "tuned": 2048}
+FULL = {"pictures": 4096, "captions": 8192, "rows": (200_000, 768, 200), "tuned": 2048}
 SMALL = {"pictures": 24, "captions": 40, "rows": (300, 32, 6), "tuned": 16}
 TINY = {
     "embed_dim": 64,
