@@ -15,9 +15,6 @@ from sklearn_clip.thresholds._threshold_curves import (
     pick_thresholds,
 )
 
-# What is worth less than the best by this is so whatever the rounding.
-_SLACK = 1e-9
-
 
 class GlobalThresholdSearch:
     """Search for the threshold that all labels share, under any average.
@@ -43,7 +40,7 @@ class GlobalThresholdSearch:
         if by_row:
             rows = rows._replace(sample_weight=None)
         self.weight = rows.weight
-        self.scores = self._lay_out(self.rows.scores)
+        self.scores = self.lay_out(self.rows.scores)
         pooled = self.scores.reshape(1, -1)
         # Entries of rows sorted before stand label by label, as here unless by row.
         self.pooled_order = None if by_row else rows.pooled_order
@@ -56,19 +53,30 @@ class GlobalThresholdSearch:
             self.order = np.argsort(-self.scores, axis=1)
         self.ranked = RankedScores(pooled[:, self.pooled_order], rows.probability)
         self.valid = self.ranked.valid
-        self.targets = self._lay_out(self.rows.targets)
+        self.targets = self.lay_out(self.rows.targets)
         if self.weight is None:
             positives = self.targets.sum(axis=1, dtype=np.float64)
             negatives = self.targets.shape[1] - positives
         else:
-            self.weight = self._lay_out(self.weight)
+            self.weight = self.lay_out(self.weight)
             positives = (self.weight * self.targets).sum(axis=1)
             negatives = (self.weight * absent(self.targets)).sum(axis=1)
         self.sizes = positives[:, None], negatives[:, None]
         self.shares = objective.shares(positives, negatives, self.row_weight)
 
-    def _lay_out(self, entries):
-        """Entries of shape (n_rows, n_labels) as (n_groups, n_members)."""
+    def lay_out(self, entries):
+        """Lay entries out by groups.
+
+        Parameters
+        ----------
+        entries : ndarray, of a shape that broadcasts to (n_rows, n_labels)
+            The entries.
+
+        Returns
+        -------
+        ndarray of shape (n_groups, n_members)
+            The same.
+        """
         entries = np.broadcast_to(entries, self.rows.scores.shape)
         if self.objective.average == "samples":
             return entries
@@ -97,11 +105,11 @@ class GlobalThresholdSearch:
         valid = self.valid
         if forced is not None:
             allowed = ~forced if allowed is None else allowed & ~forced
-            forced = self._lay_out(forced)
+            forced = self.lay_out(forced)
             # No label could be forced if none were ever predicted.
             valid = valid.copy()
             valid[0, 0] = np.isfinite(self.ranked.place(0, 0))
-        free = None if allowed is None else self._lay_out(allowed)
+        free = None if allowed is None else self.lay_out(allowed)
         changes, start = self._changes(free, forced)
         # M(t_k) = M(t_0) + sum_{i <= k} s_g(i) [m_g(i)(after) - m_g(i)(before)], where
         # g(i) is the group of the i-th highest score, s its share in the mean and m its
@@ -113,30 +121,6 @@ class GlobalThresholdSearch:
         place = self.ranked.place
         at = pick_thresholds(values, valid, place, self.rows.default, tolerance=1e-12)
         return float(place(0, at)[0]), float(values[0, at[0]])
-
-    def bound(self, inside):
-        """Find what no predictions are worth more than that hold all of some entries.
-
-        Parameters
-        ----------
-        inside : ndarray of shape (n_rows, n_labels), dtype=bool
-            The entries.
-
-        Returns
-        -------
-        float
-            Infinity under a metric that is a callable, of which nothing is known.
-        """
-        if callable(self.objective.metric):
-            return np.inf
-        # Named metrics rise with the true positives and fall with the false ones: at
-        # best all positives are found, and no false one beside those of the entries.
-        wrong = self._lay_out(inside) * absent(self.targets)
-        if self.weight is not None:
-            wrong = wrong * self.weight
-        wrong = wrong.sum(axis=1, dtype=np.float64, keepdims=True)
-        values = self.objective.values(self.sizes[0], wrong, *self.sizes)
-        return float(values[:, 0] @ self.shares)
 
     def _changes(self, free, forced):
         """Change of the mean as each entry is passed, and the mean at the start."""
@@ -208,50 +192,3 @@ def find_global_threshold(
         forced = ranks == 0 if at_least_one else None
     search = GlobalThresholdSearch(rows, objective)
     return search.best(allowed=allowed, forced=forced)[0]
-
-
-def find_top_k(
-    rows: ScoredRows,
-    objective: Objective,
-    *,
-    at_least_one: bool = False,
-    limit: int | None = None,
-) -> tuple[int, float]:
-    """Find the best number of labels per row, and the threshold they have to reach.
-
-    Parameters
-    ----------
-    rows, objective, at_least_one, limit
-        As for `find_global_threshold`; `limit` bounds k.
-
-    Returns
-    -------
-    k : int
-        Number of labels, at least 1; the smallest of equally good ones.
-    threshold : float
-        The score that a label has to reach.
-    """
-    n_labels = rows.scores.shape[1]
-    # Whatever k, the scores and their order stay: they are sorted once.
-    search, ranks = GlobalThresholdSearch(rows, objective), rank_labels(rows.scores)
-    forced = ranks == 0 if at_least_one else None
-    highest = _highest_from(rows.scores, ranks)
-    best = -np.inf
-    for k in range(1, min(n_labels, limit or n_labels) + 1):
-        allowed = ranks < k
-        threshold, value = search.best(allowed=allowed, forced=forced)
-        if value > best + 1e-12:
-            best, found = value, (k, threshold)
-        # More labels a row are more only below the highest score that k leaves out, and
-        # then all of the k above it are taken. With them alone too many may be false.
-        inside = allowed & (rows.scores >= highest[k])
-        if search.bound(inside if forced is None else inside | forced) < best - _SLACK:
-            break
-    return found
-
-
-def _highest_from(scores, ranks):
-    """Highest score of all entries of each rank and of the ranks after it."""
-    found = np.full(scores.shape[1] + 1, -np.inf)
-    np.maximum.at(found, ranks.ravel(), scores.ravel())
-    return np.maximum.accumulate(found[::-1])[::-1]

@@ -8,13 +8,14 @@ from sklearn_clip.thresholds._constraints import Bound, find_bounded_thresholds
 from sklearn_clip.thresholds._counted_rows import CountedRows, counts_suffice
 from sklearn_clip.thresholds._decoding import decode
 from sklearn_clip.thresholds._exact_labels import find_worth, take_exactly
-from sklearn_clip.thresholds._global_threshold import find_global_threshold, find_top_k
+from sklearn_clip.thresholds._global_threshold import find_global_threshold
 from sklearn_clip.thresholds._objective import Objective
 from sklearn_clip.thresholds._row_sets import best_sets
 from sklearn_clip.thresholds._score_maps import fit_score_map, map_scores
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import search_thresholds
 from sklearn_clip.thresholds._shrinkage import shrink_thresholds
+from sklearn_clip.thresholds._top_k import find_top_k
 
 
 class ThresholdTuner(NamedTuple):

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from sklearn_clip.metrics import masked_f1_score, masked_jaccard_score
+from sklearn_clip.thresholds import _top_k
 from sklearn_clip.thresholds._coordinate_ascent import climb
-from sklearn_clip.thresholds._decoding import decode
-from sklearn_clip.thresholds._global_threshold import (
-    GlobalThresholdSearch,
-    find_top_k,
-)
+from sklearn_clip.thresholds._decoding import decode, rank_labels
+from sklearn_clip.thresholds._global_threshold import GlobalThresholdSearch
 from sklearn_clip.thresholds._objective import AVERAGES, Objective, metric_score
 from sklearn_clip.thresholds._scored_rows import ScoredRows
 from sklearn_clip.thresholds._search import find_thresholds
+from sklearn_clip.thresholds._top_k import find_top_k
 
 TOLERANCE = 1e-10
 
@@ -105,7 +104,7 @@ def test_global_threshold_is_exact_under_every_average_and_rule(
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", METRICS)
 @settings(max_examples=20, deadline=None)
-@given(problem=problems(), rules=RULES)
+@given(problem=problems(max_rows=3, max_labels=8), rules=RULES)
 def test_top_k_finds_the_best_k_and_threshold(metric, average, problem, rules):
     scores, targets, known, weight = problem
     how = settings_of(problem, metric, average)
@@ -124,8 +123,27 @@ def test_top_k_finds_the_best_k_and_threshold(metric, average, problem, rules):
 
 
 @pytest.mark.parametrize("average", AVERAGES)
+def test_top_k_of_rows_without_a_positive_is_the_smallest(average):
+    for scores in (np.full((3, 9), 0.5), np.linspace(0, 1, 27).reshape(3, 9)):
+        rows = ScoredRows(scores, np.zeros((3, 9), bool))
+        assert find_top_k(rows, Objective("f1", average))[0] == 1
+
+
+def draw_many_labels(seed, shape=(60, 40)):
+    """Rows of which k matters: unknown entries, weights, and ties of three kinds."""
+    rng = np.random.default_rng(seed)
+    targets = rng.random(shape) < rng.beta(1, 12, size=shape[1])
+    scores = (rng.random(shape) + targets).round(seed % 3 + 1) / 2
+    known = rng.random(shape) < 0.8 if seed % 2 else None
+    weight = rng.random(shape[0]) if seed > 2 else None
+    if known is not None:
+        targets &= known
+    return ScoredRows(scores, targets, known, weight)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", ["f1", "jaccard", "balanced_accuracy", "accuracy"])
-def test_top_k_stops_where_no_larger_k_can_be_better(metric, average, monkeypatch):
+def test_top_k_searches_no_k_that_cannot_be_better(metric, average, monkeypatch):
     searched = []
 
     def count(self, *arguments, best=GlobalThresholdSearch.best, **options):
@@ -133,26 +151,61 @@ def test_top_k_stops_where_no_larger_k_can_be_better(metric, average, monkeypatc
         return best(self, *arguments, **options)
 
     monkeypatch.setattr(GlobalThresholdSearch, "best", count)
-    bound = GlobalThresholdSearch.bound
-    objective, n_searched = Objective(metric, average), {}
+    choose, objective, n_searched = (
+        _top_k.hopeful_counts,
+        Objective(metric, average),
+        {},
+    )
     for seed, forced in itertools.product(range(6), (False, True)):
-        rng = np.random.default_rng(seed)
-        targets = rng.random((60, 40)) < rng.beta(1, 12, size=40)
-        scores = (rng.random((60, 40)) + targets).round(seed % 3 + 1) / 2
-        known = rng.random((60, 40)) < 0.8 if seed % 2 else None
-        weight = rng.random(60) if seed > 2 else None
-        if known is not None:
-            targets &= known
-        rows, found = ScoredRows(scores, targets, known, weight), []
-        for stops in (True, False):
-            none = bound if stops else lambda self, inside: np.inf
-            monkeypatch.setattr(GlobalThresholdSearch, "bound", none)
+        rows, found = draw_many_labels(seed), []
+        for chooses in (True, False):
+            every = choose if chooses else lambda *_: range(1, 41)
+            monkeypatch.setattr(_top_k, "hopeful_counts", every)
             searched.clear()
             found.append(find_top_k(rows, objective, at_least_one=forced))
-            n_searched[stops] = n_searched.get(stops, 0) + len(searched)
+            n_searched[chooses] = n_searched.get(chooses, 0) + len(searched)
         assert found[0] == found[1]
     assert n_searched[False] == 12 * 40
-    assert n_searched[True] < n_searched[False]
+    assert n_searched[True] < 12 * 10
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("side", [2, 3, 64])
+def test_no_pair_of_a_box_is_worth_more_than_its_bound(average, side):
+    for seed, forced in itertools.product(range(6), (False, True)):
+        rows = draw_many_labels(seed, shape=(12, 9))
+        objective = Objective("f1", average)
+        search, ranks = GlobalThresholdSearch(rows, objective), rank_labels(rows.scores)
+        always = ranks == 0 if forced else None
+        boxes = _top_k._Boxes(search, ranks, 9, always)
+        counts = np.append(0, _top_k._spread(np.arange(1, 10), side))
+        at = _top_k._spread(np.flatnonzero(search.valid[0]), side)
+        highest, reached = boxes.bound(counts, at)
+        values = np.full((10, search.valid.size), -np.inf)
+        for k in range(1, 10):
+            for j in np.flatnonzero(search.valid[0]):
+                inside = np.zeros(search.valid.size - 1, bool)
+                inside[search.pooled_order[:j]] = True
+                laid = inside.reshape(search.targets.shape)
+                laid = laid if average == "samples" else laid.reshape(9, 12).T
+                predicted = laid & (ranks < k)
+                if forced:
+                    predicted |= always
+                values[k, j] = metric_score(
+                    rows.targets,
+                    predicted,
+                    metric="f1",
+                    average=average,
+                    known=rows.known,
+                    sample_weight=rows.sample_weight,
+                )
+        assert reached <= values.max() + 1e-12
+        for i, k in enumerate(counts[:-1]):
+            smaller = values[1 : k + 1].max(axis=0, initial=-np.inf)
+            for b, j in enumerate(at[:-1]):
+                box = values[k + 1 : counts[i + 1] + 1, j + 1 : at[b + 1] + 1]
+                new = box[box > smaller[j + 1 : at[b + 1] + 1] + 1e-12]
+                assert new.max(initial=-np.inf) <= highest[i, b] + 1e-12
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
