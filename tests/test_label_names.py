@@ -1,5 +1,7 @@
 """Labels are compared as they look, whichever signs spell them."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,16 @@ def test_reports_and_plots_find_labels_in_other_spellings(name, other):
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == [name]
     with pytest.raises(ValueError, match=r"Got 'TEA'.*Is 'tea' meant\?"):
         LabelScoreDisplay.from_predictions(truth, predicted, labels=["TEA"])
+
+
+def test_a_label_without_a_name_is_told():
+    """Of empty texts, pandas with pyarrow makes the label of rows without labels."""
+    targets = table(" ", "tea")
+    with pytest.warns(UserWarning, match=r"no name \(column 0, ' '\).* leaves it out"):
+        MultiLabelLogisticRegression().fit(X, targets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MultiLabelLogisticRegression().fit(X, targets.drop(columns=" ").assign(dog=1))
 
 
 def test_a_slip_of_the_pen_is_asked_about():

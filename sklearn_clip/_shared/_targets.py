@@ -20,6 +20,8 @@ _TAGS_HINT = "sklearn_clip.labels_to_frame(y) makes one of lists of tags."
 def label_array(names):
     """Put names of labels, which may be tuples, into a 1-D array; None stays.
 
+    Warns of one that is blank: the rows that have it are those without labels.
+
     Raises
     ------
     TypeError
@@ -44,6 +46,13 @@ def label_array(names):
                 f"{shown(name)} twice (columns {before} and {column})."
                 + _tell_spellings(names[before], name)
             )
+    if "" in first:
+        column = first[""]
+        warn_user(
+            f"A label has no name (column {column}, {names[column]!r}). It may be that "
+            "of rows without labels, as pandas' str.get_dummies makes one of empty "
+            f"texts: Y.drop(columns={names[column]!r}) leaves it out."
+        )
     array = np.empty(len(names), dtype=object)
     array[:] = names
     return array
