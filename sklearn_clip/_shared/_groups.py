@@ -37,7 +37,10 @@ def group_numbers(groups, n_rows):
     if groups is None:
         raise ValueError(
             "groups must say which rows belong together. Got None. "
-            "near_duplicate_groups makes them of embeddings."
+            "near_duplicate_groups makes them of embeddings. An estimator inside "
+            "another one gets them by metadata routing alone: "
+            "sklearn.set_config(enable_metadata_routing=True), and its "
+            "set_fit_request(groups=True)."
         )
     shape = getattr(groups, "shape", None)
     if shape is None:

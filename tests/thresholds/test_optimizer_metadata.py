@@ -24,7 +24,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_clip import MultiLabelCalibrator
-from sklearn_clip.heads import MultiLabelLogisticRegression
+from sklearn_clip.heads import (
+    MultiLabelLogisticRegression,
+    MultiLabelLogisticRegressionCV,
+)
+from sklearn_clip.model_selection import MultiLabelStratifiedGroupKFold
 from sklearn_clip.model_selection._out_of_fold import make_splits
 from sklearn_clip.thresholds import ThresholdOptimizer
 
@@ -97,6 +101,19 @@ def test_groups_go_to_the_splitter(data, logistic):
     splits = list(GroupKFold(5).split(X, Y, groups))
     same = ThresholdOptimizer(logistic, cv=splits).fit(X, Y)
     np.testing.assert_array_equal(tuned.thresholds_, same.thresholds_)
+
+
+@pytest.mark.parametrize("wrap", [ThresholdOptimizer, make_pipeline])
+def test_groups_of_an_estimator_inside_come_as_its_error_says(data, wrap):
+    X, Y = data
+    groups = np.arange(len(X)) // 2
+    head = MultiLabelLogisticRegressionCV(cv=MultiLabelStratifiedGroupKFold(3))
+    says = r"enable_metadata_routing=True\), and its set_fit_request\(groups=True\)"
+    with pytest.raises(ValueError, match=says):
+        wrap(head).fit(X, Y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        head.set_fit_request(groups=True)
+        assert wrap(head).fit(X, Y, groups=groups).predict(X).shape == Y.shape
 
 
 @pytest.mark.usefixtures("metadata_routing")

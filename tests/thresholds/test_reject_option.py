@@ -223,7 +223,10 @@ def test_answer_without_a_bound_is_never_given(side):
 def test_folds_of_a_cross_validation_do_not_name_labels_that_cannot_be_answered():
     scores, targets = calibrated(400, 2)
     targets[:, 1] = scores[:, 1] > 2
-    answers = prefit(min_precision=0.8, min_npv=0.8)
+    head = FrozenEstimator(Identity().fit(None, np.zeros((1, 2))))
+    answers = RejectOptionClassifier(head, min_precision=0.8, min_npv=0.8)
+    with pytest.warns(UserWarning, match="No cut has a precision"):
+        clone(answers).fit(scores, targets)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = cross_validate(
