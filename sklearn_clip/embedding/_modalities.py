@@ -12,9 +12,10 @@ from sklearn_clip.embedding.images._work import PictureWork
 
 DIGEST_BYTES = 16
 # On a CPU: pictures of one forward pass, so few that what passes between two layers
-# stays in the cache (see `benchmarks/STUDIES.md`), and tokens, since a short text costs
-# little.
-_CPU_BATCH, _CPU_BATCH_OF_CONVOLUTIONS = 8, 4
+# stays in the cache (see `benchmarks/STUDIES.md`), of a transformer that sees few
+# patches, and of convolutions; and tokens, since a short text costs little.
+_CPU_BATCH, _CPU_BATCH_OF_FEW_PATCHES, _CPU_BATCH_OF_CONVOLUTIONS = 8, 16, 4
+_FEW_PATCHES = 64
 _CPU_TOKENS = 1024
 # Characters that a token stands for, at the least, in most languages.
 _TOKEN_CHARACTERS = 3
@@ -68,12 +69,11 @@ class ImageModality:
             backbone = self._backbone
             if not backbone.on_cpu:
                 size = _gpu_batch_size(backbone.device)
-            elif not backbone.runs_in_torch("image"):
-                size = _CPU_BATCH
             else:
-                small = backbone.sees_by_convolutions
-                size = _CPU_BATCH_OF_CONVOLUTIONS if small else _CPU_BATCH
-                size = _even_size(len(numbers), size, most_streams(backbone.device))
+                size = _cpu_batch_size(backbone)
+                if backbone.runs_in_torch("image"):
+                    streams = most_streams(backbone.device)
+                    size = _even_size(len(numbers), size, streams)
         return _slices(numbers, [size])
 
 
@@ -113,6 +113,15 @@ class TextModality:
         tokens = [min(lengths[n] // _TOKEN_CHARACTERS + 2, whole) for n in numbers]
         most = _BATCH_RANGE[1]  # should the tower need its padding
         return _slices(numbers, [max(min(_CPU_TOKENS // t, most), 1) for t in tokens])
+
+
+def _cpu_batch_size(backbone):
+    """Pictures of one forward pass on a CPU."""
+    if backbone.n_patches <= _FEW_PATCHES:
+        return _CPU_BATCH_OF_FEW_PATCHES
+    if backbone.runs_in_torch("image") and backbone.sees_by_convolutions:
+        return _CPU_BATCH_OF_CONVOLUTIONS
+    return _CPU_BATCH
 
 
 def _even_size(items, most, streams):

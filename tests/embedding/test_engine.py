@@ -1,13 +1,16 @@
 """The engine and the columns: order, duplicates, failures, memory, averages."""
 
 import copy
+import json
 import sqlite3
 from types import SimpleNamespace
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from sklearn_clip import EmbeddingStore
 from sklearn_clip.embedding import (
@@ -412,12 +415,27 @@ def test_batch_follows_the_free_memory_of_the_gpu(
     assert _gpu_batch_size(torch.device("cuda")) == expected
 
 
-@pytest.mark.parametrize(("name", "size"), [("tiny", 8), ("photo-tiny", 4)])
-def test_few_pictures_go_through_a_cpu_at_once(name, size, model_folder):
-    backbone = load_backbone(model_folder if name == "tiny" else name, device="cpu")
-    batches = ImageModality(backbone, "auto", None).batches(list(range(100)), None)
-    assert max(map(len, batches)) <= size
-    assert [n for batch in batches for n in batch] == list(range(100))
+@pytest.mark.parametrize(
+    ("patch", "patches", "size"), [(16, 16, 16), (4, 256, 8), (None, 74**2, 4)]
+)
+def test_few_pictures_go_through_a_cpu_at_once(
+    tmp_path, architecture, patch, patches, size
+):
+    name = "photo-tiny"  # of convolutions
+    if patch is not None:
+        vision = {**architecture["vision_cfg"], "patch_size": patch, "layers": 1}
+        cut = {**architecture, "vision_cfg": vision}
+        pixels = {"mean": [0.5] * 3, "std": [0.5] * 3}
+        config = json.dumps({"model_cfg": cut, "preprocess_cfg": pixels})
+        (tmp_path / "open_clip_config.json").write_text(config)
+        weights = open_clip.CLIP(**cut).state_dict()
+        save_file(weights, tmp_path / "open_clip_model.safetensors")
+        name = f"local-dir:{tmp_path}"
+    backbone = load_backbone(name, device="cpu")
+    assert backbone.n_patches == patches
+    batches = ImageModality(backbone, "auto", None).batches(list(range(1000)), None)
+    assert (size + 1) // 2 < max(map(len, batches)) <= size
+    assert [n for batch in batches for n in batch] == list(range(1000))
 
 
 def test_batches_of_texts_on_a_cpu_hold_about_as_many_tokens():

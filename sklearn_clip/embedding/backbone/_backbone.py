@@ -154,7 +154,10 @@ class Backbone:
             for engine, precision in graphs:
                 found = open_graph_tower(self, tower, engine, precision, say)
                 if not isinstance(found, str):
-                    self.width(tower)  # noted before the tower of torch is let go
+                    # Noted before the tower of torch is let go.
+                    self.width(tower)
+                    if tower == "image":
+                        self.n_patches  # noqa: B018
                     if "torch_towers" in vars(self):  # it was made just now
                         self.torch_towers.drop(tower)
                     return found
@@ -375,6 +378,11 @@ class Backbone:
         return self._notes.recall(
             "convolutions", lambda: self.torch_towers.sees_by_convolutions()
         )
+
+    @property
+    def n_patches(self) -> int:
+        """Patches in which the image tower sees a picture; many of convolutions."""
+        return self._notes.recall("patches", lambda: self.torch_towers.count_patches())
 
     def runs_in_torch(self, tower: str) -> bool:
         """Whether torch runs a tower, whose threads are then its own.

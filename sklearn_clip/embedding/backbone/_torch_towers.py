@@ -159,15 +159,36 @@ class TorchTowers:
         tuple of (int, int)
             Rows and columns.
         """
-        model = self.model("image")
+        return read_grid(view_tokens(self.model("image")), self._picture_size())
+
+    def _picture_size(self):
+        """Read the rows and columns of pictures as the image tower gets them."""
         plan = read_plan(self.transform())
-        size = model.visual.image_size if plan is None else plan.size
-        return read_grid(view_tokens(model), size)
+        size = self.model("image").visual.image_size if plan is None else plan.size
+        return size if isinstance(size, tuple | list) else (size, size)
 
     def sees_by_convolutions(self):
         """Whether most layers of the image tower are convolutions."""
         dimensions = [tensor.dim() for _, tensor in self._tensors("image")]
         return dimensions.count(4) > dimensions.count(2)
+
+    def count_patches(self):
+        """Count the patches in which the image tower sees a picture.
+
+        Returns
+        -------
+        int
+            Kernels of its first layer beside each other; thousands if it is one of
+            convolutions, and all pixels if nothing is known of it.
+        """
+        rows, columns = self._picture_size()
+        kernels = (
+            tensor.shape[2:]
+            for _, tensor in self._tensors("image")
+            if tensor.dim() == 4 and tensor.shape[1] == 3
+        )
+        height, width = next(kernels, (1, 1))
+        return (rows // height) * (columns // width)
 
     @own_modes()
     def make(self, tower, precision, *, stays=True, borrows=True):
