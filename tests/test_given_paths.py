@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.pipeline import make_pipeline
 
-from sklearn_clip import EmbeddingStore
+from sklearn_clip import CLIPFeaturizer, CLIPFineTuner, EmbeddingStore
 from sklearn_clip.datasets import (
     get_data_home,
     load_clipart,
@@ -25,6 +26,10 @@ from sklearn_clip.datasets import (
     write_label_studio,
     write_photo_keywords,
 )
+from sklearn_clip.distributed._output import open_folder
+from sklearn_clip.embedding import load_backbone
+from sklearn_clip.export import OnnxTagger, to_onnx
+from sklearn_clip.heads import MultiLabelLogisticRegression
 from sklearn_clip.report import TaggerReport
 
 TABLE = pd.DataFrame({"image": ["a.jpg"], "labels": ["cat"]})
@@ -49,6 +54,7 @@ TAKE = {
     "cvat path": lambda path: write_cvat_tags(path, **ROW),
     "label studio path": lambda path: write_label_studio(path, **ROW),
     "keywords path": lambda path: write_photo_keywords(path, **ROW),
+    "tagger path": OnnxTagger,
     "page path": lambda path: TaggerReport(SCORES, None, SCORES).write_html(path),
 }
 
@@ -86,3 +92,64 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_found(tmp_path, monkeypatch)
     Image.new("RGB", (8, 8)).save(folder / "a.jpg")
     assert load_folders("~before").target_names == ["cat"]
     assert load_csv_tags(TABLE, "~before/cat").target.tolist() == [[1]]
+
+
+def test_tilde_is_the_home_folder(tmp_path, monkeypatch, make_pictures, write_model):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    (home / "pictures").mkdir(parents=True)
+    elsewhere.mkdir()
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.chdir(elsewhere)
+    names, Y = [f"{i}.png" for i in range(6)], np.eye(2, dtype=int)[[0, 1] * 3]
+    for name, picture in zip(names, make_pictures(6), strict=True):
+        picture.save(home / "pictures" / name)
+    write_model(home / "model")
+    plain, root = f"local-dir:{home / 'model'}", home / "pictures"
+    expected = CLIPFeaturizer(
+        plain, text=None, image_root=root, cache=None
+    ).fit_transform(names)
+
+    clip = CLIPFeaturizer(
+        "local-dir:~/model", text=None, image_root="~/pictures", cache="~/store"
+    )
+    tagger = make_pipeline(clip, MultiLabelLogisticRegression()).fit(names, Y)
+    np.testing.assert_array_equal(clip.transform(names), expected)
+    assert EmbeddingStore(home / "store").folder == EmbeddingStore("~/store").folder
+    assert (home / "store" / "embeddings.sqlite").is_file()
+    weights = "~/model/open_clip_model.safetensors"
+    assert load_backbone("local-dir:~/model") is load_backbone(plain)
+    with pytest.raises(ValueError, match="pretrained must be a tag .* or a file"):
+        load_backbone("ViT-B-32", "~/no such file")
+    with pytest.raises(ValueError, match="A file of weights has no tag"):
+        load_backbone("ViT-B-32", weights)
+
+    pytest.importorskip("onnxruntime")
+    to_onnx(tagger, "~/tagger.onnx")
+    scores = tagger.predict_proba(names)
+    for path in (home / "tagger.onnx", "~/tagger.onnx"):
+        found = OnnxTagger(path).predict_proba(names)
+        np.testing.assert_allclose(found, scores, atol=1e-4)
+    tuner = CLIPFineTuner(
+        ["cat", "dog"],
+        "local-dir:~/model",
+        None,
+        text=None,
+        image_root="~/pictures",
+        checkpoint_dir="~/checkpoints",
+        max_epochs=1,
+        early_stopping=None,
+        device="cpu",
+        random_state=0,
+    ).fit(names, Y)
+    assert list((home / "checkpoints").glob("finetune-*.pt"))
+    assert tuner.save_pretrained("~/tuned") == f"local-dir:{home / 'tuned'}"
+    assert not list(elsewhere.iterdir())
+
+
+def test_tilde_is_the_home_folder_of_a_data_set(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    _, folder = open_folder("~/rows", "the test")
+    assert folder == str(tmp_path / "rows")

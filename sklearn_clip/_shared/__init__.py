@@ -22,7 +22,6 @@ _HOMES = {
     "CallbackSupport": "_sklearn",
     "check_columns": "_targets",
     "check_indicator": "_targets",
-    "check_is_path": "_paths",
     "check_label_order": "_estimators",
     "check_labelled_rows": "_targets",
     "_check_method_params": "_sklearn",
@@ -169,7 +168,6 @@ if TYPE_CHECKING:
     from sklearn_clip._shared._onnx_tracing import trace_to_onnx as trace_to_onnx
     from sklearn_clip._shared._paths import (
         as_path as as_path,
-        check_is_path as check_is_path,
     )
     from sklearn_clip._shared._region_pooling import (
         POOLINGS as POOLINGS,

@@ -7,28 +7,6 @@ from typing import Any
 from sklearn_clip._shared._cells import shown
 
 
-def check_is_path(path, what):
-    """Check that something is a path, whether or not anything is there.
-
-    Parameters
-    ----------
-    path : object
-        What was given.
-    what : str
-        Name of the parameter.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a str nor an `os.PathLike` of one.
-    """
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise TypeError(
-            f"{what} must be a str or a path. Got {shown(path)} of type "
-            f"{type(path).__name__}."
-        )
-
-
 def as_path(path: Any, what: str) -> Path:
     """Check a path, and put the home folder in place of a tilde.
 
@@ -47,7 +25,11 @@ def as_path(path: Any, what: str) -> Path:
     Raises
     ------
     TypeError
-        If it is no path.
+        If it is neither a str nor an `os.PathLike` of one.
     """
-    check_is_path(path, what)
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise TypeError(
+            f"{what} must be a str or a path. Got {shown(path)} of type "
+            f"{type(path).__name__}."
+        )
     return Path(os.path.expanduser(path))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import MethodType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_clip._shared import ModelMismatchError
+from sklearn_clip._shared import ModelMismatchError, as_path
 from sklearn_clip.embedding import (
     Cells,
     refuse_missing,
@@ -149,8 +148,7 @@ class OnnxTagger:
         batch_size: Any = "auto",
         check: bool = True,
     ):
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"path must be a str or os.PathLike. Got {path!r:.80}.")
+        path = as_path(path, "path")
         if not isinstance(image_root, str | os.PathLike | None):
             raise TypeError(
                 "image_root must be a str, an os.PathLike or None. Got "
@@ -161,7 +159,7 @@ class OnnxTagger:
         if not isinstance(batch_size, str) or batch_size != "auto":
             _check_positive("batch_size", batch_size, "'auto'")
         # Forks and pickles find it from wherever they run.
-        self._path = Path(path).absolute()
+        self._path = path.absolute()
         self._options = {
             "image_root": image_root,
             "missing": missing,

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sklearn_clip._shared import check_is_path, import_optional
+from sklearn_clip._shared import as_path, import_optional
 from sklearn_clip.export._sessions import LARGEST_FILE, count_bytes
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def check_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         If its folder is not there, it is a folder itself, it is there, or its folder
         cannot be written to.
     """
-    check_is_path(path, "path")
-    found = Path(path)
+    found = as_path(path, "path")
     if found.is_symlink():  # what it names is replaced, and not itself
         found = Path(os.path.realpath(found))
     if found.is_dir() or not found.name:

@@ -1,10 +1,8 @@
 """Checkpoints of a training: written at once or not at all, read if they are of it."""
 
-from pathlib import Path
-
 import torch
 
-from sklearn_clip._shared import remove_unfinished, whole_file
+from sklearn_clip._shared import as_path, remove_unfinished, whole_file
 
 
 class Checkpoint:
@@ -21,8 +19,9 @@ class Checkpoint:
     def __init__(self, folder, name):
         self.path = None
         if folder is not None:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.path = Path(folder) / f"finetune-{name}.pt"
+            folder = as_path(folder, "checkpoint_dir")
+            folder.mkdir(parents=True, exist_ok=True)
+            self.path = folder / f"finetune-{name}.pt"
 
     def write(self, state):
         """Replace the file; a process that is killed meanwhile leaves the old one.

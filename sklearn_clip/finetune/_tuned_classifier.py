@@ -1,7 +1,5 @@
 """What a tuned model does: it scores rows for labels, is saved, and is pickled."""
 
-import os
-
 import numpy as np
 import torch
 from scipy.special import expit
@@ -10,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_clip import embedding
 from sklearn_clip._featurizer import CLIPFeaturizer
-from sklearn_clip._shared import WordLabelsMixin, warn_user
+from sklearn_clip._shared import WordLabelsMixin, as_path, warn_user
 from sklearn_clip.finetune._checks import find_empty
 from sklearn_clip.finetune._encoder import Encoder
 from sklearn_clip.finetune._rows import read_fusion
@@ -120,8 +118,9 @@ class TunedClassifier(WordLabelsMixin, BaseEstimator):
             The `model_name` under which it is loaded, ``"local-dir:..."``.
         """
         check_is_fitted(self)
+        folder = as_path(folder, "folder").absolute()
         write_folder(folder, self._pack())
-        return f"local-dir:{os.path.abspath(folder)}"
+        return f"local-dir:{folder}"
 
     def featurizer(self, folder, **parameters):
         """Save the tuned model and make a featurizer of it.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sklearn_clip._shared import warnings_given
 from sklearn_clip.embedding.backbone._backbone import Backbone
 from sklearn_clip.embedding.backbone._device import choose_device
-from sklearn_clip.embedding.backbone._names import name_model
+from sklearn_clip.embedding.backbone._names import expand_home, name_model
 from sklearn_clip.embedding.backbone._parts import TOWERS
 from sklearn_clip.embedding.backbone._preprocess_settings import (
     read_settings,
@@ -97,7 +97,7 @@ def load_backbone(
         check_engine(engine, precision)
         device = choose_device(device, engine)
         engine, precision = _settle(engine, precision, device)
-    user = model_name, pretrained, preprocess
+    user = *expand_home(model_name, pretrained), preprocess
     named = name_model(*user)
     key = (*named[:2], repr(named[2]), str(device), precision, engine, output)
     with _load_lock:

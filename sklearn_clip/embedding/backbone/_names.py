@@ -6,7 +6,26 @@ from pathlib import Path
 from sklearn_clip.embedding.backbone._preprocess_settings import plain_settings
 
 _MODELS = Path(__file__).parents[2] / "models"
+_FOLDER = "local-dir:"
 BUNDLED = {name: _MODELS / name for name in ("clipart-tiny", "photo-tiny")}
+
+
+def expand_home(model_name, pretrained):
+    """Put the home folder in place of a tilde.
+
+    Parameters
+    ----------
+    model_name, pretrained : str, and str or None
+        As the user names them.
+
+    Returns
+    -------
+    model_name, pretrained : str, and str or None
+        The same, where they name no folder or file below a tilde.
+    """
+    if model_name.startswith(_FOLDER):
+        model_name = _FOLDER + os.path.expanduser(model_name.removeprefix(_FOLDER))
+    return model_name, pretrained and os.path.expanduser(pretrained)
 
 
 def weights_tag(model_name, pretrained):

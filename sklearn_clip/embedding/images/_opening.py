@@ -185,7 +185,7 @@ def resolve_path(source, root):
             "it is a URL, and sklearn-clip fetches nothing on its own: download the "
             "file and give its path or its bytes"
         )
-    return Path(name) if root is None else Path(root) / name
+    return Path(name) if root is None else Path(os.path.expanduser(root)) / name
 
 
 def _open_source(source, root):

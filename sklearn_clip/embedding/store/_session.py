@@ -11,6 +11,7 @@ import threading
 from multiprocessing.util import Finalize
 from pathlib import Path
 
+from sklearn_clip._shared import as_path
 from sklearn_clip.embedding.store._claims import is_running
 from sklearn_clip.embedding.store._store import EmbeddingStore
 
@@ -40,7 +41,7 @@ def open_store(
         return cache
     if isinstance(cache, str) and cache == "auto":
         return session_store()
-    folder = os.path.abspath(cache)
+    folder = os.path.abspath(as_path(cache, "cache"))
     with _lock:
         # One object per folder and process, so that its counters add up.
         return _folder_stores.setdefault(folder, EmbeddingStore(folder))

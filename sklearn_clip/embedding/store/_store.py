@@ -6,11 +6,10 @@ processes may read while one writes, which a folder of pickles gives none of.
 """
 
 import sqlite3
-from pathlib import Path
 
 import numpy as np
 
-from sklearn_clip._shared import check_is_path
+from sklearn_clip._shared import as_path
 from sklearn_clip.embedding.store._claims import claim, give_up, name_owner
 from sklearn_clip.embedding.store._database import Database, is_only_unwritable
 from sklearn_clip.embedding.store._vectors import insert, look_up
@@ -80,8 +79,7 @@ class EmbeddingStore:
             raise ValueError(
                 f"max_bytes must be a positive integer or None. Got {max_bytes!r}."
             )
-        check_is_path(folder, "folder")
-        self.folder = Path(folder).absolute()
+        self.folder = as_path(folder, "folder").absolute()
         self.max_bytes = max_bytes
         self.hits = 0
         self.misses = 0
