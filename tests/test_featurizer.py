@@ -76,6 +76,16 @@ def test_form_that_is_none_is_refused_before_the_model_is_loaded(method):
             getattr(clip, method)(rows)
 
 
+@pytest.mark.parametrize("rows", [pd.DataFrame({"a": TEXTS}), [{"a": TEXTS[0]}]])
+def test_only_modality_is_not_to_be_left_out(rows):
+    with pytest.raises(ValueError, match=r"leave the modality out with image=None\.$"):
+        CLIPFeaturizer("clipart-tiny").transform(rows)
+    alone = CLIPFeaturizer("clipart-tiny", image=None)
+    with pytest.raises(ValueError, match=r"with CLIPFeaturizer\(text=") as caught:
+        alone.transform(rows)
+    assert "text=None" not in str(caught.value)
+
+
 def test_columns_may_have_other_names(make_featurizer, pictures):
     frame = pd.DataFrame({"photo": pictures, "title": TEXTS})
     named = make_featurizer(image="photo", text="title").transform(frame)

@@ -39,10 +39,10 @@ _HINTS = {
     "forms": _FORMS.format(
         alone="with text=None or image=None, a list of images or of texts"
     ),
-    "column": "Name the column with CLIPFeaturizer({modality}=...), or leave the "
-    "modality out with {modality}=None.",
+    "column": "Name the column with CLIPFeaturizer({modality}=...)",
     "key": "Name the key with CLIPFeaturizer({modality}=...), give None where there is "
-    "none, or leave the modality out with {modality}=None.",
+    "none",
+    "leave": ", or leave the modality out with {modality}=None",
     "alone": "For (image, text) pairs leave image= and text= at their defaults.",
     "pair": "A row that lacks one has None for it, (None, text). If all of X is images "
     "set text=None, if it is texts image=None.",
@@ -52,9 +52,10 @@ _EXPORTED_HINTS = {
     "forms": _FORMS.format(
         alone="for a tagger of images or of texts alone, a list of them"
     ),
-    "column": "The tagger was exported with this column: rename that of X.",
+    "column": "The tagger was exported with this column: rename that of X",
     "key": "The tagger was exported with this key: rename that of X, and give None "
-    "where there is none.",
+    "where there is none",
+    "leave": "",
     "alone": "The tagger was exported to read images or texts alone.",
     "pair": "The tagger was exported to read both: give None for one that is missing.",
     "single": "the tagger was exported to read both, so give (image, text) pairs, with "
@@ -237,7 +238,7 @@ def _frame_columns(X, names, modalities, hints):
             raise ValueError(
                 f"X must have the column {name!r} for its {modality}s. Got the columns "
                 f"[{shown_first(found, 10)}].{hint_at_name(name, found)} "
-                + hints["column"].format(modality=modality)
+                + _way_out("column", modality, modalities, hints)
                 + _LEVELS_HINT * levels
             )
         column = X[name]
@@ -250,6 +251,13 @@ def _frame_columns(X, names, modalities, hints):
     return columns
 
 
+def _way_out(kind, modality, modalities, hints):
+    """Say what to do about a column or key that is missing."""
+    # Without its only modality a row would be nothing.
+    leave = hints["leave"] * (len(modalities) > 1)
+    return f"{hints[kind]}{leave}.".format(modality=modality)
+
+
 def _mapping_columns(rows, names, modalities, hints):
     columns = {}
     for modality in modalities:
@@ -259,7 +267,8 @@ def _mapping_columns(rows, names, modalities, hints):
             raise ValueError(
                 f"The dicts in X must have the key {name!r} for their {modality}s. Got "
                 f"the keys [{shown_first(keys, 10)}] (row 0)."
-                f"{hint_at_name(name, keys)} {hints['key'].format(modality=modality)}"
+                f"{hint_at_name(name, keys)} "
+                + _way_out("key", modality, modalities, hints)
             )
         columns[modality] = [row.get(name) for row in rows]
     return columns
