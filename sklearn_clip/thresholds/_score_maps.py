@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,7 @@ def fit_score_map(rows: ScoredRows) -> NDArray[np.float64]:
 
 def _choose_softening(rows):
     """Find under which softening one map for all labels is likeliest."""
-    every = max(1, rows.scores.size // _ENOUGH)
-    some = rows._replace(order=None, pooled_order=None).take(slice(None, None, every))
+    some = rows._replace(order=None, pooled_order=None).take(_some(rows))
     weight = 1.0 if some.weight is None else some.weight
     losses = []
     for softening in _SOFTENINGS:
@@ -80,6 +80,11 @@ def _choose_softening(rows):
     return _SOFTENINGS[best if losses[best] < _LIKELIER * losses[0] else 0]
 
 
+def _some(rows):
+    """Choose rows that tell what is true of all labels together."""
+    return slice(None, None, max(1, rows.scores.size // _ENOUGH))
+
+
 def _fit(rows, values):
     """Fit slopes and intercepts."""
     # In units of their spread, whatever they were: steps have a length there.
@@ -88,7 +93,15 @@ def _fit(rows, values):
     values /= spread if spread > 0 else 1.0
     n_labels = values.shape[1]
     weight = rows.weight
-    common, hessian = _climb(values, rows.targets, weight, pooled=True)
+    # From where some of the rows have led, all of them take a step or two.
+    some = _some(rows)
+    start, _ = _climb(
+        values[some],
+        rows.targets[some],
+        None if weight is None else weight[some],
+        pooled=True,
+    )
+    common, hessian = _climb(values, rows.targets, weight, pooled=True, start=start)
     positives = max(rows.support()[0].sum(), 1e-12)
     # The curvature of the log-likelihood adds up over entries. Its share of ten
     # positives is the precision of the prior, in whatever units the scores are.
@@ -143,22 +156,18 @@ def _climb(
 
     Returns the maps of shape (n_maps, 2) and the Hessians of the likelihood alone.
     """
-    n_rows, n_labels = values.shape
     maps = np.array([[1.0, 0.0]]) if start is None else start.copy()
     centre = np.zeros(2) if centre is None else centre
     # Against separable data, whose slope would grow without end.
     precision = 1e-6 * np.eye(2) + (0.0 if precision is None else precision)
     hessian = np.empty((len(maps), 2, 2))
-    width = max(1, _FEW_SCORES // n_rows)
-    blocks = [slice(first, first + width) for first in range(0, n_labels, width)]
-    for part in [slice(None)] if pooled else blocks:
+    problems = _one_problem if pooled else _problems_of_labels
+    for part, cut in problems(values, targets, weight):
         own = maps[part]
         for _ in range(_MAX_STEPS):
             gradient, hessian[part] = 0.0, 0.0
-            for block in blocks if pooled else [part]:
-                terms = _derivatives(values, targets, weight, block, own)
-                if pooled:
-                    terms = [term.sum(axis=0, keepdims=True) for term in terms]
+            for block in cut():
+                terms = _derivatives(*block, own)
                 gradient, hessian[part] = gradient + terms[0], hessian[part] + terms[1]
             step = _step(
                 own, gradient - (own - centre) @ precision, hessian[part] + precision
@@ -174,21 +183,49 @@ def _climb(
     return maps, hessian
 
 
-def _derivatives(values, targets, weight, block, maps):
-    """Gradient and negative Hessian of the log-likelihood of a block of labels."""
-    s, hit = values[:, block], targets[:, block]
-    p = maps[:, 0] * s + maps[:, 1]
+def _one_problem(values, targets, weight):
+    """Take all scores as those of one map, in blocks of rows."""
+    n_rows, n_labels = values.shape
+    height = max(1, _FEW_SCORES // n_labels)
+    if weight is not None:
+        weight = np.broadcast_to(weight, values.shape)
+
+    def cut():
+        for first in range(0, n_rows, height):
+            rows = slice(first, first + height)
+            yield [
+                None if part is None else part[rows].reshape(1, -1)
+                for part in (values, targets, weight)
+            ]
+
+    yield slice(None), cut
+
+
+def _problems_of_labels(values, targets, weight):
+    """Take the scores of a few labels at a time, those of a label side by side."""
+    n_rows, n_labels = values.shape
+    width = max(1, _FEW_SCORES // n_rows)
+    for first in range(0, n_labels, width):
+        few = slice(first, first + width)
+        block = [np.ascontiguousarray(part[:, few].T) for part in (values, targets)]
+        own = few if weight is not None and weight.shape[1] > 1 else slice(None)
+        block.append(weight if weight is None else weight[:, own].T)
+        yield few, partial(iter, [block])
+
+
+def _derivatives(s, hit, weight, maps):
+    """Gradient and negative Hessian of the log-likelihood of maps, a row for each."""
+    p = maps[:, :1] * s + maps[:, 1:]
     expit(p, out=p)
     # log L = sum w (y eta - log(1 + e^eta)): its derivative in the log-odds eta, which
     # are slope s + intercept, is y - p, the second one -p (1 - p).
     slope, curve = hit - p, p * (1 - p)
     if weight is not None:
-        w = weight if weight.shape[1] == 1 else weight[:, block]
-        slope, curve = slope * w, curve * w
+        slope, curve = slope * weight, curve * weight
     moment = curve * s
-    gradient = np.stack([np.einsum("ij,ij->j", slope, s), slope.sum(axis=0)], axis=1)
-    mixed = moment.sum(axis=0)
-    hessian = [np.einsum("ij,ij->j", moment, s), mixed, mixed, curve.sum(axis=0)]
+    gradient = np.stack([np.einsum("ij,ij->i", slope, s), slope.sum(axis=1)], axis=1)
+    mixed = moment.sum(axis=1)
+    hessian = [np.einsum("ij,ij->i", moment, s), mixed, mixed, curve.sum(axis=1)]
     return gradient, np.stack(hessian, axis=1).reshape(-1, 2, 2)
 
 
