@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_clip._shared import as_path, clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import check_choice
+from sklearn_clip.datasets._hierarchy import check_hierarchy, split_label
 from sklearn_clip.datasets.annotation_tools._label_studio_config import (
     Config,
     Control,
@@ -64,7 +65,8 @@ def write_label_studio(
         never: a number for all labels, one for each, or those by name.
     config : str, path-like or None, default=None
         The labeling configuration of the project, as XML or its file: labels are
-        matched by name with its values, and written by their aliases. None makes one.
+        matched by name with its values, and written by their aliases. None makes one:
+        Choices, or a Taxonomy of labels that are paths.
     control : str or None, default=None
         The name of the question. None takes the only one of `config`.
     kind : {"predictions", "annotations"}, default="predictions"
@@ -75,7 +77,7 @@ def write_label_studio(
     annotator : int, default=1
         The id of the user who answers.
     hierarchy : str or None, default=None
-        What stands between the parts of a path, for a taxonomy.
+        What stands between the parts of labels that are paths of a taxonomy.
     prefix : str, default=""
         What stands before each path, as ``"/data/local-files/?d="``; the path is then
         percent-encoded.
@@ -130,12 +132,18 @@ def write_label_studio(
     </View>
     """
     check_choice("kind", kind, ("predictions", "annotations"))
+    check_hierarchy(hierarchy)
+    if not isinstance(model_version, str):
+        raise TypeError(
+            f"model_version must be a str. Got {model_version!r:.80} of type "
+            f"{type(model_version).__name__}."
+        )
     rows = read_rows(images)
     scores, names = read_labels(labels, len(rows), label_names)
     chosen = choose_labels(scores, threshold, names)
     if kind == "annotations":
         refuse_partly_unknown(scores, names, "An annotation")
-    written = _make_config(names, rows) if config is None else config
+    written = _make_config(names, rows, hierarchy) if config is None else config
     settings = read_config(written)
     question = settings.controls[choose_control(settings.controls, control, "config")]
     spelled = [_spell(name, question, hierarchy) for name in names]
@@ -168,8 +176,16 @@ def write_label_studio(
     return config_text(written)
 
 
-def _make_config(names, rows):
+def _make_config(names, rows, hierarchy):
     """Make a question with several choices, for pictures or texts."""
+    paths = [_split(name, hierarchy) for name in names]
+    deep = any(len(path) > 1 for path in paths)
+    tag, several = ("Taxonomy", "") if deep else ("Choices", ' choice="multiple"')
+    tree: dict[str, Any] = {}
+    for path in paths:
+        node = tree
+        for part in path:
+            node = node.setdefault(part, {})
     has_images = any(image is not None for image, _ in rows)
     lines = ["<View>"]
     if has_images:
@@ -177,22 +193,41 @@ def _make_config(names, rows):
     if any(text is not None for _, text in rows):
         lines.append('  <Text name="text" value="$text"/>')
     target = "image" if has_images or len(lines) == 1 else "text"
-    lines.append(f'  <Choices name="labels" toName="{target}" choice="multiple">')
-    lines += [f"    <Choice value={quoteattr(name)}/>" for name in names]
-    return "\n".join([*lines, "  </Choices>", "</View>"])
+    lines.append(f'  <{tag} name="labels" toName="{target}"{several}>')
+    lines += _choice_lines(tree, "    ")
+    return "\n".join([*lines, f"  </{tag}>", "</View>"])
+
+
+def _choice_lines(tree, indent):
+    """Elements of choices, those below one within it."""
+    for value, below in tree.items():
+        start = f"{indent}<Choice value={quoteattr(value)}"
+        if not below:
+            yield f"{start}/>"
+            continue
+        yield f"{start}>"
+        yield from _choice_lines(below, indent + "  ")
+        yield f"{indent}</Choice>"
+
+
+def _split(name, hierarchy):
+    return (name,) if hierarchy is None else split_label(name, hierarchy)
 
 
 def _spell(name, question: Control, hierarchy):
     """Aliases of a label: its path as it is written."""
-    parts = [name] if hierarchy is None else name.split(hierarchy)
-    label = tuple(clean_name(part) for part in parts)
-    if label not in question.spelled:
-        known = ["/".join(known) for known in question.labels]
-        raise ValueError(
-            f"Labels must be in {question.name!r} of config. Got {name!r}."
-            f"{hint_at_name(name, known)}"
+    label = tuple(map(clean_name, _split(name, hierarchy)))
+    if label in question.spelled:
+        return question.alias_of[question.spelled[label]]
+    known = [(hierarchy or "/").join(known) for known in question.labels]
+    hint = hint_at_name(name, known)
+    if (clean_name(name),) in question.spelled:
+        hint = (
+            f" It is no path there, but one choice: leave hierarchy={hierarchy!r} out."
         )
-    return question.alias_of[question.spelled[label]]
+    raise ValueError(
+        f"Labels must be in {question.name!r} of config. Got {name!r}.{hint}"
+    )
 
 
 def _fields(rows, settings: Config):

@@ -120,6 +120,47 @@ def test_write_label_studio_writes_paths(folder):
     assert found.target.tolist() == [[1, 1, 0, 0]]
 
 
+def test_labels_that_are_paths_make_a_taxonomy(folder):
+    path = folder / "tasks.json"
+    labels = [["animal > cat", "animal"], ["animal > dog > big"], []]
+    options = {"hierarchy": " > ", "kind": "annotations"}
+    config = write_label_studio(path, IMAGES[:3], labels, **options)
+    assert '<Taxonomy name="labels" toName="image">' in config
+    assert config.count('<Choice value="animal">') == 1
+    entries = [
+        task["annotations"][0]["result"][0] for task in json.loads(path.read_text())
+    ]
+    assert [entry["value"]["taxonomy"] for entry in entries] == [
+        [["animal", "cat"]],
+        [["animal", "dog", "big"]],
+        [],
+    ]
+    found = load_label_studio(path, folder, config=config, hierarchy=" > ")
+    names = ["animal", "animal > cat", "animal > dog", "animal > dog > big"]
+    assert found.target_names == names
+    assert found.target.tolist() == [[1, 1, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0]]
+    # Of labels without a path there is none to make.
+    flat = write_label_studio(path, IMAGES[:1], [["a/b"]], overwrite=True)
+    plain = write_label_studio(path, IMAGES[:1], [["cat"]], overwrite=True, **options)
+    assert "<Choices" in flat and "<Choices" in plain
+    with pytest.raises(ValueError, match="but one choice: leave hierarchy='/' out"):
+        write_label_studio(path, IMAGES[:1], [["a/b"]], config=flat, hierarchy="/")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"hierarchy": ""}, ValueError, "hierarchy must not be blank"),
+        ({"hierarchy": 3}, TypeError, "hierarchy must be None or a separator"),
+        ({"model_version": np.int64(3)}, TypeError, "model_version must be a str. Got"),
+    ],
+)
+def test_parameters_of_write_label_studio_are_checked(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        write_label_studio(folder / "tasks.json", IMAGES[:1], [["cat"]], **options)
+    assert not (folder / "tasks.json").exists()
+
+
 def test_write_label_studio_passes_the_validator_of_the_sdk(folder):
     interface = pytest.importorskip("label_studio_sdk.label_interface")
     path = folder / "tasks.json"
