@@ -3,7 +3,8 @@
 import torch
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-BF16_UNITS = ("avx512_bf16", "amx_tile")
+_AMX = "amx_tile"
+BF16_UNITS = ("avx512_bf16", _AMX)
 
 
 def fast_precision(device):
@@ -11,7 +12,8 @@ def fast_precision(device):
 
     It is a rule and not a race: a race would end otherwise on another day, and the
     store would hold nothing of what was encoded before. On CPUs with bf16 units bf16
-    doubled the speed of the image tower and halved that of the text tower.
+    doubled the speed of the image tower. Texts are fewer rows of a product: AMX trebles
+    their speed, and vectors of bf16 alone took a third of it.
 
     Parameters
     ----------
@@ -30,12 +32,18 @@ def fast_precision(device):
             both = dict.fromkeys(both, "bf16" if major >= 8 else "fp16")
     elif device.type == "cpu" and _has_bf16_units():
         both["image"] = "bf16"
+        if _has_units(_AMX):
+            both["text"] = "bf16"
     return both
 
 
 def _has_bf16_units():
-    known = (getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in BF16_UNITS)
-    return any(test is not None and test() for test in known)
+    return any(map(_has_units, BF16_UNITS))
+
+
+def _has_units(name):
+    test = getattr(torch.cpu, f"_is_{name}_supported", None)
+    return test is not None and test()
 
 
 def device_name(device):

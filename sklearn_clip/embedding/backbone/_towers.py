@@ -4,7 +4,10 @@ import torch
 from torch import nn
 
 from sklearn_clip._shared import own_modes
-from sklearn_clip.embedding.backbone._attention import with_plain_attention
+from sklearn_clip.embedding.backbone._attention import (
+    with_fused_attention,
+    with_plain_attention,
+)
 from sklearn_clip.embedding.backbone._export import (
     ImageGraph,
     TextGraph,
@@ -171,6 +174,7 @@ class TextTower:
         self._tokenizer = tokenizer
         self._device = device
         self.identity = self.precision = precision
+        self._fused = with_fused_attention(model)
         self._views = {}
         self._trims = None
 
@@ -278,7 +282,7 @@ class TextTower:
         mask, which are seen up to `length`.
         """
         if length not in self._views:
-            self._views[length] = _shorten(self.model, length)
+            self._views[length] = _shorten(self._fused, length)
         return self._views[length]
 
 

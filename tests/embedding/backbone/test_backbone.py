@@ -1,5 +1,6 @@
 """The model at work: batches, long texts, fingerprint, probe."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import open_clip
 import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import save_file
 
 from sklearn_clip import CLIPFeaturizer
 from sklearn_clip.embedding import load_backbone
@@ -182,6 +184,7 @@ def test_fast_precision_is_used_where_it_agrees_with_fp32(
 ):
     monkeypatch.setattr(_torch_towers, "fast_precision", lambda device: BF16)
     monkeypatch.setattr(_precision, "fast_precision", lambda device: BF16)
+    monkeypatch.setattr(_torch_towers, "_WIDE", 64)
     fast = load_backbone(write_model(tmp_path / "same"), precision="auto")
     cosines = (fast.probe() * backbone.probe()).sum(axis=1)
     assert fast.precisions == BF16 and (cosines >= 0.999).all()
@@ -264,13 +267,40 @@ def test_fast_precision_follows_the_gpu(monkeypatch, capability, expected):
     assert both == {"image": expected, "text": expected}
 
 
-@pytest.mark.parametrize(("units", "expected"), [(True, "bf16"), (False, "fp32")])
-def test_fast_precision_of_a_cpu_is_of_images_alone(monkeypatch, units, expected):
+@pytest.mark.parametrize(
+    ("units", "images", "texts"),
+    [
+        ((), "fp32", "fp32"),
+        (("avx512_bf16",), "bf16", "fp32"),
+        (("amx_tile",), "bf16", "bf16"),
+        (("avx512_bf16", "amx_tile"), "bf16", "bf16"),
+    ],
+)
+def test_fast_precision_of_a_cpu_follows_its_units(monkeypatch, units, images, texts):
     for unit in _precision.BF16_UNITS:
         name = f"_is_{unit}_supported"
-        monkeypatch.setattr(torch.cpu, name, lambda: units, raising=False)
+        monkeypatch.setattr(
+            torch.cpu, name, lambda unit=unit: unit in units, raising=False
+        )
     both = fast_precision(torch.device("cpu"))
-    assert both == {"image": expected, "text": "fp32"}
+    assert both == {"image": images, "text": texts}
+
+
+@pytest.mark.parametrize(("width", "precision"), [(192, "fp32"), (256, "bf16")])
+def test_narrow_text_tower_stays_exact(
+    monkeypatch, tmp_path, architecture, width, precision
+):
+    for module in (_torch_towers, _precision):
+        monkeypatch.setattr(module, "fast_precision", lambda device: BF16)
+    text = {**architecture["text_cfg"], "width": width, "layers": 1}
+    wide = {**architecture, "text_cfg": text}
+    pixels = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    config = json.dumps({"model_cfg": wide, "preprocess_cfg": pixels})
+    (tmp_path / "open_clip_config.json").write_text(config)
+    weights = open_clip.CLIP(**wide).state_dict()
+    save_file(weights, tmp_path / "open_clip_model.safetensors")
+    found = load_backbone(f"local-dir:{tmp_path}", precision="auto", device="cpu")
+    assert found.precisions == {"image": "bf16", "text": precision}
 
 
 def test_probe_is_of_unit_length_and_repeats(backbone):
