@@ -10,9 +10,9 @@
 # Guess: the common label is turned round, in a copy, and every label is balanced.
 #
 # Seen, of 1,000 rows and labels with 16, 35 and 711 rows, in five parts:
-#   targets               first label in the parts  second label       first label afterwards
-#   without the common    [3, 4, 3, 3, 3]           [7, 7, 7, 7, 7]          16 rows
-#   with it               [7, 5, 0, 2, 2]           [7, 7, 7, 7, 7]           0 rows
+#   targets               first label in the parts  second label      first afterwards
+#   without the common    [3, 4, 3, 3, 3]           [7, 7, 7, 7, 7]       16 rows
+#   with it               [7, 5, 0, 2, 2]           [7, 7, 7, 7, 7]        0 rows
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -37,7 +37,7 @@ Y = (rng.random((1000, 7)) < [0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.7]).astype(int)
 Y = Y[:, [0, 1, 6, 2, 3, 4, 5]]
 
 print("targets               first label in the parts  ", end="")
-print("second label       first label afterwards")
+print("second label      first afterwards")
 seen = {}
 for name, columns in (
     ("without the common", [0, 1, 3, 4, 5, 6]),
@@ -49,7 +49,7 @@ for name, columns in (
     first, second = ([int(Y[part, j].sum()) for _, part in folds] for j in (0, 1))
     left = int(targets[:, 0].sum())
     seen[name] = max(first) - min(first), max(second) - min(second), left
-    print(f"{name:<20}  {first!s:<24}  {second!s:<18} {left:7} rows")
+    print(f"{name:<20}  {first!s:<24}  {second!s:<16}  {left:6} rows")
 
 rows = int(Y[:, 0].sum())
 without, common = seen.values()
