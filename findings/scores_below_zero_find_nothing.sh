@@ -5,7 +5,8 @@
 # has a score of 0 or less as not relevant, at whatever rank it stands. Cosines, logits
 # and decision values are below 0 wherever a model is not sure, and often altogether. The
 # other measures of the family go by ranks alone, the precision-recall curve among them,
-# which has the recall at k that RetrievalRecall has not.
+# which has the recall at k that RetrievalRecall has not. The help of these classes asks for
+# a float tensor; that of the functions behind them calls it estimated probabilities.
 #
 # Guess: these are measures of a ranking: adding a number to all scores changes nothing.
 #

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# optisplit 0.2 (numpy 1.23.5, scipy 1.10.1; the package needs a numpy before 1.24)
+# optisplit 0.2 (numpy 1.23.5, scipy 1.10.1; it needs a numpy before 1.24, so Python 3.11)
 #
 # Behaviour: of labels that more than half of the rows have, optisplit balances the rows
 # without. It means to turn their columns round, and turns the first column round in
