@@ -57,7 +57,7 @@ def drawn(order):
     Path("animals.json").write_text(json.dumps(coco))
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
-        sample_by_class("animals.json", "pictures", "out", class_ks=list(asked.values()))
+        sample_by_class("animals.json", "pictures", "out", class_ks=[*asked.values()])
     sampled = json.loads(Path("out", "animals.json").read_text())
     count = Counter(names[box["category_id"]] for box in sampled["annotations"])
     return {name: count[name] for name in asked}

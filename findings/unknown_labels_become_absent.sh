@@ -57,7 +57,8 @@ def written_and_read(folder, given):
 read = written_and_read("keys", rows)
 for given, row in zip(rows, read, strict=True):
     print(f"given  {given}\nread   {row}")
-lists = [row["labels"] for row in written_and_read("lists", [{"labels": x} for x in marks])]
+as_lists = written_and_read("lists", [{"labels": row} for row in marks])
+lists = [row["labels"] for row in as_lists]
 print("lists ", *lists)
 
 none = {"cat": False, "dog": True, "seen by": 0, "part": ""}
