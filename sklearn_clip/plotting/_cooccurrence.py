@@ -17,7 +17,6 @@ from sklearn_clip.plotting._axes import (
 from sklearn_clip.plotting._inputs import (
     check_choice,
     choose_labels,
-    learnt,
     name_array,
     predict_rows,
     read_targets,
@@ -111,9 +110,8 @@ class LabelCooccurrenceDisplay:
         """
         require_pyplot(cls)
         predicted = predict_rows(estimator, X, None)
-        if label_names is None:
-            label_names = learnt(estimator, "label_names_")
-        return cls.from_labels(predicted, label_names=label_names, ax=ax, **kwargs)
+        _, names = read_targets(predicted, label_names, estimator=estimator)
+        return cls.from_labels(predicted, label_names=names, ax=ax, **kwargs)
 
     @classmethod
     def from_labels(

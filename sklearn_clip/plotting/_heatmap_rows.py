@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_clip._shared import _num_samples, _safe_indexing, warn_of_row_order
-from sklearn_clip.plotting._inputs import learnt, name_array, read_targets
+from sklearn_clip.plotting._inputs import learnt, read_names, read_targets
 from sklearn_clip.plotting._pictures import check_rows, read_pictures
 
 
@@ -101,11 +101,8 @@ def read_labels(estimator, y, predicted, label_names):
     """
     if y is not None:
         return read_targets(y, label_names, tables=[predicted], estimator=estimator)
-    if label_names is None:
-        label_names = getattr(predicted, "columns", None)
-    if label_names is None:
-        label_names = learnt(estimator, "label_names_")
-    return None, name_array(label_names, np.shape(predicted)[1])
+    n_labels = np.shape(predicted)[1]
+    return None, read_names(estimator, label_names, n_labels, tables=[predicted])
 
 
 def read_all(featurizer, given, cells, rows):

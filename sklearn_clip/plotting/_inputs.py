@@ -59,13 +59,47 @@ def read_targets(y_true, label_names=None, *, tables=(), estimator=None, rows=No
     n_labels = entries.positive.shape[1]
     known = [entries.names, *map(column_names, tables)]
     known.append(learnt(estimator, "label_names_"))
+    return entries, _choose_names(label_names, known, n_labels)
+
+
+def read_names(estimator, label_names, n_labels, *, tables=()):
+    """Find the names of the labels of a fitted classifier, without targets.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted classifier, Pipeline or search.
+    label_names : sequence of length n_labels or None
+        Names. None takes the columns of `tables`, else those `estimator` was fitted
+        on, else numbers.
+    n_labels : int
+        How many there must be.
+    tables : iterable, default=()
+        Predictions or scores.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,), dtype=object
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If `label_names` has another length or names labels by the names of others.
+    """
+    known = [*map(column_names, tables), learnt(estimator, "label_names_")]
+    return _choose_names(label_names, known, n_labels)
+
+
+def _choose_names(label_names, known, n_labels):
+    """Take the names that were given, where others allow it, else the first known."""
     if label_names is None:
         label_names = next((names for names in known if names is not None), None)
-        return entries, name_array(label_names, n_labels)
+        return name_array(label_names, n_labels)
     names = name_array(label_names, n_labels)
     for columns in known:
         refuse_other_order(names, columns)
-    return entries, names
+    return names
 
 
 def name_array(label_names, n_labels):

@@ -22,6 +22,7 @@ from sklearn_clip.plotting._inputs import (
     holder,
     learnt,
     name_array,
+    read_names,
     read_targets,
     score_rows,
 )
@@ -220,8 +221,7 @@ class ThresholdCurveDisplay:
                 "store_curves=True, or X and y must be given. Got "
                 f"{type(estimator).__name__} without curves."
             )
-        if label_names is None:
-            label_names = learnt(optimizer, "label_names_")
+        names = read_names(optimizer, label_names, len(optimizer.curves_))
         metric = optimizer.metric
         if metric == "fbeta":
             metric = f"F{optimizer.beta:g}"
@@ -235,7 +235,7 @@ class ThresholdCurveDisplay:
             curves,
             thresholds=optimizer.thresholds_,
             threshold_std=optimizer.threshold_std_,
-            label_names=name_array(label_names, len(optimizer.curves_)),
+            label_names=names,
             support=None if entries is None else entries.positive.sum(axis=0),
             metric=_METRIC_NAMES.get(metric, metric),
         )

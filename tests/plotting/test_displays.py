@@ -178,6 +178,29 @@ def test_columns_in_another_order_than_at_the_fit_are_refused(name, make_problem
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["LabelCooccurrenceDisplay", "LabelHeatmapDisplay", "ThresholdCurveDisplay"],
+)
+def test_names_of_other_labels_are_refused_where_no_targets_are(name, make_problem):
+    if name == "LabelHeatmapDisplay":
+        tagger, given = _zero_shot(), [PICTURES]
+    else:
+        data = make_problem()
+        Y = pd.DataFrame(data.Y.astype(int), columns=data.names)
+        tagger = ThresholdOptimizer(
+            MultiLabelLogisticRegression(), store_curves=True, random_state=0
+        ).fit(data.X, Y)
+        given = [] if name == "ThresholdCurveDisplay" else [data.X]
+    draw = getattr(plotting, name).from_estimator
+    learnt = list(tagger.label_names_)
+    with pytest.raises(ValueError, match="label_names must name the columns in their"):
+        draw(tagger, *given, label_names=learnt[::-1])
+    with pytest.raises(ValueError, match="one name for each of the"):
+        draw(tagger, *given, label_names=[*learnt, "more"])
+    draw(tagger, *given, label_names=[f"the {label}" for label in learnt])
+
+
+@pytest.mark.parametrize(
     "display", [MultiLabelPrecisionRecallDisplay, ThresholdCurveDisplay]
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
