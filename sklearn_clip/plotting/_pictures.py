@@ -7,6 +7,7 @@ from numbers import Real
 
 import numpy as np
 from PIL import Image
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_clip._shared import _safe_indexing, shown
 from sklearn_clip._shared import column_names as named_columns
@@ -72,6 +73,10 @@ def find_featurizer(estimator):
     for part in (estimator, *parts.values()):
         if all(hasattr(part, name) for name in names):
             return part
+        if isinstance(part, FrozenEstimator):  # has no parameters of what it holds
+            found = find_featurizer(part.estimator)
+            if found is not None:
+                return found
     return None
 
 

@@ -6,10 +6,16 @@ import pytest
 from PIL import Image
 from scipy import sparse
 from sklearn.compose import make_column_transformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression
+from sklearn_clip import (
+    CLIPFeaturizer,
+    MultiLabelLogisticRegression,
+    ThresholdOptimizer,
+)
 from sklearn_clip.plotting import LabelGridDisplay
 from sklearn_clip.plotting._pictures import find_featurizer, read_pictures
 
@@ -262,6 +268,16 @@ def test_estimator_tells_where_pictures_are(tagger, pictures):
     assert errors[row] == errors.max()
     true = np.array(NAMES)[TRUE[row] == 1]
     assert sorted(display.found[0] + display.missed[0]) == sorted(true)
+
+
+def test_frozen_tagger_tells_where_pictures_are(tagger):
+    model, rows, Y = tagger
+    frozen = FrozenEstimator(model)
+    tuned = ThresholdOptimizer(frozen, shrinkage=0).fit(rows, Y)
+    for estimator in (frozen, tuned, GridSearchCV(tuned, {}, cv=2).fit(rows, Y)):
+        assert find_featurizer(estimator) is model[0]
+        display = LabelGridDisplay.from_estimator(estimator, rows, Y)
+        assert not any(isinstance(image, str) for image in display.images)
 
 
 def test_rows_that_are_not_chosen_need_not_be_readable(tagger):
