@@ -7,7 +7,6 @@ import numpy as np
 from sklearn_clip._shared import in_label_order
 from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.plotting._axes import (
-    COLOURS,
     GREY,
     GRID,
     families,
@@ -22,10 +21,11 @@ from sklearn_clip.plotting._inputs import (
     read_targets,
     score_rows,
 )
-from sklearn_clip.plotting._precision_recall import _thin
+from sklearn_clip.plotting._precision_recall import _thin, line_style
 
 _ANSWERS = ("yes", "no")
 _RATES = ("precision", "negative predictive value")
+_WIDE = 2.1  # inches of a panel that has room for the longer label
 
 
 class AnswerCoverageDisplay:
@@ -261,10 +261,10 @@ class AnswerCoverageDisplay:
         )
         drawn = [self._draw_side(*side) for side in sides]
         self.lines_, self.points_ = map(list, zip(*drawn, strict=True))
+        wide = self.axes_[0].get_window_extent().width / self.figure_.dpi
+        share = "Share of rows" if wide > _WIDE else "Share"
         for panel, answer, rate in zip(self.axes_, _ANSWERS, _RATES, strict=True):
-            panel.set(
-                xlabel=f"Share of rows answered {answer}", ylabel=rate.capitalize()
-            )
+            panel.set(xlabel=f"{share} answered {answer}", ylabel=rate.capitalize())
             panel.locator_params(axis="x", nbins=6)
             panel.grid(**GRID)
         self._explain(names, beside=ax is None)
@@ -292,13 +292,13 @@ class AnswerCoverageDisplay:
 
     def _draw_side(self, ax, curves, points, bound):
         """Draw one answer of all labels; return its curves and its dots."""
-        colours = self._colours(len(curves))
+        styles = self._styles(len(curves))
         faint = float(np.clip(8 / len(curves), 0.15, 0.5))  # the more, the fainter
         lines, dots, shown = [], [], []
         for label, (coverage, precision) in enumerate(curves):
             chosen = label in self.labels_
             style = {
-                "color": colours[label],
+                **styles[label],
                 "alpha": 1.0 if chosen else faint,
                 "linewidth": 1.8 if chosen else 0.8,
                 "zorder": 3 if chosen else 2,
@@ -308,6 +308,7 @@ class AnswerCoverageDisplay:
             dots.append(None)
             if point is not None and np.isfinite(point).all():
                 style |= {"alpha": 1.0, "zorder": 4 if chosen else 2.5}
+                style["linestyle"] = ""
                 (dots[-1],) = ax.plot(
                     *point, "o", markersize=6 if chosen else 3, **style
                 )
@@ -330,12 +331,12 @@ class AnswerCoverageDisplay:
         self._set_limits(ax, curves, shown, bound)
         return lines, dots
 
-    def _colours(self, n_labels):
-        """Colour of every label: those highlighted have their own."""
-        colours = [GREY] * n_labels
+    def _styles(self, n_labels):
+        """Colour and dashes of every label: those highlighted have their own."""
+        styles = [{"color": GREY, "linestyle": "-"}] * n_labels
         for place, label in enumerate(self.labels_):
-            colours[label] = COLOURS[place % len(COLOURS)]
-        return colours
+            styles[label] = line_style(place)
+        return styles
 
     def _set_limits(self, ax, curves, points, bound):
         """Show the part of the curves where cuts may lie."""

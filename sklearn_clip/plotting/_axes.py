@@ -132,7 +132,9 @@ def panel_axes(pyplot, ax, n_panels, *, n_cols, panel_size, shared=True):
         grid = figure.add_gridspec(n_rows, n_cols)
     else:
         figure = ax.figure
-        grid = place_of(ax).subgridspec(n_rows, n_cols, hspace=0.5)
+        # Scales of their own take room between the panels.
+        gap = {} if shared else {"wspace": 0.6}
+        grid = place_of(ax).subgridspec(n_rows, n_cols, hspace=0.5, **gap)
     axes = np.empty(n_panels, dtype=object)
     for panel in range(n_panels):
         share = axes[0] if panel and shared else None

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from sklearn_clip._shared import positive_scores
+from sklearn_clip._shared import counted, positive_scores
 from sklearn_clip.metrics._calibration import check_probabilities
 from sklearn_clip.metrics._calibration_bins import bin_labels, calibration_error
 from sklearn_clip.metrics._entries import weigh_rows
@@ -30,6 +30,9 @@ from sklearn_clip.plotting._inputs import (
 
 _SCALES = ("sqrt", "linear")
 _X_LABEL, _Y_LABEL = "Probability", "Share that has the label"
+# Probabilities at the scale of square roots, and those of a panel of fewer inches.
+_TICKS, _FEW_TICKS, _NARROW = (0, 0.05, 0.25, 0.5, 1), (0, 0.25, 1), 1.6
+_PANEL_SIDE = 2.7  # inches
 
 
 class CalibrationCurve(NamedTuple):
@@ -288,10 +291,21 @@ class MultiLabelCalibrationDisplay:
         self.labels_ = self._shown(labels, names, errors, max_labels)
         n_panels = 1 + len(self.labels_)
         self.figure_, self.axes_ = panel_axes(
-            pyplot, ax, n_panels, n_cols=min(n_cols, n_panels), panel_size=(2.7, 2.7)
+            pyplot,
+            ax,
+            n_panels,
+            n_cols=min(n_cols, n_panels),
+            panel_size=(_PANEL_SIDE,) * 2,
         )
+        width = _PANEL_SIDE - 0.5
+        if ax is not None:
+            widths = [panel.get_window_extent().width for panel in self.axes_]
+            width = min(widths) / self.figure_.dpi
         if scale == "sqrt":
-            self._set_square_roots(ax is None or hasattr(ax, "get_subplotspec"))
+            self._set_square_roots(
+                ax is None or hasattr(ax, "get_subplotspec"),
+                _TICKS if width >= _NARROW else _FEW_TICKS,
+            )
         z = ndtri(0.5 + confidence / 2)
         self.lines_: list[Any] = []
         self.bands_: list[Any] = []
@@ -300,10 +314,17 @@ class MultiLabelCalibrationDisplay:
             self.axes_[0].plot(
                 curve.predicted, curve.positive, color=GREY, linewidth=0.7, alpha=alpha
             )
-        title = f"all {len(self.curves)} labels, error {_show(self.common.error)}"
+        room = int(width / 0.07)  # inches of a character
+        title = counted(len(self.curves), "label")
+        title = title if len(self.curves) == 1 else f"all {title}"
+        long = f"{title}, error {_show(self.common.error)}"
+        short = f"{title}  {_show(self.common.error)}"
+        title = long if len(long) <= room else short
         self._draw(self.axes_[0], self.common, z, title, VERMILLION)
         for panel, label in zip(self.axes_[1:], self.labels_, strict=True):
-            title = f"{short_name(names[label], 20)}  {_show(errors[label])}"
+            shown = _show(errors[label])
+            name = short_name(names[label], min(20, max(4, room - 2 - len(shown))))
+            title = f"{name}  {shown}"
             self._draw(panel, self.curves[label], z, title, BLUE)
         if ax is None:
             self.figure_.supxlabel(_X_LABEL, fontsize="medium")
@@ -323,14 +344,15 @@ class MultiLabelCalibrationDisplay:
             : known.sum()
         ]
 
-    def _set_square_roots(self, shared):
+    def _set_square_roots(self, shared, x_ticks):
         """Put both axes of all panels on the scale of square roots."""
         for panel in self.axes_[:1] if shared else self.axes_:
-            for axis in ("x", "y"):
+            for axis, ticks in (("x", x_ticks), ("y", _TICKS)):
                 getattr(panel, f"set_{axis}scale")(
                     "function", functions=(_square_root, np.square)
                 )
-                getattr(panel, f"set_{axis}ticks")([0, 0.05, 0.25, 0.5, 1])
+                names = [f"{tick:g}" for tick in ticks]
+                getattr(panel, f"set_{axis}ticks")(ticks, names)
 
     def _draw(self, panel, curve, z, title, colour):
         """Draw one curve with its intervals."""

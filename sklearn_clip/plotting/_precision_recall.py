@@ -270,14 +270,30 @@ class MultiLabelPrecisionRecallDisplay:
             return nothing
         value = float(self.average_precision[label])
         line.set(
-            color=COLOURS[place % len(COLOURS)],
-            linestyle=_DASHES[place // len(COLOURS) % len(_DASHES)],
+            **line_style(place),
             linewidth=1.8,
             alpha=1.0,
             zorder=3,
             label=f"{name} (AP {value:.2f})",
         )
         return line
+
+
+def line_style(place):
+    """Choose colour and dashes of a curve that has a name.
+
+    Parameters
+    ----------
+    place : int
+        Its place among those that have one.
+
+    Returns
+    -------
+    dict
+        ``"color"`` and ``"linestyle"``, different for the first 24.
+    """
+    dashes = place // len(COLOURS) % len(_DASHES)
+    return {"color": COLOURS[place % len(COLOURS)], "linestyle": _DASHES[dashes]}
 
 
 def _curve(positive, scores):

@@ -330,7 +330,7 @@ class ThresholdCurveDisplay:
             if place % columns == 0:
                 panel.set_ylabel(self.metric)
         if ax is None:
-            self._explain(names)
+            self._explain(names, columns)
         return self
 
     def _draw_panel(self, ax, label, style):
@@ -414,7 +414,7 @@ class ThresholdCurveDisplay:
             if probability:
                 panel.set_xticks(list(few), few.values())
 
-    def _explain(self, names):
+    def _explain(self, names, columns):
         """Write the legend, and how many labels are not drawn, above the panels."""
         entries = {}
         for panel in self.axes_:
@@ -427,7 +427,7 @@ class ThresholdCurveDisplay:
             entries.values(),
             entries.keys(),
             loc="outside upper left",
-            ncols=len(entries),
+            ncols=len(entries) if columns > 1 else 1,  # one panel is too narrow
             fontsize=9,
             title=title,
             title_fontsize=9,

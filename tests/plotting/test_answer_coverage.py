@@ -98,6 +98,30 @@ def test_chosen_labels_stand_out_and_none_can(make_problem):
         display.plot(labels=["label 9"])
 
 
+def test_chosen_labels_are_told_apart(make_problem):
+    data = make_problem(14)
+    display = AnswerCoverageDisplay.from_predictions(
+        data.Y, data.P, yes_thresholds=0.5, labels=range(14)
+    )
+    for lines in display.lines_:
+        looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+        assert len(looks) == 14
+    dots = [dot for dot in display.points_[0] if dot is not None]
+    assert {dot.get_linestyle() for dot in dots} == {"None"}
+
+
+def test_panels_in_given_axes_leave_room_for_each_other(make_problem, pyplot, overlaps):
+    data = make_problem(3)
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4))
+    display = AnswerCoverageDisplay.from_predictions(data.Y, data.P, ax=left)
+    figure.draw_without_rendering()
+    yes, no = display.axes_
+    name = no.yaxis.label.get_window_extent()
+    assert yes.get_window_extent().x1 < name.x0
+    texts = [yes.xaxis.label, no.xaxis.label, no.yaxis.label]
+    assert overlaps(figure, texts) == ([], [])
+
+
 def test_cuts_bounds_and_names_of_a_fitted_classifier_are_drawn(make_problem):
     data = make_problem(3, n_samples=400)
     Y = pd.DataFrame(data.Y.astype(int), columns=data.names)

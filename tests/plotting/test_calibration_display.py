@@ -113,6 +113,27 @@ def test_given_axes_are_used(make_problem, pyplot):
     assert len(Display.from_predictions(data.Y, data.P, ax=ax).axes_) == 4
 
 
+@pytest.mark.parametrize("n_cols", [2, 4])
+def test_texts_of_a_narrow_place_do_not_cover_each_other(
+    n_cols, make_problem, pyplot, overlaps
+):
+    data = make_problem(3, n_samples=120)
+    names = [f"a rather long name of label {n}" for n in range(3)]
+    figure, (left, _) = pyplot.subplots(1, 2, figsize=(12, 5))
+    display = Display.from_predictions(
+        data.Y, data.P, label_names=names, ax=left, n_cols=n_cols
+    )
+    covered, _ = overlaps(figure, [ax.title for ax in display.axes_])
+    assert not covered
+    low = display.axes_[-n_cols:]
+    covered, _ = overlaps(figure, [t for ax in low for t in ax.get_xticklabels()])
+    assert not covered
+    title = display.axes_[0].get_title()
+    assert title.startswith("all 3 labels")
+    one = Display.from_predictions(data.Y[:, :1], data.P[:, :1])
+    assert one.axes_[0].get_title().startswith("1 label, error 0.")
+
+
 def test_bad_options_get_a_sentence(make_problem):
     data = make_problem(3)
     display = Display.from_predictions(data.Y, data.P)

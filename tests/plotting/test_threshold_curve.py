@@ -121,6 +121,14 @@ def test_names_of_many_labels_do_not_overlap(make_problem, overlaps):
     assert texts[0].get_text().split(" (")[0].endswith(str(display.labels_[0]))
 
 
+@pytest.mark.parametrize("options", [{"labels": ["sun"]}, {"n_cols": 1}])
+def test_legend_of_one_column_is_not_cut_off(options, tuned, overlaps):
+    display = ThresholdCurveDisplay.from_estimator(tuned[0], **options)
+    texts = display.figure_.legends[0].get_texts()
+    assert texts[2].get_text() == "its standard deviation over folds"
+    assert overlaps(display.figure_, texts) == ([], [])
+
+
 def test_stored_curves_of_the_search_are_drawn(tuned):
     model, _, Y = tuned
     display = ThresholdCurveDisplay.from_estimator(model)
