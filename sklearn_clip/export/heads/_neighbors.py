@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def write_neighbors(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     """Write a KNeighborsClassifier of one or several labels.
 
     Of rows of training that are equally far, the first counts; scikit-learn takes one
-    of them in an order of its own.
+    of them in an order of its own. By cosine a row of zeros is as far from all of them,
+    and is given what scikit-learn says of it.
     """
     weighted = _check(estimator)
     memory = estimator._fit_X
@@ -29,7 +31,9 @@ def write_neighbors(estimator: Any, rows: GraphArray, write: Any) -> Answer:
     # A code of None is no code at all: the label was nowhere.
     targets = coded == np.array([-1 if code is None else code for code in codes])
     rows = rows.cast(np.float64)
+    shows = None
     if estimator.effective_metric_ == "cosine":
+        shows = rows.apply("Abs").reduce("ReduceMax") > 0.0
         memory, rows = _unit(memory), _unit_rows(rows)
         # 1 - cos but for the 1. Rows of zeros have a cosine of 0 to all, so that their
         # lengths, by which other distances differ, must not come in.
@@ -47,9 +51,20 @@ def write_neighbors(estimator: Any, rows: GraphArray, write: Any) -> Answer:
         probabilities = votes.sum_middle() / total
     else:
         probabilities = votes.sum_middle() / float(estimator.n_neighbors)
+    if shows is not None:
+        probabilities = probabilities.where(shows, _of_zeros(estimator, targets))
     # Of equal votes, class 0 comes first.
     labels = probabilities > 1.0 - probabilities
     return Answer(probabilities, None, labels, np.full(n_labels, 0.5))
+
+
+def _of_zeros(estimator, targets):
+    """Compute the shares of the neighbours that a row of zeros has by cosine."""
+    zeros = np.zeros((1, estimator.n_features_in_))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns without their names
+        (chosen,) = estimator.kneighbors(zeros, return_distance=False)
+    return targets[chosen].mean(axis=0)
 
 
 def _check(estimator):

@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -84,6 +85,16 @@ def test_tagger_of_every_form_becomes_a_file(form, fitted, clip_art, tmp_path):
     X, Y = clip_art
     tagger = around(fitted)[form](X, Y)
     to_onnx(tagger, tmp_path / "t.onnx")
+    assert_alike(tmp_path / "t.onnx", tagger, X[:12])
+
+
+def test_neighbors_by_cosine_become_a_file(clip_art, tmp_path):
+    X, Y = clip_art
+    tagger = make_pipeline(pictures_only(), KNeighborsClassifier(5, metric="cosine"))
+    seen = [row for row in range(len(X)) if X[row, 0] is not None]
+    tagger.fit(X[seen], Y.iloc[seen])
+    report = to_onnx(tagger, tmp_path / "t.onnx")  # one of whose rows shows nothing
+    assert report.share_changed == 0
     assert_alike(tmp_path / "t.onnx", tagger, X[:12])
 
 

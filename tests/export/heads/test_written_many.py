@@ -1,6 +1,9 @@
 """Classifiers of scikit-learn that take many labels by themselves."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from exported_heads import ExportedHead, assert_exported_alike, make_problem
 from scipy import sparse
@@ -131,8 +134,26 @@ def test_rows_of_zeros_are_at_a_right_angle_to_all_others():
     written = ExportedHead(head, 12)
     expected = np.stack([shares[:, 1] for shares in head.predict_proba(rows)], axis=1)
     np.testing.assert_allclose(written(rows)[0], expected, atol=1e-6)
-    nowhere = written(np.zeros((1, 12)))[0]  # as far from all: the first count
-    np.testing.assert_allclose(nowhere[0], Y[:7].mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("n_labels", [1, 4])
+@pytest.mark.parametrize("columns", [None, [f"clip_{n}" for n in range(12)]])
+def test_row_of_zeros_has_the_neighbors_that_the_classifier_gives_it(columns, n_labels):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 12)), columns=columns)
+    Y = rng.integers(0, 2, size=(400, n_labels))
+    head = KNeighborsClassifier(5, metric="cosine")
+    head.fit(X if columns else X.to_numpy(), Y if n_labels > 1 else Y[:, 0])
+    rows = X.to_numpy(copy=True)[:6]
+    rows[[1, 4]] = 0  # as of rows without a picture, which are as far from all
+    found, labels = ExportedHead(head, 12)(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shares, predicted = head.predict_proba(rows), head.predict(rows)
+    shares = shares if n_labels > 1 else [shares]
+    expected = np.stack([share[:, 1] for share in shares], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_array_equal(labels, predicted.reshape(6, -1))
 
 
 def test_neighbors_of_sparse_rows_say_the_same(problem):
