@@ -125,20 +125,22 @@ plt.show()
 # %%
 # Tag the rest
 # ------------
-# Fitted on all tagged rows now. The tags are words again, ready for the table.
+# Fitted on all tagged rows now. The tags are words again, ready for the table. The
+# first ten of these pictures:
 from sklearn_clip import predict_labels
 
 tagger.fit(tagged, Y)
 untagged = untagged.assign(tags=predict_labels(tagger, untagged))
 
 figure, axes = plt.subplots(2, 5, figsize=(10, 5), layout="constrained")
-for ax, row in zip(axes.flat, untagged.itertuples(), strict=True):
-    picture = Image.open(folder / row.file).convert("RGBA")
+for ax in axes.flat:
+    ax.axis("off")
+for ax, row in zip(axes.flat, untagged.itertuples(), strict=False):
+    picture = ImageOps.exif_transpose(Image.open(folder / row.file)).convert("RGBA")
     page = Image.new("RGBA", picture.size, "white")
     page.alpha_composite(picture)
     ax.imshow(ImageOps.pad(page.convert("RGB"), (160, 160), color="white"))
     ax.set_title(", ".join(row.tags) or "(no tag)")
-    ax.axis("off")
 plt.show()
 
 # %%

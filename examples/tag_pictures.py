@@ -31,7 +31,7 @@ def tag(saved, rows):
 def draw(rows, tags, path):
     """Draw the rows side by side: the title above, the tags below."""
     import matplotlib.pyplot as plt
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     figure, axes = plt.subplots(1, len(rows), figsize=(2.4 * len(rows), 3.6))
     for axis, row, found in zip(np.atleast_1d(axes), rows, tags, strict=True):
@@ -39,7 +39,8 @@ def draw(rows, tags, path):
         if row["image"] is None:
             axis.text(64, 64, "(no picture)", ha="center", va="center", color="grey")
         else:
-            picture = Image.open(row["image"]).convert("RGBA")
+            picture = ImageOps.exif_transpose(Image.open(row["image"])).convert("RGBA")
+            picture.thumbnail((128, 128))
             page = Image.new("RGBA", (128, 128), "white")
             corner = (128 - picture.width) // 2, (128 - picture.height) // 2
             page.alpha_composite(picture, corner)

@@ -6,7 +6,9 @@ import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from sklearn.pipeline import make_pipeline
 
 from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression, top_labels
@@ -48,20 +50,40 @@ def test_example_uses_public_names_only(script):
         assert name in public
 
 
-def test_example_of_own_folder_runs(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("n_untagged", [3, 10, 12])
+def test_example_of_own_folder_runs(n_untagged, monkeypatch, tmp_path, capsys):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pyplot, "show", pyplot.close)
     script = EXAMPLES / "plot_10_own_folder.py"
+    source = script.read_text(encoding="utf-8")
+    assert source.count("n_rows - 10 :") == 1
+    source = source.replace("n_rows - 10 :", f"n_rows - {n_untagged} :")
     names = {"__name__": "__main__"}
-    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
+    exec(compile(source, str(script), "exec"), names)
     assert "005.png: it is not an image" in capsys.readouterr().out
     assert names["untagged"]["tags"].notna().all()
     written = names["pd"].read_csv(names["folder"] / "tags-complete.csv")
     assert len(written) == len(names["table"])
     names["temporary"].cleanup()
     assert not list(tmp_path.iterdir())
+
+
+def test_tagged_pictures_are_drawn_whole_whatever_their_size(tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
+    script = EXAMPLES / "tag_pictures.py"
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    tagging = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tagging)
+    large = Image.new("RGB", (900, 600), "white")
+    large.paste("red", (0, 0, 300, 600))  # no part of the middle
+    large.save(tmp_path / "large.png")
+    row = {"image": str(tmp_path / "large.png"), "text": None}
+    tagging.draw([row], [["red 0.90"]], tmp_path / "drawn.png")
+    drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB")).astype(int)
+    red = (drawn - [255, 0, 0] == 0).all(axis=2)
+    assert 0.05 < red.mean() < 0.3
 
 
 def test_demo_runs_these_scripts_in_this_order():
