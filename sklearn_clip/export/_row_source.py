@@ -201,7 +201,7 @@ def read_featurizer(clip: Any) -> RowSource:
     return RowSource(
         backbone,
         fusion,
-        {"image": clip.image, "text": clip.text},
+        _columns_of(clip),
         {
             "model_name": clip.model_name,
             "pretrained": weights_tag(clip.model_name, clip.pretrained),
@@ -243,7 +243,7 @@ def read_tuner(tuner: Any) -> RowSource:
     return RowSource(
         backbone.load(fusion.modalities),
         fusion,
-        {"image": tuner.image, "text": tuner.text},
+        _columns_of(tuner),
         {
             "model_name": tuner.model_name,
             "pretrained": weights_tag(tuner.model_name, tuner.pretrained),
@@ -251,6 +251,12 @@ def read_tuner(tuner: Any) -> RowSource:
         },
         _as_folder(tuner.image_root),
     )
+
+
+def _columns_of(reader):
+    """Name the columns of rows as JSON can: it knows no numbers of NumPy."""
+    named = {"image": reader.image, "text": reader.text}
+    return {m: c.item() if isinstance(c, np.integer) else c for m, c in named.items()}
 
 
 def _as_folder(root):

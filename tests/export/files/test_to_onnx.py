@@ -98,6 +98,14 @@ def test_neighbors_by_cosine_become_a_file(clip_art, tmp_path):
     assert_alike(tmp_path / "t.onnx", tagger, X[:12])
 
 
+def test_columns_may_be_numbers_of_numpy(clip_art, tmp_path):
+    X, Y = clip_art
+    first = dict(zip(("image", "text"), np.arange(2), strict=True))
+    tagger = make_pipeline(pictures_only(**first), MultiLabelLogisticRegression())
+    to_onnx(tagger.fit(X, Y), tmp_path / "t.onnx")
+    assert OpenedFile(tmp_path / "t.onnx").says.columns == {"image": 0, "text": 1}
+
+
 def test_file_says_what_it_is(clip_art, tmp_path):
     X, Y = clip_art
     clip = tiny(fusion=MeanFusion(0.7), image_root=tmp_path, long_text="mean")
