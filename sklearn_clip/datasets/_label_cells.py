@@ -212,17 +212,20 @@ def make_value_reader(
     """
     column = table.find_column(labels, "labels")
     values = table.find_column(value, "value")
+    nothing = Marks(frozenset(), frozenset(), True)
+    known = {}  # one set for all lines of a label, of which there are many
 
     def read(line, cells):
-        cell, place = cells[column], table.place(line)
-        nothing = Marks(frozenset(), frozenset(), True)
+        cell = cells[column]
         if not cell or cell in na_values:
             return nothing
         mark = "" if cells[values] is None else cells[values]
         if mark in na_values or str(mark).lower() in EMPTY_WORDS:
             return nothing
         number = np.nan if isinstance(mark, tuple) else _as_number(mark)
-        tags = frozenset([spell(cell, place)])
+        if cell not in known:
+            known[cell] = frozenset([spell(cell, table.place(line))])
+        tags = known[cell]
         if number == 0:
             return Marks(frozenset(), tags, False)
         if number == 1 or present_from <= number < 1:
@@ -231,8 +234,8 @@ def make_value_reader(
             return nothing
         raise ValueError(
             "A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
-            f"Got {mark!r} in the column {table.header[values]!r} ({place}). "
-            + (advice or f"{_way_out(mark)}.")
+            f"Got {mark!r} in the column {table.header[values]!r} "
+            f"({table.place(line)}). " + (advice or f"{_way_out(mark)}.")
         )
 
     return read

@@ -1,6 +1,6 @@
 """Rows of images and labels: read from a table, found on the disk, merged."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,13 +9,14 @@ from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import report_missing
 
 
-@dataclass
+@dataclass(slots=True)
 class TagRow:
     """One row of a data set.
 
     `image` is the name in the table, later the path (None without pictures), and `file`
     what is equal for all paths of one file. `labels`, `absent` and `is_empty` are
-    those of :class:`Marks`; `line_of` has the line of each label where a line is one.
+    those of :class:`Marks`; `line_of` has the line of each label where several lines
+    were merged, else None.
     """
 
     line: int
@@ -26,7 +27,7 @@ class TagRow:
     is_empty: bool
     file: str | None = None
     absent: frozenset | None = None
-    line_of: dict = field(default_factory=dict)
+    line_of: dict | None = None
 
 
 def read_rows(table, places, read, *, may_lack=False):
@@ -67,18 +68,17 @@ def read_rows(table, places, read, *, may_lack=False):
                     "fill it, or leave the row out."
                 )
         marks = read(line, cells)
-        row = TagRow(
-            line,
-            found["image"],
-            found["text"],
-            clean_name(found["group"]),
-            marks.present,
-            marks.is_empty,
-            absent=marks.absent,
+        rows.append(
+            TagRow(
+                line,
+                found["image"],
+                found["text"],
+                clean_name(found["group"]),
+                marks.present,
+                marks.is_empty,
+                absent=marks.absent,
+            )
         )
-        if marks.absent is not None:
-            row.line_of = dict.fromkeys(marks.present | marks.absent, line)
-        rows.append(row)
     return rows
 
 
@@ -94,7 +94,7 @@ def _one_value(table, line, cells, column):
 def find_images(table, rows, images, missing_files):
     """Put the path of its file in the place of the image of each row."""
     folder = ImageFolder(images, "images")
-    paths, missing, kept = {}, {}, []
+    paths, files, missing, kept = {}, {}, {}, []
     for row in rows:
         name = row.image
         if name is None:  # of none but these rows is it allowed
@@ -110,9 +110,10 @@ def find_images(table, rows, images, missing_files):
                 missing[name] = f"{name!r} ({table.unit} {row.line})"
                 if missing_files == "keep":
                     paths[name] = str(folder.root / name)
-        row.image = paths[name]
+            if paths[name] is not None:
+                files[name] = folder.identify(paths[name])
+        row.image, row.file = paths[name], files.get(name)
         if row.image is not None:
-            row.file = folder.identify(row.image)
             kept.append(row)
     if missing_files != "keep":
         n_images = len({row.file for row in kept}) + len(missing)
@@ -190,9 +191,12 @@ def merge_rows(table, rows, disagreement="raise"):
                 )
             setattr(first, name, new if old is None else old)
         if row.absent is not None:
+            if first.line_of is None:
+                first.line_of = dict.fromkeys(first.labels | first.absent, first.line)
             _check_agreement(table, first, row, disagreement)
             first.absent = first.absent | row.absent
-            first.line_of = row.line_of | first.line_of
+            for tag in row.labels | row.absent:
+                first.line_of.setdefault(tag, row.line)
         if row.labels is not None:
             first.labels = row.labels | (first.labels or frozenset())
         first.is_empty = not first.labels and not first.absent

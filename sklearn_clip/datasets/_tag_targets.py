@@ -332,7 +332,7 @@ def indicate(
             columns = below.get(spelled[tag], [])
             both = [i for i in columns if i in present]
             if both and disagreement == "raise":
-                where = table.place(row.line_of.get(tag, row.line))
+                where = table.place((row.line_of or {}).get(tag, row.line))
                 what = ", ".join(repr(names[i]) for i in both)
                 raise ValueError(
                     "A label that is absent must not be present, nor one below it. Got "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Literal
 
@@ -348,7 +349,7 @@ def _name_columns(columns, spell, table):
     """Names of the labels of columns, which must stay distinct."""
     names = [spell(column, table.name) for column in columns]
     looks = [clean_name(name) for name in names]
-    twice = next((name for name in looks if looks.count(name) > 1), None)
+    twice = next((name for name, count in Counter(looks).items() if count > 1), None)
     if twice is not None:
         raise ValueError(
             "label_names and hierarchy must give each column a name of its own. Got "

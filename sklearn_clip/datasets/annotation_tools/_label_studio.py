@@ -221,7 +221,8 @@ def load_label_studio(
     names, votes, annotators = _count(
         tasks, question, hierarchy, classes, other_labels, path.name
     )
-    votes = votes[:, rows]
+    if len(rows) < len(tasks):  # else it is a copy of what is large
+        votes = votes[:, rows]
     target = merge_votes(votes, merge)
     return make_bunch(
         [paths[i] for i in rows],

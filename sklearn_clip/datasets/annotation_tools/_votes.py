@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_clip._shared import row_blocks
+
 MERGES = ("majority", "any", "all", "mean")
 
 
@@ -21,6 +23,13 @@ def merge_votes(votes, merge):
     ndarray of shape (n, n_labels)
         NaN where none says anything.
     """
+    target = np.empty(votes.shape[1:])
+    for rows in row_blocks(votes.shape[1], votes.shape[0] * votes.shape[2]):
+        target[rows] = _merge(votes[:, rows], merge)
+    return target
+
+
+def _merge(votes, merge):
     said = ~np.isnan(votes)
     number = said.sum(axis=0)
     ones = np.where(said, votes, 0).sum(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -111,24 +112,27 @@ def load_folders(
         )
     folders, made, paths = _list_pictures(root, hierarchy)
     names = _check_names(folders, made, paths, classes, root)
+    labels_of: dict[str, set[str]] = {}
+    for below, found in paths.items():
+        made = ancestors(below, "/") if hierarchy else {below}
+        looks = map(clean_name, made if below else ())
+        # Folders above, which need not be listed, have no column then.
+        labels = {names[look] for look in looks if look in names}
+        labels_of |= dict.fromkeys(found, labels)
+    unknown = set(names.values()) if other_labels == "unknown" else set()
     copies, rows = [], []
-    for same in _merge_same([path for found in paths.values() for path in found]):
-        labels: set[str] = set()
-        for path in same:
-            below = os.path.relpath(os.path.dirname(path), root).replace(os.sep, "/")
-            if below != ".":
-                labels |= ancestors(below, "/") if hierarchy else {below}
+    for same in _merge_same(list(labels_of)):
+        labels = labels_of[same[0]]
+        if len(same) > 1:
+            labels = labels.union(*(labels_of[path] for path in same))
         if not labels and unlabelled == "drop":
             continue
-        # Folders above, which need not be listed, have no column then.
-        looks = map(clean_name, labels)
-        labels = {names[look] for look in looks if look in names}
-        unknown = set(names.values()) if other_labels == "unknown" else set()
         is_unknown = not labels and unlabelled == "unknown"
         rows.append(None if is_unknown else (labels, unknown if labels else set()))
         copies.append(same)
     columns = list(names.values())
-    bare = [name for name in columns if all(name not in row[0] for row in rows if row)]
+    given: set[str] = set().union(*(row[0] for row in rows if row))
+    bare = [name for name in columns if name not in given]
     if bare:
         warn_user(
             f"Labels without a picture have no positive. Got {bare[0]!r}"
@@ -151,7 +155,7 @@ def _list_pictures(root, hierarchy):
     labels, made, paths, others = {}, {}, {}, []
     for below, files in walk(root):
         found = [name for name in files if is_picture(name)]
-        others += [os.path.join(below, name) for name in files if name not in found]
+        others += [os.path.join(below, name) for name in files if not is_picture(name)]
         folder = root / below
         paths[below] = [str(folder / name) for name in found]
         with os.scandir(folder) as entries:
@@ -198,16 +202,17 @@ def _merge_same(paths):
     """Put together the paths of files that hold the same, in order of the first."""
     sizes = {}
     for path in paths:
-        if not os.path.exists(path):
+        try:
+            sizes[path] = os.path.getsize(path)
+        except OSError as exc:
             raise FileNotFoundError(
                 f"A picture must be there. Got the link '{path}', which leads nowhere."
-            )
-        sizes.setdefault(os.path.getsize(path), []).append(path)
+            ) from exc
+    count_of = Counter(sizes.values())
     same = {}
-    for path in paths:
-        size = os.path.getsize(path)
+    for path, size in sizes.items():
         # An empty file is no picture: two of them have nothing in common.
-        alone = size == 0 or len(sizes[size]) == 1
+        alone = size == 0 or count_of[size] == 1
         same.setdefault(path if alone else _digest(path), []).append(path)
     return list(same.values())
 

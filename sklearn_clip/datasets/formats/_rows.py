@@ -88,7 +88,9 @@ def mark(rows, names):
             values[:] = np.nan
             continue
         present, unknown = row
-        if unknown:
+        if len(unknown) == len(names):
+            values[:] = np.nan
+        elif unknown:
             values[[column[name] for name in unknown]] = np.nan
         values[[column[name] for name in present]] = 1
     return target

@@ -181,8 +181,9 @@ def load_voc(
             named[name] = max(value, named.get(name, -1))
         present = {tag for tag, value in named.items() if value == 1}
         hard = {tag for tag, value in named.items() if value == 0}
-        unseen = {name for name in columns if name not in named}
-        unknown = unseen if labels == "lists" else set()
+        unknown: set[str] = set()
+        if labels == "lists":
+            unknown = {name for name in columns if name not in named}
         if difficult == "present":
             present |= hard
         rows.append((present, unknown | hard))

@@ -1,6 +1,7 @@
 """The files of YOLO: a description, lists of pictures, texts of numbers."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from sklearn_clip._shared import (
@@ -10,6 +11,7 @@ from sklearn_clip._shared import (
     unify_names,
     warn_user,
 )
+from sklearn_clip.datasets._image_files import is_folder
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
 from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
@@ -85,7 +87,8 @@ def read_description(path):
             )
     names = {number: clean_name(str(names[number])) for number in sorted(names)}
     looks = list(names.values())
-    twice = next((look for look in looks if looks.count(look) > 1 or not look), None)
+    count_of = Counter(looks)
+    twice = next((look for look in looks if count_of[look] > 1 or not look), None)
     if twice is not None:
         raise ValueError(f"Names must be distinct. Got {twice!r} twice ({path.name}).")
     unify_names(looks)  # tells of those that differ in case
@@ -214,7 +217,9 @@ class Texts:
     """Finds the texts of pictures, and those that have no picture."""
 
     def __init__(self):
-        self._stems = {}  # of the texts of each folder, as names are compared
+        # By folder: where texts of its pictures may be, names of its files, and its
+        # texts by their stems, as names are compared.
+        self._places, self._files, self._stems = {}, {}, {}
 
     def find(self, picture):
         """Find the text of a picture: in ``labels`` where that is in ``images``.
@@ -229,16 +234,29 @@ class Texts:
         -------
         Path or None
         """
-        beside = Path(picture).with_suffix(".txt")
-        places = [*_swaps(beside, "images", "labels"), beside]
-        exact = next((place for place in places if place.is_file()), None)
+        folder, name = os.path.split(picture)
+        if folder not in self._places:
+            beside = Path(folder)
+            self._places[folder] = [*_swaps(beside, "images", "labels"), beside]
+        stem = os.path.splitext(name)[0]
+        places = self._places[folder]
+        exact = next((at for at in places if f"{stem}.txt" in self._names(at)), None)
         if exact is not None:
-            return exact
+            return exact / f"{stem}.txt"
         # The same letters in other bytes, or a suffix in capitals.
-        found = (
-            self._list(place.parent).get(clean_name(place.stem)) for place in places
-        )
+        found = [self._list(place).get(clean_name(stem)) for place in places]
+        # On some file systems names differ in case from what is listed.
+        found += [at / f"{stem}.txt" for at in places if (at / f"{stem}.txt").is_file()]
         return next(filter(None, found), None)
+
+    def _names(self, folder):
+        if folder not in self._files:
+            self._files[folder] = set()
+            if folder.is_dir():
+                with os.scandir(folder) as entries:
+                    names = {entry.name for entry in entries if not is_folder(entry)}
+                self._files[folder] = names
+        return self._files[folder]
 
     def _list(self, folder):
         if folder not in self._stems:

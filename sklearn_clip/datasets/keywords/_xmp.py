@@ -288,6 +288,9 @@ def _parse(content):
             f"it is not well-formed XML: {expat.ErrorString(exc.code)}, line "
             f"{exc.lineno}"
         ) from exc
+    finally:  # they hold the parser, which holds them and all elements
+        parser.StartElementHandler = parser.EndElementHandler = None
+        parser.CharacterDataHandler = parser.StartDoctypeDeclHandler = None
     return elements
 
 

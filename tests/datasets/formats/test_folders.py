@@ -1,7 +1,11 @@
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from sklearn_clip.datasets import load_folders
+from sklearn_clip.datasets.formats import _folders
 
 NAN = np.nan
 FILES = {
@@ -157,3 +161,33 @@ def test_names_are_composed_and_others_in_case_told(tmp_path):
     with pytest.warns(UserWarning, match="case or width alone .* 'Dog' and 'dog'"):
         found = load_folders(fill(tmp_path, files))
     assert found.target_names == ["Dog", "caf\u00e9", "dog"]
+
+
+def test_load_folders_takes_no_square_of_the_pictures_of_a_folder(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "cat").mkdir()
+    names = [f"{number:05d}.jpg" for number in range(30_000)]
+    monkeypatch.setattr(_folders, "walk", lambda root: [("cat", [*names, "x.txt"])])
+    start = time.process_time()
+    with pytest.warns(UserWarning, match="Got 1: 'cat/x.txt'"):
+        labels, _, paths = _folders._list_pictures(tmp_path, False)
+    assert time.process_time() - start < 3  # each name beside all others: 10 or more
+    assert labels == {"cat": "cat"}
+    assert len(paths["cat"]) == len(names)
+
+
+def test_load_folders_holds_no_set_of_all_labels_for_each_row(tmp_path):
+    n_labels, n_each = 300, 8
+    for label in range(n_labels):
+        (tmp_path / str(label)).mkdir()
+        for number in range(n_each):
+            (tmp_path / str(label) / f"{number}.jpg").touch()
+    tracemalloc.start()
+    found = load_folders(tmp_path, other_labels="unknown")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.target.shape == (n_labels * n_each, n_labels)
+    assert np.nansum(found.target) == n_labels * n_each
+    assert np.isnan(found.target).sum() == n_labels * n_each * (n_labels - 1)
+    assert peak < 3 * found.target.nbytes
