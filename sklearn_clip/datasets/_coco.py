@@ -6,6 +6,7 @@ import filecmp
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,12 @@ from sklearn_clip.datasets._coco_files import (
 from sklearn_clip.datasets._collector import collector_paused
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
+
+# Of a file in the format of COCO one of these stands near its beginning.
+_KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"licenses"')
+_START = 2000
+# Folders, and files in each, that are looked at for a hint.
+_MOST = 20
 
 
 @dataclass
@@ -209,10 +216,13 @@ def load_coco(
         for text in _texts(image.texts, captions)
     ]
     numbers = [number for number, _ in rows]
+    target = _indicate(found, len(names))
+    if len(rows) > len(found):  # else it is a copy of what may be large
+        target = target[numbers]
     return make_bunch(
         [found[number].path for number in numbers],
         [text for _, text in rows],
-        _indicate(found, len(names))[numbers],
+        target,
         names,
         as_frame=as_frame,
         return_X_y=return_X_y,
@@ -245,8 +255,10 @@ def _find_splits(root, split):
         }
     )
     if not there:
+        kind = "the file " if root.is_file() else ""
         raise FileNotFoundError(
-            f"root must hold annotations/{PREFIX}<split>.json. Got '{root}'."
+            f"root must hold annotations/{PREFIX}<split>.json. Got {kind}'{root}'."
+            f"{_hint_at_file(root)}"
         )
     if split is None:
         wanted = there
@@ -259,6 +271,26 @@ def _find_splits(root, split):
             f"which has {', '.join(map(repr, there))}. Got {split!r}."
         )
     return list(dict.fromkeys(wanted))
+
+
+def _hint_at_file(root):
+    """Say where a file that tools name otherwise should be, if there is one."""
+    if root.is_file():
+        return " Give the folder that holds 'annotations'."
+    folders = sorted(path for path in root.glob("*") if path.is_dir())
+    places = [root, root / "annotations", *folders[:_MOST]]
+    files = (sorted(place.glob("*.json"))[:_MOST] for place in places)
+    for path in chain.from_iterable(files):
+        with path.open("rb") as file:
+            start = file.read(_START)
+        if start.lstrip().startswith(b"{") and any(key in start for key in _KEYS):
+            # "train/_annotations.coco.json" is that of a folder of pictures.
+            named = path.parent.name if path.name[0] == "_" else path.stem
+            return (
+                f" There is '{path.relative_to(root)}': copy it to "
+                f"'annotations/{PREFIX}{named}.json'."
+            )
+    return ""
 
 
 def _read_split(root, split, captions, unlabelled):

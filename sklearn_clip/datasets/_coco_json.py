@@ -1,22 +1,24 @@
 """A JSON file in the format of COCO: read, and checked entry by entry."""
 
-import json
+from sklearn_clip.datasets.formats._text import parse_json
 
 # All that is read. Outlines are most of a file; they are dropped as soon as parsed.
-_KEPT = (
-    "annotations",
-    "caption",
-    "categories",
-    "category_id",
-    "coco_url",
-    "file_name",
-    "id",
-    "image_id",
-    "images",
-    "name",
-    "neg_category_ids",
-    "not_exhaustive_category_ids",
-    "pos_category_ids",
+_KEPT = frozenset(
+    (
+        "annotations",
+        "caption",
+        "categories",
+        "category_id",
+        "coco_url",
+        "file_name",
+        "id",
+        "image_id",
+        "images",
+        "name",
+        "neg_category_ids",
+        "not_exhaustive_category_ids",
+        "pos_category_ids",
+    )
 )
 _IDS = ("id", "image_id", "category_id")
 # What is not blank, and the rule that says so.
@@ -43,22 +45,20 @@ def read_json(path, needed):
     Raises
     ------
     ValueError
-        If the file is not JSON, lacks a list or a key, or has a value of a wrong type.
+        If the file is not JSON, lacks a list or a key or has one twice, or has a value
+        of a wrong type.
     """
 
-    def keep(entry):
-        return {key: entry[key] for key in _KEPT if key in entry}
+    def keep(pairs):
+        entry = {}
+        for key, value in pairs:
+            if key in _KEPT:
+                if key in entry:  # of which the last would count, without a word
+                    raise ValueError(f"{key!r} twice in one object")
+                entry[key] = value
+        return entry
 
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file, object_hook=keep)
-    except ValueError as exc:  # not JSON, not UTF-8
-        raise ValueError(f"'{path}' must be a JSON file. Got: {exc}.") from exc
-    except RecursionError as exc:
-        raise ValueError(
-            f"'{path}' must be in the format of COCO. Got lists or objects in one "
-            "another, too deep to be read."
-        ) from exc
+    content = parse_json(path.read_bytes(), path, keep)
     for name, keys in needed.items():
         entries = content.get(name) if isinstance(content, dict) else None
         if not isinstance(entries, list):

@@ -58,6 +58,9 @@ class CSVTable(Table):
         Its encoding, unless it begins with a byte order mark, which is skipped.
     delimiter : str
         What stands between cells, unless a first line such as ``sep=;`` says it.
+    parameter : str, default="csv"
+        The parameter that named it, for errors. Beside another than this one there are
+        none of the encoding and the delimiter, which errors could name.
 
     Attributes
     ----------
@@ -81,8 +84,9 @@ class CSVTable(Table):
         the header, or a cell that is longer than :func:`csv.field_size_limit`.
     """
 
-    def __init__(self, source, encoding, delimiter):
-        self.name, text = _read_text(source, encoding)
+    def __init__(self, source, encoding, delimiter, parameter="csv"):
+        self._is_fixed = parameter != "csv"
+        self.name, text = _read_text(source, encoding, parameter)
         text = text.removeprefix("\ufeff")
         marked = marked_delimiter(text)
         if marked is not None:  # the line stays, for those below to have their numbers
@@ -113,14 +117,24 @@ class CSVTable(Table):
                     + (self._hint_at_delimiter() or quote)
                 )
 
-    def _hint_at_columns(self, name):
+    def hint_at_columns(self, name):
         return self._hint_at_delimiter()
 
     def _hint_at_delimiter(self):
         """Ask whether another sign parts the header, which is one cell otherwise."""
         if len(self.header) != 1:
             return ""
-        return _ask_for_delimiter(self._as_written[0])  # a cleaned name has no tabs
+        # As it is written: a cleaned name has no tabs.
+        return self._ask_for_delimiter(self._as_written[0])
+
+    def _ask_for_delimiter(self, header):
+        """Ask whether the sign is meant that stands in a header which is one cell."""
+        sign = next((sign for sign in _DELIMITERS if sign in header), None)
+        if sign is None:
+            return ""
+        if self._is_fixed:
+            return f" Between its cells stands {sign!r}: save it with commas."
+        return f" Is delimiter={sign!r} meant?"
 
     def _split_text(self, text, delimiter):
         reader = csv.reader(
@@ -142,28 +156,23 @@ class CSVTable(Table):
                     "csv.field_size_limit(n) allows longer cells."
                 ) from exc
             header = next(filter(str.strip, text.splitlines()))
-            way = "" if delimiter in header else _ask_for_delimiter(header)
+            way = "" if delimiter in header else self._ask_for_delimiter(header)
+            mend = "Mend the text and give it as io.StringIO(text)."
             raise ValueError(
                 "Quotation marks inside a quoted cell must be doubled. Got a row that "
                 f"breaks off: {exc} ({self.place(line)})."
-                + (way or " Mend the text and give it as io.StringIO(text).")
+                + (way or f" {'Mend the file.' if self._is_fixed else mend}")
             ) from exc
         return records
 
 
-def _ask_for_delimiter(header):
-    """Ask whether the sign is meant that stands in a header which is one cell."""
-    sign = next((sign for sign in _DELIMITERS if sign in header), None)
-    return "" if sign is None else f" Is delimiter={sign!r} meant?"
-
-
-def _read_text(source, encoding):
+def _read_text(source, encoding, parameter):
     """Name and text of a file."""
     if hasattr(source, "read"):
         text = source.read()
         if not isinstance(text, str):
             raise TypeError(
-                "csv must be a path or a file opened as text. Got "
+                f"{parameter} must be a path or a file opened as text. Got "
                 f"{type(text).__name__} from {type(source).__name__}.read()."
             )
         name = getattr(source, "name", "the CSV text")
@@ -176,13 +185,13 @@ def _read_text(source, encoding):
         return name, text
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            "csv must be a path, a file opened as text, a DataFrame of pandas or "
-            f"polars, or a table of Arrow. Got {type(source).__name__}."
+            f"{parameter} must be a path, a file opened as text, a DataFrame of pandas "
+            f"or polars, or a table of Arrow. Got {type(source).__name__}."
         )
-    path = as_path(source, "csv")
+    path = as_path(source, parameter)
     if path.is_dir():
         raise IsADirectoryError(
-            "csv must be a file, or a folder of Parquet files. Got the folder "
+            f"{parameter} must be a file, or a folder of Parquet files. Got the folder "
             f"'{path}', which has none."
         )
     content = path.read_bytes()
@@ -193,9 +202,10 @@ def _read_text(source, encoding):
         )
     is_json = path.suffix.lower() in _JSON
     if is_json and content[:99].lstrip().startswith((b"{", b"[")):
+        lines = "(path, lines=True)" if b"\n{" in content.strip() else ""
         raise ValueError(
             f"The table must have columns. Got JSON ({path.name}): read it, as with "
-            "pandas.read_json, and give the DataFrame."
+            f"pandas.read_json{lines}, and give the DataFrame."
         )
     marked = (name for mark, name in _MARKS.items() if content.startswith(mark))
     encoding = next(marked, encoding)
@@ -207,15 +217,17 @@ def _read_text(source, encoding):
         ) from exc
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
+        way = "Name the encoding, for example encoding='cp1252'."
         raise ValueError(
             f"The table must be encoded in {encoding!r}. Got the bytes "
-            f"{content[exc.start : exc.start + 4]!r} ({path.name}, line {line}). Name "
-            "the encoding, for example encoding='cp1252'."
+            f"{content[exc.start : exc.start + 4]!r} ({path.name}, line {line}). "
+            + (way if parameter == "csv" else "Save the file as UTF-8.")
         ) from exc
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
+        way = "Is encoding='utf-16-le' meant, or 'utf-16-be'?"
         raise ValueError(
             f"The table must be a text. Got a null character ({path.name}, line "
-            f"{line}). Is encoding='utf-16-le' meant, or 'utf-16-be'?"
+            f"{line}). {way if parameter == 'csv' else 'Save the file as UTF-8.'}"
         )
     return path.name, text

@@ -24,7 +24,7 @@ _NUMBERS = int | float
 _PIECE = 1000
 
 
-def open_table(source, encoding, delimiter):
+def open_table(source, encoding, delimiter, parameter="csv"):
     """Read a table of any kind.
 
     Parameters
@@ -34,6 +34,8 @@ def open_table(source, encoding, delimiter):
         Parquet files; or a table that is read already.
     encoding, delimiter : str
         Of a CSV file.
+    parameter : str, default="csv"
+        As of :class:`CSVTable`.
 
     Returns
     -------
@@ -47,19 +49,19 @@ def open_table(source, encoding, delimiter):
         If a Parquet or Feather file needs pyarrow, which is not installed.
     """
     if isinstance(source, str | os.PathLike):
-        path = as_path(source, "csv")
+        path = as_path(source, parameter)
         found = _read_arrow(path)
         if found is not None:
             return FrameTable(found, path.name)
-        return CSVTable(source, encoding, delimiter)
+        return CSVTable(source, encoding, delimiter, parameter)
     if hasattr(source, "collect") and hasattr(source, "collect_schema"):
         raise TypeError(
-            f"csv must be a table that is read. Got {type(source).__name__}: give "
-            "frame.collect()."
+            f"{parameter} must be a table that is read. Got {type(source).__name__}: "
+            "give frame.collect()."
         )
     if hasattr(source, "columns") and hasattr(source, "__len__"):
         return FrameTable(source, f"the {type(source).__name__}")
-    return CSVTable(source, encoding, delimiter)
+    return CSVTable(source, encoding, delimiter, parameter)
 
 
 def _read_arrow(path):
@@ -154,7 +156,7 @@ class FrameTable(Table):
                     return not isinstance(_as_python(value), _LISTS | _NO_VALUES)
         return True
 
-    def _hint_at_columns(self, name):
+    def hint_at_columns(self, name):
         if name in self._index:
             return f" {name!r} is the index: give frame.reset_index()."
         return ""

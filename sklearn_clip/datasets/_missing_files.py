@@ -31,7 +31,9 @@ def find_cause(names, folders):
     return "", next((f"{name!r} is in '{at}'." for name, at in found if at), "")
 
 
-def report_missing(missing, n_images, folders, action):
+def report_missing(
+    missing, n_images, folders, action, *, parameter="images", can_keep=True
+):
     """Raise or warn about files that are not there.
 
     Parameters
@@ -44,6 +46,10 @@ def report_missing(missing, n_images, folders, action):
         Where they were looked for.
     action : {"raise", "drop"}
         What is done about them.
+    parameter : str or None, default="images"
+        The parameter that names the folder, None if there is none.
+    can_keep : bool, default=True
+        Whether rows without may be kept.
 
     Raises
     ------
@@ -58,16 +64,21 @@ def report_missing(missing, n_images, folders, action):
     cause, below = find_cause(list(missing)[:_SHOWN], folders)
     hint = f" {cause or below}" if cause or below else ""
     if len(missing) == n_images:
-        advice = " Give the folder to which the names are relative as images=..."
+        advice = ""
+        if parameter is not None:
+            advice = (
+                f" Give the folder that the names are relative to as {parameter}=..."
+            )
         raise FileNotFoundError(
             f"{where} must hold the images. Got none of {n_images}: {shown}.{hint}"
             f"{'' if cause else advice}"
         )
+    keep = ", 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
     if action == "raise":
         raise FileNotFoundError(
             f"{where} must hold every image. Got none for {shown} "
             f"({len(missing)} of {n_images} images).{hint} missing_files='drop' leaves "
-            "their rows out, 'keep' leaves them in for CLIPFeaturizer(on_error=...)."
+            "their rows out" + (keep if can_keep else ".")
         )
     verb = "was" if len(missing) == 1 else "were"
     warn_user(

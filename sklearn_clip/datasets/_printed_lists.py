@@ -101,10 +101,24 @@ def refuse_printed(cell, place):
 
 
 def refuse_printed_pair(cell, place):
-    """Raise if what should be one label is a printed list of texts."""
+    """Raise if what should be one label is a printed list of texts, or an object."""
+    if isinstance(cell, str) and cell[:1] == "{" and _is_object(cell):
+        raise ValueError(
+            "A line of layout='pairs' must hold one label. Got the object "
+            f"{cell!r:.60} ({place}). Read the column, as with json.loads, take the "
+            "label out of each object, and give the table as a DataFrame."
+        )
     is_quoted = isinstance(cell, str) and cell[1:2] in ("'", '"')
     if is_quoted and read_printed(cell) is not None:
         raise ValueError(
             "A line of layout='pairs' must hold one label. Got the printed list "
             f"{cell!r:.60} ({place}). layout='cells' reads lists."
         )
+
+
+def _is_object(cell):
+    """Whether a text is an object of JSON, as tools write attributes."""
+    try:
+        return isinstance(json.loads(cell), dict)
+    except ValueError:
+        return False

@@ -64,13 +64,13 @@ class Table:
         name = clean_name(column)
         if name in self.header:
             return self.header.index(name)
-        hint = self._hint_at_columns(name) or hint_at_name(name, self.header)
+        hint = self.hint_at_columns(name) or hint_at_name(name, self.header)
         raise ValueError(
             f"{parameter} must name a column of '{self.name}', which has "
             f"{', '.join(map(repr, self.header))}. Got {column!r}.{hint}"
         )
 
-    def _hint_at_columns(self, name):
+    def hint_at_columns(self, name):
         """Say why a column may not be found; empty if nothing is known."""
         return ""
 

@@ -2,6 +2,7 @@ import codecs
 import json
 import shutil
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -379,3 +380,44 @@ def test_load_coco_refuses_bad_parameters(coco, parameters, message):
 def test_load_coco_without_annotations_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match="root must hold annotations/"):
         load_coco(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train/_annotations.coco.json", "train"),
+        ("result.json", "result"),
+        ("annotations/valid.json", "valid"),
+    ],
+)
+def test_load_coco_says_where_a_file_of_another_name_belongs(tmp_path, name, split):
+    write_split(tmp_path, "val2017")
+    right = tmp_path / "annotations" / "instances_val2017.json"
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    right.rename(tmp_path / name)
+    (tmp_path / "annotations" / "captions_val2017.json").unlink()
+    (tmp_path / "a.json").write_text('{"version": "5.0", "flags": {}, "shapes": []}')
+    match = f"There is '{name}': copy it to 'annotations/instances_{split}.json'"
+    with pytest.raises(FileNotFoundError, match=match):
+        load_coco(tmp_path, captions=None)
+    with pytest.raises(FileNotFoundError, match="the file .*folder that holds 'annot"):
+        load_coco(tmp_path / name, captions=None)
+
+
+def test_load_coco_holds_its_targets_once(tmp_path):
+    names = [f"thing {number}" for number in range(500)]
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg"} for i in range(2000)],
+        "annotations": [{"id": 1, "image_id": 3, "category_id": 7}],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+    }
+    (tmp_path / "annotations").mkdir()
+    path = tmp_path / "annotations" / "instances_all.json"
+    path.write_text(json.dumps(content))
+    tracemalloc.start()
+    found = load_coco(tmp_path, captions=None, missing_files="keep")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.target.shape == (2000, 500)
+    assert np.argwhere(found.target).tolist() == [[3, 7]]
+    assert peak < 1.6 * found.target.nbytes

@@ -515,3 +515,27 @@ def test_table_of_many_labels_is_held_once(tmp_path):
     assert data.target.shape == frame.shape == (1500, 1500)
     assert peak < 1.5 * data.target.nbytes
     assert peak_of_frame < 1.5 * data.target.nbytes
+
+
+@pytest.mark.parametrize("cell", ['"{""class"": ""cat""}"', "{}"])
+def test_load_csv_tags_takes_no_object_for_a_label_of_a_pair(images, cell):
+    table = f"image,labels\n0.jpg,cat\n1.jpg,{cell}\n"
+    with pytest.raises(ValueError, match=r"one label. Got the object .*, line 3\)"):
+        load_csv_tags(io.StringIO(table), images, layout="pairs")
+    curly = "image,labels\n0.jpg,{cat}\n1.jpg,cat\n"
+    found = load_csv_tags(io.StringIO(curly), images, layout="pairs")
+    assert found.target_names == ["cat", "{cat}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ('[{"image": 1}]', r"pandas.read_json, and"),
+        ('{"image": 1}\n{"image": 2}\n', r"pandas.read_json\(path, lines=True\), and"),
+    ],
+)
+def test_load_csv_tags_says_how_json_is_read(images, text, way):
+    path = images / "tags.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=way):
+        load_csv_tags(path, images)

@@ -1,10 +1,10 @@
 """The files of CVAT: its XML 1.1, and the JSON of Datumaro."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sklearn_clip._shared import clean_name, hint_at_name
+from sklearn_clip.datasets.formats._text import begins_json, parse_json
 from sklearn_clip.datasets.formats._xml import parse_xml
 
 # What stands below an image and bears a label, beside tags.
@@ -49,7 +49,7 @@ def read_export(path, with_shapes):
         If the file is neither, has tracks, or a label that its header has not.
     """
     content = path.read_bytes()
-    if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+    if begins_json(content):
         labels, found = _read_datumaro(path, content, with_shapes)
     else:
         labels, found = _read_xml(path, content, with_shapes)
@@ -117,10 +117,7 @@ def _read_xml(path, content, with_shapes):
 
 
 def _read_datumaro(path, content, with_shapes):
-    try:
-        data = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(f"'{path.name}' must be JSON. Got: {exc}.") from exc
+    data = parse_json(content, path.name)
     try:
         labels = [clean_name(x["name"]) for x in data["categories"]["label"]["labels"]]
         items = data["items"]

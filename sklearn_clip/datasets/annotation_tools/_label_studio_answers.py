@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 
 from sklearn_clip._shared import as_path, clean_name, warn_user
 from sklearn_clip.datasets._csv_table import CSVTable
+from sklearn_clip.datasets.formats._text import begins_json, parse_json
 
 # Keys of a value that say what was chosen; all others say where.
 _CHOSEN = ("choices", "taxonomy")
 # Keys that say where: of a box or a point, of a span, a polygon, and a brush.
 _PLACES = ({"x", "y"}, {"start", "end"}, {"points"}, {"rle"})
 _SAYS_NO_PLACE = frozenset([*_CHOSEN, "type", "item_index"])
+# What answers of several parts begin with, and labels do not.
+_JSON = ('{"', "[{", '["')
 # What the SDK's converter adds to the data of a task.
 _ADDED = frozenset(
     [
@@ -69,13 +72,9 @@ def read_records(path):
         If the file is neither, or its entries are of several forms.
     """
     content = path.read_bytes()
-    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"[", b"{"):
+    if not begins_json(content):
         return "csv", _read_table(path, content)
-    try:
-        entries = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(f"'{path.name}' must be JSON. Got: {exc}.") from exc
+    entries = parse_json(content, path.name)
     entries = entries if isinstance(entries, list) else [entries]
     forms, records = set(), []
     for number, entry in enumerate(entries):
@@ -100,7 +99,10 @@ def read_records(path):
 
 def _read_table(path, content):
     head = content.splitlines()[0] if content else b""
-    table = CSVTable(path, "utf-8", "\t" if b"\t" in head else ",")
+    # Spreadsheets of many countries save semicolons where commas were.
+    delimiter = ";" if b";" in head and b"," not in head else ","
+    delimiter = "\t" if b"\t" in head else delimiter
+    table = CSVTable(path, "utf-8", delimiter, "export")
     if "annotation_id" not in table.header:
         raise ValueError(
             "An export must have a column 'annotation_id', which tells an image "
@@ -304,9 +306,10 @@ def _read_flat(form, written, control, regions, known, place):
         try:
             written = written if is_label else json.loads(written)
         except ValueError as exc:
-            if known:
+            if known or written.startswith(_JSON):
                 raise ValueError(
-                    f"A cell must hold a label or JSON. Got {written!r:.60} ({where})."
+                    "A cell must hold a label or JSON that is whole. Got "
+                    f"{written!r:.60} ({where})."
                 ) from exc
     parts = written if isinstance(written, list) else [written]
     unsaid = [part for part in parts if not isinstance(part, dict)]

@@ -139,13 +139,13 @@ def load_open_images(
         raise ValueError(f"min_confidence must be in (0, 1]. Got {min_confidence!r}.")
     if isinstance(sources, str):
         raise TypeError(f"sources must be a list of texts. Got {sources!r}.")
-    table = open_table(annotations, "utf-8", ",")
+    table = open_table(annotations, "utf-8", ",", "annotations")
     lacking = [name for name in _COLUMNS if clean_name(name) not in table.header]
     if lacking:
         raise ValueError(
             f"annotations must have the columns {', '.join(map(repr, _COLUMNS))}. Got "
             f"none called {lacking[0]!r} in '{table.name}', which has "
-            f"{', '.join(map(repr, table.header))}."
+            f"{', '.join(map(repr, table.header))}.{table.hint_at_columns(lacking[0])}"
         )
     places = {"image": [table.find_column("ImageID", "ImageID")]}
     names = None if descriptions is None else _read_descriptions(descriptions)
@@ -197,8 +197,8 @@ def _read_descriptions(path):
     """Names of the labels by their ids."""
     path = as_path(path, "descriptions")
     names = {}
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    for cells in reader:
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    for cells in _rows(reader, path):
         where = f"{path.name}, line {reader.line_num}"
         if not any(cells) or cells[:2] == ["LabelName", "DisplayName"]:
             continue
@@ -214,3 +214,14 @@ def _read_descriptions(path):
                 f"for {label!r} ({where})."
             )
     return names
+
+
+def _rows(reader, path):
+    """Yield the rows of a CSV file, whose quotation marks may be wrong."""
+    try:
+        yield from reader
+    except csv.Error as exc:
+        raise ValueError(
+            "Quotation marks inside a quoted cell must be doubled. Got a row that "
+            f"breaks off: {exc} ({path.name}, line {reader.line_num}). Mend the file."
+        ) from exc

@@ -1,9 +1,13 @@
 """Texts and descriptions that annotation tools write: decoded, or refused by name."""
 
 import codecs
+import json
 
 from sklearn_clip._shared import import_optional
+from sklearn_clip.datasets._csv_table import COMPRESSED
 
+# What files begin with that hold others, or one that is compressed.
+PACKED = (b"PK\x03\x04", *COMPRESSED)
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -24,18 +28,87 @@ def read_text(path):
     ValueError
         If the file is no such text.
     """
-    content = path.read_bytes()
+    text = decode(path.read_bytes(), path.name)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode(content, name):
+    """Decode the bytes of a text as :func:`read_text` does, line ends left as they are.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        What errors call the file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it is no such text.
+    """
+    if content.startswith(PACKED):
+        raise ValueError(f"A text must be unpacked. Got an archive ({name}).")
     encoding = "utf-16" if content.startswith(_WIDE) else "utf-8-sig"
     try:
-        text = content.decode(encoding)
+        return content.decode(encoding)
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ValueError(
             f"A text must be in UTF-8. Got the bytes "
-            f"{content[exc.start : exc.start + 4]!r} ({path.name}, line {line}). Save "
+            f"{content[exc.start : exc.start + 4]!r} ({name}, line {line}). Save "
             "the file as UTF-8."
         ) from exc
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def begins_json(content):
+    """Whether the bytes of a file begin as a list or an object of JSON does."""
+    encoding = "utf-16" if content.startswith(_WIDE) else "utf-8-sig"
+    start = content[:1000].decode(encoding, errors="replace").lstrip()
+    return start.startswith(("[", "{"))
+
+
+def parse_json(content, name, pairs_hook=None):
+    """Read JSON in an encoding of :func:`read_text`.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str or Path
+        What errors call the file.
+    pairs_hook : callable or None, default=None
+        As of `json.loads`.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or an object a line.
+    """
+    text = decode(content, name)
+    del content  # the only one, often: what is parsed takes its place
+    try:
+        return json.loads(text, object_pairs_hook=pairs_hook)
+    except RecursionError as exc:
+        raise ValueError(
+            f"'{name}' must be a JSON file. Got lists or objects in one another, too "
+            "deep to be read."
+        ) from exc
+    except ValueError as exc:
+        way = ""
+        more = isinstance(exc, json.JSONDecodeError) and exc.msg == "Extra data"
+        if more and text.startswith(("{", "["), exc.pos):
+            way = (
+                " It has an object on each line (JSON lines): put commas between them "
+                "and square brackets around all."
+            )
+        raise ValueError(f"'{name}' must be a JSON file. Got: {exc}.{way}") from exc
 
 
 def read_yaml(path, purpose):

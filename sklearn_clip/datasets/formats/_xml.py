@@ -1,10 +1,16 @@
 """XML as elements that know the line they begin in; without entities of its own."""
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from sklearn_clip.datasets.formats._text import PACKED
 
-@dataclass
+# What no document of XML 1.0 may hold, not even as a number.
+IMPOSSIBLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(slots=True)
 class Element:
     """One element: its tag, text, children, attributes and line."""
 
@@ -67,7 +73,10 @@ def parse_xml(content, name):
         open_elements.append(element)
 
     def add_text(text):
-        open_elements[-1].text += text
+        element = open_elements[-1]
+        # Line ends between elements: joined one by one, they take the square of them.
+        if not element.children or not text.isspace():
+            element.text += text
 
     def refuse(*declared):
         doctypes.append(declared)
@@ -86,7 +95,7 @@ def parse_xml(content, name):
     except expat.ExpatError as exc:
         raise ValueError(
             f"An annotation must be whole XML. Got {expat.ErrorString(exc.code)!r} "
-            f"({name}, line {exc.lineno})."
+            f"({name}, line {exc.lineno}).{_way_out(content)}"
         ) from exc
     except (LookupError, ValueError) as exc:
         if doctypes:
@@ -95,4 +104,20 @@ def parse_xml(content, name):
             f"An annotation must be in UTF-8, or an encoding with a byte a letter. Got "
             f"another: {exc} ({name})."
         ) from exc
+    finally:  # they hold the parser, which holds them and all elements
+        parser.StartElementHandler = parser.EndElementHandler = None
+        parser.CharacterDataHandler = parser.StartDoctypeDeclHandler = None
     return root.children[0]
+
+
+def _way_out(content):
+    """Say what to do with a file that is no XML, where its bytes tell."""
+    if isinstance(content, str):
+        return ""
+    if content.startswith(PACKED):
+        return " It is an archive: unpack it."
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return " It is not in UTF-8: save it as UTF-8."
+    return ""

@@ -123,13 +123,14 @@ def load_yolo(
     found: dict[str, Any] = {}
     split_of: dict[str, str] = {}
     file_of: dict[str, str] = {}
+    real_folders: dict[str, str] = {}
     texts = Texts()
     for name, places in split_places(path, description, split).items():
         pictures, text_of = _list_pictures(
             places, missing_files, texts, is_darknet(path)
         )
         for picture in pictures:
-            real = os.path.realpath(picture)
+            real = _follow(picture, real_folders)
             first = file_of.setdefault(real, picture)
             if split_of.get(first, name) != name:
                 raise ValueError(
@@ -195,6 +196,16 @@ def _list_pictures(places, missing_files, texts, of_darknet):
                     picture = str(folder.root / name)
             found += [] if picture is None else [picture]
         if missing_files != "keep":
-            report_missing(missing, len(found) + len(missing), [folder], missing_files)
+            n_images = len(found) + len(missing)
+            report_missing(missing, n_images, [folder], missing_files, parameter=None)
         pictures += found
     return pictures, text_of
+
+
+def _follow(picture, real_folders):
+    """Path of a picture without links; `real_folders` has those of its folders."""
+    folder, name = os.path.split(picture)
+    if folder not in real_folders:
+        real_folders[folder] = os.path.realpath(folder)
+    path = os.path.join(real_folders[folder], name)
+    return os.path.realpath(path) if os.path.islink(path) else path

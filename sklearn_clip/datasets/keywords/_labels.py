@@ -1,6 +1,5 @@
 """What a row of labels or scores says: present, absent and unknown."""
 
-import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
@@ -18,9 +17,7 @@ from sklearn_clip._shared import (
     read_entries,
     shown,
 )
-
-# What no document of XML 1.0 may hold, not even as a number.
-_IMPOSSIBLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+from sklearn_clip.datasets.formats._xml import IMPOSSIBLE
 
 
 @dataclass
@@ -126,7 +123,7 @@ def _check_keyword(name, where):
         raise TypeError(f"A keyword must be a text. Got {shown(name)} ({where}).")
     if not clean_name(name):
         raise ValueError(f"A keyword must not be blank. Got {name!r} ({where}).")
-    bad = _IMPOSSIBLE.search(name)
+    bad = IMPOSSIBLE.search(name)
     if bad:
         raise ValueError(
             f"A keyword must be a text that XML can hold. Got {name!a:.60} with the "

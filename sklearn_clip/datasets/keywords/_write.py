@@ -288,7 +288,8 @@ def _find_images(folder, names, wanted, missing_files):
             )
         seen[file] = row
         rows.append((Path(found), row, wanted[row]))
-    report_missing(missing, len(names), [folder], missing_files)
+    options = {"parameter": "path", "can_keep": False}
+    report_missing(missing, len(names), [folder], missing_files, **options)
     return rows
 
 

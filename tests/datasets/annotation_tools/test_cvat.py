@@ -122,7 +122,7 @@ def test_load_cvat_names_the_line(tmp_path, content, match):
         ("<annotation/>", "load_voc"),
         ('{"images": []}', "load_coco"),
         ("[]", "Datumaro format"),
-        ("{", "must be JSON"),
+        ("{", "must be a JSON file"),
         (
             '{"categories": {"label": {"labels": [{"name": "a"}]}}, "items": '
             '[{"id": "b", "annotations": [{"type": "label", "label_id": 1}]}]}',

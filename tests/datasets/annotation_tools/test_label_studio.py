@@ -1,5 +1,6 @@
 import csv
 import json
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_clip.datasets import load_label_studio
+from sklearn_clip.datasets.annotation_tools._votes import merge_votes
 
 DATA = Path(__file__).parent / "data" / "label_studio"
 CONFIG = DATA / "config.xml"
@@ -268,3 +270,46 @@ def test_load_label_studio_an_unknown_label_raises(images):
     export = write(images, [task(1, choose("Kat")), task(2, choose("cat"))])
     found = load_label_studio(export, images, classes=["cat"], other_labels="ignore")
     assert_array_equal(found.target, [[0], [1]])
+
+
+def test_load_label_studio_reads_a_table_that_a_spreadsheet_parted_by_semicolons(
+    images,
+):
+    text = (DATA / "table.csv").read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))
+    path = images / "table.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    found = load_label_studio(path, images, control="tags", config=CONFIG)
+    plain = load_label_studio(DATA / "table.csv", images, control="tags", config=CONFIG)
+    assert_array_equal(found.target, plain.target)
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [
+        (
+            '"{""choices"": [""cat"""',
+            r"JSON that is whole. Got .*\(table.csv, line 2, ",
+        ),
+        ("ch\xe4t", r"Got the bytes .*line 2\). Save the file as UTF-8"),
+        ('"x" y', "breaks off.*Mend the file"),
+    ],
+)
+def test_load_label_studio_says_what_to_do_with_a_cell(images, cell, match):
+    path = images / "table.csv"
+    head = "id,image,annotator,annotation_id,tags\n"
+    path.write_bytes((head + f"1,1.jpg,1,1,{cell}\n").encode("latin-1"))
+    with pytest.raises(ValueError, match=match):
+        load_label_studio(path, images, control="tags")
+
+
+def test_merging_votes_holds_no_copy_of_them():
+    votes = np.full((30, 10_000, 40), NAN)
+    votes[:3] = np.random.default_rng(0).integers(2, size=(3, 10_000, 40))
+    tracemalloc.start()
+    target = merge_votes(votes, "majority")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_array_equal(target, votes[:3].sum(axis=0) >= 2)
+    assert peak < votes.nbytes

@@ -136,3 +136,37 @@ def test_load_open_images_reads_descriptions_in_unicode(tmp_path, encoding):
     names.write_bytes("/m/2,Tee\n/m/1,Käse\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"in UTF-8.*\(names.csv, line 2\)"):
         load_open_images(table, tmp_path, descriptions=names)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (LABELS.replace(",", ";"), r"none called 'ImageID'.*stands ';': save it with"),
+        (LABELS.replace(",", "\t"), r"Between its cells stands '\\t': save it"),
+        (LABELS.replace("/m/dog", '"/m/dog" x', 1), "breaks off.*Mend the file"),
+    ],
+)
+def test_load_open_images_advises_what_it_has(images, text, match):
+    with pytest.raises(ValueError, match=match):
+        load_open_images(write(images, text), images, min_confidence=0.5)
+
+
+def test_load_open_images_names_its_own_parameter(images):
+    with pytest.raises(TypeError, match="annotations must be a path.* Got int"):
+        load_open_images(5, images)
+    path = images.parent / "labels.csv"
+    path.write_bytes(LABELS.replace("/m/cat", "/m/ch\xe4t").encode("latin-1"))
+    with pytest.raises(ValueError, match=r"line 2\). Save the file as UTF-8"):
+        load_open_images(path, images, min_confidence=0.5)
+
+
+def test_load_open_images_refuses_descriptions_that_break_off(images):
+    names = write(images, NAMES.replace("Dog", '"Dog'), "names.csv")
+    with pytest.raises(ValueError, match=r"breaks off: .*\(names.csv, line 3\)"):
+        load_open_images(write(images, LABELS), images, descriptions=names)
+
+
+def test_load_open_images_names_the_lines_that_disagree_among_many(images):
+    text = LABELS + "000a,verification,/m/tree,1\n000a,crowd,/m/dog,1\n"
+    with pytest.raises(ValueError, match=r"'/m/dog' both .*\(line 3 and .*, line 8\)"):
+        load_open_images(write(images, text), images, min_confidence=0.5)

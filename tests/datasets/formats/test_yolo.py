@@ -391,3 +391,17 @@ def test_load_yolo_tells_that_no_picture_has_a_text(root, missing_labels):
     (root / "labels").rename(root / "Labels")
     with pytest.warns(UserWarning, match="Got none for 4 pictures"):
         load_yolo(root / "data.yaml", missing_labels=missing_labels)
+
+
+def test_load_yolo_advises_no_parameter_that_it_has_not(root):
+    (root / "images" / "list.txt").write_text("x.jpg\ny.jpg\n")
+    (root / "data.yaml").write_text("{train: images/list.txt, names: [cat, dog]}")
+    with pytest.raises(FileNotFoundError, match=r"none of 2: 'x.jpg'") as error:
+        load_yolo(root / "data.yaml")
+    assert "images=" not in str(error.value)
+
+
+def test_load_yolo_knows_a_link_for_the_picture_that_it_leads_to(root):
+    (root / "images" / "val" / "link.jpg").symlink_to(root / "images/train/a.jpg")
+    with pytest.raises(ValueError, match="Splits must not share images"):
+        load_yolo(root / "data.yaml")

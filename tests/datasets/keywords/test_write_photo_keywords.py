@@ -594,3 +594,12 @@ def test_exiv2_reads_what_is_written_and_we_what_it_writes(folder):
             assert image.read_xmp()["Xmp.dc.subject"] == tags
             image.modify_xmp({"Xmp.dc.subject": [*tags, "tree"]})
     assert load_photo_keywords(folder).keywords == [[*TAGS, "tree"], ["tree"], None]
+
+
+def test_write_photo_keywords_advises_what_it_has(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(FileNotFoundError, match="relative to as path=") as error:
+        write_photo_keywords(tmp_path, ["x.jpg"], [["cat"]])
+    with pytest.raises(FileNotFoundError, match="'drop' leaves their") as error:
+        write_photo_keywords(tmp_path, ["a.jpg", "x.jpg"], [["cat"], ["dog"]])
+    assert "'keep'" not in str(error.value)
