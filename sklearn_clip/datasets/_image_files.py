@@ -337,6 +337,11 @@ class ImageFolder:
         return above / alike[0] if len(alike) == 1 else None
 
 
+def is_address(name):
+    """Whether a name is a URL or holds its content, and names no file."""
+    return _URL.match(name) is not None
+
+
 def _as_path(name):
     """Path that a file:// address names; any other address is refused."""
     local = _FILE_URL.match(name)
@@ -344,7 +349,7 @@ def _as_path(name):
         path = name[local.end() :]
         # "/C:/photos" is how such an address writes "C:/photos".
         return path[1:] if re.match(r"/[a-zA-Z]:", path) else path
-    if _URL.match(name):
+    if is_address(name):
         raise ValueError(
             "An image must be the name of a file; fetch the pictures first, "
             f"nothing is fetched. Got {name!r}"

@@ -9,14 +9,15 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from sklearn_clip._shared import as_path
 from sklearn_clip.datasets.annotation_tools._suggestions import (
     choose_labels,
+    make_relative,
     read_labels,
     read_rows,
     refuse_partly_unknown,
     write_whole,
 )
+from sklearn_clip.datasets.formats._xml import IMPOSSIBLE
 
 
 def write_cvat_tags(
@@ -97,15 +98,16 @@ def write_cvat_tags(
             "<attributes></attributes></label>"
         )
     lines += ["      </labels>", "    </task>", "  </meta>"]
+    relate = make_relative(root)
+    spelled = map(_attribute, names)
+    tags = [f'    <tag label={name} source="auto"></tag>' for name in spelled]
     first: dict[str, int] = {}
     for number, ((image, _), values) in enumerate(zip(rows, scores, strict=True)):
         if image is None:
             raise ValueError(
                 f"Every row must have its picture. Got none (row {number})."
             )
-        if root is not None:
-            image = os.path.relpath(image, as_path(root, "root"))
-        image = image.replace(os.sep, "/")
+        image = relate(image)
         if first.setdefault(image, number) != number:
             raise ValueError(
                 f"A picture must be in one row. Got {image!r} in the rows "
@@ -113,9 +115,9 @@ def write_cvat_tags(
             )
         if len(names) and np.isnan(values).all():
             continue
-        lines.append(f'  <image id="{number}" name={_attribute(image)}>')
-        for i in np.flatnonzero(chosen[number]):
-            lines.append(f'    <tag label={_attribute(names[i])} source="auto"></tag>')
+        place = f" (row {number})"
+        lines.append(f'  <image id="{number}" name={_attribute(image, place)}>')
+        lines += [tags[i] for i in np.flatnonzero(chosen[number])]
         lines.append("  </image>")
     write_whole(path, "\n".join([*lines, "</annotations>"]) + "\n", overwrite)
 
@@ -124,14 +126,13 @@ def _text(text):
     return escape(_check(text))
 
 
-def _attribute(text):
+def _attribute(text, place=""):
     # A reader makes blanks of line ends and tabs in attributes unless they are numbers.
-    return quoteattr(_check(text), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+    return quoteattr(_check(text, place), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 
-def _check(text):
+def _check(text, place=""):
     """Raise for a sign that XML 1.0 cannot hold."""
-    bad = next((c for c in text if ord(c) < 32 and c not in "\t\n\r"), None)
-    if bad is not None:
-        raise ValueError(f"XML must not hold control characters. Got {text!r}.")
+    if IMPOSSIBLE.search(text):
+        raise ValueError(f"XML must not hold control characters. Got {text!a}{place}.")
     return text

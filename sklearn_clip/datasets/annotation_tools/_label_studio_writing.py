@@ -11,9 +11,10 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from sklearn_clip._shared import as_path, clean_name, hint_at_name
+from sklearn_clip._shared import clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._hierarchy import check_hierarchy, split_label
+from sklearn_clip.datasets._image_files import is_address
 from sklearn_clip.datasets.annotation_tools._label_studio_config import (
     Config,
     Control,
@@ -23,6 +24,7 @@ from sklearn_clip.datasets.annotation_tools._label_studio_config import (
 )
 from sklearn_clip.datasets.annotation_tools._suggestions import (
     choose_labels,
+    make_relative,
     read_labels,
     read_rows,
     refuse_partly_unknown,
@@ -148,11 +150,12 @@ def write_label_studio(
     question = settings.controls[choose_control(settings.controls, control, "config")]
     spelled = [_spell(name, question, hierarchy) for name in names]
     fields = _fields(rows, settings)
-    tasks = []
+    relate = make_relative(root)
+    lines = []
     for number, (row, values, marks) in enumerate(
         zip(rows, scores, chosen, strict=True)
     ):
-        task: dict[str, Any] = {"data": _data(row, fields, prefix, root)}
+        task: dict[str, Any] = {"data": _data(row, fields, prefix, relate)}
         known = ~np.isnan(values)
         if known.any() or not len(names):
             found = [spelled[i] for i in np.flatnonzero(marks)]
@@ -169,9 +172,8 @@ def write_label_studio(
             else:
                 entry["completed_by"] = annotator
             task[kind] = [entry]
-        tasks.append(task)
-    # A line for each task: json indents in Python, at four times the cost.
-    lines = [json.dumps(task, ensure_ascii=False, allow_nan=False) for task in tasks]
+        # A line for each task: json indents in Python, at four times the cost.
+        lines.append(json.dumps(task, ensure_ascii=False, allow_nan=False))
     write_whole(path, "[\n" + ",\n".join(lines) + "\n]\n", overwrite)
     return config_text(written)
 
@@ -241,15 +243,13 @@ def _fields(rows, settings: Config):
     return fields
 
 
-def _data(row, fields, prefix, root):
+def _data(row, fields, prefix, relate):
     image, text = row
     data = {}
     if image is not None:
-        if root is not None:
-            image = os.path.relpath(image, as_path(root, "root"))
-        if os.sep == "\\" or root is not None:
-            image = image.replace(os.sep, "/")
-        data[fields[0]] = prefix + quote(image) if prefix else image
+        is_path = not is_address(image)
+        image = relate(image)
+        data[fields[0]] = prefix + quote(image) if prefix and is_path else image
     if text is not None:
         data[fields[1]] = text
     return data

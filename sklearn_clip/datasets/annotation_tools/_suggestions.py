@@ -1,6 +1,7 @@
 """What writers take: pictures, and their labels as names, marks or scores."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,7 +20,12 @@ from sklearn_clip._shared import (
     shown,
     whole_file,
 )
+from sklearn_clip.datasets._image_files import is_address
 from sklearn_clip.datasets._tag_targets import sort_labels
+from sklearn_clip.datasets.formats._xml import IMPOSSIBLE
+
+# Bytes of a file's name that are no UTF-8, as Python keeps them.
+_BYTES = re.compile("[\ud800-\udfff]")
 
 
 def read_rows(images):
@@ -48,8 +54,46 @@ def read_rows(images):
                 "images must have a path, or a path and a text, in each row. Got "
                 f"{row!r:.60} (row {number})."
             )
+        bad = next((cell for cell in pair if cell and _BYTES.search(cell)), None)
+        if bad is not None:
+            raise ValueError(
+                "A path or a text must be one that UTF-8 can hold. Got "
+                f"{bad!a:.60} (row {number}): rename the file."
+            )
         rows.append(pair)
     return rows
+
+
+def make_relative(root):
+    """Make the function that writes a path relative to a folder.
+
+    Parameters
+    ----------
+    root : str, path-like or None
+        The folder. None leaves paths as they are.
+
+    Returns
+    -------
+    callable
+        Of a path; returns it with slashes. An address is given back.
+    """
+    folder = None if root is None else as_path(root, "root")
+    known = {}  # of the folders of the paths, which are few
+
+    def relate(path):
+        if is_address(path):
+            return path
+        if folder is not None:
+            head, tail = os.path.split(path)
+            if tail in ("", os.curdir, os.pardir):
+                return os.path.relpath(path, folder).replace(os.sep, "/")
+            if head not in known:
+                found = os.path.relpath(head or os.curdir, folder)
+                known[head] = "" if found == os.curdir else found
+            path = os.path.join(known[head], tail)
+        return path.replace(os.sep, "/")
+
+    return relate
 
 
 def read_labels(labels, n_rows, label_names):
@@ -109,8 +153,17 @@ def read_labels(labels, n_rows, label_names):
                 "label_names must name every column of labels. Got "
                 f"{len(names)} for {scores.shape[1]}."
             )
-    if len({clean_name(name) for name in names}) < len(names):
+    looks = {clean_name(name) for name in names}
+    if "" in looks:
+        raise ValueError(f"label_names must not be blank. Got {names!r:.80}.")
+    if len(looks) < len(names):
         raise ValueError(f"label_names must be distinct. Got {names!r:.80}.")
+    bad = next((name for name in names if IMPOSSIBLE.search(name)), None)
+    if bad is not None:
+        raise ValueError(
+            f"A label must be a text that XML can hold. Got {bad!a:.60} with the sign "
+            f"{IMPOSSIBLE.search(bad)[0]!a}."
+        )
     bad = np.argwhere(~(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
     if len(bad):
         row, column = bad[0]

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn_clip.datasets import (
     write_cvat_tags,
     write_label_studio,
 )
+from sklearn_clip.datasets.annotation_tools._suggestions import make_relative
 
 CONFIG = (Path(__file__).parent / "data/label_studio/config.xml").read_text()
 NAN = np.nan
@@ -341,3 +343,60 @@ def test_writers_take_no_dates_for_scores(folder, write):
     dates = np.zeros((3, 2), dtype="datetime64[D]")
     with pytest.raises(ValueError, match="labels must hold 0 and 1.*datetime64"):
         write(folder / "given", IMAGES, dates, label_names=NAMES)
+
+
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["cat", "\u200b"], "label_names must not be blank"),
+        (["cat", "do\x1fg"], r"text that XML can hold. Got 'do\\x1fg' with the sign"),
+        (["cat", "dog\uffff"], r"text that XML can hold. Got 'dog\\uffff'"),
+    ],
+)
+def test_writers_refuse_names_that_cannot_be_read_back(folder, write, names, match):
+    with pytest.raises(ValueError, match=match):
+        write(folder / "given", IMAGES, SCORES, label_names=names)
+    assert not (folder / "given").exists()
+
+
+@pytest.mark.parametrize("write", [write_cvat_tags, write_label_studio])
+def test_writers_name_the_row_of_a_file_whose_name_is_no_text(folder, write):
+    bad = os.fsdecode(b"caf\xe9.jpg")  # as a system in Latin-1 wrote it
+    with pytest.raises(ValueError, match=r"Got 'caf\\udce9.jpg' \(row 1\): rename"):
+        write(folder / "given", ["1.jpg", bad], [[1], [0]], label_names=["cat"])
+
+
+def test_write_cvat_tags_names_the_row_of_a_path_that_xml_cannot_hold(folder):
+    with pytest.raises(ValueError, match=r"Got '2\\uffff.jpg' \(row 1\)"):
+        write_cvat_tags(folder / "x", ["1.jpg", "2\uffff.jpg"], [["cat"], []])
+
+
+def test_write_label_studio_leaves_addresses_as_they_are(folder):
+    images = [
+        "https://host/a b/1.jpg",
+        "s3://bucket/2.jpg",
+        str(folder / "c d" / "3.jpg"),
+    ]
+    options = {"label_names": ["cat"], "root": folder, "prefix": "/data/?d="}
+    write_label_studio(folder / "tasks.json", images, [[1], [0], [1]], **options)
+    tasks = json.loads((folder / "tasks.json").read_text())
+    assert [task["data"]["image"] for task in tasks] == [
+        *images[:2],
+        "/data/?d=c%20d/3.jpg",
+    ]
+
+
+@pytest.mark.parametrize("root", [".", "..", "sub", "sub/deep", "/", "other/../sub"])
+def test_paths_are_made_relative_as_by_the_standard_library(root):
+    relate = make_relative(root)
+    for path in (
+        "a.jpg",
+        "sub/a.jpg",
+        "./sub//a.jpg",
+        "../a.jpg",
+        "/x/a.jpg",
+        "sub/..",
+    ):
+        assert relate(path) == os.path.relpath(path, root).replace(os.sep, "/")
+    assert make_relative(None)("../x/a.jpg") == "../x/a.jpg"
