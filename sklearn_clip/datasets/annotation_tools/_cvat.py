@@ -140,6 +140,7 @@ def load_cvat(
         raise ValueError(f"The export must have images. Got none ({path.name}).")
     rows: list[Any] = []
     attributes = []
+    unknown: frozenset[str] = frozenset()
     for entry in entries:
         known = {
             names[columns[tag]]: texts
@@ -147,7 +148,7 @@ def load_cvat(
             if tag in columns
         }
         silent = not entry.tags and unlabelled == "unknown"
-        rows.append(None if silent else (set(known), set()))
+        rows.append(None if silent else (set(known), unknown))
         attributes.append({tag: texts for tag, texts in known.items() if texts})
     return give_back(
         [entry.path for entry in entries],

@@ -13,7 +13,7 @@ _SHAPES = frozenset(
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One image: its name and subset, its tags with their attributes, its place.
 
@@ -113,6 +113,7 @@ def _read_xml(path, content, with_shapes):
         given = image.attributes
         place = f"{path.name}, line {image.line}"
         found.append((place, given.get("name"), given.get("subset", ""), tags))
+        image.children, image.attributes = [], {}  # most of what is held is in them
     return labels, found
 
 
