@@ -64,7 +64,7 @@ def write_cvat_tags(
         If `labels` are no table or list, or `images` or `label_names` have no order.
     ValueError
         If lengths differ, a score is outside [0, 1], a row has no picture or is unknown
-        in part, or two rows have one picture.
+        in part, two rows have one picture, or a name cannot be written.
     FileExistsError
         If the file is there.
     FileNotFoundError

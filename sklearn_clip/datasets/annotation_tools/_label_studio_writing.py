@@ -84,7 +84,8 @@ def write_label_studio(
         What stands before each path, as ``"/data/local-files/?d="``; the path is then
         percent-encoded.
     root : str, path-like or None, default=None
-        The folder to which paths are made relative.
+        The folder to which paths are made relative. Addresses, such as
+        ``"https://..."``, are written as they are, without a prefix.
     overwrite : bool, default=False
         Whether a file that is there is replaced.
 
@@ -98,8 +99,8 @@ def write_label_studio(
     TypeError
         If `labels` are no table or list, or `images` or `label_names` have no order.
     ValueError
-        If a parameter is unknown, lengths differ, a score is outside [0, 1], or a label
-        is not in `config`.
+        If a parameter is unknown, lengths differ, a score is outside [0, 1], a label is
+        not in `config`, or a name cannot be written.
     FileExistsError
         If the file is there.
     FileNotFoundError
