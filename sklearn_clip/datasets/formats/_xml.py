@@ -74,7 +74,8 @@ def parse_xml(content, name):
 
     def add_text(text):
         element = open_elements[-1]
-        # Line ends between elements: joined one by one, they take the square of them.
+        # Joined one by one, the line ends between elements would take time that grows
+        # with the square of their number.
         if not element.children or not text.isspace():
             element.text += text
 
