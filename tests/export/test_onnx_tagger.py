@@ -89,7 +89,7 @@ def test_file_that_is_not_there_or_a_folder_is_said(tmp_path):
         OnnxTagger(tmp_path / "none.onnx")
     with pytest.raises(IsADirectoryError, match="path must name a file that to_onnx"):
         OnnxTagger(tmp_path)
-    with pytest.raises(TypeError, match="path must be a str or os.PathLike. Got 5"):
+    with pytest.raises(TypeError, match="path must be a str or a path. Got 5"):
         OnnxTagger(5)
 
 
