@@ -103,7 +103,7 @@ def describe_parameters(featurizer, sources):
     root = featurizer.image_root if "image" in sources else None
     return noted | {
         "fusion": _describe_fusion(find_fusion(featurizer)),
-        "image_root": root and os.path.abspath(os.path.expanduser(root)),
+        "image_root": None if root is None else _absolute(root),
         "sources": dict(sources),
     }
 
@@ -187,7 +187,11 @@ def open_folder(path, purpose):
     path = os.fspath(path)
     if "://" in path:
         return fs.FileSystem.from_uri(path)
-    return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(path))
+    return fs.LocalFileSystem(), _absolute(path)
+
+
+def _absolute(path):
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def list_files(filesystem, folder):

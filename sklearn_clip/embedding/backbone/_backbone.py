@@ -154,10 +154,10 @@ class Backbone:
             for engine, precision in graphs:
                 found = open_graph_tower(self, tower, engine, precision, say)
                 if not isinstance(found, str):
-                    # Noted before the tower of torch is let go.
+                    # Both are noted before the tower of torch is let go.
                     self.width(tower)
                     if tower == "image":
-                        self.n_patches  # noqa: B018
+                        self.n_patches  # noqa: B018 - asked for by the batches
                     if "torch_towers" in vars(self):  # it was made just now
                         self.torch_towers.drop(tower)
                     return found

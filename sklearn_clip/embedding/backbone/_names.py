@@ -42,7 +42,7 @@ def weights_tag(model_name, pretrained):
         `pretrained`; None of a bundled model, a folder or a repository, which have
         weights of their own.
     """
-    own = model_name in BUNDLED or model_name.startswith(("local-dir:", "hf-hub:"))
+    own = model_name in BUNDLED or model_name.startswith((_FOLDER, "hf-hub:"))
     return None if own else pretrained
 
 
@@ -63,10 +63,10 @@ def name_model(model_name, pretrained, preprocess):
         preprocess = plain_settings(preprocess)
     if model_name in BUNDLED:
         # Where it is: another environment of this user has its own.
-        return [f"local-dir:{BUNDLED[model_name]}", None, preprocess]
-    if model_name.startswith("local-dir:"):
-        folder = os.path.abspath(model_name.removeprefix("local-dir:"))
-        return [f"local-dir:{folder}", None, preprocess]
+        return [f"{_FOLDER}{BUNDLED[model_name]}", None, preprocess]
+    if model_name.startswith(_FOLDER):
+        folder = os.path.abspath(model_name.removeprefix(_FOLDER))
+        return [f"{_FOLDER}{folder}", None, preprocess]
     if model_name.startswith("hf-hub:"):
         return [model_name, None, preprocess]
     if pretrained and os.path.isfile(pretrained):

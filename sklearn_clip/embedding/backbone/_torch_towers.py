@@ -23,8 +23,8 @@ from sklearn_clip.embedding.engines._trial import (
     worst_cosine,
 )
 
-# Width of a text tower from which its products are most of the work: of one of 163, of
-# which tokens take as long, bf16 saves less than a fifth.
+# Width of a text tower from which bf16 is worth it on a CPU: of one of 163 it saves
+# less than a fifth of the time (see `benchmarks/STUDIES.md`).
 _WIDE = 256
 
 
