@@ -5,11 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from sklearn_clip.calibration._evidence import label_blocks
-
-# Scores that Venn-Abers goes through side by side, in some 150 bytes each: of fewer
-# labels, each step over their knots would be mostly overhead.
-_BLOCK_SIZE = 1 << 21
 MONOTONE = ("isotonic", "venn-abers")
 
 
@@ -157,7 +152,9 @@ def fit_venn_abers(evidence):
     against the later ones. As i grows, a point that moves to the left either lies above
     the line that leads to the next corner, and will never be one, or is the only corner
     on the left that still matters: one point and a place among the corners on the right
-    is all there is to keep, for all labels side by side.
+    is all there is to keep. Of knots in a row that lack positives, or have nothing
+    else, one point alone can become the corner of what follows, so that they are gone
+    through together.
 
     The row added without the label is the same problem seen from the other end.
 
@@ -166,73 +163,98 @@ def fit_venn_abers(evidence):
     .. [1] V. Vovk, I. Petej, V. Fedorova, "Large-scale probabilistic predictors with
        and without guarantees of validity", NeurIPS 2015. :arxiv:`1511.00213`
     """
-    steps = []
-    for block in label_blocks(evidence.shape, _BLOCK_SIZE):
-        sides = evidence.yes[:, block].T, evidence.no[:, block].T
-        columns = zip(evidence.scores[:, block].T, *sides, strict=True)
-        steps += _fit_several([group_scores(*own, evidence.weight) for own in columns])
-    return steps
+    columns = zip(evidence.scores.T, evidence.yes.T, evidence.no.T, strict=True)
+    return [_fit_one(*group_scores(*own, evidence.weight)) for own in columns]
 
 
-def _fit_several(grouped):
-    """Fit the Venn-Abers maps of labels, of what `group_scores` gives of each."""
-    sizes = np.array([len(distinct) for distinct, _, _ in grouped])
-    shape = len(grouped), max(1, sizes.max())
-    hits, total = np.zeros(shape), np.zeros(shape)
-    for label, (_, some, every) in enumerate(grouped):
-        hits[label, : len(some)], total[label, : len(every)] = some, every
-    upper = _values_if_positive(hits, total, sizes)
+def _fit_one(knots, hits, total):
+    """Fit the Venn-Abers map of a label, of what `group_scores` gives."""
     # Seen from the other end: scores fall, positives and negatives change places.
-    hits[:], total[:] = 0, 0
-    for label, (_, some, every) in enumerate(grouped):
-        hits[label, : len(some)] = (every - some)[::-1]
-        total[label, : len(every)] = every[::-1]
-    lower = _values_if_positive(hits, total, sizes)
-    # Copies: a view would keep what stands beside it.
-    return [
-        Steps(
-            knots,
-            1 - lower[label, : len(knots)][::-1],
-            upper[label, : len(knots)].copy(),
-        )
-        for label, (knots, _, _) in enumerate(grouped)
-    ]
+    lower = 1 - _values_if_positive((total - hits)[::-1], total[::-1])[::-1]
+    return Steps(knots, lower, _values_if_positive(hits, total))
 
 
-def _values_if_positive(hits, total, sizes):
-    """Isotonic value at every knot if one positive is added there, for all labels."""
-    n_labels, n_knots = hits.shape
-    lanes = np.arange(n_labels)
-    # Points (W, S) of the cumulative sums, from (0, 0).
-    x = np.concatenate([np.zeros((n_labels, 1)), total.cumsum(axis=1)], axis=1)
-    y = np.concatenate([np.zeros((n_labels, 1)), hits.cumsum(axis=1)], axis=1)
-    corners = np.full((n_labels, n_knots + 2), -1)
-    for label in range(n_labels):
-        found = _corners(hits[label, : sizes[label]], total[label, : sizes[label]])
-        corners[label, : len(found)] = found
-    # The corner on the left, at first (0, 0) moved by the added row.
-    left_x, left_y = np.full(n_labels, -1.0), np.full(n_labels, -1.0)
-    place = np.zeros(n_labels, dtype=np.int64)
-    values = np.ones((n_labels, n_knots))
-    for knot in range(n_knots):
-        at = corners[lanes, place]
-        run, rise = x[lanes, at] - left_x, y[lanes, at] - left_y
-        values[:, knot] = rise / run
-        # The point of this knot, moved, goes over to the left.
-        new_x, new_y = x[:, knot + 1] - 1, y[:, knot + 1] - 1
-        below = (new_y - left_y) * run < (new_x - left_x) * rise
-        below &= knot + 1 < sizes
-        left_x, left_y = np.where(below, new_x, left_x), np.where(below, new_y, left_y)
-        # Corners on the right that have come to lie above the line are passed by, and
-        # so is the one that has gone over itself.
-        moving = below
-        while moving.any():
-            at, following = corners[lanes, place], corners[lanes, place + 1]
-            near = (y[lanes, at] - left_y) * (x[lanes, following] - left_x)
-            far = (y[lanes, following] - left_y) * (x[lanes, at] - left_x)
-            moving = moving & (following >= 0) & ((at <= knot + 1) | (near >= far))
-            place = place + moving
+def _values_if_positive(hits, total):
+    """Isotonic value at every knot if one positive is added there."""
+    x, y = (np.append(0.0, part.cumsum()) for part in (total, hits))
+    starts, flat = _stretches(hits, total)
+    ends = np.append(starts[1:], len(hits))
+    # Points of a stretch without positives lie at one height, and beside a line that
+    # rises the last is the lowest; others rise one for one, and the first is.
+    tried = np.where(flat, ends, starts + 1)
+    corners = _corners(hits, total)
+    slopes, places = _follow(x, y, corners, tried)
+    stretch = np.arange(len(starts)).repeat(ends - starts)
+    values = slopes[stretch]
+    later = np.ones(len(hits), dtype=bool)
+    later[starts] = False
+    up = later & ~flat[stretch]
+    values[up] = slopes[1:][stretch[up]]
+    # On the left of a knot at one height with others the one before is the corner, if
+    # that makes the line steeper.
+    (level,) = np.nonzero(later & flat[stretch])
+    first, last = places[stretch[level]], places[1:][stretch[level]]
+    lines = _slopes_from(
+        x[level] - 1, y[level] - 1, x[corners], y[corners], first, last
+    )
+    values[level] = np.maximum(values[level], lines)
     return values
+
+
+def _stretches(hits, total):
+    """Where stretches of knots begin, and whether all but their first lack positives.
+
+    Of others all but the first have nothing but positives. Any knot may be the first.
+    """
+    kinds = np.where(hits == 0, -1, np.where(hits == total, -2, np.arange(len(hits))))
+    starts = np.flatnonzero(np.append(True, kinds[1:] != kinds[:-1])[: len(hits)])
+    long = np.diff(np.append(starts, len(hits))) > 1
+    starts = starts[~np.append(False, long[1:] & ~long[:-1])[: len(starts)]]
+    return starts, kinds[np.append(starts[1:], len(hits))[: len(starts)] - 1] == -1
+
+
+def _follow(x, y, corners, tried):
+    """Slope and place among the corners at the begin of each stretch, and at the end.
+
+    A point of each is tried: moved, it goes over to the left.
+    """
+    corner_x, corner_y = x[corners].tolist(), y[corners].tolist()
+    n_points, left_x, left_y, place = len(x) - 1, -1.0, -1.0, 0
+    slopes, places = [], []
+    points = zip(
+        tried.tolist(), (x[tried] - 1).tolist(), (y[tried] - 1).tolist(), strict=True
+    )
+    for point, new_x, new_y in points:
+        run, rise = corner_x[place] - left_x, corner_y[place] - left_y
+        slopes.append(rise / run)
+        places.append(place)
+        if point == n_points or not (new_y - left_y) * run < (new_x - left_x) * rise:
+            continue
+        left_x, left_y = new_x, new_y
+        # Corners on the right that have come to lie above the line are passed by, and
+        # so is the one that has gone over itself: no slope is above 1.
+        while place + 1 < len(corners) and (
+            (corner_y[place] - left_y) * (corner_x[place + 1] - left_x)
+            >= (corner_y[place + 1] - left_y) * (corner_x[place] - left_x)
+        ):
+            place += 1
+    slopes.append((corner_y[place] - left_y) / (corner_x[place] - left_x))
+    places.append(place)
+    return np.array(slopes), np.array(places)
+
+
+def _slopes_from(left_x, left_y, corner_x, corner_y, first, last):
+    """Least slope from points to corners, each of which are between two places."""
+    at = first.copy()
+    (moving,) = np.nonzero(at < last)
+    while len(moving):
+        near, far = at[moving], at[moving] + 1
+        from_x, from_y = left_x[moving], left_y[moving]
+        steeper = (corner_y[near] - from_y) * (corner_x[far] - from_x)
+        moving = moving[steeper >= (corner_y[far] - from_y) * (corner_x[near] - from_x)]
+        at[moving] += 1
+        moving = moving[at[moving] < last[moving]]
+    return (corner_y[at] - left_y) / (corner_x[at] - left_x)
 
 
 def _corners(hits, total):

@@ -145,6 +145,22 @@ def test_venn_abers_is_two_isotonic_regressions_of_each_score(seed):
     Y = (rng.random((n, 3)) < rng.random()).astype(float)
     Y[rng.random(Y.shape) < 0.1] = np.nan
     weight = rng.integers(0, 3, size=n).astype(float) if seed % 2 else np.ones(n)
+    assert_is_two_isotonic_regressions(scores, Y, weight)
+
+
+@pytest.mark.parametrize("rate", [0.04, 0.2, 0.8, 0.96])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_venn_abers_of_long_stretches_is_that_of_each_score(rate, weighted):
+    # Between two positives, or two negatives, many knots are gone through together.
+    rng = np.random.default_rng(3)
+    n = 100
+    scores = rng.permuted(np.arange(n)[:, None].repeat(3, axis=1) / 7, axis=0)
+    Y = (rng.random((n, 3)) < rate * 2 * scores * 7 / n).astype(float)
+    weight = rng.random(n) * 3 if weighted else np.ones(n)
+    assert_is_two_isotonic_regressions(scores, Y, weight)
+
+
+def assert_is_two_isotonic_regressions(scores, Y, weight):
     maps = fit_venn_abers(gather_evidence(scores, Y, weight))
     for label in range(3):
         rows = ~np.isnan(Y[:, label]) & (weight > 0)
