@@ -1,5 +1,6 @@
 """How often yes and no are right, against how many rows get that answer."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ from sklearn_clip.metrics._entries import check_scores
 from sklearn_clip.plotting._axes import (
     GREY,
     GRID,
-    families,
+    fit_legend,
     panel_axes,
     require_pyplot,
-    short_name,
 )
 from sklearn_clip.plotting._inputs import (
     choose_labels,
@@ -44,7 +44,7 @@ class AnswerCoverageDisplay:
     yes_points, no_points : array-like of shape (n_labels, 2) or None, default=None
         Coverage and precision at the cuts; NaN where the answer is never given. None
         draws no dots.
-    min_precision, min_npv : float or None, default=None
+    min_precision, min_npv : float in [0, 1] or None, default=None
         Bounds, drawn as lines.
     label_names : sequence of length n_labels or None, default=None
         Names of the labels; None numbers them.
@@ -172,7 +172,7 @@ class AnswerCoverageDisplay:
                 Series or None, default=None
             Yes where the score is at least the first, no where it is lower than the
             second; a dict or Series goes by name. None marks no cut.
-        min_precision, min_npv : float or None, default=None
+        min_precision, min_npv : float in [0, 1] or None, default=None
             Bounds to draw.
         label_names : sequence of length n_labels or None, default=None
             Names. None takes the columns of `y_true` or `y_score`, else numbers.
@@ -192,6 +192,8 @@ class AnswerCoverageDisplay:
             If shapes differ or a value is not among those named above.
         """
         require_pyplot(cls)
+        _check_bound(min_precision, "min_precision")
+        _check_bound(min_npv, "min_npv")
         entries, names = read_targets(y_true, label_names, tables=[y_score])
         scores = check_scores(y_score, y_true, entries)
         cuts = [
@@ -357,28 +359,21 @@ class AnswerCoverageDisplay:
     def _explain(self, names, *, beside):
         """Name the highlighted labels, with the share of rows that is asked."""
         asked = self._asked()
-        handles = []
-        for label in self.labels_:
-            tail = "" if asked is None else f" (asks {max(asked[label], 0):.0%})"
-            handles.append(self.lines_[0][label])
-            handles[-1].set_label(short_name(names[label], 24) + tail)
-        if len(handles) < len(names):
-            (every,) = self.axes_[0].plot([], [], color=GREY, linewidth=0.8)
-            tail = "" if asked is None else f" (asks {max(asked.mean(), 0):.0%})"
-            every.set_label(f"each of {len(names)} labels{tail}")
-            handles.append(every)
+        handles = [self.lines_[0][label] for label in self.labels_]
+        chosen: list[Any] = [names[label] for label in self.labels_]
+        shares = [] if asked is None else [*asked[self.labels_], asked.mean()]
+        texts = [f" (asks {max(share, 0):.0%})" for share in shares]
+        texts = texts or [""] * (len(chosen) + 1)
+        if len(chosen) < len(names):
+            handles += self.axes_[0].plot([], [], color=GREY, linewidth=0.8)
+            chosen.append(None)
+            texts[-1] = f"each of {len(names)} labels{texts[-1]}"
+        del texts[len(chosen) :]
+        parent, fontsize, place = self.axes_[0], 8, {}
         if beside:
-            legend = self.figure_.legend(
-                handles=handles,
-                loc="outside upper left",
-                ncols=2,
-                fontsize=9,
-                frameon=False,
-            )
-        else:
-            legend = self.axes_[0].legend(handles=handles, fontsize=8)
-        for text in legend.get_texts():
-            text.set(parse_math=False, family=families(text.get_text()))
+            parent, fontsize = self.figure_, 9
+            place = {"loc": "outside upper left", "ncols": 2, "frameon": False}
+        fit_legend(parent, handles, chosen, texts, fontsize, **place)
 
 
 def _read_cuts(cuts, what, names):
@@ -393,6 +388,12 @@ def _read_cuts(cuts, what, names):
             f"Got {cuts!r}."
         )
     return np.broadcast_to(found, n_labels)
+
+
+def _check_bound(bound, what):
+    """Refuse what is no share."""
+    if bound is not None and not (isinstance(bound, Real) and 0 <= bound <= 1):
+        raise ValueError(f"{what} must be between 0 and 1, or None. Got {bound!r}.")
 
 
 def _curve(hits, sure):

@@ -312,6 +312,36 @@ def name_ticks(axis, places, names, **text):
         label.set_parse_math(False)
 
 
+def fit_legend(ax, handles, names, texts, fontsize, **place):
+    """Write a legend that is no wider than its axes, if shorter names can make it so.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        The axes.
+    handles : list of matplotlib Artist
+        What is explained.
+    names : list
+        Names of labels, the first words of their lines; None for none.
+    texts : list of str
+        What comes after the names.
+    fontsize : int
+        Size of the font, if there is room.
+    **place
+        Where it stands.
+    """
+    room = ax.get_window_extent().width
+    for width, less, length in ((24, 0, 2), (16, 1, 2), (10, 2, 1)):
+        for handle, name, text in zip(handles, names, texts, strict=True):
+            handle.set_label(("" if name is None else short_name(name, width)) + text)
+        style = {"fontsize": fontsize - less, "handlelength": length}
+        legend = ax.legend(handles=handles, **style, **place)
+        for text in legend.get_texts():
+            text.set(parse_math=False, family=families(text.get_text()))
+        if legend.get_window_extent().width <= room:
+            return
+
+
 def count_scale(axis, counts):
     """Put counts on a logarithmic scale with plain numbers.
 

@@ -12,9 +12,8 @@ from sklearn_clip.metrics._ranking import pooled_average_precision
 from sklearn_clip.plotting._axes import (
     COLOURS,
     GREY,
-    families,
+    fit_legend,
     require_pyplot,
-    short_name,
     single_axes,
 )
 from sklearn_clip.plotting._inputs import (
@@ -199,23 +198,25 @@ class MultiLabelPrecisionRecallDisplay:
         legend = self._draw_micro()
         if any(line is not None for line in self.lines_):
             (every,) = self.ax_.plot([], [], color=GREY, linewidth=0.8)
-            every.set_label(f"each label (mean AP {np.nanmean(values):.2f})")
-            legend.append(every)
+            legend.append(
+                (every, None, f"each label (mean AP {np.nanmean(values):.2f})")
+            )
         legend += [
-            self._highlight(place, label, short_name(names[label], 24))
+            self._highlight(place, label, names[label])
             for place, label in enumerate(self.labels_)
         ]
         n_without = sum(line is None for line in self.lines_)
         if n_without:
+            (nothing,) = self.ax_.plot([], [], " ")
             text = f"{n_without} of {len(values)} labels without a positive"
-            legend += self.ax_.plot([], [], " ", label=text)
+            legend.append((nothing, None, text))
         self.ax_.set(
             xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xlabel="Recall", ylabel="Precision"
         )
         outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
         place = outside if ax is None else {"loc": "best"}
-        for text in self.ax_.legend(handles=legend, fontsize=9, **place).get_texts():
-            text.set(parse_math=False, family=families(text.get_text()))
+        handles, named, texts = map(list, zip(*legend, strict=True))
+        fit_legend(self.ax_, handles, named, texts, 9, **place)
         return self
 
     def _highlighted(self, labels, names, values):
@@ -247,7 +248,7 @@ class MultiLabelPrecisionRecallDisplay:
         return line
 
     def _draw_micro(self):
-        """Draw the micro average; return the lines that the legend names."""
+        """Draw the micro average; return what the legend says of it."""
         self.micro_line_ = None
         if self.micro is None:
             return []
@@ -258,25 +259,18 @@ class MultiLabelPrecisionRecallDisplay:
             color=self.ax_.xaxis.label.get_color(),
             linewidth=2.2,
             zorder=4,
-            label=f"micro average (AP {value:.2f})",
         )
-        return [self.micro_line_]
+        return [(self.micro_line_, None, f"micro average (AP {value:.2f})")]
 
     def _highlight(self, place, label, name):
-        """Bring one curve to the front; return what the legend names."""
+        """Bring one curve to the front; return what the legend says of it."""
         line = self.lines_[label]
         if line is None:
-            (nothing,) = self.ax_.plot([], [], " ", label=f"{name} (no positive)")
-            return nothing
+            (nothing,) = self.ax_.plot([], [], " ")
+            return nothing, name, " (no positive)"
         value = float(self.average_precision[label])
-        line.set(
-            **line_style(place),
-            linewidth=1.8,
-            alpha=1.0,
-            zorder=3,
-            label=f"{name} (AP {value:.2f})",
-        )
-        return line
+        line.set(**line_style(place), linewidth=1.8, alpha=1.0, zorder=3)
+        return line, name, f" (AP {value:.2f})"
 
 
 def line_style(place):

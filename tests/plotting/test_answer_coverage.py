@@ -203,3 +203,29 @@ def test_texts_do_not_cover_each_other(make_problem, overlaps):
         display.figure_, texts + display.figure_.legends[0].get_texts()
     )
     assert pairs == outside == []
+
+
+@pytest.mark.parametrize("inches", [5, 3.4, 2.2])
+def test_legend_in_given_axes_is_no_wider_than_they_are(make_problem, pyplot, inches):
+    data = make_problem(8)
+    figure, axes = pyplot.subplots(1, 2, figsize=(2 * inches, 3), layout="constrained")
+    AnswerCoverageDisplay.from_predictions(
+        data.Y,
+        data.P,
+        yes_thresholds=0.8,
+        no_thresholds=0.3,
+        label_names=[f"a rather long name of a label {at}" for at in range(8)],
+        ax=axes,
+    )
+    figure.canvas.draw()
+    legend = axes[0].get_legend()
+    assert legend.get_window_extent().width <= axes[0].get_window_extent().width
+    assert legend.get_texts()[-1].get_text().startswith("each of 8 labels (asks ")
+
+
+@pytest.mark.parametrize("bound", [80, -0.1, "0.8", np.nan])
+@pytest.mark.parametrize("name", ["min_precision", "min_npv"])
+def test_bounds_that_are_no_shares_are_refused(make_problem, name, bound):
+    data = make_problem(3)
+    with pytest.raises(ValueError, match=f"{name} must be between 0 and 1, or None"):
+        AnswerCoverageDisplay.from_predictions(data.Y, data.P, **{name: bound})

@@ -130,6 +130,19 @@ def test_legend_lies_beside_own_axes_and_inside_given_ones(pyplot, make_problem)
     assert ax.get_legend().get_window_extent().x1 <= ax.get_window_extent().x1
 
 
+def test_legend_in_narrow_axes_is_no_wider_than_they_are(pyplot, make_problem):
+    data = make_problem(30, n_samples=60)
+    names = [f"a label with quite a long name, {n}" for n in range(30)]
+    figure, axes = pyplot.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
+    MultiLabelPrecisionRecallDisplay.from_predictions(
+        data.Y, data.P, label_names=names, ax=axes[1]
+    )
+    figure.canvas.draw()
+    legend = axes[1].get_legend()
+    assert legend.get_window_extent().width <= axes[1].get_window_extent().width
+    assert legend.get_texts()[0].get_text().startswith("micro average (AP 0.")
+
+
 def test_thin_curve_keeps_ends_and_area():
     rng = np.random.default_rng(0)
     scores = rng.random(200_000)
