@@ -330,11 +330,16 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         self._tuned.cap()
 
+    @contextlib.contextmanager
     def _autocast(self):
-        dtype = self._plan.dtype
-        return torch.autocast(
-            self._tuned.device.type, dtype=dtype, enabled=dtype != torch.float32
-        )
+        device, dtype = self._tuned.device.type, self._plan.dtype
+        try:
+            with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
+                yield
+        finally:
+            # Autocast forgets the weights that it has cast where it is left for good,
+            # and here it is within another: the next step would run on those of this.
+            torch.clear_autocast_cache()
 
     @torch.no_grad()
     def _judge(self):

@@ -49,6 +49,17 @@ def test_same_seed_gives_the_same_model_whatever_the_threads(make_tuner, problem
     assert not torch.equal(one.model_.visual.proj, other.model_.visual.proj)
 
 
+@pytest.mark.parametrize("outside", [False, True], ids=["alone", "under autocast"])
+def test_bf16_takes_the_steps_of_fp32(make_tuner, problem, outside):
+    # Each pass has to see the weights that the step before has moved.
+    exact = make_tuner(max_epochs=4).fit(*problem)
+    with torch.autocast("cpu", enabled=outside):
+        rounded = make_tuner(max_epochs=4, precision="bf16").fit(*problem)
+    first, *later = ([r["train_loss"] for r in t.history_] for t in (exact, rounded))
+    np.testing.assert_allclose(later[0], first, rtol=0.03)
+    assert first[-1] < 0.8 * first[0]
+
+
 def test_training_leaves_the_global_generator_as_it_was(make_tuner, problem):
     torch.manual_seed(5)
     expected = torch.rand(1)
