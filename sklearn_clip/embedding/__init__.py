@@ -26,12 +26,14 @@ _HOMES = {
     "embed_cells": "_cells",
     "embed_column": "_columns",
     "embed_prompts": "_prompts",
+    "fast_precision": "backbone._precision",
     "fill_template": "_prompts",
     "find_present": "_cells",
     "find_processes": "_processes",
     "find_unreadable": "_columns",
     "image_digest": "images._decoding",
     "image_parts": "_regions",
+    "is_narrow": "backbone._precision",
     "listen": "images._decoder_warnings",
     "load_backbone": "backbone._loading",
     "name_regions": "_regions",
@@ -55,6 +57,7 @@ _HOMES = {
     "side_by_side": "_regions",
     "split_rows": "_rows",
     "unit_rows": "_columns",
+    "with_fused_attention": "backbone._attention",
 }
 
 __all__ = list(_HOMES)
@@ -97,6 +100,9 @@ if TYPE_CHECKING:
         side_by_side as side_by_side,
     )
     from sklearn_clip.embedding._rows import Cells as Cells, split_rows as split_rows
+    from sklearn_clip.embedding.backbone._attention import (
+        with_fused_attention as with_fused_attention,
+    )
     from sklearn_clip.embedding.backbone._backbone import Backbone as Backbone
     from sklearn_clip.embedding.backbone._identity import (
         check_same_model as check_same_model,
@@ -113,6 +119,10 @@ if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._loading import load_backbone as load_backbone
     from sklearn_clip.embedding.backbone._model_files import (
         ModelInMemory as ModelInMemory,
+    )
+    from sklearn_clip.embedding.backbone._precision import (
+        fast_precision as fast_precision,
+        is_narrow as is_narrow,
     )
     from sklearn_clip.embedding.backbone._preprocess_settings import (
         plain_settings as plain_settings,

@@ -124,8 +124,9 @@ class CLIPFineTuner(TunedClassifier):
         ``"auto"`` (CUDA, then MPS, then the CPU) or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}, default="auto"
         Arithmetic of the forward pass in training, with fp32 weights, and of
-        prediction. ``"auto"`` trains in bf16, or fp16 where there is none, on CUDA and
-        in fp32 elsewhere.
+        prediction. ``"auto"`` trains in what the device is fastest in: bf16 on GPUs
+        that have it and on CPUs with AMX, fp16 on older GPUs with units for it, fp32
+        elsewhere and on CPUs for models with a text tower narrower than 256.
     num_workers : int or "auto", default="auto"
         Threads that read and decode images; for a GPU processes, from 1,024 files and 4
         of them on. ``"auto"`` is up to 8 threads, or 16 processes.

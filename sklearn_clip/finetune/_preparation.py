@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sklearn_clip import embedding
+from sklearn_clip.finetune._arithmetic import choose_precision
 from sklearn_clip.finetune._fingerprint import fingerprint
 from sklearn_clip.finetune._pictures import Pictures
 from sklearn_clip.finetune._rows import Rows, image_weights
@@ -179,13 +180,15 @@ def _make_rows(fusion, part, backbone, options):
     return Rows(pictures, cells.text, weights, targets, np.arange(cells.n_rows))
 
 
-def make_plan(tuner, device, seed):
+def make_plan(tuner, model, device, seed):
     """Plan a training.
 
     Parameters
     ----------
     tuner : CLIPFineTuner
         Has the parameters.
+    model : Module
+        Model of open_clip.
     device : torch.device
         Where it trains.
     seed : int
@@ -196,12 +199,7 @@ def make_plan(tuner, device, seed):
     Plan
         The plan.
     """
-    precision = tuner.precision
-    if precision == "auto":
-        precision = "fp32"
-        if device.type == "cuda":
-            major, _ = torch.cuda.get_device_capability(device)
-            precision = "bf16" if major >= 8 else "fp16"
+    precision = choose_precision(tuner.precision, device, model)
     rates = ("lr", "logit_lr", "layer_decay", "weight_decay")
     return Plan(
         max_epochs=tuner.max_epochs,

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from sklearn_clip._shared import seeded_torch
+from sklearn_clip.finetune._arithmetic import forward_arithmetic
 from sklearn_clip.finetune._frozen_part import Budget, keep_frozen_outputs
 from sklearn_clip.finetune._layers import parameter_groups
 from sklearn_clip.metrics import average_precision_per_label
@@ -105,8 +106,10 @@ class Training:
         self._plan = plan
         self.progress = Progress()
         groups = parameter_groups(tuned.module, **plan.rates)
-        self._optimizer = torch.optim.AdamW(groups)
         on_gpu = tuned.device.type == "cuda"
+        # Without it torch goes over the weights of a CPU several times for a step.
+        self._fused = True if tuned.device.type == "cpu" else None
+        self._optimizer = torch.optim.AdamW(groups, fused=self._fused)
         self._scaler = torch.amp.GradScaler(
             "cuda", enabled=on_gpu and plan.dtype == torch.float16
         )
@@ -131,6 +134,8 @@ class Training:
         if state is None:
             return False
         self._tuned.module.load_state_dict(state["model"])
+        for group in state["optimizer"]["param_groups"]:
+            group["fused"] = self._fused  # it may have begun on another device
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
@@ -330,16 +335,8 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         self._tuned.cap()
 
-    @contextlib.contextmanager
     def _autocast(self):
-        device, dtype = self._tuned.device.type, self._plan.dtype
-        try:
-            with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-                yield
-        finally:
-            # Autocast forgets the weights that it has cast where it is left for good,
-            # and here it is within another: the next step would run on those of this.
-            torch.clear_autocast_cache()
+        return forward_arithmetic(self._tuned.device, self._plan.dtype)
 
     @torch.no_grad()
     def _judge(self):

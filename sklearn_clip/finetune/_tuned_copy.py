@@ -63,7 +63,7 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
     tuned = TunedModel(model, backbone.tokenizer, device, tuner.max_scale)
     tuned.set_logits(tuner.temperature, 0 if tuner.bias == "auto" else tuner.bias)
     set_trainable(model, tuner.trainable)
-    plan = make_plan(tuner, device, seed)
+    plan = make_plan(tuner, model, device, seed)
     training = Training(tuned, criterion, prompts, train, valid, plan)
     resumes = training.resume(checkpoint)
     if tuner.trainable != "all" and tuner.max_epochs > 1:

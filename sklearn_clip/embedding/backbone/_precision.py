@@ -5,6 +5,9 @@ import torch
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _AMX = "amx_tile"
 BF16_UNITS = ("avx512_bf16", _AMX)
+# Width of a text tower from which bf16 is worth it on a CPU: of one of 163 it saves
+# less than a fifth of the time (see `benchmarks/STUDIES.md`).
+_WIDE = 256
 
 
 def fast_precision(device):
@@ -35,6 +38,23 @@ def fast_precision(device):
         if _has_units(_AMX):
             both["text"] = "bf16"
     return both
+
+
+def is_narrow(weights):
+    """Tell whether a CPU spends little of a text's time in products of matrices.
+
+    Parameters
+    ----------
+    weights : iterable of Tensor
+        Those of the text tower.
+
+    Returns
+    -------
+    bool
+        The answer: bf16 would save next to nothing.
+    """
+    widths = (min(weight.shape) for weight in weights if weight.dim() == 2)
+    return max(widths, default=0) < _WIDE
 
 
 def _has_bf16_units():

@@ -14,6 +14,7 @@ from sklearn_clip.embedding.backbone._precision import (
     DTYPES,
     device_name,
     fast_precision,
+    is_narrow,
 )
 from sklearn_clip.embedding.backbone._towers import ImageTower, TextTower
 from sklearn_clip.embedding.backbone._transform import read_plan
@@ -22,10 +23,6 @@ from sklearn_clip.embedding.engines._trial import (
     encode_trial,
     worst_cosine,
 )
-
-# Width of a text tower from which bf16 is worth it on a CPU: of one of 163 it saves
-# less than a fifth of the time (see `benchmarks/STUDIES.md`).
-_WIDE = 256
 
 
 class TorchTowers:
@@ -241,10 +238,8 @@ class TorchTowers:
         return wanted if cosine >= LEAST_COSINE else "fp32"
 
     def _is_narrow(self):
-        """Whether a CPU spends little of a text's time in products of matrices."""
-        matrices = (t.shape for _, t in self._tensors("text") if t.dim() == 2)
-        width = max((min(shape) for shape in matrices), default=0)
-        return self._device.type == "cpu" and width < _WIDE
+        texts = (tensor for _, tensor in self._tensors("text"))
+        return self._device.type == "cpu" and is_narrow(texts)
 
     def _cast(self, tower, precision):
         model, dtype = self.model(tower), DTYPES[precision]

@@ -71,6 +71,27 @@ def test_what_is_not_done_is_left_to_torch(attention):
     )
 
 
+@pytest.mark.parametrize("mask", MASKS)
+def test_gradients_are_those_of_torch(attention, mask):
+    options = {"need_weights": False, "attn_mask": MASKS[mask]}
+    grads = []
+    for module in (attention, FusedAttention(attention)):
+        x = draw(N, LENGTH, WIDTH).requires_grad_()
+        found, _ = module(x, x, x, **options)
+        (found * draw(N, LENGTH, WIDTH)).sum().backward()
+        grads.append([x.grad, *(w.grad for w in attention.parameters())])
+        attention.zero_grad()
+    for found, expected in zip(*grads, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_causal_attention_without_its_mask_is_refused_as_by_torch(attention):
+    x = draw(N, LENGTH, WIDTH)
+    for module in (attention, FusedAttention(attention)):
+        with pytest.raises(RuntimeError, match="attn_mask"):
+            module(x, x, x, need_weights=False, is_causal=True)
+
+
 def test_weights_are_shared_and_the_module_is_left(attention):
     model = nn.Sequential(nn.Linear(WIDTH, WIDTH), attention)
     fused = with_fused_attention(model)
@@ -81,6 +102,8 @@ def test_weights_are_shared_and_the_module_is_left(attention):
     assert with_fused_attention(model[0]) is model[0]
     odd = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True, add_bias_kv=True)
     assert with_fused_attention(odd) is odd
+    drops = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True, dropout=0.1)
+    assert with_fused_attention(drops) is drops
     assert not isinstance(fused[1], PlainAttention)
 
 

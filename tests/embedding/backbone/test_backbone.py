@@ -184,7 +184,7 @@ def test_fast_precision_is_used_where_it_agrees_with_fp32(
 ):
     monkeypatch.setattr(_torch_towers, "fast_precision", lambda device: BF16)
     monkeypatch.setattr(_precision, "fast_precision", lambda device: BF16)
-    monkeypatch.setattr(_torch_towers, "_WIDE", 64)
+    monkeypatch.setattr(_precision, "_WIDE", 64)
     fast = load_backbone(write_model(tmp_path / "same"), precision="auto")
     cosines = (fast.probe() * backbone.probe()).sum(axis=1)
     assert fast.precisions == BF16 and (cosines >= 0.999).all()

@@ -354,7 +354,7 @@ def test_low_precision_is_tried_on_what_the_tower_gives(
     fast = {"image": "bf16", "text": "bf16"}
     for module in (_precision, _torch_towers):
         monkeypatch.setattr(module, "fast_precision", lambda device: fast)
-    monkeypatch.setattr(_torch_towers, "_WIDE", 96)
+    monkeypatch.setattr(_precision, "_WIDE", 96)
     tried = []
     compare = _torch_towers.worst_cosine
 
