@@ -1,5 +1,7 @@
 """Which arithmetic torch does fastest on a device."""
 
+from collections.abc import Iterable
+
 import torch
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -10,7 +12,7 @@ BF16_UNITS = ("avx512_bf16", _AMX)
 _WIDE = 256
 
 
-def fast_precision(device):
+def fast_precision(device: torch.device) -> dict[str, str]:
     """Choose the arithmetic that was measured to be fastest on a kind of device.
 
     It is a rule and not a race: a race would end otherwise on another day, and the
@@ -40,7 +42,7 @@ def fast_precision(device):
     return both
 
 
-def is_narrow(weights):
+def is_narrow(weights: Iterable[torch.Tensor]) -> bool:
     """Tell whether a CPU spends little of a text's time in products of matrices.
 
     Parameters
