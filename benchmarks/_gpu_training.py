@@ -69,6 +69,19 @@ def fine_tune(part):
             ours / theirs,
             ">= 0.95",
         )
+    losses = []
+    for precision in ("auto", "fp32"):
+        tuner = make_tuner(part, names, size, epochs).set_params(precision=precision)
+        tuner.fit(pixels[: 4 * size], Y[: 4 * size])
+        losses.append(tuner.history_[-1]["train_loss"])
+        del tuner
+    part.say(
+        f"loss of epoch {epochs}, beside that in fp32",
+        f"{losses[0]:.4f}",
+        f"{losses[1]:.4f}",
+        losses[0] / losses[1],
+        "<= 1.05",
+    )
     for mode in ("all", "last", "projection"):
         gc.collect()  # of the models before, which would count
         if torch.cuda.is_available():
