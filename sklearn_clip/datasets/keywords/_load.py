@@ -76,9 +76,10 @@ def load_photo_keywords(
         in a hierarchy too, and makes labels of all that stands above: ``"animal"`` and
         ``"animal|cat"``. Places come from ``lr:hierarchicalSubject``,
         ``digiKam:TagsList`` and ``MicrosoftPhoto:LastKeywordXMP``, whatever parts them
-        there, and from keywords in which the separator stands; of a keyword that
-        several sources place, the first of them counts. They only place keywords that
-        a picture has: a path whose end is none of these is left out.
+        there, for what these do not place from the other fields of the notes, and from
+        keywords in which the separator stands; of a keyword that several sources
+        place, the first of them counts. They only place keywords that a picture has: a
+        path whose end is none of these is left out.
     classes : list of str or None, default=None
         The labels and their order; None takes all that occur, sorted, as numbers if all
         are. Labels that look alike are one, as in
@@ -157,7 +158,13 @@ def load_photo_keywords(
     -----
     Keywords are those of ``dc:subject``, by its namespace, as Bag, Seq, Alt, text or
     attribute, in any of the nodes of a packet; where a packet has none of these, the
-    last parts of its paths. A comma is a part of a keyword, and a number is a text.
+    last parts of its paths. Where it has no paths, either, keywords are what ACDSee
+    (``acdsee:categories`` that are assigned, ``acdsee:keywords``), Media Pro
+    (``CatalogSets``), the Metadata Working Group (``mwg-kw:Keywords`` that are applied)
+    and IDimager (``ics:TagStructure``) have; if these are empty, nothing is said.
+    ``pdf:Keywords`` is one text of which nothing says how it is parted, and listed
+    among the `problems` where there is no other. A comma is a part of a keyword, and a
+    number is a text.
     Blocks are read in JPEG (also XMP and IPTC that go over several segments), PNG (also
     the texts that ImageMagick makes of them), TIFF, WebP, GIF and JPEG 2000, by their
     first bytes and not by the suffix, and in other files where Pillow gives them, as of

@@ -110,7 +110,7 @@ class SidecarPlan(_Plan):
         change = self._settle(base, paths)
         if change is None:
             return None
-        change.keep_places(paths, packet.paths)
+        change.keep_places(paths, packet.listed_paths)
         content = edit_keywords(packet, base or [], change)
         return None if content == old else content
 

@@ -62,10 +62,16 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
     photo = Photo(path)
     said = dict.fromkeys(sources, ())
     packets = dict.fromkeys(sources, ())
+    unread = []
     if "sidecar" in said:
         photo.problems += sidecars.problems
         said["sidecar"] = [sidecars.packets.get(file) for file in sidecars.files]
         said["sidecar"] = [packet for packet in said["sidecar"] if packet is not None]
+        unread += [
+            (file.name, reason)
+            for file, packet in sidecars.packets.items()
+            for reason in packet.unread
+        ]
         packets["sidecar"] = [[packet] for packet in said["sidecar"]]
         said["sidecar"] = [packet.keywords for packet in said["sidecar"]]
     if said.keys() - {"sidecar"}:
@@ -75,6 +81,9 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
         ]
         if "xmp" in said:
             packets["xmp"] = [blocks.packets]
+            unread += [
+                ("xmp", reason) for packet in blocks.packets for reason in packet.unread
+            ]
             said["xmp"] = [_join(packet.keywords for packet in blocks.packets)]
         if "iptc" in said:
             said["iptc"] = [blocks.iptc]
@@ -97,6 +106,8 @@ def read_photo(path, sidecars, sources=SOURCES, combine="first"):
             for source, keywords in statements[1:]
             if not _agree(photo.keywords, source, keywords)
         ]
+    else:
+        photo.problems += unread
     if combine == "union" and len(statements) > 1:
         photo.source = "union"
         photo.keywords = _join(keywords for _, keywords in statements)

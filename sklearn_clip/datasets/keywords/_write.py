@@ -113,7 +113,9 @@ def write_photo_keywords(
     Keywords are the Bag ``dc:subject``, also a single one. Where a sidecar has another
     form of it (Seq, Alt, text, attribute), it is made a Bag when something changes.
     Lists of whole paths (``lr:hierarchicalSubject``, ``digiKam:TagsList``,
-    ``MicrosoftPhoto:LastKeywordXMP``) are kept in step where the sidecar has them.
+    ``MicrosoftPhoto:LastKeywordXMP``) are kept in step where the sidecar has them. What
+    else :func:`load_photo_keywords` reads, such as categories of ACDSee, stays as it
+    is; ``dc:subject`` counts before it.
 
     Keywords cannot say that a label is unknown: a picture that has some is read as one
     that has no others. Keep the table where that matters.

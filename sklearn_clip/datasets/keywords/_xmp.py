@@ -8,7 +8,15 @@ namespace: prefixes are free, and other namespaces have a ``subject`` too.
 import codecs
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from xml.parsers import expat
+
+from sklearn_clip._shared import clean_name
+from sklearn_clip.datasets.keywords._trees import (
+    CATEGORIES,
+    read_categories,
+    read_trees,
+)
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -24,6 +32,14 @@ PATH_LISTS = {
     ("http://ns.microsoft.com/photo/1.0/", "LastKeywordXMP"): "/",
     ("http://ns.microsoft.com/photo/1.0", "LastKeywordXMP"): "/",
 }
+# Lists of another use, which may hold the keywords where there are none of these: sets
+# of a catalogue, and the keywords of ACDSee. They are read and never changed.
+_OTHER_LISTS = (
+    ("http://ns.acdsee.com/iptc/1.0/", "keywords"),
+    ("http://ns.iview-multimedia.com/mediapro/1.0/", "CatalogSets"),
+    ("http://ns.microsoft.com/expressionmedia/1.0/", "CatalogSets"),
+)
+_PDF_KEYWORDS = ("http://ns.adobe.com/pdf/1.3/", "Keywords")
 CONTAINERS = ("Bag", "Seq", "Alt")
 # Elements within one another; values are read by recursion.
 _DEEPEST = 100
@@ -83,6 +99,23 @@ class Element:
         """Texts of the value, one if it is no container; blank ones are left out."""
         found = _values(self)
         return [text.strip() for text in found if text.strip()]
+
+    @property
+    def holders(self):
+        """What holds the fields of a structure: the element, or nodes in it."""
+        return (self, *(e for e in self.children if e.key == (RDF, "Description")))
+
+    def fields(self, key):
+        """Elements that are a field of the structure."""
+        return [e for holder in self.holders for e in holder.children if e.key == key]
+
+    def field_text(self, key):
+        """Text of a field, None if it has none."""
+        found = [text for element in self.fields(key) for text in element.values]
+        found += [
+            e.attributes[key].strip() for e in self.holders if key in e.attributes
+        ]
+        return next(filter(None, found), None)
 
 
 class Packet:
@@ -153,19 +186,58 @@ class Packet:
     def keywords(self):
         """Keywords of ``dc:subject``, else the last parts of paths, else None."""
         found = self.values(SUBJECT)
-        if found is None and any(self.values(key) is not None for key in PATH_LISTS):
-            return list(dict.fromkeys(path[-1] for path in self.paths))
-        return found
+        if found is not None:
+            return found
+        if any(self.values(key) is not None for key in PATH_LISTS):
+            return list(dict.fromkeys(path[-1] for path in self.listed_paths))
+        # None of these says that there are no keywords: ACDSee, for one, writes empty
+        # categories beside a rating.
+        return list(dict.fromkeys(path[-1] for path in self._others)) or None
 
     @property
     def paths(self):
-        """Paths of keywords, as tuples, from all the lists that hold such."""
+        """Paths of keywords, as tuples, from all the lists that hold such.
+
+        Trees and lists of another use place what no other list does.
+        """
+        ends = {clean_name(path[-1]) for path in self.listed_paths}
+        others = (path for path in self._others if clean_name(path[-1]) not in ends)
+        return [*self.listed_paths, *others]
+
+    @cached_property
+    def listed_paths(self):
+        """Paths from the lists that are kept in step."""
         found = {}
         for key, separator in PATH_LISTS.items():
             for text in self.values(key) or ():
                 found[split_path(text, separator)] = None
         found.pop((), None)
         return list(found)
+
+    @cached_property
+    def _others(self):
+        """Paths from trees and from lists of another use."""
+        texts = [text for key in _OTHER_LISTS for text in self.values(key) or ()]
+        found = dict.fromkeys(split_path(text, "|") for text in texts)
+        for text in self.values(CATEGORIES) or ():
+            found |= dict.fromkeys(read_categories(text) or ())
+        found |= dict.fromkeys(read_trees(self))
+        found.pop((), None)
+        return list(found)
+
+    @property
+    def unread(self):
+        """What may hold keywords that nobody can tell; empty where others do."""
+        if self.keywords is not None:
+            return []
+        found = []
+        if any(read_categories(text) is None for text in self.values(CATEGORIES) or ()):
+            found.append("the categories of ACDSee break off")
+        if self.values(_PDF_KEYWORDS):
+            found.append(
+                "pdf:Keywords is one text, and nothing says what parts its keywords"
+            )
+        return found
 
     @property
     def belongs_to(self):
@@ -195,8 +267,7 @@ def _values(element):
     if container is not None:
         return [text for item in container.children for text in _values(item)]
     # A value with qualifiers is a node of its own, with the value as one property.
-    holders = [e for e in element.children if e.key == (RDF, "Description")]
-    for holder in (element, *holders):
+    for holder in element.holders:
         for child in holder.children:
             if child.key == (RDF, "value"):
                 return _values(child)
