@@ -1,6 +1,6 @@
 """A JSON file in the format of COCO: read, and checked entry by entry."""
 
-from sklearn_clip.datasets.formats._text import parse_json
+from sklearn_clip.datasets.formats._text import parse_json, refuse_repeated
 
 # All that is read. Outlines are most of a file; they are dropped as soon as parsed.
 _KEPT = frozenset(
@@ -50,13 +50,7 @@ def read_json(path, needed):
     """
 
     def keep(pairs):
-        entry = {}
-        for key, value in pairs:
-            if key in _KEPT:
-                if key in entry:  # of which the last would count, without a word
-                    raise ValueError(f"{key!r} twice in one object")
-                entry[key] = value
-        return entry
+        return refuse_repeated([pair for pair in pairs if pair[0] in _KEPT])
 
     content = parse_json(path.read_bytes(), path, keep)
     for name, keys in needed.items():

@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 
 from sklearn_clip._shared import as_path, clean_name, warn_user
 from sklearn_clip.datasets._csv_table import CSVTable
-from sklearn_clip.datasets.formats._text import begins_json, parse_json
+from sklearn_clip.datasets.formats._text import (
+    begins_json,
+    parse_json,
+    refuse_repeated,
+)
 
 # Keys of a value that say what was chosen; all others say where.
 _CHOSEN = ("choices", "taxonomy")
@@ -304,12 +308,13 @@ def _read_flat(form, written, control, regions, known, place):
     if form == "csv" and written[:1] in ("[", "{"):
         is_label = (clean_name(written),) in control.spelled
         try:
-            written = written if is_label else json.loads(written)
+            if not is_label:
+                written = json.loads(written, object_pairs_hook=refuse_repeated)
         except ValueError as exc:
             if known or written.startswith(_JSON):
                 raise ValueError(
                     "A cell must hold a label or JSON that is whole. Got "
-                    f"{written!r:.60} ({where})."
+                    f"{written!r:.60} ({where}): {exc}."
                 ) from exc
     parts = written if isinstance(written, list) else [written]
     unsaid = [part for part in parts if not isinstance(part, dict)]

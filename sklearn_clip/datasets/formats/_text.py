@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import reprlib
 
 from sklearn_clip._shared import import_optional
 from sklearn_clip.datasets._csv_table import COMPRESSED
@@ -71,7 +72,34 @@ def begins_json(content):
     return start.startswith(("[", "{"))
 
 
-def parse_json(content, name, pairs_hook=None):
+def refuse_repeated(pairs):
+    """Make an object of JSON, of which a key given twice would count by its last value.
+
+    Parameters
+    ----------
+    pairs : list of tuple (str, object)
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If a key stands twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        key = next(key for key in keys if keys.count(key) > 1)
+        values = [reprlib.repr(value) for name, value in pairs if name == key]
+        raise ValueError(
+            f"{key!r} twice in one object, with {values[0]} and {values[1]}"
+        )
+    return found
+
+
+def parse_json(content, name, pairs_hook=refuse_repeated):
     """Read JSON in an encoding of :func:`read_text`.
 
     Parameters
@@ -79,8 +107,8 @@ def parse_json(content, name, pairs_hook=None):
     content : bytes
     name : str or Path
         What errors call the file.
-    pairs_hook : callable or None, default=None
-        As of `json.loads`.
+    pairs_hook : callable, default=refuse_repeated
+        As `object_pairs_hook` of `json.loads`.
 
     Returns
     -------
@@ -89,7 +117,7 @@ def parse_json(content, name, pairs_hook=None):
     Raises
     ------
     ValueError
-        If it is no JSON, or an object a line.
+        If it is no JSON, an object a line, or gives a key twice in one object.
     """
     text = decode(content, name)
     del content  # the only one, often: what is parsed takes its place

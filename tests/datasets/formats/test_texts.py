@@ -156,3 +156,29 @@ def test_xml_parsers_are_gone_with_their_file(monkeypatch):
     parse_xml("<a><b/></a>", "x")
     assert len(made) == 3
     assert not any(made_one() for made_one in made)
+
+
+@pytest.mark.parametrize(
+    ("case", "old", "new"),
+    [
+        ("label studio", '"completed_by": 1', '"completed_by": 1, "completed_by": 2'),
+        ("label studio", '"choices": ["', '"choices": ["b"], "choices": ["'),
+        ("datumaro", '"label_id": 0', '"label_id": 1, "label_id": 0'),
+        ("datumaro", '"items": [', '"items": [], "items": ['),
+    ],
+)
+def test_json_with_a_key_twice_is_refused(folder, case, old, new):
+    read, content = CASES[case]
+    text = json.dumps(content)
+    assert text.count(old) == 1
+    key = new.split('"')[1]
+    with pytest.raises(ValueError, match=f"JSON file. Got: '{key}' twice in one ob.*"):
+        read(folder, text.replace(old, new).encode())
+
+
+def test_a_cell_of_label_studio_with_a_key_twice_is_refused(folder):
+    path = folder / "tasks.csv"
+    cell = '"{""choices"": [""a""], ""choices"": [""b""]}"'
+    path.write_text(f"image,id,x,annotation_id\na.jpg,1,{cell},1\n")
+    with pytest.raises(ValueError, match="'choices' twice in one object, with"):
+        load_label_studio(path, folder, control="x")
