@@ -170,26 +170,19 @@ class ImageFolder:
         str
             A sentence; empty if there is nothing like it.
         """
+        if _names_address(name):
+            return ""
         reading = path_readings(_as_path(name))[-1]
         near = self._find_similar(Path(reading).parts)
         if near is not None:
             return f"For {name!r} there is {near!r}."
-        # Parted at slashes and at backslashes, the drive in front.
-        whole = PureWindowsPath(reading)
-        parts = whole.parts[1:][-_MOST_FOLDERS:]
-        for start in range(len(parts)):
-            end = self.root.joinpath(*parts[start:])
-            if self._has_like(end, name):
+        for end in list_ends(reading):
+            if self._has_like(self.root.joinpath(*end), name):
                 return (
-                    f"Of {name!r} the end {'/'.join(parts[start:])!r} is there: leave "
+                    f"Of {name!r} the end {'/'.join(end)!r} is there: leave "
                     "out what stands before it."
                 )
-        if not whole.root:
-            return ""
-        return (
-            f"{name!r} is an absolute path, which leads nowhere here: names must be "
-            "relative."
-        )
+        return ""
 
     def find_below(self, name):
         """Find the folder right below this one that holds a picture.
@@ -204,6 +197,8 @@ class ImageFolder:
         str or None
             Path of the folder.
         """
+        if _names_address(name):
+            return None
         reading = path_readings(_as_path(name))[-1]
         for below in sorted(self._list(self.root).folders)[:_MOST_FOLDERS]:
             if self._has_like(self.root / below / reading, name):
@@ -340,6 +335,32 @@ class ImageFolder:
 def is_address(name):
     """Whether a name is a URL or holds its content, and names no file."""
     return _URL.match(name) is not None
+
+
+def _names_address(name):
+    """Whether a name is an address of another kind than ``file://``."""
+    return is_address(name) and not _FILE_URL.match(name)
+
+
+def explain_kind(name):
+    """Say what kind of name is found nowhere; empty if it is a relative path."""
+    if _names_address(name):
+        return f"{name!r} is an address: fetch the pictures first, nothing is fetched."
+    if PureWindowsPath(path_readings(_as_path(name))[-1]).root:
+        return (
+            f"{name!r} is an absolute path, which leads nowhere here: names must be "
+            "relative."
+        )
+    return ""
+
+
+def list_ends(path):
+    """Parts of the ends of a path, the longest first, but for the whole of it.
+
+    It is parted at slashes and at backslashes, the drive in front.
+    """
+    parts = PureWindowsPath(path).parts[1:][-_MOST_FOLDERS:]
+    return [parts[start:] for start in range(len(parts))]
 
 
 def _as_path(name):

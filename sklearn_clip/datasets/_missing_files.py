@@ -1,6 +1,7 @@
 """What is told of picture files that a table names and that are not there."""
 
 from sklearn_clip._shared import warn_user
+from sklearn_clip.datasets._image_files import explain_kind
 
 MISSING_FILES = ("raise", "drop", "keep")
 _SHOWN = 3
@@ -25,6 +26,7 @@ def find_cause(names, folders):
     """
     tried = [(name, place) for name in names for place in folders]
     cause = next(filter(None, (place.explain(name) for name, place in tried)), "")
+    cause = cause or next(filter(None, map(explain_kind, names)), "")
     if cause:
         return cause, ""
     found = ((name, place.find_below(name)) for name, place in tried)

@@ -433,3 +433,17 @@ def test_paths_of_another_computer_are_named_as_the_cause(tmp_path):
 def test_duplicates_is_one_of_two_words(tmp_path):
     with pytest.raises(ValueError, match="duplicates must be 'raise' or 'merge'"):
         load_coco(tmp_path, duplicates="keep")
+
+
+@pytest.mark.parametrize("name", ["C:\\me\\val\\{}", "/home/me/val/{}"])
+def test_load_coco_tells_the_end_of_a_path_of_another_machine(tmp_path, name):
+    # The pictures lie in the last of the folders that are looked through.
+    write(tmp_path, [{"id": 1, "file_name": "a.jpg"}], [(1, 3)])
+    (tmp_path / "val").rename(tmp_path / "pictures")
+    path = tmp_path / "annotations" / "instances_val.json"
+    given = name.format("a.jpg").replace("val", "pictures")
+    path.write_text(path.read_text().replace('"a.jpg"', json.dumps(given)))
+    with pytest.raises(FileNotFoundError, match="the end 'pictures/a.jpg' is there"):
+        load_coco(tmp_path, captions=None)
+    with pytest.raises(FileNotFoundError, match="the end 'a.jpg' is there"):
+        load_coco(tmp_path, captions=None, images=tmp_path / "pictures")

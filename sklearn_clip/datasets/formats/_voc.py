@@ -221,7 +221,8 @@ def _find_images(root, images, ids, files, missing_files):
     paths, missing = {}, {}
     owner: dict[str, str] = {}
     for id_ in ids:
-        found = _find_image(folder, id_, files.get(id_))
+        names = _list_names(id_, files.get(id_))
+        found = _find_image(folder, names, id_, files.get(id_))
         if found is not None and owner.setdefault(found, id_) != id_:
             raise ValueError(
                 f"A picture must have one file of labels. Got {owner[found]!r} and "
@@ -229,7 +230,9 @@ def _find_images(root, images, ids, files, missing_files):
             )
         if found is None:
             where = f" ({files[id_].name})" if files.get(id_) else ""
-            missing[id_] = f"'{folder.root / id_}'{where}"
+            is_other = os.path.splitext(names[-1])[0] != id_
+            given = f" or {names[-1]!r}" if is_other else ""
+            missing[names[-1]] = f"'{folder.root / id_}'{given}{where}"
         if found is not None or missing_files == "keep":
             paths[id_] = found or str(folder.root / id_)
     if missing_files != "keep":
@@ -237,16 +240,26 @@ def _find_images(root, images, ids, files, missing_files):
     return paths
 
 
-def _find_image(folder, id_, file):
+def _list_names(id_, file):
+    """Names that a picture may have: that of its file, and what stands there."""
+    if file is None or not file.picture:
+        return [id_]
+    given = posixpath.join(posixpath.dirname(id_), file.picture)
+    return list(dict.fromkeys([id_, given]))
+
+
+def _find_image(folder, names, id_, file):
     """Path of the picture of a name, or that its file gives it; None without."""
     problem = None
-    try:
-        found = folder.find(id_)
-    except ValueError as exc:  # two pictures that differ in their suffix
-        found, problem = None, exc
-    if found is None and file is not None and file.picture:
-        found = folder.find(posixpath.join(posixpath.dirname(id_), file.picture))
-    if found is None and problem is not None:
+    for name in names:
+        try:
+            found = folder.find(name)
+        except ValueError as exc:  # such as two pictures that differ in their suffix
+            problem = problem or exc
+            continue
+        if found is not None:
+            return found
+    if problem is not None:
         where = repr(id_) if file is None else file.name
         raise ValueError(f"{problem} ({where}).") from problem
-    return found
+    return None

@@ -85,6 +85,11 @@ def _read_file(folder, name):
         where = f"({path.name}, line {element.line})"
         if not name:
             raise ValueError(f"An object must have a name. Got none {where}.")
+        others = [other.text.strip() for other in element.find_all("name")[1:]]
+        if others:
+            raise ValueError(
+                f"An object must have one name. Got {name!r} and {others[0]!r} {where}."
+            )
         if difficult.lower() not in ("0", "1", "true", "false", "unspecified"):
             raise ValueError(
                 f"<difficult> must be 0 or 1. Got {difficult!r} of {name!r} {where}."

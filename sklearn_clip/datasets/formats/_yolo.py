@@ -125,6 +125,7 @@ def load_yolo(
     file_of: dict[str, str] = {}
     real_folders: dict[str, str] = {}
     texts = Texts()
+    pictures_of: dict[Any, list[str]] = {}
     for name, places in split_places(path, description, split).items():
         pictures, text_of = _list_pictures(
             places, missing_files, texts, is_darknet(path)
@@ -142,6 +143,9 @@ def load_yolo(
             if first not in found:
                 text = text_of.get(first) or texts.find(first)
                 found[first] = read_classes(text, names)
+                if text is not None:
+                    pictures_of.setdefault(text, []).append(first)
+    _tell_of_shared(pictures_of)
     if found and all(labels is None for labels in found.values()):
         picture = next(iter(found))
         warn_user(
@@ -172,6 +176,20 @@ def load_yolo(
     )
 
 
+def _tell_of_shared(pictures_of):
+    """Warn of texts that several pictures have, as a.jpg and a.png."""
+    shared = [(text, of) for text, of in pictures_of.items() if len(of) > 1]
+    if shared:
+        text, pictures = shared[0]
+        more = f", and {len(shared) - 1} more such texts" if len(shared) > 1 else ""
+        warn_user(
+            f"A text should belong to one picture. Got '{pictures[0]}' and "
+            f"'{pictures[1]}' for '{text}'{more}: each of them gets its labels. Where "
+            "they are not the same picture, give them other names, and texts of their "
+            "own."
+        )
+
+
 def _list_pictures(places, missing_files, texts, of_darknet):
     """Paths of the pictures of folders and lists, and of the texts of missing ones."""
     pictures, text_of = [], {}
@@ -186,10 +204,13 @@ def _list_pictures(places, missing_files, texts, of_darknet):
         else:
             named = read_list(place)
         for name, where in named:
-            picture = folder.find(name)
-            if picture is None and of_darknet:
-                name = name.removeprefix(DATA)
+            try:
                 picture = folder.find(name)
+                if picture is None and of_darknet:
+                    name = name.removeprefix(DATA)
+                    picture = folder.find(name)
+            except ValueError as exc:
+                raise ValueError(f"{exc} ({where}).") from exc
             if picture is None:
                 missing[name] = f"{name!r} ({where})"
                 if missing_files == "keep":

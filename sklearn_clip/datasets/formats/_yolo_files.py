@@ -11,7 +11,7 @@ from sklearn_clip._shared import (
     unify_names,
     warn_user,
 )
-from sklearn_clip.datasets._image_files import is_folder
+from sklearn_clip.datasets._image_files import is_folder, list_ends
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
 from sklearn_clip.datasets.formats._rows import walk
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
@@ -163,12 +163,21 @@ def split_places(path, description, split):
         missing = next((i for i, at in enumerate(places[name]) if at is None), None)
         if missing is not None:
             rest = [other for other in wanted if other != name]
-            way = f" split={rest!r} loads without it." if rest else ""
+            way = _hint_at_end(roots, str(entries[missing]))
+            way += f" split={rest!r} loads without it." if rest else ""
             raise FileNotFoundError(
                 f"{name!r} must name a folder or a list of pictures ({path.name}). Got "
                 f"'{entries[missing]}', which is not in '{roots[0]}'.{way}"
             )
     return places
+
+
+def _hint_at_end(roots, entry):
+    """Tell the end of a path of another machine that is there; empty if none is."""
+    for end in list_ends(entry):
+        if any(root.joinpath(*end).exists() for root in roots):
+            return f" The end {'/'.join(end)!r} is: leave out what stands before it."
+    return ""
 
 
 def _list_splits(description):

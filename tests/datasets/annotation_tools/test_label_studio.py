@@ -313,3 +313,16 @@ def test_merging_votes_holds_no_copy_of_them():
     tracemalloc.stop()
     assert_array_equal(target, votes[:3].sum(axis=0) >= 2)
     assert peak < votes.nbytes
+
+
+def test_load_label_studio_leaves_out_addresses_that_are_not_there(images):
+    tasks = [task(1, choose("cat")), task(2, choose("dog"))]
+    tasks[0]["data"]["image"] = "https://host/photos/1.jpg"
+    tasks[1]["data"]["image"] = "https://host/photos/none.jpg"
+    path = write(images, tasks)
+    match = r"none.jpg' \(task 2 in .*is an address: fetch the pictures first"
+    with pytest.raises(FileNotFoundError, match=match):
+        load_label_studio(path, images)
+    with pytest.warns(UserWarning, match="1 of 2 images was not found"):
+        found = load_label_studio(path, images, missing_files="drop")
+    assert found.data[:, 0].tolist() == [str(images / "1.jpg")]

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -231,4 +232,43 @@ def test_load_voc_refuses_two_files_for_a_picture(root):
     file = root / "Annotations" / "000003.xml"
     (root / "Annotations" / "copy.xml").write_text(file.read_text())
     with pytest.raises(ValueError, match="one file of labels. Got '000003' and 'copy'"):
+        load_voc(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("C:\\me\\set\\JPEGImages\\picture.jpg", "picture.jpg"),
+        ("/home/me/set/JPEGImages/picture.jpg", "picture.jpg"),
+        ("\\\\server\\set\\below\\picture.jpg", "below/picture.jpg"),
+    ],
+)
+def test_load_voc_says_what_is_wrong_with_the_name_in_a_file(tmp_path, name, end):
+    write_xml(tmp_path, "0", ("cat", 0))
+    path = tmp_path / "Annotations" / "0.xml"
+    path.write_text(path.read_text().replace("0.jpg", name))
+    picture = tmp_path / "JPEGImages" / end
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    match = (
+        rf"Got none of 1: '.*0' or {re.escape(repr(name))} \(0.xml\).*the end '{end}'"
+    )
+    with pytest.raises(FileNotFoundError, match=match):
+        load_voc(tmp_path)
+    path.write_text(path.read_text().replace(name, end.replace("/", "\\")))
+    assert load_voc(tmp_path).data[:, 0].tolist() == [str(picture)]
+
+
+def test_load_voc_names_the_file_of_an_address(tmp_path):
+    write_xml(tmp_path, "0", ("cat", 0))
+    path = tmp_path / "Annotations" / "0.xml"
+    path.write_text(path.read_text().replace("0.jpg", "https://host/0.jpg"))
+    with pytest.raises(ValueError, match=r"name of a file.*\(0.xml\)"):
+        load_voc(tmp_path)
+
+
+def test_load_voc_refuses_an_object_of_two_names(root):
+    path = root / "Annotations" / "000003.xml"
+    path.write_text(path.read_text().replace("</name>", "</name><name>cat</name>"))
+    with pytest.raises(ValueError, match=r"one name. Got 'dog' and 'cat' \(000003.xml"):
         load_voc(root)

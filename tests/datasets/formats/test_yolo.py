@@ -405,3 +405,33 @@ def test_load_yolo_knows_a_link_for_the_picture_that_it_leads_to(root):
     (root / "images" / "val" / "link.jpg").symlink_to(root / "images/train/a.jpg")
     with pytest.raises(ValueError, match="Splits must not share images"):
         load_yolo(root / "data.yaml")
+
+
+def test_load_yolo_tells_of_pictures_that_share_a_text(root):
+    (root / "images" / "train" / "a.png").touch()
+    (root / "images" / "train" / "b.webp").touch()
+    with pytest.warns(
+        UserWarning, match=r"a\.jpg' and '.*a\.png' for '.*a\.txt', and 1"
+    ):
+        found = load_yolo(root / "data.yaml", split="train")
+    expected = [[1, 1], [1, 1], [0, 0], [0, 0], [NAN, NAN]]
+    np.testing.assert_array_equal(found.target, expected)
+    # A list may name one of them.
+    (root / "train.txt").write_text("images/train/a.jpg\n")
+    (root / "data.yaml").write_text("{train: train.txt, names: [cat, dog]}")
+    assert load_yolo(root / "data.yaml").target.tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("split", ["C:\\me\\images\\train", "/me/images/train"])
+def test_load_yolo_tells_the_end_of_a_path_of_another_machine(root, split):
+    (root / "data.yaml").write_text(f"train: {split}\nnames: [cat, dog]\n")
+    match = "The end 'images/train' is: leave out what stands before it"
+    with pytest.raises(FileNotFoundError, match=match):
+        load_yolo(root / "data.yaml")
+
+
+def test_load_yolo_names_the_line_of_an_address(root):
+    (root / "train.txt").write_text("images/train/a.jpg\nhttps://host/b.jpg\n")
+    (root / "data.yaml").write_text("{train: train.txt, names: [cat, dog]}")
+    with pytest.raises(ValueError, match=r"name of a file.*\(train.txt, line 2\)"):
+        load_yolo(root / "data.yaml")
