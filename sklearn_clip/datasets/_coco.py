@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sklearn_clip._shared import as_path, in_given_order
+from sklearn_clip._shared import as_path, in_given_order, warn_user
 from sklearn_clip.datasets._bunch import (
     Loaded,
     as_integers,
@@ -131,12 +131,15 @@ def load_coco(
         target_names : list of str
             All categories of the file, ordered by their ids (which have gaps): 80 in
             COCO. Those of one name are one, if no more than one of them has objects.
+            A warning tells of one that is in no image and stands above others, as the
+            name of the project that Roboflow lists.
         split : ndarray of shape (n,), dtype str
             The split of each row.
         groups : ndarray of shape (n,)
             The id of the image: equal for the rows of one image, which must not be
             torn apart in cross-validation. A number counted over all splits where
-            they use an id for different images, as annotation tools do.
+            they use an id for different images, as annotation tools do, or NumPy has
+            no numbers for them.
         frame : DataFrame or None
             `data` and `target` side by side, if `as_frame`.
 
@@ -195,20 +198,23 @@ def load_coco(
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = as_path(root, "root")
     names: Any = None
-    found = []
+    found, used, kinds = [], set(), set()
     for part in _find_splits(root, split):
-        categories, entries = _read_split(root, part, captions, unlabelled)
+        categories, entries, above = _read_split(root, part, captions, unlabelled)
         if names not in (None, categories):
             raise ValueError(
                 f"Splits must have the same categories. Got {names} and {categories} "
                 f"({part}). Load one split at a time."
             )
         names = categories
+        kinds |= above
+        used.update(*(image.present for image in entries))
         entries = _find_images(root, part, images, entries, missing_files)
         found += _merge(entries, duplicates, names)
     if not found:
         kind = "images with objects" if unlabelled == "drop" else "images"
         raise ValueError(f"The splits of '{root}' must have {kind}. Got none.")
+    _tell_of_group_rows(names, used, kinds)
     groups = _number_groups(found)
     rows = [
         (number, text)
@@ -312,7 +318,19 @@ def _read_split(root, split, captions, unlabelled):
         for image, name in objects.files.items()
         if objects.present[image] or unlabelled == "keep"
     ]
-    return objects.names, images
+    return objects.names, images, objects.above
+
+
+def _tell_of_group_rows(names, used, above):
+    """Warn of a category that others are kinds of, and that no image has."""
+    bare = [name for i, name in enumerate(names) if i not in used and name in above]
+    if bare and used:
+        warn_user(
+            f"A category should be in an image. Got {', '.join(map(repr, bare[:3]))}, "
+            "which is in none and stands as the supercategory of others, as Roboflow "
+            "lists the project: its column is 0 in every row. Take it out of the file, "
+            "or out of target and target_names, unless it is a label."
+        )
 
 
 def _texts(found, captions):
@@ -392,7 +410,7 @@ def _merge(images, duplicates, names):
 
 
 def _number_groups(images):
-    """Group of each image: its id, or a number where ids are not unique."""
+    """Group of each image: its id, or a number where ids are not unique or too big."""
     known, holder = {}, {}
     for image in images:
         there = known.setdefault(image.id, [])
@@ -407,7 +425,10 @@ def _number_groups(images):
         there.append(image)
     kinds = {isinstance(image.id, str) for image in images}
     if len(kinds) == 1 and all(len(there) == 1 for there in known.values()):
-        return np.array([image.id for image in images])
+        groups = np.array([image.id for image in images])
+        # NumPy makes floats of whole numbers of which one is beyond 64 bits.
+        if groups.dtype != object and groups.tolist() == [x.id for x in images]:
+            return groups
     # Annotation tools count the images of each file from 1; 1 is not '1'.
     return np.arange(len(images))
 

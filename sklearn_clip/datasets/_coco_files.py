@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sklearn_clip._shared import unify_names, warn_user
+from sklearn_clip._shared import clean_name, unify_names, warn_user
 from sklearn_clip.datasets._coco_json import read_json
 
 PREFIX = "instances_"
@@ -31,12 +31,15 @@ class Objects:
     absent : dict of {int or str: set of int}, or None
         Positions of what is surely not in it, where other categories are unknown; None
         if each image was looked at for all categories.
+    above : set of str
+        Those of the names that are the supercategory of another category.
     """
 
     names: list
     files: dict
     present: dict
     absent: dict | None
+    above: set
 
 
 def read_split(folder, split):
@@ -78,6 +81,7 @@ def _add_tags(objects, tags, paths):
         if name not in place:
             place[name] = len(objects.names)
             objects.names.append(name)
+    objects.above |= tags.above
     id_of = {name: image for image, name in objects.files.items()}
     for image, name in tags.files.items():
         found = {place[tags.names[i]] for i in tags.present[image]}
@@ -142,7 +146,19 @@ def read_objects(path):
     for image in content["images"]:
         present[image["id"]] |= _read_list(image, _PRESENT, column, path)
     absent = _read_absent(content["images"], present, column, names, path)
-    return Objects(names, files, present, absent)
+    above = {
+        clean_name(entry["supercategory"])
+        for entry in content["categories"]
+        if isinstance(entry.get("supercategory"), str)
+        and clean_name(entry["supercategory"]) != clean_name(entry["name"])
+    }
+    return Objects(
+        names,
+        files,
+        present,
+        absent,
+        {name for name in names if clean_name(name) in above},
+    )
 
 
 def _read_files(images, path):

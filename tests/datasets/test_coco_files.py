@@ -447,3 +447,53 @@ def test_load_coco_tells_the_end_of_a_path_of_another_machine(tmp_path, name):
         load_coco(tmp_path, captions=None)
     with pytest.raises(FileNotFoundError, match="the end 'a.jpg' is there"):
         load_coco(tmp_path, captions=None, images=tmp_path / "pictures")
+
+
+def test_a_row_for_the_project_is_told_and_kept(tmp_path):
+    # As Roboflow writes categories: the first is the project, of which all are kinds.
+    names = {0: "pets-x1ab", 1: "cat", 2: "dog"}
+    images = [{"id": 0, "file_name": "a_jpg.rf.0c1d.jpg"}]
+    write(tmp_path, images, [(0, 1), (0, 2)], names)
+
+    def add_kinds(content):
+        for entry in content["categories"]:
+            entry["supercategory"] = "pets-x1ab" if entry["id"] else "none"
+
+    change(tmp_path, add_kinds)
+    with pytest.warns(UserWarning, match="Got 'pets-x1ab', which is in none and sta"):
+        found = load_coco(tmp_path, captions=None)
+    assert found.target_names == ["pets-x1ab", "cat", "dog"]
+    assert found.target.tolist() == [[0, 1, 1]]
+    # Whoever has marked one means it; in another split will do.
+    write(tmp_path, [{"id": 1, "file_name": "b.jpg"}], [(1, 0)], names, split="train")
+    change(tmp_path, add_kinds, split="train")
+    assert read(tmp_path).target.tolist() == [[1, 0, 0], [0, 1, 1]]
+
+
+def test_a_category_that_is_its_own_kind_is_no_group(tmp_path):
+    write(tmp_path, [{"id": 1, "file_name": "a.jpg"}], [(1, 7)])
+
+    def add_kinds(content):  # as in COCO
+        for entry in content["categories"]:
+            entry["supercategory"] = entry["name"]
+
+    change(tmp_path, add_kinds)
+    assert read(tmp_path).target.tolist() == [[0, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups"),
+    [
+        ([2**63 + 1, 2**63 + 2], [2**63 + 1, 2**63 + 2]),
+        # NumPy has these as floats, of which the first two are one.
+        ([2**63 + 1, 2**63 + 2, 5], [0, 1, 2]),
+        ([2**64, 2**64 + 1, 5], [0, 1, 2]),
+        ([2**62 + 1, 2**62 + 2, -5], [2**62 + 1, 2**62 + 2, -5]),
+    ],
+)
+def test_images_of_large_ids_are_groups_of_their_own(tmp_path, ids, groups):
+    images = [{"id": id_, "file_name": f"{i}.jpg"} for i, id_ in enumerate(ids)]
+    write(tmp_path, images, [(id_, 3) for id_ in ids])
+    found = read(tmp_path)
+    assert found.groups.tolist() == groups
+    assert found.groups.dtype.kind in "iu"
