@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sklearn_clip._shared import clean_name, hint_at_name, shown_first
-from sklearn_clip.datasets._csv_table import COMPRESSED, marked_delimiter
+from sklearn_clip.datasets._csv_table import (
+    COMPRESSED,
+    find_quote,
+    marked_delimiter,
+)
 
 IMAGE_COLUMNS: tuple[str, ...] = ("image", "images", "file", "filename", "file_name")
 IMAGE_COLUMNS += ("filepath", "path", "image_path", "img", "photo", "picture")
@@ -143,9 +147,15 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[list[str]]:
     import csv
 
     with open(path, encoding="utf-8-sig", newline="") as lines:
-        first = next(lines, "")
-        first = first if marked_delimiter(first) is None else "\n"
-        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+        # Blank lines are kept for the numbers of those below.
+        head = [marked_delimiter(next(lines, ""))[1]]
+        while not head[-1].strip() and (line := next(lines, "")):
+            head.append(line)
+        reader = csv.reader(
+            itertools.chain(head, lines),
+            delimiter=delimiter,
+            quotechar=find_quote(head[-1], delimiter),
+        )
         try:
             yield from (row for row in reader if any(map(str.strip, row)))
         except csv.Error as exc:
@@ -174,13 +184,13 @@ def _saying_where(path: Path) -> Iterator[None]:
 
 def _guess_delimiter(header: str) -> str:
     """Take what the line says or what parts a usual name, else the first there is."""
-    marked = marked_delimiter(header)
+    marked, _ = marked_delimiter(header)
     if marked is not None:
         return marked
     found = [mark for mark in (",", ";", "\t", "|") if mark in header]
     usual = (*IMAGE_COLUMNS, *LABEL_COLUMNS)
     for mark in found:
-        names = (name.strip(' "\r\n').lower() for name in header.split(mark))
+        names = (name.strip(" '\"\r\n").lower() for name in header.split(mark))
         if any(name in usual for name in names):
             return mark
     return next(iter(found), ",")

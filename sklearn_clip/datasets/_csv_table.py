@@ -25,7 +25,11 @@ _BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", *COMPRESSED)
 _JSON = (".json", ".jsonl", ".ndjson")
 _DELIMITERS = ";\t|,"
 # A first line that says to Excel what stands between cells, and is no row.
-_MARKED = re.compile(r"sep=([^\w\s\"']|\t)\s*$", re.MULTILINE | re.IGNORECASE)
+# A program that read it as a cell writes it in quotation marks, and empty ones behind.
+_MARKED = re.compile(
+    r"([\"']?)sep=([^\w\s\"']|\t)\1(\2|[^\S\r\n])*(?=[\r\n]|\Z)", re.IGNORECASE
+)
+_IN_APOSTROPHES = re.compile("'[^']+'")
 # The mark of UTF-8 in a file that was opened as Latin-1 or cp1252.
 _MISREAD_MARK = codecs.BOM_UTF8.decode("cp1252")
 
@@ -40,11 +44,32 @@ def marked_delimiter(text):
 
     Returns
     -------
-    str or None
+    delimiter : str or None
         None if there is no such line.
+    rest : str
+        The text without the mark; the end of its line stays.
     """
     found = _MARKED.match(text)
-    return None if found is None else found[1]
+    return (None, text) if found is None else (found[2], text[found.end() :])
+
+
+def find_quote(header, delimiter):
+    """Tell which sign cells are quoted by.
+
+    Parameters
+    ----------
+    header : str
+        The line of the header.
+    delimiter : str
+
+    Returns
+    -------
+    str
+        An apostrophe if all cells of the header stand in such, as some databases
+        write them, else a quotation mark.
+    """
+    cells = [cell.strip() for cell in header.split(delimiter)]
+    return "'" if all(map(_IN_APOSTROPHES.fullmatch, cells)) else '"'
 
 
 class CSVTable(Table):
@@ -88,9 +113,9 @@ class CSVTable(Table):
         self._is_fixed = parameter != "csv"
         self.name, text = _read_text(source, encoding, parameter)
         text = text.removeprefix("\ufeff")
-        marked = marked_delimiter(text)
-        if marked is not None:  # the line stays, for those below to have their numbers
-            delimiter, text = marked, text[len(f"sep={marked}") :]
+        # The end of that line stays, for those below to have their numbers.
+        marked, text = marked_delimiter(text)
+        delimiter = delimiter if marked is None else marked
         records = self._split_text(text, delimiter)
         # Empty rows above the header, as a sheet has them, are no header.
         filled = (place for place, (_, cells) in enumerate(records) if any(cells))
@@ -137,8 +162,12 @@ class CSVTable(Table):
         return f" Is delimiter={sign!r} meant?"
 
     def _split_text(self, text, delimiter):
+        header = next((line for line in io.StringIO(text) if line.strip()), "")
         reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=delimiter, strict=True
+            io.StringIO(text, newline=""),
+            delimiter=delimiter,
+            quotechar=find_quote(header, delimiter),
+            strict=True,
         )
         records, line = [], 1
         try:
@@ -155,7 +184,6 @@ class CSVTable(Table):
                     "never closed makes one cell of all that follows; "
                     "csv.field_size_limit(n) allows longer cells."
                 ) from exc
-            header = next(filter(str.strip, text.splitlines()))
             way = "" if delimiter in header else self._ask_for_delimiter(header)
             mend = "Mend the text and give it as io.StringIO(text)."
             raise ValueError(

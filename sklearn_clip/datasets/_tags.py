@@ -152,7 +152,8 @@ def load_csv_tags(
         Encoding of a CSV file. A byte order mark is skipped.
     delimiter : str, default=","
         What stands between the cells of a CSV file. A first line such as ``sep=;``, as
-        it is written for Excel, is no row and counts before it.
+        it is written for Excel, is no row and counts before it. Where all cells of the
+        header stand in apostrophes, these are the quotation marks.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False

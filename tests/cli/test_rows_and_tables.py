@@ -43,6 +43,8 @@ def read(path, images, **options):
         ("name,what;else", ","),
         ("name", ","),
         ("sep=;\nimage,net;tags", ";"),
+        ('"sep=;"\nimage,net;tags', ";"),
+        ("name;'tags, all','image'", ","),
     ],
 )
 def test_delimiter_is_what_parts_a_usual_name(tmp_path, header, delimiter):
@@ -51,17 +53,19 @@ def test_delimiter_is_what_parts_a_usual_name(tmp_path, header, delimiter):
     assert open_table(path).delimiter == delimiter
 
 
-def test_line_that_tells_excel_the_delimiter_is_no_header(tmp_path):
+@pytest.mark.parametrize("mark", [b"sep=;\r\n", b'"sep=;"\r\n', b"'sep=;';\r\n\r\n"])
+@pytest.mark.parametrize("quote", [b"", b"'"])
+def test_line_that_tells_excel_the_delimiter_is_no_header(tmp_path, mark, quote):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     path = tmp_path / "t.csv"
-    path.write_bytes(
-        b"\xef\xbb\xbfsep=;\r\nimage;tags\r\na.png;cat,dog\r\nb.png;cat\r\n"
-    )
+    table = b"'image';'tags'\r\n'a.png';'cat,dog'\r\n'b.png';'cat'\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + mark + table.replace(b"'", quote))
     assert open_table(path).columns == ["image", "tags"]
     data, _, said = read(path, tmp_path)
     assert data.target_names == ["cat", "dog"] and "split at ','" in said
-    assert data.lines.tolist() == [3, 4]
+    first = mark.count(b"\n") + 2
+    assert data.lines.tolist() == [first, first + 1]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,17 @@ def test_blank_lines_are_skipped_and_counted(tmp_path):
     assert found.lines.tolist() == [4, 6]
 
 
-@pytest.mark.parametrize("mark", ["sep=;\n", "SEP=;\r\n", "\ufeffsep=; \n"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "sep=;\n",
+        "SEP=;\r\n",
+        "\ufeffsep=; \n",
+        '"sep=;"\n',
+        "'sep=;';\n",
+        '"sep=;";;\r\n',
+    ],
+)
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_line_that_tells_excel_the_delimiter_is_no_row(tmp_path, mark, delimiter):
     table = f"{mark}image;labels\na;cat, dog\n"
@@ -131,3 +141,15 @@ def test_utf_16_without_its_mark_is_told(tmp_path, encoding):
         load_csv_tags(path, tmp_path, encoding=encoding)
     found = load_csv_tags(path, tmp_path, encoding="utf-16-le", missing_files="keep")
     assert found.target_names == ["cat"]
+
+
+def test_cells_in_apostrophes_are_read(tmp_path):
+    table = "'id','image','labels'\n1,'a','cat, dog'\n2,'b','farmer''s dog'\n"
+    found = load(table, tmp_path, separator=", ")
+    assert found.target_names == ["cat", "dog", "farmer's dog"]
+    assert found.target.tolist() == [[1, 1, 0], [0, 0, 1]]
+    # One apostrophe is part of a name, and so are those of cells below.
+    found = load("image,labels\na,'cat'\nb,dog's\n", tmp_path)
+    assert found.target_names == ["'cat'", "dog's"]
+    with pytest.raises(ValueError, match="breaks off.*line 3"):
+        load("'image','labels'\n'a','cat'\n'b','dog's ball'\n", tmp_path)
