@@ -320,8 +320,8 @@ def say_separator(separator: str, cells: Sequence[str], guessed: bool) -> str:
     cells : sequence of str
         Label cells.
     guessed : bool
-        Whether nobody has named it. More cells may then hold another separator alone,
-        where the one that was found is part of a label, such as "rock &amp; roll".
+        Whether nobody has named it. Where fewer than half of the cells hold it, it may
+        be part of a label, such as "rock &amp; roll", and another one be meant.
 
     Returns
     -------
@@ -332,14 +332,17 @@ def say_separator(separator: str, cells: Sequence[str], guessed: bool) -> str:
         said = f"split at {separator!r}"
         whole = [cell for cell in cells if separator not in cell]
         n_split = len(cells) - len(whole)
-        for other in _SEPARATORS if guessed else ():
-            left = [cell.strip() for cell in whole if other in cell]
+        if not guessed or 2 * n_split >= len(cells):
+            return said
+        said += f", which {n_split:,} of {len(cells):,} different cells hold"
+        for other in (*_SEPARATORS, " "):
+            left = [cell.strip() for cell in whole if other in cell.strip()]
             if len(left) > n_split:
                 return (
-                    f"{said}, which {n_split:,} of {len(cells):,} different cells hold "
-                    f"(if {left[0]!r} is several labels: --separator {other!r})"
+                    f"{said} (if {left[0]!r} is several labels: --separator {other!r})"
                 )
-        return said
+        split = next(cell.strip() for cell in cells if separator in cell)
+        return f"{said} (if {split!r} is one label: --layout pairs)"
     torn = next((cell.strip() for cell in cells if " " in cell.strip()), None)
     if torn is None:
         return "split at blanks"

@@ -476,6 +476,29 @@ def test_separator_of_few_cells_names_that_of_the_others(tmp_path, separator):
     assert said.endswith("split at ';'" if separator else hint)
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            ["cat", "dog", "bird", "rock &amp; roll"],
+            "split at ';', which 1 of 4 different cells hold (if 'rock &amp; roll' is "
+            "one label: --layout pairs)",
+        ),
+        (
+            ["cat dog", "dog bird", "cat", "fish;chips cat"],
+            "split at ';', which 1 of 4 different cells hold (if 'cat dog' is several "
+            "labels: --separator ' ')",
+        ),
+        (["cat;dog", "dog;bird", "red cat"], "split at ';'"),
+    ],
+)
+def test_separator_of_a_few_cells_is_told(tmp_path, cells, said):
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"title": list("abcd")[: len(cells)], "tags": cells}).to_csv(path)
+    _, _, found = read(path, None, text=["title"])
+    assert found.endswith(f", {said}")
+
+
 def test_rows_of_a_table_without_a_picture_stop_nothing(
     run, tagger_file, drawings, tmp_path
 ):
