@@ -15,6 +15,9 @@ from sklearn_clip.datasets._printed_lists import (
 )
 
 _WORDS = {"false": 0.0, "true": 1.0}
+# What Prodigy writes of a line of one label; of one that was skipped nothing is known.
+_ANSWERS = {"accept": 1.0, "reject": 0.0}
+_SKIPPED = "ignore"
 _SEPARATORS = ";|,"
 # What somebody puts into a column of a label where it is present.
 _TICKS = frozenset(("x", "+", "*", "\N{CHECK MARK}", "\N{HEAVY CHECK MARK}"))
@@ -220,9 +223,10 @@ def make_value_reader(
         if not cell or cell in na_values:
             return nothing
         mark = "" if cells[values] is None else cells[values]
-        if mark in na_values or str(mark).lower() in EMPTY_WORDS:
+        if mark in na_values or str(mark).lower() in (*EMPTY_WORDS, _SKIPPED):
             return nothing
         number = np.nan if isinstance(mark, tuple) else _as_number(mark)
+        number = _ANSWERS.get(str(mark).lower(), number)
         if cell not in known:
             known[cell] = frozenset([spell(cell, table.place(line))])
         tags = known[cell]

@@ -34,7 +34,10 @@ from sklearn_clip.datasets._tag_targets import (
     indicate,
     make_speller,
 )
-from sklearn_clip.datasets._unread_values import check_unread_values
+from sklearn_clip.datasets._unread_values import (
+    check_unread_values,
+    refuse_unread_answers,
+)
 
 
 @collector_paused()
@@ -99,7 +102,8 @@ def load_csv_tags(
     value : str or None, default=None
         The column, in the layout ``"pairs"``, that says whether the label of the line
         is present (1) or was looked for in vain (0), such as ``"Confidence"``; empty
-        cells and `na_values` are unknown. A label that no line of an image names is
+        cells and `na_values` are unknown; Prodigy's ``accept``, ``reject`` and
+        ``ignore`` are 1, 0 and unknown. A label that no line of an image names is
         then unknown too. Without it each line is a label that is present; a column that
         is called as such values are and says otherwise is refused, and a warning tells
         of others that are yes and no.
@@ -278,6 +282,8 @@ def load_csv_tags(
         )
         if layout == "pairs":
             check_unread_values(table, taken | {table.find_column(labels, "labels")})
+        elif layout == "cells":
+            refuse_unread_answers(table, taken)
     may_lack = layout != "pairs" and missing_files == "keep"
     rows = read_rows(table, places, read, may_lack=may_lack)
     if images is None:

@@ -9,6 +9,7 @@ _VALUE_COLUMNS = frozenset(
     (
         *("confidence", "is_present", "present", "presence", "value", "label_value"),
         *("score", "state", "truth", "ground_truth", "verification", "verified"),
+        "answer",
     )
 )
 # Those of tables of objects and splits that are 0 and 1 and say something else.
@@ -19,8 +20,12 @@ _OTHER_MARKS = frozenset(
     )
 )
 _NUMBERS = ("id", "idx", "index")  # of a label beside its name: 0 and 1 where two are
-_NO = frozenset(("no", "n", "f", "false", "off", "negative", "absent"))
-_YES = frozenset(("yes", "y", "t", "true", "on", "positive", "present"))
+_NO = frozenset(("no", "n", "f", "false", "off", "negative", "absent", "reject"))
+_NO |= frozenset(("rejected", "ignore", "ignored"))
+_YES = frozenset(("yes", "y", "t", "true", "on", "positive", "present", "accept"))
+_YES |= frozenset(("accepted",))
+# What Prodigy writes of each line, in a column of this name.
+_ANSWER, _ANSWERS = "answer", frozenset(("accept", "reject", "ignore"))
 
 
 def check_unread_values(table, taken):
@@ -67,6 +72,38 @@ def check_unread_values(table, taken):
                 f"({table.place(line)}). value={name!r} reads it, if it says whether "
                 "the label is there; leave it out of the table if it does not."
             )
+
+
+def refuse_unread_answers(table, taken):
+    """Raise if rows with several labels were rejected as a whole, and nobody reads it.
+
+    Parameters
+    ----------
+    table : Table
+    taken : set of int
+        Positions of the columns that are read.
+
+    Raises
+    ------
+    ValueError
+        If the table has the column ``answer`` of Prodigy, and a row another one than
+        "accept".
+    """
+    places = [place for place, name in enumerate(table.header) if name == _ANSWER]
+    if not places or places[0] in taken or not table.holds_values(places[0]):
+        return
+    cells = [(line, cells[places[0]]) for line, cells in table.rows]
+    if not all(cell in _ANSWERS for _, cell in cells):
+        return
+    other = next(((line, cell) for line, cell in cells if cell != "accept"), None)
+    if other is not None:
+        line, cell = other
+        raise ValueError(
+            "Labels of a row that was not accepted must not be read. Got "
+            f"{cell!r} in the column {_ANSWER!r} ({table.place(line)}). Leave such "
+            "rows out, as by frame[frame['answer'] == 'accept']; where each line asks "
+            f"about one label, layout='pairs' and value={_ANSWER!r} read them."
+        )
 
 
 def _is_no(cell):

@@ -539,3 +539,48 @@ def test_load_csv_tags_says_how_json_is_read(images, text, way):
     path.write_text(text)
     with pytest.raises(ValueError, match=way):
         load_csv_tags(path, images)
+
+
+# As Prodigy's db-out writes lines of one label, and of a choice among several.
+ASKED = [
+    {"text": "one", "label": "cat", "_input_hash": 7, "answer": "accept"},
+    {"text": "one", "label": "dog", "_input_hash": 7, "answer": "reject"},
+    {"text": "two", "label": "cat", "_input_hash": 8, "answer": "ignore"},
+    {"text": "two", "label": "dog", "_input_hash": 8, "answer": "accept"},
+]
+CHOSEN = [
+    {"text": "one", "accept": ["cat", "dog"], "answer": "accept"},
+    {"text": "two", "accept": ["cat"], "answer": "reject"},
+    {"text": "three", "accept": [], "answer": "accept"},
+]
+
+
+def test_answers_of_prodigy_are_values():
+    given = {"text": "text", "labels": "label", "image": "_input_hash"}
+    frame = pd.DataFrame(ASKED)
+    found = load_csv_tags(frame, None, layout="pairs", value="answer", **given)
+    assert found.target_names == ["cat", "dog"]
+    np.testing.assert_array_equal(found.target, [[1, 0], [np.nan, 1]])
+    match = r"'reject' in the column 'answer' \(.*row 1\), .* value='answer' reads"
+    with pytest.raises(ValueError, match=match):
+        load_csv_tags(frame, None, layout="pairs", **given)
+    with pytest.raises(ValueError, match="'ignore' in the column 'answer'"):
+        load_csv_tags(frame.drop(index=1), None, layout="pairs", **given)
+    frame = frame[frame["answer"] == "accept"]
+    found = load_csv_tags(frame, None, layout="pairs", **given)
+    assert found.target.tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("answer", ["reject", "ignore"])
+def test_rows_that_were_rejected_as_a_whole_are_refused(answer):
+    frame = pd.DataFrame(CHOSEN).replace({"answer": {"reject": answer}})
+    match = rf"not accepted .* Got '{answer}' in the column 'answer' \(.*row 1\)"
+    with pytest.raises(ValueError, match=match):
+        load_csv_tags(frame, None, text="text", labels="accept")
+    frame = frame[frame["answer"] == "accept"]
+    found = load_csv_tags(frame, None, text="text", labels="accept")
+    assert found.target_names == ["cat", "dog"]
+    assert found.target.tolist() == [[1, 1], [0, 0]]
+    # A column of that name may hold something else.
+    frame = frame.assign(answer=["reject", "yes, please"])
+    load_csv_tags(frame, None, text="text", labels="accept")
