@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_clip._shared import _whole_files, remove_unfinished, whole_file
+from sklearn_clip._shared import (
+    WholeFiles,
+    _whole_files,
+    remove_unfinished,
+    whole_file,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links, pipes of POSIX")
 
@@ -189,3 +194,101 @@ def test_folder_that_is_not_there_is_named(tmp_path):
         whole_file(tmp_path / "gone" / "x.html"),
     ):
         pass
+
+
+@pytest.fixture
+def three(tmp_path):
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    for path in paths:
+        path.write_bytes(b"old")
+    return paths
+
+
+def test_files_take_their_places_together(three, monkeypatch):
+    sync, synced = os.fsync, []
+
+    def note(handle):
+        synced.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with WholeFiles() as files:
+        assert [files.add(path, lambda: b"new") for path in three] == [True] * 3
+        assert not files.add(three[0].with_name("d"), lambda: None)
+        assert {path.read_bytes() for path in three} == {b"old"}
+    assert {path.read_bytes() for path in three} == {b"new"}
+    assert sorted(three[0].parent.iterdir()) == three and files.failed == {}
+    # Each before it is moved, and the folder once for all.
+    assert sorted(synced) == [False] * 3 + [True] * (os.name == "posix")
+
+
+def test_batches_end_before_they_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(_whole_files, "_MOST_BYTES", 10)
+    with WholeFiles() as files:
+        files.add(tmp_path / "a", lambda: b"12345")
+        assert not (tmp_path / "a").exists()
+        files.add(tmp_path / "b", lambda: b"12345")
+        assert (tmp_path / "a").exists() and (tmp_path / "b").exists()
+    with WholeFiles() as files:
+        for number in range(100):
+            files.add(tmp_path / str(number), lambda: b"")
+        assert len(list(tmp_path.glob("[0-9]*"))) == 64
+    assert len(list(tmp_path.glob("[0-9]*"))) == 100
+
+
+def test_files_of_a_batch_that_breaks_off_are_as_they_were(three):
+    with pytest.raises(KeyboardInterrupt), WholeFiles() as files:
+        files.add(three[0], lambda: b"new")
+        raise KeyboardInterrupt
+    with pytest.raises(FileNotFoundError), WholeFiles() as files:
+        files.add(three[0], lambda: b"new")
+        files.add(three[0].parent / "gone" / "a", lambda: b"new")
+    assert {path.read_bytes() for path in three} == {b"old"}
+    assert sorted(three[0].parent.iterdir()) == three
+
+
+def test_file_that_cannot_be_synced_stays_alone(three, monkeypatch):
+    sync = os.fsync
+
+    def refuse(handle):
+        if os.fstat(handle).st_size == len(b"longer"):
+            raise OSError("disk full")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with WholeFiles() as files:
+        for path in three:
+            content = b"longer" if path.name == "b" else b"new"
+            files.add(path, lambda content=content: content, path.name)
+    assert [path.read_bytes() for path in three] == [b"new", b"old", b"new"]
+    assert list(files.failed) == ["b"] and "disk full" in str(files.failed["b"])
+    assert sorted(three[0].parent.iterdir()) == three
+
+
+def test_file_that_somebody_changes_meanwhile_is_made_again(three):
+    def add_letter(path):
+        return lambda: path.read_bytes() + b"+"
+
+    with WholeFiles() as files:
+        for path in three:
+            files.add(path, add_letter(path))
+        three[0].write_bytes(b"theirs")
+        three[1].unlink()
+        three[1].write_bytes(b"new")
+    assert [path.read_bytes() for path in three] == [b"theirs+", b"new+", b"old+"]
+    with WholeFiles() as files:  # twice in one batch
+        files.add(three[0], add_letter(three[0]))
+        files.add(three[0], add_letter(three[0]))
+    assert three[0].read_bytes() == b"theirs+++"
+    assert sorted(three[0].parent.iterdir()) == three
+
+
+@posix
+def test_files_of_a_batch_keep_links_and_modes(three):
+    three[0].chmod(0o640)
+    link = three[0].with_name("link")
+    link.symlink_to("a")
+    with WholeFiles() as files:
+        files.add(link, lambda: b"new")
+    assert link.is_symlink() and three[0].read_bytes() == b"new"
+    assert mode_of(three[0]) == 0o640

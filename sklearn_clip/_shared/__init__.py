@@ -90,6 +90,7 @@ _HOMES = {
     "warnings_given": "_warnings",
     "WeightsUnavailableError": "_errors",
     "whole_file": "_whole_files",
+    "WholeFiles": "_whole_files",
     "without_tensor": "_arrays",
     "WordLabelsMixin": "_word_labels",
 }
@@ -218,6 +219,7 @@ if TYPE_CHECKING:
         warnings_given as warnings_given,
     )
     from sklearn_clip._shared._whole_files import (
+        WholeFiles as WholeFiles,
         remove_unfinished as remove_unfinished,
         whole_file as whole_file,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sklearn_clip._shared import in_given_order, warn_user, whole_file
+from sklearn_clip._shared import WholeFiles, in_given_order, warn_user
 from sklearn_clip.datasets._bunch import check_choice
 from sklearn_clip.datasets._hierarchy import check_hierarchy
 from sklearn_clip.datasets._image_files import ImageFolder
@@ -125,8 +125,11 @@ def write_photo_keywords(
     An empty Bag says that a picture has none of the labels; it is written where all
     labels of a row are known and no keyword is left.
 
-    A file is written beside its place and moved there when it is complete, so that
-    there is the old one or the new one at any moment.
+    A file is written beside its place and moved there when it is complete and on the
+    disk, so that there is the old one or the new one at any moment, even after a power
+    cut. Some dozens take their places together: where writing ends before its time,
+    those are as they were, and calling again goes on. Where a file cannot be written,
+    the others of its dozens are, and the error is raised.
 
     Examples
     --------
@@ -159,7 +162,17 @@ def write_photo_keywords(
     rows = _find_images(ImageFolder(path, "path"), names, wanted, missing_files)
     if embed and sidecar is not None:
         raise ValueError(f"sidecar must be None if embed=True. Got {sidecar!r}.")
-    return _write_rows(rows, {}, mode, hierarchy, sidecar, embed)
+    changing = _plan_rows(rows, {}, mode, hierarchy, sidecar, embed)
+    with WholeFiles() as files:
+        # One of which there is nothing to write has been written by somebody else.
+        written = [
+            plan.target
+            for number, plan in enumerate(changing)
+            if files.add(plan.target, plan.edit, number)
+        ]
+    for error in files.failed.values():
+        raise error
+    return written
 
 
 def write_each(
@@ -194,23 +207,25 @@ def write_each(
     # A folder is listed once, not for each of its pictures.
     listed: dict[Path, ImageFolder] = {}
     folders: dict[Path, PhotoFolder] = {}
-    failed = {}
-    for place, (image, known) in enumerate(zip(images, wanted, strict=True)):
-        path = Path(image).absolute()
-        try:
-            if path.parent not in listed:
-                listed[path.parent] = ImageFolder(path.parent, "path")
-            folder = listed[path.parent]
-            [(found, _, _)] = _find_images(folder, [path.name], [known], "raise")
-            row = found, first + place, known
-            _write_rows([row], folders, "add", None, None, embed=False)
-        except (ValueError, OSError) as exc:
-            failed[place] = str(exc)
-    return failed
+    failed: dict[int, str] = {}
+    with WholeFiles() as files:
+        for place, (image, known) in enumerate(zip(images, wanted, strict=True)):
+            path = Path(image).absolute()
+            try:
+                if path.parent not in listed:
+                    listed[path.parent] = ImageFolder(path.parent, "path")
+                folder = listed[path.parent]
+                [(found, _, _)] = _find_images(folder, [path.name], [known], "raise")
+                row = found, first + place, known
+                for plan in _plan_rows([row], folders, "add", None, None, embed=False):
+                    files.add(plan.target, plan.edit, place)
+            except (ValueError, OSError) as exc:
+                failed[place] = str(exc)
+    return failed | {place: str(exc) for place, exc in files.failed.items()}
 
 
-def _write_rows(rows, folders, mode, hierarchy, sidecar, embed):
-    """Write keywords of pictures; `folders` holds those that are listed by now."""
+def _plan_rows(rows, folders, mode, hierarchy, sidecar, embed):
+    """Plan what is to be changed; `folders` holds those that are listed by now."""
     plans: list[SidecarPlan | EmbeddingPlan] = []
     for image, row, known in rows:
         if image.parent not in folders:
@@ -224,14 +239,7 @@ def _write_rows(rows, folders, mode, hierarchy, sidecar, embed):
     # All is tried before the first file is written.
     changing = [plan for plan in plans if plan.edit() is not None]
     _tell_problems([plan for plan in changing if plan.problems])
-    written = []
-    for plan in changing:
-        content = plan.edit()
-        if content is not None:  # or somebody else has written it by now
-            with whole_file(plan.target) as file:
-                file.write(content)
-            written.append(plan.target)
-    return written
+    return changing
 
 
 def _check_images(images):
