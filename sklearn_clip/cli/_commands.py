@@ -135,7 +135,7 @@ _SCORES = _options(
         metavar="FILE",
         default="-",
         show_default=True,
-        help="labels.csv (UTF-8), labels.json, labels.jsonl; - writes CSV to the terminal.",
+        help="labels.csv (UTF-8), .json or .jsonl; - writes CSV to the terminal.",
     ),
 )
 

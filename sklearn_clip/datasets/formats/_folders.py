@@ -21,7 +21,7 @@ from sklearn_clip.datasets._bunch import Loaded, check_choice
 from sklearn_clip.datasets._hierarchy import ancestors
 from sklearn_clip.datasets._image_files import is_folder, is_picture
 from sklearn_clip.datasets._tag_targets import name_classes, sort_labels
-from sklearn_clip.datasets.formats._rows import give_back, mark, walk
+from sklearn_clip.datasets.formats._rows import SPLITS, give_back, mark, walk
 
 
 def load_folders(
@@ -131,6 +131,7 @@ def load_folders(
         rows.append(None if is_unknown else (labels, unknown if labels else set()))
         copies.append(same)
     columns = list(names.values())
+    _tell_of_splits(folders.values(), root)
     given: set[str] = set().union(*(row[0] for row in rows if row))
     bare = [name for name in columns if name not in given]
     if bare:
@@ -148,6 +149,18 @@ def load_folders(
         groups=np.arange(len(copies)),
         copies=copies,
     )
+
+
+def _tell_of_splits(labels, root):
+    """Warn if folders are those of splits, and the labels lie in them."""
+    splits = sorted({label.partition("/")[0] for label in labels})
+    if len(splits) > 1 and all(split.lower() in SPLITS for split in splits):
+        warn_user(
+            "root must hold a folder for each label. Got "
+            f"{', '.join(map(repr, splits))} in '{root}', which are called as splits "
+            f"are: labels are such as {min(labels)!r}. Load each of these folders by "
+            "itself."
+        )
 
 
 def _list_pictures(root, hierarchy):

@@ -7,6 +7,15 @@ import numpy as np
 from sklearn_clip.datasets._bunch import as_integers, make_bunch, zero_targets
 from sklearn_clip.datasets._image_files import is_picture
 
+# What trainers and annotation tools call splits, in any case.
+SPLITS = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+
 
 def walk(folder):
     """Find the files below a folder, those of hidden folders and names left out.

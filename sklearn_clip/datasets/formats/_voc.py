@@ -40,6 +40,7 @@ def load_voc(
 
     A label is present where an object bears it and absent from a picture whose objects
     are others. Of a picture that a split names and that has no file, nothing is known.
+    XML of LabelMe is read too, but for objects that are marked as deleted.
 
     Parameters
     ----------

@@ -81,6 +81,8 @@ def _read_file(folder, name):
         )
     found = Objects(name, root.text_of("filename") or None)
     for element in root.find_all("object"):
+        if (element.text_of("deleted") or "").lower() in ("1", "true"):
+            continue
         name, difficult = element.text_of("name"), element.text_of("difficult") or "0"
         where = f"({path.name}, line {element.line})"
         if not name:

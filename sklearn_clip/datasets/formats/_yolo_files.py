@@ -13,17 +13,11 @@ from sklearn_clip._shared import (
 )
 from sklearn_clip.datasets._image_files import is_folder, list_ends
 from sklearn_clip.datasets.formats._darknet import find_beside, read_data
-from sklearn_clip.datasets.formats._rows import walk
+from sklearn_clip.datasets.formats._rows import SPLITS, walk
 from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
-# What trainers and annotation tools call splits, in any case.
-_SPLITS = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
+# Lists of the classes, as annotation tools write them beside pictures and labels.
+_CLASSES = ("classes.txt", "obj.names")
 
 
 def read_description(path):
@@ -55,6 +49,7 @@ def read_description(path):
         raise IsADirectoryError(
             f"data must be a file such as 'data.yaml'. Got the folder '{path}', which "
             f"holds {', '.join(map(repr, there)) or 'none'}."
+            + ("" if there else _hint_at_classes(path))
         )
     of_darknet = is_darknet(path)
     description = read_data(path) if of_darknet else read_yaml(path, "load_yolo")
@@ -62,6 +57,7 @@ def read_description(path):
         raise ValueError(
             f"data must be a YAML file with the key 'names'. Got {path.name!r}, which "
             "has no keys."
+            + (_hint_at_classes(path.parent) if path.name in _CLASSES else "")
         )
     names = description.get("names")
     if isinstance(names, list):
@@ -99,6 +95,17 @@ def read_description(path):
             f"{count} ({path.name})."
         )
     return description, names
+
+
+def _hint_at_classes(folder):
+    """Say what makes a description of a list of the classes; empty without one."""
+    names = [name for name in _CLASSES if (folder / name).is_file()]
+    if not names:
+        return ""
+    return (
+        f" There is {names[0]!r}: write a data.yaml beside it, with the folder of the "
+        "pictures as 'train:' and the lines of that file as the list 'names:'."
+    )
 
 
 def is_darknet(path):
@@ -139,7 +146,7 @@ def split_places(path, description, split):
     else:
         wanted = [split] if isinstance(split, str) else in_given_order(split, "split")
     wanted = [
-        name if name in others else _SPLITS.get(str(name).lower(), name)
+        name if name in others else SPLITS.get(str(name).lower(), name)
         for name in wanted
     ]
     if not wanted or any(name not in there for name in wanted):
@@ -182,11 +189,11 @@ def _hint_at_end(roots, entry):
 
 def _list_splits(description):
     """Entries of each split, in the order of splits, and lists by other keys."""
-    named = {split: [] for split in _SPLITS.values()}
+    named = {split: [] for split in SPLITS.values()}
     others = {}
     for key, entry in description.items():
         entries = entry if isinstance(entry, list) else [entry] if entry else []
-        split = _SPLITS.get(str(key).lower())
+        split = SPLITS.get(str(key).lower())
         if split is not None:
             named[split] += entries
         elif key != "names" and entries and all(map(_is_list, entries)):

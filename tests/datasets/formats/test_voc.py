@@ -272,3 +272,33 @@ def test_load_voc_refuses_an_object_of_two_names(root):
     path.write_text(path.read_text().replace("</name>", "</name><name>cat</name>"))
     with pytest.raises(ValueError, match=r"one name. Got 'dog' and 'cat' \(000003.xml"):
         load_voc(root)
+
+
+def test_load_voc_leaves_out_what_labelme_marks_as_deleted(tmp_path):
+    # As LabelMe writes objects; so does CVAT, of which none is deleted.
+    objects = "".join(
+        f"<object><name>{name}</name><deleted>{deleted}</deleted><verified>0</verified>"
+        "<occluded>no</occluded><attributes></attributes><parts><hasparts></hasparts>"
+        f"<ispartof></ispartof></parts><id>{i}</id><type>bounding_box</type></object>"
+        for i, (name, deleted) in enumerate([("cat", 0), ("dog", 1), ("cat", 1)])
+    )
+    for name, content in (("a", objects), ("b", objects.replace("cat", "dog"))):
+        (tmp_path / f"{name}.jpg").touch()
+        (tmp_path / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.jpg</filename><folder>users/x</folder>"
+            f"{content}</annotation>"
+        )
+    found = load_voc(tmp_path)
+    assert found.target_names == ["cat", "dog"]
+    assert found.target.tolist() == [[1, 0], [0, 1]]
+
+
+def test_load_folders_tells_of_splits(tmp_path):
+    for i, name in enumerate(["train/cat/a.jpg", "train/dog/b.jpg", "Val/cat/c.jpg"]):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(i))
+    with pytest.warns(UserWarning, match="Got 'Val', 'train' in .*Load each of these"):
+        found = load_folders(tmp_path)
+    assert found.target_names == ["Val/cat", "train/cat", "train/dog"]
+    assert load_folders(tmp_path / "train").target_names == ["cat", "dog"]

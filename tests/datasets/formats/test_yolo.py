@@ -435,3 +435,14 @@ def test_load_yolo_names_the_line_of_an_address(root):
     (root / "data.yaml").write_text("{train: train.txt, names: [cat, dog]}")
     with pytest.raises(ValueError, match=r"name of a file.*\(train.txt, line 2\)"):
         load_yolo(root / "data.yaml")
+
+
+def test_load_yolo_says_what_to_do_with_a_list_of_classes(root):
+    # Label Studio writes images, labels, classes.txt and notes.json.
+    (root / "data.yaml").unlink()
+    (root / "classes.txt").write_text("cat\ndog\n")
+    match = "There is 'classes.txt': write a data.yaml beside it"
+    with pytest.raises(IsADirectoryError, match=match):
+        load_yolo(root)
+    with pytest.raises(ValueError, match=match):
+        load_yolo(root / "classes.txt")
