@@ -75,7 +75,7 @@ def whole_file(
     _sync_folder(path.parent)
 
 
-def _follow(path):
+def _follow(path: Path) -> Path:
     """Path of the file that is replaced, in a folder that is there."""
     if path.is_symlink():
         # Path.resolve raises RuntimeError for a link to itself, before Python 3.13.

@@ -272,7 +272,7 @@ def _is_silent(task):
 
 
 def _text_of(task, field):
-    value = task.data.get(field)
+    value = task.value(field)
     if value is not None and not isinstance(value, str):
         raise ValueError(
             f"The text in {field!r} must be a text. Got {value!r:.60} ({task.place})."

@@ -49,12 +49,36 @@ class Answer:
 
 @dataclass
 class Task:
-    """One task: its id, where it stands, its data and its answers."""
+    """One task: its id, where it stands, its data and its answers.
+
+    `more` has the places and the entries of further annotations of a flat export, which
+    give the data again.
+    """
 
     id: object
     place: str
     data: dict
     answers: list = field(default_factory=list)
+    more: list = field(default_factory=list)
+
+    def value(self, name):
+        """Value of a field of the data.
+
+        Raises
+        ------
+        ValueError
+            If entries of the task give it several.
+        """
+        value = self.data.get(name)
+        for place, record in self.more:
+            if record.get(name) != value:
+                raise ValueError(
+                    f"Entries of one task must have the same {name!r}. Got "
+                    f"{value!r:.60} ({self.place}) and {record.get(name)!r:.60} "
+                    f"({place}): of two exports put together, give the tasks of one "
+                    "other ids."
+                )
+        return value
 
 
 def read_records(path):
@@ -249,6 +273,8 @@ def read_flat_tasks(form, records, control, regions, known):
         if key not in tasks:
             data = {name: v for name, v in record.items() if name not in _ADDED}
             tasks[key] = Task(key, place, data)
+        else:
+            tasks[key].more.append((place, record))
         written = record.get(control.name)
         is_opened = record.get("annotation_id") not in (None, "")
         if not is_opened:

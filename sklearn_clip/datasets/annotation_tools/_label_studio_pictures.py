@@ -85,7 +85,7 @@ def find_pictures(tasks, field, images, missing_files):
     folder = ImageFolder("." if is_map else images, "images")
     paths, missing = [], {}
     for task in tasks:
-        name = task.data.get(field)
+        name = task.value(field)
         if not isinstance(name, str) or not name.strip():
             raise ValueError(
                 f"Every task must have its picture in {field!r}. Got {name!r:.60} "

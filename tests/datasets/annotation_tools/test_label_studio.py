@@ -326,3 +326,29 @@ def test_load_label_studio_leaves_out_addresses_that_are_not_there(images):
     with pytest.warns(UserWarning, match="1 of 2 images was not found"):
         found = load_label_studio(path, images, missing_files="drop")
     assert found.data[:, 0].tolist() == [str(images / "1.jpg")]
+
+
+@pytest.mark.parametrize("other", ["2.jpg", ""])
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_entries_of_one_task_must_have_one_picture(images, suffix, other):
+    # Two exports put together count their tasks alike.
+    notes = [("1.jpg", "Cat", 1), ("2.jpg", "Dog", 2), (other, "Dog", 1)]
+    records = [
+        {"image": name, "id": id_, "tags": tag, "annotation_id": i, "annotator": i}
+        for i, (name, tag, id_) in enumerate(notes, start=1)
+    ]
+    path = images / f"export.{suffix}"
+    if suffix == "json":
+        path.write_text(json.dumps(records))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, records[0])
+            writer.writeheader()
+            writer.writerows(records)
+    match = rf"have the same 'image'. Got '1.jpg' \(.*\) and '{other}' \(.*: of two exp"
+    with pytest.raises(ValueError, match=match):
+        load_label_studio(path, images, control="tags", image="image")
+    path.write_text(path.read_text().replace(f'"{other}", "id": 1', '"1.jpg", "id": 1'))
+    path.write_text(path.read_text().replace(f"{other},1,Dog", "1.jpg,1,Dog"))
+    found = load_label_studio(path, images, control="tags", image="image")
+    assert_array_equal(found.target, [[NAN, NAN], [0, 1]])
