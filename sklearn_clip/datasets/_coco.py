@@ -198,7 +198,9 @@ def load_coco(
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = as_path(root, "root")
     names: Any = None
-    found, used, kinds = [], set(), set()
+    found: list[_Image] = []
+    used: set[int] = set()
+    kinds: set[str] = set()
     for part in _find_splits(root, split):
         categories, entries, above = _read_split(root, part, captions, unlabelled)
         if names not in (None, categories):

@@ -16,8 +16,11 @@ from sklearn_clip.datasets._printed_lists import (
 
 _WORDS = {"false": 0.0, "true": 1.0}
 # What Prodigy writes of a line of one label; of one that was skipped nothing is known.
-_ANSWERS = {"accept": 1.0, "reject": 0.0}
-_SKIPPED = "ignore"
+_ANSWERS = {"accept": 1.0, "accepted": 1.0, "reject": 0.0, "rejected": 0.0}
+_SKIPPED = ("ignore", "ignored")
+# How spreadsheets write true and false in other languages.
+_TRUE = frozenset(("wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda"))
+_FALSE = frozenset(("falsch", "faux", "falso", "onwaar", "fa\u0142sz"))
 _SEPARATORS = ";|,"
 # What somebody puts into a column of a label where it is present.
 _TICKS = frozenset(("x", "+", "*", "\N{CHECK MARK}", "\N{HEAVY CHECK MARK}"))
@@ -100,10 +103,21 @@ def _read_mark(cell, na_values, place):
 
 def _way_out(cell):
     """Say what becomes of a cell that is neither 0 nor 1."""
-    number = number_of_word(cell) if isinstance(cell, str) else None
+    if not isinstance(cell, str):
+        return f"na_values=[{cell!r}] makes it unknown"
+    word, number = cell.lower(), number_of_word(cell)
+    if word in _TRUE or word in _FALSE:
+        number = int(word in _TRUE)
+    elif _as_number(word.replace(",", ".")) in (0, 1):  # with a decimal comma
+        number = int(_as_number(word.replace(",", ".")))
     if number in (0, 1):
         return f"Write {number} in its place"
-    if isinstance(cell, str) and cell.lower() in _TICKS:
+    if _as_number(word) == -1:
+        return (
+            f"na_values=[{cell!r}] makes it unknown; where it means that the label is "
+            "absent, as beside 1 alone, write 0 in its place"
+        )
+    if word in _TICKS:
         return "Write 1 in its place, and 0 where an empty cell means that it is absent"
     return f"na_values=[{cell!r}] makes it unknown"
 
@@ -223,7 +237,7 @@ def make_value_reader(
         if not cell or cell in na_values:
             return nothing
         mark = "" if cells[values] is None else cells[values]
-        if mark in na_values or str(mark).lower() in (*EMPTY_WORDS, _SKIPPED):
+        if mark in na_values or str(mark).lower() in (*EMPTY_WORDS, *_SKIPPED):
             return nothing
         number = np.nan if isinstance(mark, tuple) else _as_number(mark)
         number = _ANSWERS.get(str(mark).lower(), number)

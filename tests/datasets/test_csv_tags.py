@@ -584,3 +584,29 @@ def test_rows_that_were_rejected_as_a_whole_are_refused(answer):
     # A column of that name may hold something else.
     frame = frame.assign(answer=["reject", "yes, please"])
     load_csv_tags(frame, None, text="text", labels="accept")
+
+
+@pytest.mark.parametrize(
+    ("cell", "way"),
+    [
+        ("WAHR", "Write 1 in its place;"),
+        ("Faux", "Write 0 in its place;"),
+        ('"1,0"', "Write 1 in its place;"),
+        ('"0,0"', "Write 0 in its place;"),
+        ("-1", r"na_values=\['-1'\] makes it unknown; where it means .* write 0"),
+        ("0.5", r"na_values=\['0.5'\] makes it unknown;"),
+    ],
+)
+def test_cells_of_other_programs_say_what_to_write(tmp_path, cell, way):
+    table = f"image,cat,dog\na,1,0\nb,{cell},1\n"
+    with pytest.raises(ValueError, match=rf"line 3\)\. {way}"):
+        load_csv_tags(io.StringIO(table), tmp_path, layout="columns")
+
+
+def test_values_that_were_accepted_and_rejected_are_read(tmp_path):
+    table = "image,labels,status\na,cat,accepted\na,dog,Rejected\nb,dog,ignored\n"
+    for name in "ab":
+        (tmp_path / f"{name}.jpg").touch()
+    given = {"layout": "pairs", "value": "status"}
+    found = load_csv_tags(io.StringIO(table), tmp_path, **given)
+    np.testing.assert_array_equal(found.target, [[1, 0], [np.nan, np.nan]])
