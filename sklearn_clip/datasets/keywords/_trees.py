@@ -19,9 +19,11 @@ TREES = {
 }
 CATEGORIES = ("http://ns.acdsee.com/iptc/1.0/", "categories")
 # Not read as XML: ampersands stand in names as they are.
-_TAG = re.compile(r"<\s*(/?)\s*(Category|Categories)\b([^>]*)>", re.IGNORECASE)
+_TAG = re.compile(r"<\s*+(/?)\s*+(Category|Categories)\b([^<>]*+)>", re.IGNORECASE)
 _ASSIGNED = re.compile(r"\bAssigned\s*=\s*[\"']?(\w+)", re.IGNORECASE)
 _NO = ("0", "false")
+# Categories in one another; paths are made by recursion.
+_DEEPEST = 100
 
 
 @dataclass
@@ -30,6 +32,7 @@ class _Node:
 
     parent: Any
     assigned: bool | None
+    depth: int
     name: str = ""
     is_leaf: bool = True
 
@@ -51,7 +54,8 @@ def read_categories(text):
     Returns
     -------
     list of tuple of str, or None
-        Places of those that are assigned; None if the text breaks off.
+        Places of those that are assigned; None if the text breaks off,
+        or they are nested without end.
     """
     nodes: list[_Node] = []
     current, at = None, 0
@@ -67,7 +71,10 @@ def read_categories(text):
             current = current.parent
             continue
         said = _ASSIGNED.search(tag[3])
-        node = _Node(current, None if said is None else said[1].lower() not in _NO)
+        assigned = None if said is None else said[1].lower() not in _NO
+        node = _Node(current, assigned, 1 if current is None else current.depth + 1)
+        if node.depth > _DEEPEST:
+            return None
         if current is not None:
             current.is_leaf = False
         nodes.append(node)

@@ -232,7 +232,7 @@ class Packet:
             return []
         found = []
         if any(read_categories(text) is None for text in self.values(CATEGORIES) or ()):
-            found.append("the categories of ACDSee break off")
+            found.append("the categories of ACDSee break off, or go too deep")
         if self.values(_PDF_KEYWORDS):
             found.append(
                 "pdf:Keywords is one text, and nothing says what parts its keywords"

@@ -267,3 +267,16 @@ def test_new_place_does_not_hide_theirs(tmp_path):
     )
     found = load_photo_keywords(tmp_path, hierarchy="|")
     assert found.target_names == ["red ball", "red ball|shiny"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Category>a" * 101 + "</Category>" * 101,
+        "<Category " * 100_000,
+        "<" + " " * 100_000 + "Category",
+    ],
+)
+def test_categories_without_end_are_left(text):
+    assert read_categories(text) is None
+    assert len(read_categories("<Category>a" * 100 + "</Category>" * 100)) == 1
