@@ -44,12 +44,14 @@ _HOMES = {
     "in_given_order": "_names",
     "in_label_order": "_targets",
     "Interval": "_sklearn",
+    "is_exported": "_estimators",
     "is_missing": "_cells",
     "is_part_of_a_fit": "_warnings",
     "keep_forever": "_forks",
     "kept_generator": "_seeds",
     "label_array": "_targets",
     "label_classes": "_targets",
+    "last_part": "_public_repr",
     "MaskedAccuracyMixin": "_accuracy",
     "ModelMismatchError": "_errors",
     "MultiLabelMetaMixin": "_meta_estimators",
@@ -64,6 +66,7 @@ _HOMES = {
     "pool_regions": "_region_pooling",
     "POOLINGS": "_region_pooling",
     "positive_scores": "_estimators",
+    "public_repr": "_public_repr",
     "pull_in": "_far_scores",
     "read_entries": "_entries",
     "read_stored": "_entries",
@@ -137,6 +140,7 @@ if TYPE_CHECKING:
         check_label_order as check_label_order,
         deciding_estimators as deciding_estimators,
         inner_featurizers as inner_featurizers,
+        is_exported as is_exported,
         nested_estimators as nested_estimators,
         positive_scores as positive_scores,
     )
@@ -169,6 +173,10 @@ if TYPE_CHECKING:
     from sklearn_clip._shared._onnx_tracing import trace_to_onnx as trace_to_onnx
     from sklearn_clip._shared._paths import (
         as_path as as_path,
+    )
+    from sklearn_clip._shared._public_repr import (
+        last_part as last_part,
+        public_repr as public_repr,
     )
     from sklearn_clip._shared._region_pooling import (
         POOLINGS as POOLINGS,

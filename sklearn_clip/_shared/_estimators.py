@@ -82,6 +82,12 @@ def inner_featurizers(estimator):
             stack.extend(vars(part).values())
 
 
+def is_exported(estimator):
+    """Whether it is a tagger in a file, an `OnnxTagger`, which reads rows by itself."""
+    # An attribute, as rooms ask that do not import the one of exports.
+    return getattr(estimator, "_reads_rows", False)
+
+
 def check_label_order(estimator, y):
     """Check that the columns of a table are the labels an estimator has learnt.
 
@@ -101,9 +107,13 @@ def check_label_order(estimator, y):
     names = column_names(y)
     if names is None:
         return
-    parts = nested_estimators(estimator)
+    parts = list(nested_estimators(estimator))
     learnt = (getattr(part, "label_names_", None) for part in parts)
     learnt = next((list(found) for found in learnt if found is not None), None)
+    if learnt is not None and len(learnt) == len(names) and is_exported(parts[-1]):
+        # Its file keeps names as texts, whatever they were.
+        pairs = zip(names, learnt, strict=True)
+        names = [own if str(name) == own else name for name, own in pairs]
     at = first_difference(names, learnt)
     if at is None:
         return

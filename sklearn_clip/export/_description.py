@@ -42,7 +42,7 @@ class Description:
     version : str
         Version of the package that wrote it.
     tagger : str
-        The estimator, in one line.
+        The estimator, in one line, without the folders it names.
     label_names : tuple
         Names of the labels, in the order of the columns: str, or what else JSON keeps.
     response : {"predict_proba", "decision_function"}
@@ -54,7 +54,7 @@ class Description:
         ``"top_k"``, ``"max_labels"`` and ``"at_least_one"``, as far as they are set.
     model : dict
         ``"model_name"``, ``"pretrained"``, which is None where the name stands for the
-        weights too, and ``"fingerprint"``.
+        weights too, and ``"fingerprint"``. Of paths the last part.
     modalities : tuple of {"image", "text"}
         What the graph takes.
     columns : dict

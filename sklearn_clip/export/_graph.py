@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_clip._shared import public_repr
 from sklearn_clip.export._description import Description, Probe
 from sklearn_clip.export._fusion import (
     fuse_rows,
@@ -85,7 +86,7 @@ class WrittenTagger:
         return Description(
             # Of the package that this module is in; it imports all rooms itself.
             version=sys.modules["sklearn_clip"].__version__,
-            tagger=" ".join(repr(tagger).split()),
+            tagger=" ".join(public_repr(tagger).split()),
             label_names=self.label_names,
             response=head.response,
             thresholds=tuple(map(self._as_number, head.thresholds)),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_clip import embedding
+from sklearn_clip._shared import last_part
 from sklearn_clip.embedding.backbone._names import weights_tag
 from sklearn_clip.embedding.images._preparation import PixelPlan, Preparation
 from sklearn_clip.export._fusion import check_fusion
@@ -32,7 +33,7 @@ class RowSource:
         ``"image"`` and ``"text"``, as of the featurizer.
     model : dict
         ``"model_name"``, ``"pretrained"``, which is None where the name stands for the
-        weights too, and ``"fingerprint"``.
+        weights too, and ``"fingerprint"``. Of paths the last part.
     image_root : str or None
         Folder before relative paths.
     normalize, add_missing_indicator : bool
@@ -65,7 +66,7 @@ class RowSource:
         return n_features + self.add_missing_indicator * len(self.modalities)
 
     def split(self, X: Any) -> embedding.Cells:
-        """Read rows, as the featurizer does.
+        """Read rows as the featurizer does, which is fitted and changes no more.
 
         Parameters
         ----------
@@ -77,7 +78,9 @@ class RowSource:
         Cells
             Their items.
         """
-        return embedding.split_rows(X, modalities=self.modalities, **self.columns)
+        return embedding.split_rows(
+            X, modalities=self.modalities, **self.columns, exported=True
+        )
 
     def feed(
         self, cells: embedding.Cells, plan: PixelPlan | None, padding: int | None
@@ -202,11 +205,7 @@ def read_featurizer(clip: Any) -> RowSource:
         backbone,
         fusion,
         _columns_of(clip),
-        {
-            "model_name": clip.model_name,
-            "pretrained": weights_tag(clip.model_name, clip.pretrained),
-            "fingerprint": backbone.fingerprint,
-        },
+        _name_model(clip, backbone),
         _as_folder(clip.image_root),
         normalize=bool(clip.normalize),
         add_missing_indicator=bool(clip.add_missing_indicator),
@@ -244,13 +243,18 @@ def read_tuner(tuner: Any) -> RowSource:
         backbone.load(fusion.modalities),
         fusion,
         _columns_of(tuner),
-        {
-            "model_name": tuner.model_name,
-            "pretrained": weights_tag(tuner.model_name, tuner.pretrained),
-            "fingerprint": backbone.fingerprint,
-        },
+        _name_model(tuner, backbone),
         _as_folder(tuner.image_root),
     )
+
+
+def _name_model(reader, backbone):
+    """Say which model it is, but not where on this machine it lies."""
+    return {
+        "model_name": last_part(reader.model_name),
+        "pretrained": last_part(weights_tag(reader.model_name, reader.pretrained)),
+        "fingerprint": backbone.fingerprint,
+    }
 
 
 def _columns_of(reader):

@@ -143,7 +143,8 @@ def to_onnx(
 
     if weights not in WEIGHTS:
         raise ValueError(f"weights must be one of {list(WEIGHTS)}. Got {weights!r}.")
-    if not isinstance(max_changed, Real) or not 0 <= max_changed <= 1:
+    numeric = isinstance(max_changed, Real) and not isinstance(max_changed, bool)
+    if not numeric or not 0 <= max_changed <= 1:
         raise ValueError(f"max_changed must be in [0, 1]. Got {max_changed!r}.")
     if X is not None and not _num_samples(X):
         raise ValueError(
@@ -157,6 +158,8 @@ def to_onnx(
         warn_of_row_order(X, Y, ("X", "Y"))
     place = check_path(path, overwrite=overwrite)
     parts = take_apart(tagger)
+    if X is not None:
+        parts.source.split(X)  # what is no rows is told before the work
     if Y is not None:
         check_label_order(tagger, Y)
         n_columns = read_entries(Y, "Y", keep_sparse=True).shape[1]

@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from sklearn_clip._shared import nested_estimators
+from sklearn_clip._shared import last_part, nested_estimators, public_repr
 from sklearn_clip.embedding.backbone._names import weights_tag
 
 _PACKAGES = ("sklearn-clip", "scikit-learn", "numpy", "torch", "open_clip_torch")
@@ -27,15 +27,16 @@ def describe_tagger(tagger):
     parts = [type(part).__name__ for part in nested_estimators(tagger)]
     facts = [("Tagger", " › ".join(parts))]
     model = _find(tagger, "model_name")
+    weights = model and weights_tag(model, _find(tagger, "pretrained"))
     for what, value in (
-        ("Model", model),
-        ("Weights", model and weights_tag(model, _find(tagger, "pretrained"))),
+        ("Model", last_part(model)),
+        ("Weights", last_part(weights)),
         ("Fusion", _find(tagger, "fusion")),
         ("Fingerprint", _find(tagger, "model_fingerprint_")),
     ):
         if value is not None:
             facts.append((what, str(value)))
-    return [*facts, ("Parameters", repr(tagger))]
+    return [*facts, ("Parameters", public_repr(tagger))]
 
 
 def describe_versions():

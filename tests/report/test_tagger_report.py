@@ -1,6 +1,7 @@
 """What a report holds: figures, cuts, rows and pictures, for taggers of all kinds."""
 
 import ast
+import copy
 import json
 import os
 import re
@@ -154,6 +155,17 @@ def test_report_of_clip_art_shows_its_pictures_and_titles(clipart_tagger, clipar
     # The bundled model has weights of its own, whatever the parameter says.
     assert "datacomp" not in page
     assert len(report.issues) and report.issues.nearest.max() < 40
+
+
+def test_page_does_not_say_where_things_are(clipart_tagger, clipart_rows, tmp_path):
+    tagger = copy.deepcopy(clipart_tagger)
+    tagger.set_params(
+        estimator__clipfeaturizer__cache=tmp_path / "cache",
+        estimator__clipfeaturizer__image_root=str(tmp_path),
+    )
+    page = TaggerReport(tagger, *clipart_rows, n_issues=0, max_images=2).to_html()
+    assert "CLIPFeaturizer(model_name=" in page.replace("&#39;", "'")
+    assert str(tmp_path) not in page
 
 
 def test_broken_picture_is_told_in_its_place(clipart_tagger, clipart_rows, tmp_path):

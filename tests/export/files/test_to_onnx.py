@@ -2,12 +2,14 @@
 
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from exported_taggers import OpenedFile, assert_alike
+from scipy.sparse import csr_array
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -27,6 +29,7 @@ from sklearn_clip import (
     ThresholdOptimizer,
     ZeroShotClassifier,
 )
+from sklearn_clip.embedding.backbone._names import BUNDLED
 from sklearn_clip.export import OnnxTagger, to_onnx
 from sklearn_clip.fusion import MeanFusion
 from sklearn_clip.metrics import macro_average_precision_score
@@ -131,6 +134,41 @@ def test_file_says_what_it_is(clip_art, tmp_path):
     assert "MeanFusion(weight=0.7)" in says.tagger
     assert report.path == tmp_path / "t.onnx"
     assert report.n_bytes == report.path.stat().st_size
+
+
+def test_file_does_not_say_where_things_are(clip_art, tmp_path):
+    model = tmp_path / "clipart"
+    shutil.copytree(BUNDLED["clipart-tiny"], model)
+    clip = pictures_only(cache=tmp_path / "cache").set_params(
+        model_name=f"local-dir:{model}"
+    )
+    tagger = make_pipeline(clip, MultiLabelLogisticRegression(C=7)).fit(*clip_art)
+    to_onnx(tagger, tmp_path / "t.onnx")
+    assert str(tmp_path).encode() not in (tmp_path / "t.onnx").read_bytes()
+    says = OpenedFile(tmp_path / "t.onnx").says
+    assert "MultiLabelLogisticRegression(C=7)" in says.tagger
+    assert says.model["model_name"] == "local-dir:clipart"
+
+
+def test_rows_that_are_none_are_told_without_parameters_of_a_fit(
+    fitted, clip_art, tmp_path
+):
+    features = fitted[0].transform(clip_art[0][:3])
+    with pytest.raises(ValueError, match=r"Got \d+ items \(row 0\)") as told:
+        to_onnx(fitted, tmp_path / "t.onnx", X=features)
+    assert "text=None" not in str(told.value)
+    with pytest.raises(ValueError, match="must have the key 0 .* rename that of X"):
+        to_onnx(fitted, tmp_path / "t.onnx", X=[{"photo": "a.png"}])
+    assert not list(tmp_path.iterdir())
+
+
+def test_sparse_targets_have_the_precision_of_dense_ones(fitted, clip_art, tmp_path):
+    X, Y = clip_art[0][:12], np.asarray(clip_art[1])[:12]
+    dense, stored = (
+        to_onnx(fitted, tmp_path / "t.onnx", X=X, Y=targets, overwrite=True)
+        for targets in (Y, csr_array(Y))
+    )
+    assert stored.average_precision == dense.average_precision
 
 
 def test_inputs_and_outputs_are_tensors_of_small_types(fitted, tmp_path):
@@ -430,6 +468,8 @@ def test_parameters_are_checked_before_the_work(fitted, tmp_path):
         to_onnx(fitted, path, max_changed=2)
     with pytest.raises(ValueError, match="max_changed must be .* Got 'none'"):
         to_onnx(fitted, path, max_changed="none")
+    with pytest.raises(ValueError, match=r"max_changed must be in \[0, 1\]. Got True"):
+        to_onnx(fitted, path, max_changed=True)
     with pytest.raises(ValueError, match="X must hold a row to compare on. Got none"):
         to_onnx(fitted, path, X=[])
     with pytest.raises(ValueError, match="give both"):
