@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_clip._featurizer import CLIPFeaturizer
 from sklearn_clip.calibration import MultiLabelCalibrator
 from sklearn_clip.export._row_source import RowSource, read_featurizer, read_tuner
+from sklearn_clip.export._tagger import OnnxTagger
 from sklearn_clip.export.heads._answers import SCORES_ALONE
 from sklearn_clip.finetune import CLIPFineTuner
 from sklearn_clip.heads import PrecomputedScores
@@ -115,6 +116,11 @@ def take_apart(tagger: Any, *, within: bool = False) -> Parts:
         raise TypeError(
             "to_onnx writes what gives labels. Got a CLIPFeaturizer alone: put a "
             "classifier behind it, in a Pipeline, or give a ZeroShotClassifier."
+        )
+    if isinstance(tagger, OnnxTagger):
+        raise TypeError(
+            "to_onnx writes taggers that were fitted here. Got an OnnxTagger, which is "
+            "a file already: export the tagger that it was made from."
         )
     if isinstance(tagger, PrecomputedScores):
         raise TypeError(SCORES_ALONE)

@@ -19,6 +19,7 @@ from sklearn_clip.embedding import (
     split_rows,
 )
 from sklearn_clip.embedding._streams import open_pool
+from sklearn_clip.export._fitted_classifier import FittedClassifier
 from sklearn_clip.export._items import PictureReader, TextReader
 from sklearn_clip.export._opened_file import OpenedFile
 from sklearn_clip.export._rows import Rows, count_workers, make_batches, read_ahead
@@ -49,7 +50,7 @@ class _OfResponse:
         return MethodType(self._method, tagger)
 
 
-class OnnxTagger:
+class OnnxTagger(FittedClassifier):
     """Tag rows by a file that `to_onnx` wrote.
 
     It takes `onnxruntime`, `numpy`, `pillow` and, for texts, `tokenizers`, `ftfy` and
@@ -89,6 +90,9 @@ class OnnxTagger:
         From which score on a label is given; infinity is never. Calibrated scores are
         compared in float64, before they are rounded to float32: one that lies at its
         cut may be given just below it, so take labels from `predict`.
+    classes_, label_names_, thresholds_ : ndarray
+        The same as a fitted classifier has it: 0 and 1 for every label, the names where
+        there are any but numbers, the cuts.
     description : Description
         What else the file says of itself: the tagger, its model and fingerprint, the
         columns it reads, its rules beside the cuts, its weights and what they cost.
@@ -118,6 +122,10 @@ class OnnxTagger:
     exported one had, and bring the same errors and warnings. Equal rows of a call go
     through the graph once. Several threads may use one object, forked processes may
     use that of their parent while its file is there, and a pickle holds the path alone.
+
+    Where scikit-learn is installed, it is a fitted classifier to what takes one and
+    only predicts: functions, scorers, displays, reports; `ThresholdOptimizer` and its
+    like with ``cv="prefit"`` or in a ``FrozenEstimator``. It embeds at every call.
 
     Examples
     --------
@@ -392,6 +400,10 @@ class OnnxTagger:
                 "export it again, or try providers=None; check=False goes on with it "
                 "as it is."
             )
+
+    def _reopened(self, **changes):
+        """Open the file once more, with other options."""
+        return type(self)(self._path, **(self._options | changes))
 
     def __repr__(self):
         return f"{type(self).__name__}({str(self._path)!r})"

@@ -39,6 +39,12 @@ def draw_rows(n, seed=0):
 
 
 @pytest.fixture(scope="session")
+def draw():
+    """Draw rows of pictures and texts, and their labels."""
+    return draw_rows
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """Fit and write a tagger, one for each set of options."""
     done = {}
