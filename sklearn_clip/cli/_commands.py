@@ -303,7 +303,11 @@ def report(**options: Any) -> int | None:
 
 
 @commands.command(
-    epilog=_examples("sklearn-clip export tagger.skops --onnx tagger.onnx")
+    epilog=_examples(
+        "sklearn-clip export tagger.skops --onnx tagger.onnx",
+        "sklearn-clip export tagger.skops --onnx small.onnx --weights int8 \\",
+        "    --rows photos",
+    )
 )
 @click.argument("tagger", type=_FILE)
 @click.option("--onnx", type=_FILE, required=True, metavar="FILE", help="The file.")
@@ -313,6 +317,24 @@ def report(**options: Any) -> int | None:
     default="float32",
     show_default=True,
     help="How the weights are kept.",
+)
+@click.option(
+    "--rows",
+    type=_FILE,
+    metavar="PATH",
+    help="Folder of pictures, or table, to compare the file with the tagger on. "
+    "Default: drawn ones.",
+)
+@_IMAGES
+@_IMAGE
+@_TEXT
+@click.option(
+    "--max-changed",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    default=0.01,
+    show_default=True,
+    help="Labels that fewer bits may change; beyond it there is no file.",
 )
 @_TRUST
 @_COMMON

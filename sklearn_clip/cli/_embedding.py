@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import counted, inner_featurizers, nested_estimators
+from sklearn_clip._shared import (
+    counted,
+    inner_featurizers,
+    is_exported,
+    nested_estimators,
+)
 from sklearn_clip._shared._cache_home import cache_home
 from sklearn_clip.cli._rows import Rows
 from sklearn_clip.cli._talk import Talk
@@ -76,17 +81,19 @@ def prepare_tagger(tagger: Any, store: Any) -> tuple[list[Any], Any]:
     Parameters
     ----------
     tagger : estimator instance
-        A fitted tagger, which is changed.
+        A fitted tagger, which is changed; one in an ONNX file was opened like that.
     store : EmbeddingStore or str
         Where embeddings are kept.
 
     Returns
     -------
-    clips : list of CLIPFeaturizer
-        Its featurizers.
+    clips : list of CLIPFeaturizer or OnnxTagger
+        What has `failed_rows_`: its featurizers, or itself.
     tuner : CLIPFineTuner or None
         What else reads its pictures, which raises where one cannot be read.
     """
+    if is_exported(tagger):
+        return [tagger], None
     clips = list(inner_featurizers(tagger))
     for clip in clips:
         clip.set_params(on_error="zero", missing="zero", cache=store, image_root=None)
@@ -98,13 +105,13 @@ def prepare_tagger(tagger: Any, store: Any) -> tuple[list[Any], Any]:
 
 
 def find_broken(rows: Rows, tuner: Any) -> list[tuple[int, str]]:
-    """Find pictures that a fine-tuned model could not read.
+    """Find pictures that what does not embed them by itself could not read.
 
     Parameters
     ----------
     rows : Rows
         The rows.
-    tuner : CLIPFineTuner
+    tuner : CLIPFineTuner, OnnxTagger or CLIPFeaturizer
         What reads them.
 
     Returns
@@ -165,12 +172,39 @@ def leave_out_unreadable(
 
     Parameters
     ----------
-    clip : CLIPFeaturizer or CLIPFineTuner
+    clip : CLIPFeaturizer, CLIPFineTuner or OnnxTagger
         What reads them; only a featurizer embeds them.
     rows, talk
         As for `embed_rows`.
     bare : dict of {int: str}
         Rows that cannot be looked at, of `Rows.find_bare`.
+
+    Returns
+    -------
+    rows, kept
+        As of `leave_out`.
+
+    Raises
+    ------
+    ValueError
+        If none is left.
+    """
+    embeds = hasattr(clip, "precompute")
+    failed = embed_rows(clip, rows, talk) if embeds else find_broken(rows, clip)
+    return leave_out(rows, dict(failed) | bare, talk)
+
+
+def leave_out(rows: Rows, failed: dict[int, str], talk: Talk) -> tuple[Rows, Any]:
+    """Take the rows that are left, and name the others.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    failed : dict of {int: str}
+        Why those cannot be looked at that are left out.
+    talk : Talk
+        Names them.
 
     Returns
     -------
@@ -184,18 +218,16 @@ def leave_out_unreadable(
     ValueError
         If none is left.
     """
-    embeds = hasattr(clip, "precompute")
-    failed = embed_rows(clip, rows, talk) if embeds else find_broken(rows, clip)
-    failed = sorted((dict(failed) | bare).items())
-    for row, reason in failed[:10]:
+    told = sorted(failed.items())
+    for row, reason in told[:10]:
         talk.say(f"left out: {rows.names[row]}: {reason}")
-    if failed:
-        lost = counted(len(failed), "row")
+    if told:
+        lost = counted(len(told), "row")
         talk.say(f"Left out, as there is nothing that can be read: {lost}.")
-    kept = np.setdiff1d(np.arange(len(rows)), [row for row, _ in failed])
+    kept = np.setdiff1d(np.arange(len(rows)), list(failed))
     if not len(kept):
         raise ValueError(
-            f"At least one row must be readable. Got none: {failed[0][1]} "
-            f"({rows.names[failed[0][0]]})."
+            f"At least one row must be readable. Got none: {told[0][1]} "
+            f"({rows.names[told[0][0]]})."
         )
     return rows.take(kept), kept

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_clip._shared import counted, positive_scores
+from sklearn_clip._shared import counted, is_exported, positive_scores
 from sklearn_clip.cli._embedding import (
     BLOCK,
     find_broken,
@@ -105,10 +105,13 @@ def _label_block(
     for row in broken:
         block.images[row] = None
     X = block.as_X(tagger)
-    scores, _ = positive_scores(tagger, X, len(names))
+    if is_exported(tagger):  # which keeps no embeddings for a second look
+        scores, given = tagger._tag(X)
+    else:
+        scores, _ = positive_scores(tagger, X, len(names))
+        given = np.zeros(scores.shape, dtype=bool)
     failed = _failures(clips)
-    given = np.zeros(scores.shape, dtype=bool)
-    if cuts:  # which not every tagger has
+    if cuts and not is_exported(tagger):  # which not every tagger has
         told = tagger.predict(X)
         dense = told.toarray() if hasattr(told, "toarray") else np.asarray(told)
         given = np.reshape(dense, scores.shape) == 1

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils import get_tags
 
-from sklearn_clip._shared import counted, inner_featurizers, shown_first, warn_user
+from sklearn_clip._shared import (
+    counted,
+    inner_featurizers,
+    is_exported,
+    shown_first,
+    warn_user,
+)
 from sklearn_clip.cli._tables import IMAGE_COLUMNS, find_column, open_table
 
 # Of rows without a picture, and without a text where texts are looked at.
@@ -172,6 +178,9 @@ class Rows:
 
 def _required_items(tagger: Any) -> set[str]:
     """Tell which items no row may lack."""
+    if is_exported(tagger):  # opened to take rows that lack one
+        said = tagger.description
+        return set(said.modalities) if said.missing == "raise" else set()
     required: set[str] = set()
     for clip in inner_featurizers(tagger):
         if clip.missing == "raise":
@@ -184,7 +193,8 @@ def _required_items(tagger: Any) -> set[str]:
 def _modalities(tagger: Any) -> tuple[bool, bool]:
     """Tell whether a tagger reads images, and whether it reads texts."""
     clip = next(inner_featurizers(tagger), tagger)
-    if hasattr(clip, "image") and hasattr(clip, "text"):  # CLIPFineTuner has both too
+    # CLIPFineTuner and OnnxTagger have both, too.
+    if hasattr(clip, "image") and hasattr(clip, "text"):
         return clip.image is not None, clip.text is not None
     first = clip
     while hasattr(first, "steps"):

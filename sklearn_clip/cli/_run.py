@@ -103,6 +103,9 @@ def _fail(exc: BaseException, traced: bool) -> NoReturn:
         if "cache=None" in str(exc):
             way = "Here: --store DIR, or --store none, which keeps nothing."
             print(way, file=sys.stderr)
+        if "max_changed" in str(exc):
+            way = "Here: --weights, --rows (a folder or a table), --max-changed."
+            print(way, file=sys.stderr)
     sys.exit(CANNOT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sklearn_clip._shared import inner_featurizers
+from sklearn_clip._shared import inner_featurizers, is_exported
 from sklearn_clip.cli._embedding import open_store
 from sklearn_clip.cli._labelling import label_rows
 from sklearn_clip.cli._results import check_out
@@ -43,7 +43,7 @@ def run(
     model = load_tagger(tagger, trust)
     found = read_rows(rows, images, image, text)
     talk.say_if(found.note)
-    clip = next(inner_featurizers(model), None)
+    clip = next(inner_featurizers(model), model if is_exported(model) else None)
     needs_text = clip is not None and clip.text is not None
     if needs_text and found.texts is None:
         way = "" if found.image_column is None else " Name their column with --text."

@@ -69,7 +69,7 @@ def load_tagger(path: Path, trust: bool) -> Any:
     Returns
     -------
     estimator instance
-        The tagger.
+        The tagger; an `OnnxTagger` that reads pictures as the command does.
 
     Raises
     ------
@@ -83,13 +83,14 @@ def load_tagger(path: Path, trust: bool) -> Any:
     if path.suffix == ".skops":
         return _load_skops(path, trust)
     if path.suffix == ".onnx":
-        raise ValueError(
-            "An .onnx file is run by sklearn_clip.export.OnnxTagger, or any runtime. "
-            "This command takes the .skops or .joblib file it was made from."
-        )
+        from sklearn_clip.export import OnnxTagger
+
+        # Pictures are read as the command does, see `prepare_tagger`.
+        return OnnxTagger(path, image_root=".", missing="zero", on_error="zero")
     if path.suffix != ".joblib":
         raise ValueError(
-            f"The tagger's file must end in .skops or .joblib. Got {str(path)!r}."
+            "The tagger's file must end in .skops, .onnx or .joblib. Got "
+            f"{str(path)!r}."
         )
     if not trust:
         raise ValueError(

@@ -24,7 +24,7 @@ from sklearn_clip import (
     predict_labels,
     top_labels,
 )
-from sklearn_clip.cli import _labelling
+from sklearn_clip.cli import _labelling, main
 from sklearn_clip.datasets import (
     load_clipart,
     load_photo_keywords,
@@ -32,6 +32,7 @@ from sklearn_clip.datasets import (
 )
 from sklearn_clip.datasets.keywords._sidecars import PhotoFolder
 from sklearn_clip.datasets.keywords._write import write_each
+from sklearn_clip.export import OnnxTagger
 
 
 def load(path):
@@ -304,8 +305,7 @@ def test_types_of_other_packages_need_trust(run, tmp_path, drawings):
     [
         ("no.skops", "There is no tagger file"),
         ("text.skops", "is no skops file"),
-        ("tagger.onnx", "OnnxTagger"),
-        ("tagger.pkl", "must end in .skops or .joblib"),
+        ("tagger.pkl", "must end in .skops, .onnx or .joblib"),
     ],
 )
 def test_what_is_no_tagger_is_told(run, tmp_path, drawings, name, said):
@@ -354,6 +354,89 @@ def test_report_and_export_take_the_same_file(run, tagger_file, drawings, tmp_pa
     np.testing.assert_allclose(
         OnnxTagger(tmp_path / "t.onnx").predict_proba(paths), ours, atol=5e-3
     )
+
+
+@pytest.fixture(scope="session")
+def onnx_file(tagger_file, tmp_path_factory):
+    """The tagger of the pictures alone, as one file."""
+    pytest.importorskip("onnxruntime", reason="needs pip install sklearn-clip[onnx]")
+    path = tmp_path_factory.mktemp("onnx") / "tagger.onnx"
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(tagger_file), "--onnx", str(path)])
+    assert ended.value.code == 0
+    return path
+
+
+@pytest.mark.parametrize("options", [[], ["--top-k", "2"], ["--probabilities"]])
+def test_onnx_file_tags_as_from_python(
+    run, tagger_file, onnx_file, drawings, tmp_path, options
+):
+    folder = tmp_path / "photos"
+    shutil.copytree(drawings / "test", folder)
+    (folder / "broken.png").write_bytes(b"text")
+    out = tmp_path / "labels.json"
+    done = run("tag", onnx_file, folder, "--out", out, *options)
+    assert done.code == 1 and "20 rows labelled, 1 could not be" in done.said
+    found = {row["image"]: row for row in json.loads(out.read_text(encoding="utf-8"))}
+    assert "not an image" in found.pop("broken.png")["error"]
+    light = OnnxTagger(onnx_file)
+    paths = [str(folder / name) for name in found]
+    best = light.top_labels(paths, k=2)
+    if "--top-k" not in options:
+        pairs = zip(light.top_labels(paths), light.predict_labels(paths), strict=True)
+        best = [[label for label in row if label[0] in given] for row, given in pairs]
+    for row, labels in zip(found.values(), best, strict=True):
+        assert [label["label"] for label in row["labels"]] == [
+            name for name, _ in labels
+        ]
+        assert ("scores" in row) == ("--probabilities" in options)
+
+
+def test_report_and_export_of_an_onnx_file(run, onnx_file, drawings, tmp_path):
+    page = tmp_path / "page.html"
+    table = (drawings / "test.csv", "--images", drawings / "test")
+    done = run("report", onnx_file, *table, "--out", page)
+    assert done.code == 0 and "20 rows, 3 labels, mAP" in done.said
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/webp") >= 20 and str(onnx_file.parent) not in text
+    done = run("export", onnx_file, "--onnx", tmp_path / "t.onnx")
+    assert done.code == 2 and "which is a file already" in done.said
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(onnx_file.read_bytes()[:5000])
+    done = run("tag", damaged, drawings / "test")
+    assert done.code == 2 and "damaged, cut short" in done.said
+
+
+def test_export_compares_on_rows_and_allows_changes(
+    run, tagger_file, drawings, tmp_path
+):
+    pytest.importorskip("onnxruntime", reason="needs pip install sklearn-clip[onnx]")
+    folder = tmp_path / "photos"
+    shutil.copytree(drawings / "test", folder)
+    (folder / "broken.png").write_bytes(b"text")
+    export = ("export", tagger_file, "--onnx", tmp_path / "t.onnx", "--weights", "int8")
+    done = run(*export, "--rows", folder, "--max-changed", "0.5")
+    assert done.code == 0 and "On 20 rows scores are off" in done.said
+    assert "left out: broken.png" in done.said
+    table = (drawings / "test.csv", "--images", drawings / "test")
+    done = run(*export, "--rows", *table, "--max-changed", "0.5")
+    assert done.code == 0 and "On 20 rows scores are off" in done.said
+    done = run(*export, "--images", folder)
+    assert done.code == 2 and "Got no --rows" in done.said
+
+
+def test_export_that_changes_too_much_says_what_the_command_has(
+    run, tagger_file, tmp_path, monkeypatch
+):
+    pytest.importorskip("onnxruntime", reason="needs pip install sklearn-clip[onnx]")
+    from sklearn_clip.export._comparison import Comparison
+
+    monkeypatch.setattr(Comparison, "share_changed", 0.5)
+    done = run(
+        *("export", tagger_file, "--onnx", tmp_path / "t.onnx", "--weights", "float16")
+    )
+    assert done.code == 2 and "may change a share of 0.01" in done.said
+    assert "Here: --weights, --rows" in done.said and "--max-changed" in done.said
 
 
 def test_check_finds_what_is_broken_missing_or_twice(run, tmp_path):
