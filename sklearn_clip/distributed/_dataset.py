@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from sklearn_clip._shared import import_optional, warn_user
+from sklearn_clip._shared import import_optional, is_exported, warn_user
 from sklearn_clip.distributed._batches import DropDone, FeaturizeBatch, thread_count
 from sklearn_clip.distributed._output import (
     Description,
@@ -297,7 +297,11 @@ def find_sources(featurizer, given):
                 f"{modality}={column!r}. Give CLIPFeaturizer({modality}={column!r}), "
                 "or leave it out."
             )
-    needed = find_fusion(featurizer).modalities
+    needed = (
+        featurizer.description.modalities
+        if is_exported(featurizer)
+        else find_fusion(featurizer).modalities
+    )
     return {m: given[m] or getattr(featurizer, m) for m in needed}
 
 

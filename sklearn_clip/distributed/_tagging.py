@@ -19,6 +19,7 @@ from sklearn.base import clone
 from sklearn_clip._shared import (
     ModelMismatchError,
     inner_featurizers,
+    is_exported,
     positive_scores,
 )
 from sklearn_clip.distributed._batches import read_reasons, read_rows, thread_count
@@ -36,7 +37,6 @@ from sklearn_clip.labels._predictions import name_labels
 
 if TYPE_CHECKING:
     import ray
-    from sklearn.base import BaseEstimator
 
 # Embeddings of the batch at hand, for the second look at its rows.
 _STORE_BYTES = 2**28
@@ -44,7 +44,7 @@ _STORE_BYTES = 2**28
 
 def tag_dataset(
     dataset: ray.data.Dataset,
-    tagger: BaseEstimator,
+    tagger: Any,
     *,
     path: str | os.PathLike[str] | None = None,
     row_id: str | None = None,
@@ -76,7 +76,9 @@ def tag_dataset(
         bytes, arrays, or lists of them), of texts, or both.
     tagger : estimator instance
         A fitted multi-label classifier that holds a `CLIPFeaturizer`: a Pipeline, a
-        search or meta-estimator of one, a `ZeroShotClassifier`. It is not changed.
+        search or meta-estimator of one, a `ZeroShotClassifier`. It is not changed. Or
+        an `OnnxTagger`, whose file all machines see under its path; actors then need
+        no torch, and run it with the providers it was opened with.
     path : str, os.PathLike or None, default=None
         Folder or URI for Parquet files. A run over the output of one that was
         interrupted labels the missing rows alone. None writes nothing.
@@ -160,22 +162,22 @@ def tag_dataset(
     if top_k:
         added |= {"top_labels": top_labels, "top_scores": top_scores}
     kept = check_columns(dataset, sources, row_id, keep, added)
-    worker = copy.deepcopy(tagger)
-    for inner in inner_featurizers(worker):
-        prepare(inner, num_cpus=num_cpus, num_gpus=num_gpus)
-        inner.set_params(on_error="zero")  # no classifier takes NaN
+    worker, threads = _make_worker(tagger, num_cpus, num_gpus)
     fingerprint = _featurizer_of(worker).model_fingerprint_
+    if is_exported(tagger):
+        parameters = {"sources": sources, "image_root": _absolute(tagger.image_root)}
+    else:
+        parameters = describe_parameters(featurizer, sources)
     description = Description(
         features=labels,
         failure=failure,
         row_id=row_id,
         fingerprint=fingerprint,
-        parameters=describe_parameters(featurizer, sources)
+        parameters=parameters
         | {"columns": added, "top_k": int(top_k)}
         | ({} if path is None else {"tagger": _digest(tagger)}),
         content="labels",
     )
-    threads = thread_count(num_cpus, num_gpus)
     return run_actors(
         dataset,
         TagBatch,
@@ -191,8 +193,26 @@ def tag_dataset(
     )
 
 
+def _make_worker(tagger, num_cpus, num_gpus):
+    """Make a tagger ready for the actors, and count their threads of torch."""
+    threads = thread_count(num_cpus, num_gpus)
+    if is_exported(tagger):
+        return tagger._reopened(on_error="zero", num_threads=threads), None
+    worker = copy.deepcopy(tagger)
+    for inner in inner_featurizers(worker):
+        prepare(inner, num_cpus=num_cpus, num_gpus=num_gpus)
+        inner.set_params(on_error="zero")  # no classifier takes NaN
+    return worker, threads
+
+
+def _absolute(folder):
+    return None if folder is None else os.path.abspath(os.path.expanduser(folder))
+
+
 def _featurizer_of(tagger):
     """Find what reads the rows; where there are several, they read the same."""
+    if is_exported(tagger):
+        return tagger
     found = list(inner_featurizers(tagger))
     if not found:
         raise ValueError(
@@ -210,6 +230,8 @@ def _featurizer_of(tagger):
 
 def _digest(tagger):
     """Tell a fitted tagger by what it has learnt, not by where and how it runs."""
+    if is_exported(tagger):  # with the scores of a row
+        return _Hasher("md5").hash(tagger.description)
     same = copy.deepcopy(tagger)
     for part in inner_featurizers(same):
         bare = clone(part).set_params(
@@ -273,7 +295,7 @@ class TagBatch:
     Parameters
     ----------
     tagger : estimator instance
-        A fitted tagger, whose featurizers' ``on_error`` is "zero".
+        A fitted tagger, whose ``on_error``, or that of its featurizers, is "zero".
     names : list of str
         Names of the labels.
     sources : dict of {"image", "text"} to str
@@ -293,20 +315,20 @@ class TagBatch:
     def __init__(
         self, tagger, names, sources, kept, added, top_k, description, threads
     ):
-        import torch
-
         if threads is not None:
+            import torch
+
             torch.set_num_threads(threads)
         self._tagger, self._names = tagger, np.array(names, dtype=object)
         self._sources, self._kept, self._added = sources, kept, added
         self._top_k, self._description = top_k, description
-        self._featurizers = list(inner_featurizers(tagger))
+        self._featurizers = list(inner_featurizers(tagger)) or [tagger]
         self._n_refused = 0
         from sklearn_clip.embedding import EmbeddingStore
 
         self._folder = tempfile.TemporaryDirectory(prefix="sklearn-clip-")
         store = EmbeddingStore(self._folder.name, max_bytes=_STORE_BYTES)
-        for part in self._featurizers:
+        for part in inner_featurizers(tagger):
             if part.cache is None:
                 part.set_params(cache=store)
 
@@ -357,11 +379,15 @@ class TagBatch:
             with warnings.catch_warnings():  # the column of reasons says it better
                 warnings.filterwarnings("ignore", ".*could not be read", UserWarning)
                 warnings.filterwarnings("ignore", ".*rows show nothing", UserWarning)
-                predicted = self._tagger.predict(rows)
-                reasons = read_reasons(self._featurizers)
-                scores, _ = positive_scores(self._tagger, rows, n_labels)
-                # A file may be gone by now.
-                reasons = read_reasons(self._featurizers) | reasons
+                if is_exported(self._tagger):  # which keeps no embeddings
+                    scores, predicted = self._tagger._tag(rows)
+                    reasons = read_reasons(self._featurizers)
+                else:
+                    predicted = self._tagger.predict(rows)
+                    reasons = read_reasons(self._featurizers)
+                    scores, _ = positive_scores(self._tagger, rows, n_labels)
+                    # A file may be gone by now.
+                    reasons = read_reasons(self._featurizers) | reasons
         except (TypeError, ValueError) as exc:
             if isinstance(exc, ModelMismatchError):
                 raise

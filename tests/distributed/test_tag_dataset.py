@@ -42,6 +42,7 @@ from sklearn_clip.distributed._output import (  # noqa: E402
     _check_same,
 )
 from sklearn_clip.distributed._tagging import TagBatch, _digest  # noqa: E402
+from sklearn_clip.export import OnnxTagger, to_onnx  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
@@ -306,6 +307,47 @@ def test_what_is_no_tagger_is_refused(fit, make_tiny, clipart, to_dataset, tmp_p
     nameless = fit(FunctionTransformer(lambda X: X))
     with pytest.raises(ValueError, match="one that joblib.dump can write"):
         tag_dataset(dataset, nameless, path=tmp_path, row_id="sku")
+
+
+@pytest.fixture
+def onnx_tagger(fit, tmp_path):
+    """A tagger, and its file."""
+    pytest.importorskip("onnxruntime", reason="needs pip install sklearn-clip[onnx]")
+    tagger = fit()
+    to_onnx(tagger, tmp_path / "t.onnx")
+    return tagger, OnnxTagger(tmp_path / "t.onnx", num_threads=1)
+
+
+def test_tagger_in_a_file_labels_a_dataset(onnx_tagger, clipart, to_dataset, tmp_path):
+    light, frame = onnx_tagger[1], clipart[0].head(12).copy()
+    frame.loc[3, "image"] = "no-such-file.webp"
+    run = {"path": tmp_path / "labels", "row_id": "sku", "batch_size": 4}
+    for n_rows in (5, 12):  # the second time goes on
+        tag_dataset(to_dataset(frame.head(n_rows), 2), light, top_k=2, **run)
+    table = pd.read_parquet(tmp_path / "labels").set_index("sku").loc[frame["sku"]]
+    lost = (frame["image"] == "no-such-file.webp").to_numpy()
+    assert table.loc[lost, "failure"].item() == "the file does not exist"
+    found, rows = table[~lost], frame[~lost]
+    assert [list(cell) for cell in found["labels"]] == light.predict_labels(rows)
+    best = [[name for name, _ in row] for row in light.top_labels(rows, k=2)]
+    assert [list(cell) for cell in found["top_labels"]] == best
+    with pytest.raises(ValueError, match="must have the parameters of the one"):
+        tag_dataset(to_dataset(frame, 2), onnx_tagger[0], top_k=2, **run)
+
+
+def test_actor_with_a_tagger_in_a_file_looks_once(onnx_tagger, clipart, monkeypatch):
+    tagger, light = onnx_tagger
+    light, frame = light._reopened(on_error="zero"), clipart[0].head(6)
+    calls, tag = [], light._tag
+    monkeypatch.setattr(light, "_tag", lambda X: calls.append(len(X)) or tag(X))
+    batch = TagBatch(light, light.label_names, {}, None, {}, 0, None, None)
+    rows = frame.to_dict("records")
+    given, scores, reasons = batch._tag(rows)
+    assert calls == [6] and reasons == {}
+    np.testing.assert_array_equal(given, light.predict(frame))
+    np.testing.assert_allclose(scores, tagger.predict_proba(frame), atol=0.01)
+    rows[2]["image"] = 3.5
+    assert list(batch._tag(rows)[2]) == [2]
 
 
 def test_actor_with_other_weights_stops(fit, clipart):
