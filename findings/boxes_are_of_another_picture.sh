@@ -4,7 +4,7 @@
 #
 # Behaviour: voc2coco numbers the boxes of each picture from 1 on, so that an id stands for
 # one box of every picture. Readers that look a box up by its id find that of the last
-# picture: the first one has the boxes, the labels and the name of another.
+# picture: the first one has the boxes and the labels of another.
 #
 # Guess: ids go on from picture to picture, as COCO asks for, or the boxes are found by
 # their picture, whatever their ids are.
