@@ -313,3 +313,26 @@ def test_intervals_of_an_estimator_are_those_of_its_predictions(
     single = LabelScoreDisplay.from_estimator(search, data.X, data.Y, **options)
     assert single.intervals_ is not None
     assert (display.low != single.low).any()
+
+
+def test_size_of_a_name_is_measured_once(pyplot, monkeypatch):
+    from matplotlib.text import Annotation
+
+    measured, measure = [], Annotation.get_window_extent
+    figure, ax = pyplot.subplots()
+    points = np.array([[x, 0.5] for x in np.linspace(0.05, 0.95, 30)])
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    monkeypatch.setattr(
+        Annotation,
+        "get_window_extent",
+        lambda self, *given: measured.append(self) or measure(self, *given),
+    )
+    order = np.arange(len(points))
+    texts = ["a name that is as wide as several points"] * len(points)
+    names = name_points(ax, points, texts, order, None, n_sure=4)
+    assert 0 < len(names) < len(points)
+    assert len(measured) == len(points)
+    for name in names:
+        box = measure(name)
+        assert ax.get_window_extent().contains(box.x0, box.y0)
+        assert not box.count_contains(ax.transData.transform(points))
