@@ -191,9 +191,11 @@ def macro_average_precision_score(
     if not counted.all():
         left_out = np.flatnonzero(~counted)
         names = entries.names or range(len(counted))
+        few = f"fewer than {min_support} known positives"
+        few = "no known positive" if min_support == 1 else few
         warn_user(
-            f"{len(left_out)} of {len(counted)} labels have fewer than {min_support} "
-            "known positives in y_true and are left out of the macro mAP: "
+            f"{len(left_out)} of {len(counted)} labels have {few} in y_true and are "
+            "left out of the macro mAP: "
             f"{shown_first([names[label] for label in left_out], 5)}.",
             UndefinedMetricWarning,
         )

@@ -166,11 +166,12 @@ def test_macro_leaves_out_labels_below_the_support_and_says_how_many():
     )
     y_score = np.random.default_rng(0).random((4, 3))
     per_label = average_precision_per_label(y_true, y_score)
-    match = "1 of 3 labels have fewer than 1 known positives .*: 'none'"
+    match = "1 of 3 labels have no known positive in y_true .*: 'none'"
     with pytest.warns(UndefinedMetricWarning, match=match):
         found = macro_average_precision_score(y_true, y_score)
     assert found == pytest.approx(per_label[:2].mean())
-    with pytest.warns(UndefinedMetricWarning, match="2 of 3 labels .* 'one', 'none'"):
+    match = "2 of 3 labels have fewer than 2 known .*: 'one', 'none'"
+    with pytest.warns(UndefinedMetricWarning, match=match):
         found = macro_average_precision_score(y_true, y_score, min_support=2)
     assert found == per_label[0]
 
