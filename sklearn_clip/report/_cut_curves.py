@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 # Cuts of all labels together, and of one: what a page holds without growing heavy.
 _ALL_CUTS, _MOST, _FEWEST = 80_000, 1_000, 64
+_ALL_LEVELS = 65_535
 
 
 class CutCurve(NamedTuple):
@@ -51,6 +52,34 @@ class CutCurve(NamedTuple):
             this is at least i.
         """
         return np.searchsorted(self.cuts, scores, side="right") - 1
+
+    @property
+    def parts(self):
+        """Levels from the score of a cut, which is the first, to that of the next."""
+        return _ALL_LEVELS // len(self.cuts)
+
+    def levels(self, scores):
+        """Tell scores in 16 bits: the last cut that takes each, and how far above it.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n,)
+            Scores.
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype=int64
+            The place of the cut times `parts`, and above that 0 for the score at the
+            cut, or else in which of the `parts` - 1 steps to the next cut it lies.
+        """
+        places = self.places(scores)
+        # Halves, as the difference may be past the largest number.
+        half, at = scores / 2, self.scores[places] / 2
+        following = self.scores[np.minimum(places + 1, len(self.cuts) - 1)] / 2
+        share = np.zeros(len(scores))
+        np.divide(half - at, following - at, out=share, where=following > at)
+        steps = np.ceil(share * (self.parts - 1)).clip(0, self.parts - 1)
+        return places * self.parts + steps.astype(np.int64)
 
 
 def cut_curves(entries, scores, thresholds, *, probabilities):

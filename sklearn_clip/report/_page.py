@@ -1,5 +1,6 @@
 """The page: what a report holds, as plain values, and the template they fill."""
 
+import base64
 import json
 from collections import Counter
 from importlib.resources import files
@@ -74,9 +75,10 @@ def _as_script(values):
 
 def _data(report):
     """Gather what the script needs to recount and to draw."""
-    places = np.column_stack(
+    rows = _rows(report)
+    levels = np.column_stack(
         [
-            curve.places(report.scores[_rows(report), label])
+            curve.levels(report.scores[rows, label])
             for label, curve in enumerate(report._curves)
         ]
     )
@@ -89,7 +91,11 @@ def _data(report):
         # Of scores that are no probabilities: in these their distance is measured.
         "unit": _HALF * _spread(report.scores) or 1.0,
         "rows": report._shown,
-        "places": places.tolist(),
+        # Written shorter than numbers are, as a page has many of them.
+        "levels": [
+            base64.b64encode(row.astype("<u2").tobytes()).decode("ascii")
+            for row in levels
+        ],
         "truth": _truth(report),
     }
 
@@ -128,6 +134,7 @@ def _label(report, label, name) -> dict[str, Any]:
         "scores": [float(f"{score:.6g}") for score in curve.scores],
         "with": curve.positive.tolist(),
         "without": curve.negative.tolist(),
+        "parts": curve.parts,
     }
 
 

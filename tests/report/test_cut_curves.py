@@ -44,6 +44,31 @@ def test_every_cut_counts_what_it_takes(rows, threshold):
     assert len(curve.cuts) == len(np.unique(scores))
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "scale"),
+    [(50, 1.0), (9000, 1.0), (9000, np.float32(1)), (9000, 1e308)],
+)
+def test_levels_tell_scores_within_a_hundredth_of_the_gap(n_rows, scale):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=n_rows).clip(-1.7, 1.7).astype(np.asarray(scale).dtype)
+    scores *= scale
+    truth = rng.random(n_rows) < 0.1
+    curve = curve_of(scores, truth, 0.0, probabilities=False)
+    levels = curve.levels(scores)
+    assert levels.min() >= 0 and levels.max() < 2**16
+    at, step = np.divmod(levels, curve.parts)
+    assert (at == curve.places(scores)).all()
+    assert (scores[step == 0] == curve.scores[at[step == 0]]).all()
+    assert (step == 0).all() == (n_rows == 50)
+    order = np.argsort(scores, kind="stable")
+    assert (np.diff(levels[order]) >= 0).all()
+    rows = step > 0
+    low, high = curve.scores[at[rows]], curve.scores[at[rows] + 1]
+    share = (step[rows] - 0.5) / (curve.parts - 1)
+    found = (1 - share) * low + share * high
+    assert (np.abs(found / 2 - scores[rows] / 2) <= (high / 2 - low / 2) / 100).all()
+
+
 def test_cuts_are_short_numbers():
     curve = curve_of([0.1111111, 0.4444444, 0.4521111], [0, 1, 1], 0.4)
     assert curve.cuts.tolist() == [0.1, 0.3, 0.45]

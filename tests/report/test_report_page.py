@@ -114,6 +114,21 @@ def test_slider_moves_the_counts_to_those_of_scikit_learn(open_report, rows, unk
     assert browser.evaluate("document.getElementById('dict').value") == "{}"
 
 
+@pytest.mark.parametrize("n_samples", [120, 3000])  # more than a label has cuts
+def test_cards_have_the_scores_of_their_rows(open_report, rows, n_samples):
+    data = rows(n_samples)
+    browser = open_report(TaggerReport(data.P, None, data.Y))
+    choose(browser, 1)
+    for kind in ("found", "missed", "false"):
+        shown = shown_rows(browser, kind)
+        texts = browser.evaluate(
+            "[...document.querySelectorAll('#grid .score')].map(s => s.textContent)"
+        )
+        scores = data.P[shown, 1]
+        assert len(shown) > 5 and (np.diff(scores) <= 1e-4).all()
+        np.testing.assert_allclose(list(map(float, texts)), scores, rtol=6e-4)
+
+
 def test_arrow_keys_go_to_the_next_score(open_report, rows):
     data = rows()
     browser = open_report(TaggerReport(data.P, None, data.Y))

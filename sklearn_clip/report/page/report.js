@@ -21,6 +21,22 @@
     label.at = label.start; // the position of the cut that the page counts by
   }
 
+  /* What a row scores: the last cut that takes it, and in how many steps of those to the
+     next cut the score lies above. */
+  const levels = data.levels.map((text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return new Uint16Array(bytes.buffer);
+  });
+  const placeIn = (label, place, number) =>
+    Math.floor(levels[place][number] / label.parts);
+  function scoreIn(label, place, number) {
+    const at = placeIn(label, place, number);
+    const step = levels[place][number] % label.parts;
+    if (!step) return label.scores[at];
+    const share = (step - 0.5) / (label.parts - 1);
+    return (1 - share) * label.scores[at] + share * label.scores[at + 1];
+  }
+
   const three = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
   const count = (value) => value.toLocaleString("en");
 
@@ -160,10 +176,10 @@
     const kinds = { found: [], missed: [], false: [], unsure: [] };
     data.rows.forEach((row, place) => {
       const truth = data.truth[place][number];
-      const at = data.places[place][number];
+      const at = placeIn(label, place, number);
       const given = at >= label.at;
-      const score = label.scores[at];
-      const entry = { place, score, at };
+      const score = scoreIn(label, place, number);
+      const entry = { place, score };
       if (truth === "1") kinds[given ? "found" : "missed"].push(entry);
       else if (truth === "0" && given) kinds.false.push(entry);
       if (isUnsure(label, score, given)) kinds.unsure.push(entry);
@@ -183,7 +199,7 @@
     const entries = kinds[kind];
     const key = (entry) => {
       if (order === "near") return Math.abs(distance(label, entry.score));
-      return order === "down" ? -entry.at : entry.at;
+      return order === "down" ? -entry.score : entry.score;
     };
     entries.sort((a, b) => key(a) - key(b) || a.place - b.place);
     byId("grid").replaceChildren(...entries.slice(0, limit).map((entry) => card(entry)));
@@ -232,7 +248,7 @@
     const lines = { found: [], missed: [], false: [] };
     data.labels.forEach((label, number) => {
       const truth = data.truth[place][number];
-      const given = data.places[place][number] >= label.at;
+      const given = placeIn(label, place, number) >= label.at;
       if (truth === "1") lines[given ? "found" : "missed"].push(label.name);
       else if (truth === "0" && given) lines.false.push(label.name);
     });
