@@ -5,7 +5,7 @@
 # its table of coincidences. Where the answers are two or three, as present and absent,
 # cells of agreement are counted as disagreement: annotators who agree in all have an
 # alpha of almost -1, and worse than those who answer by chance. With four or five
-# answers it is right, and from six on it raises an IndexError.
+# answers it is right.
 #
 # Guess: Krippendorff's alpha of two annotators who always agree is 1, of however many
 # answers.
@@ -16,7 +16,6 @@
 #      3            -0.98           0.06
 #      4             1.00           0.03
 #      5             1.00           0.03
-#      6          IndexError
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -43,13 +42,6 @@ for answers in (2, 3, 4, 5):
     seen.append([round(float(alpha), 2) for alpha in alphas])
     print(f"{answers:4} {alphas[0]:18.2f} {alphas[1]:14.2f}")
 
-raised = False
-try:
-    kripp_alpha(np.column_stack([np.arange(60) % 6, np.arange(60) % 6]))
-except IndexError as error:
-    raised = True
-    print(f"   6   IndexError: {error}")
-
-if seen != [[-0.98, -0.12], [-0.98, 0.06], [1.0, 0.03], [1.0, 0.03]] or not raised:
+if seen != [[-0.98, -0.12], [-0.98, 0.06], [1.0, 0.03], [1.0, 0.03]]:
     sys.exit("The behaviour is not that of the header any more.")
 PYTHON

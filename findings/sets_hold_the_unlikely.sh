@@ -22,7 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet jax==0.4.38 jaxlib==0.4.38 flax==0.8.5 \
-  optax==0.1.9 numpy==1.26.4 tqdm
+  optax==0.1.9 numpy==1.26.4 tqdm==4.70.1
 "$work/venv/bin/pip" install --quiet --no-deps aws-fortuna==0.2.0
 
 "$work/venv/bin/python" - <<'PYTHON'
