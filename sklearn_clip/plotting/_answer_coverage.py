@@ -367,7 +367,7 @@ class AnswerCoverageDisplay:
         if len(chosen) < len(names):
             handles += self.axes_[0].plot([], [], color=GREY, linewidth=0.8)
             chosen.append(None)
-            texts[-1] = f"each of {len(names)} labels{texts[-1]}"
+            texts[-1] = f"each of {len(names):,} labels{texts[-1]}"
         del texts[len(chosen) :]
         parent, fontsize, place = self.axes_[0], 8, {}
         if beside:

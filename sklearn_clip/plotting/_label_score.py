@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from sklearn_clip._shared import counted
 from sklearn_clip.metrics import (
     average_precision_per_label,
     bootstrap_interval,
@@ -356,7 +357,7 @@ class LabelScoreDisplay:
             self.intervals_ = ax.hlines(places, low, high, **style)
         _write_values(ax, places, values, low, high)
         if gap is not None:
-            text = f"... {n_all - len(self.labels_)} labels between ..."
+            text = f"... {n_all - len(self.labels_):,} labels between ..."
             ax.text(0.01, gap, text, va="center", color=GREY, fontsize=_FONT)
         self._draw_mean(ax.axvline, scores)
         ax.set(xlim=(0, 1), ylim=(places[-1] + 0.6, -0.6), xlabel=self.metric)
@@ -392,7 +393,7 @@ class LabelScoreDisplay:
                 color=VERMILLION,
                 linestyle="--",
                 linewidth=1.2,
-                label=f"mean of {_count_labels(n_defined)}: {mean:.3f}",
+                label=f"mean of {counted(n_defined, 'label')}: {mean:.3f}",
                 zorder=0.9,
             )
 
@@ -420,7 +421,7 @@ class LabelScoreDisplay:
             ax.legend(loc="lower right", bbox_to_anchor=(1, 1), **_LEGEND)
         n_hidden = n_chosen - len(values)
         if n_hidden:
-            text = f"not drawn: {_count_labels(n_hidden)} without a defined score"
+            text = f"not drawn: {counted(n_hidden, 'label')} without a defined score"
             ax.set_title(text, loc="left", fontsize=_FONT, color=GREY)
         points = np.column_stack([support, values])
         texts = [short_name(names[label], 24) for label in self.labels_]
@@ -438,10 +439,6 @@ def _naming_order(values, support):
     lowest = np.lexsort([-support, values])
     by_turns = np.column_stack([for_support, lowest]).ravel()
     return list(dict.fromkeys(by_turns.tolist()))
-
-
-def _count_labels(number):
-    return f"{number} label{'s' if number != 1 else ''}"
 
 
 def _write_values(ax, places, values, low=None, high=None):

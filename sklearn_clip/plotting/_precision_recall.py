@@ -208,7 +208,7 @@ class MultiLabelPrecisionRecallDisplay:
         n_without = sum(line is None for line in self.lines_)
         if n_without:
             (nothing,) = self.ax_.plot([], [], " ")
-            text = f"{n_without} of {len(values)} labels without a positive"
+            text = f"{n_without:,} of {len(values):,} labels without a positive"
             legend.append((nothing, None, text))
         self.ax_.set(
             xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xlabel="Recall", ylabel="Precision"

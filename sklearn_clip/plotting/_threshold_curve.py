@@ -422,7 +422,7 @@ class ThresholdCurveDisplay:
                 entries.setdefault(text, handle)
         n_drawn, title = len(self.labels_), None
         if n_drawn < len(names):
-            title = f"{n_drawn} of {len(names)} labels"
+            title = f"{n_drawn:,} of {len(names):,} labels"
         self.figure_.legend(
             entries.values(),
             entries.keys(),
