@@ -8,6 +8,10 @@ from torch.overrides import TorchFunctionMode
 
 from sklearn_clip import embedding
 
+# What torch calls the arguments, which may come by name or by place.
+_ATTENTION = ("query", "key", "value")
+_CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+
 
 def choose_precision(precision, device, model):
     """Choose the arithmetic of the forward pass.
@@ -84,12 +88,14 @@ class _ExactSteps(TorchFunctionMode):
 def _goes_back_slowly(func, args, kwargs):
     """Whether a function has a gradient, which takes longer in bf16."""
     if func is F.scaled_dot_product_attention:
-        return any(part.requires_grad for part in args[:3])
-    if func is not F.conv2d or not args[1].requires_grad:
+        given = dict(zip(_ATTENTION, args, strict=False)) | kwargs
+        return any(given[name].requires_grad for name in _ATTENTION)
+    if func is not F.conv2d:
         return False
-    groups = args[6] if len(args) > 6 else kwargs.get("groups", 1)
+    given = dict(zip(_CONVOLUTION, args, strict=False)) | kwargs
     # Of pictures, which the first convolution sees, no gradient is asked for.
-    return groups > 1 or not args[0].requires_grad
+    is_slow = given.get("groups", 1) > 1 or not given["input"].requires_grad
+    return is_slow and given["weight"].requires_grad
 
 
 def _exact(value):

@@ -54,12 +54,14 @@ def test_steps_that_bf16_slows_down_stay_in_fp32_where_gradients_are():
             "in groups, by place": torch.conv2d(
                 halfway, weight[:, :1], None, 1, 0, 1, 4
             ).dtype,
+            "first convolution, by name": F.conv2d(weight=weight, input=pixels).dtype,
             "product": F.linear(pixels, torch.randn(3, 8)).dtype,
             "attention": F.scaled_dot_product_attention(query, query, query).dtype,
             "frozen attention": F.scaled_dot_product_attention(
                 *[query.detach()] * 3
             ).dtype,
         }
+        by_name = F.scaled_dot_product_attention(query=query, key=query, value=query)
         with torch.no_grad():
             found = F.scaled_dot_product_attention(query, query, query)
     exact = [name for name, dtype in dtypes.items() if dtype == torch.float32]
@@ -67,8 +69,10 @@ def test_steps_that_bf16_slows_down_stay_in_fp32_where_gradients_are():
         "first convolution",
         "in groups",
         "in groups, by place",
+        "first convolution, by name",
         "attention",
     ]
+    assert by_name.dtype == torch.float32
     assert found.dtype == dtypes["product"] == torch.bfloat16
 
 
