@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from sklearn_clip._shared import counted
+
+# Seconds between lines that stand for a bar.
+_PAUSE = 60
 
 
 class Talk:
@@ -44,6 +50,8 @@ class Talk:
     def follow(self, blocks: Iterable[Any], total: int, what: str) -> Iterator[Any]:
         """Yield blocks of rows, with a bar of the rows that are done.
 
+        In a file or a pipe, it is a line of them every minute.
+
         Parameters
         ----------
         blocks : iterable of sized
@@ -62,7 +70,12 @@ class Talk:
 
         # None: no bar where nobody looks at it.
         hidden = True if self.quiet else None
+        done, said = 0, time.monotonic()
         with tqdm(total=total, desc=what, unit=" rows", disable=hidden) as bar:
             for block in blocks:
                 yield block
                 bar.update(len(block))
+                done += len(block)
+                if bar.disable and time.monotonic() >= said + _PAUSE and done < total:
+                    self.say(f"{what}: {done:,} of {counted(total, 'row')}")
+                    said = time.monotonic()
