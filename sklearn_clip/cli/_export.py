@@ -44,7 +44,7 @@ def run(
     report = to_onnx(
         model,
         onnx,
-        weights=weights,  # type: ignore[arg-type]
+        weights=weights,  # type: ignore[arg-type]  # one of those offered
         X=None if found is None else _read(found, model, talk),
         max_changed=max_changed,
         overwrite=True,

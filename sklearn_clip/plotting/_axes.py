@@ -313,12 +313,12 @@ def name_ticks(axis, places, names, **text):
 
 
 def fit_legend(ax, handles, names, texts, fontsize, **place):
-    """Write a legend that is no wider than its axes, if shorter names can make it so.
+    """Write a legend no wider than its axes or figure, if shorter names make it so.
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        The axes.
+    ax : matplotlib Axes or Figure
+        Where it is written.
     handles : list of matplotlib Artist
         What is explained.
     names : list
@@ -330,8 +330,10 @@ def fit_legend(ax, handles, names, texts, fontsize, **place):
     **place
         Where it stands.
     """
-    room = ax.get_window_extent().width
+    room, legend = ax.get_window_extent().width, None
     for width, less, length in ((24, 0, 2), (16, 1, 2), (10, 2, 1)):
+        if legend is not None:
+            legend.remove()  # a figure would keep both
         for handle, name, text in zip(handles, names, texts, strict=True):
             handle.set_label(("" if name is None else short_name(name, width)) + text)
         style = {"fontsize": fontsize - less, "handlelength": length}

@@ -229,3 +229,16 @@ def test_bounds_that_are_no_shares_are_refused(make_problem, name, bound):
     data = make_problem(3)
     with pytest.raises(ValueError, match=f"{name} must be between 0 and 1, or None"):
         AnswerCoverageDisplay.from_predictions(data.Y, data.P, **{name: bound})
+
+
+def test_a_figure_has_one_legend_however_wide_names_are(make_problem):
+    data = make_problem(8)
+    display = AnswerCoverageDisplay.from_predictions(
+        data.Y,
+        data.P,
+        yes_thresholds=0.8,
+        no_thresholds=0.3,
+        label_names=["W" * 40 + str(at) for at in range(8)],
+    )
+    (legend,) = display.figure_.legends
+    assert legend.get_window_extent().width <= display.figure_.bbox.width
