@@ -67,7 +67,7 @@ for kind, (changes, cut) in json.loads(sys.argv[1]).items():
     tuner = CLIPFineTuner(
         ["red", "blue"], kind, "weights.safetensors", max_epochs=1, batch_size=2,
         preprocess={"mean": 0.5, "std": 0.5}, templates="none", early_stopping=None,
-        device="cpu", precision="fp32", random_state=0,
+        device="cpu", precision=sys.argv[3], random_state=0,
     )
     pictures = [Image.new("RGB", (40, 40), name) for name in ("red", "blue")]
     tuner.fit(pictures, np.eye(2, dtype=int))
@@ -77,8 +77,10 @@ for kind, (changes, cut) in json.loads(sys.argv[1]).items():
 
 
 @pytest.mark.parametrize("kinds", [{"FastViT": FASTVIT}, KINDS], ids=["FastViT", "all"])
-def test_step_ends(kinds, tmp_path):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])  # as "auto" is with AMX
+def test_step_ends(kinds, precision, tmp_path):
     command = [sys.executable, "-c", STEP, json.dumps(kinds), json.dumps(TEXT)]
+    command.append(precision)
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path
     )
