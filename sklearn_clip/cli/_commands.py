@@ -106,6 +106,16 @@ _LABEL_COLUMNS = _options(
     ),
     click.option("--group", metavar="COLUMN", help="Rows that belong together."),
     click.option(
+        "--confidence",
+        metavar="COLUMN",
+        help="Column of how sure a machine was of the label of the line (pairs).",
+    ),
+    click.option(
+        "--min-confidence",
+        type=click.FloatRange(min=0, max=1, min_open=True),
+        help="From which confidence on a label is one; below it is unknown.",
+    ),
+    click.option(
         "--unlabelled",
         type=click.Choice(["keep", "drop", "unknown"]),
         default="keep",

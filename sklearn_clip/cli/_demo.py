@@ -34,6 +34,8 @@ def run(*, out: Path, quiet: bool) -> None:
         "labels": None,
         "separator": None,
         "group": "series",
+        "confidence": None,
+        "min_confidence": None,
         "unlabelled": "keep",
     }
     talk.say(

@@ -29,6 +29,7 @@ _WAYS = {
     "that are labels",
     "a label a line": "--layout pairs, or --text with another caption in each line",
     "duplicates='keep'": "--text with another caption in each line makes two rows",
+    "confidence=": "--confidence COLUMN --min-confidence 0.5",
     "value=": "leave such lines out",
     "StringIO": "mend the file",
     "encoding=": "save it as 'CSV UTF-8'",
@@ -48,6 +49,8 @@ def read_labelled(
     labels: str | None,
     separator: str | None,
     group: str | None,
+    confidence: str | None,
+    min_confidence: float | None,
     unlabelled: Any,
     classes: list[str] | None = None,
 ) -> tuple[Any, Rows, str]:
@@ -61,6 +64,10 @@ def read_labelled(
         Where the labels stand.
     labels, separator, group : str or None
         Column of the labels, what stands between them, column of the groups.
+    confidence : str or None
+        Column of how sure a machine was of each label of the layout "pairs".
+    min_confidence : float or None
+        From which confidence, in (0, 1], on a label is one.
     unlabelled : {"keep", "drop", "unknown"}
         What an empty label cell means.
     classes : list of str or None, default=None
@@ -101,6 +108,9 @@ def read_labelled(
         options["separator"] = separator or guess_separator(cells)
         if cells:  # none are in lists
             said.append(say_separator(options["separator"], cells, not separator))
+    if min_confidence is not None:
+        of = "" if confidence is None else f" in column {confidence!r}"
+        said.append(f"present from {min_confidence:g}{of} on")
     if classes is not None:
         options |= {"classes": classes, "other_labels": "ignore"}
     if classes is not None and layout == "columns":
@@ -114,6 +124,8 @@ def read_labelled(
         "image": column or "image",
         "text": list(text) or None,
         "group": group,
+        "confidence": confidence,
+        "min_confidence": min_confidence,
         "unlabelled": unlabelled,
         "delimiter": table.delimiter or ",",
     }

@@ -27,6 +27,7 @@ from sklearn_clip.datasets._coco_files import (
     read_split,
 )
 from sklearn_clip.datasets._collector import collector_paused
+from sklearn_clip.datasets._confidence import BoxConfidences, check_min_confidence
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 
@@ -39,7 +40,7 @@ _MOST = 20
 
 @dataclass
 class _Image:
-    """What is known of an image; `absent` is None if all that is not present is.
+    """What is known of an image; `absent` is None if all else is that is not unsure.
 
     `path` is the name in the file, later that on the disk, and `file` what is equal for
     all paths of one file.
@@ -51,6 +52,7 @@ class _Image:
     texts: list
     present: set
     absent: set | None
+    unsure: set
     file: str | None = None
 
 
@@ -63,6 +65,7 @@ def load_coco(
     unlabelled: Literal["keep", "drop"] = "keep",
     duplicates: Literal["raise", "merge"] = "raise",
     missing_files: Literal["raise", "drop", "keep"] = "raise",
+    min_confidence: float | None = None,
     images: str | os.PathLike[str] | None = None,
     return_X_y: bool = False,
     as_frame: bool = False,
@@ -107,6 +110,10 @@ def load_coco(
     missing_files : {"raise", "drop", "keep"}, default="raise"
         What happens to rows whose file is not there: one error that names them, left
         out with a warning, or kept unseen.
+    min_confidence : float or None, default=None
+        Objects of a detector have a `score`. From this one, in [0, 1], on they are
+        labels; a label with weaker objects alone is unknown (NaN). None takes all, and
+        a warning tells of such scores.
     images : str, path-like or None, default=None
         The folder to which the file names of all splits are relative. None takes the
         first that holds any of ``root/<split>``, ``root/images/<split>``,
@@ -197,12 +204,16 @@ def load_coco(
     check_choice("duplicates", duplicates, ("raise", "merge"))
     check_choice("missing_files", missing_files, MISSING_FILES)
     root = as_path(root, "root")
+    check_min_confidence(min_confidence, of_boxes=True)
+    confidences = BoxConfidences(min_confidence)
     names: Any = None
     found: list[_Image] = []
     used: set[int] = set()
     kinds: set[str] = set()
     for part in _find_splits(root, split):
-        categories, entries, above = _read_split(root, part, captions, unlabelled)
+        categories, entries, above = _read_split(
+            root, part, captions, unlabelled, confidences
+        )
         if names not in (None, categories):
             raise ValueError(
                 f"Splits must have the same categories. Got {names} and {categories} "
@@ -210,13 +221,14 @@ def load_coco(
             )
         names = categories
         kinds |= above
-        used.update(*(image.present for image in entries))
+        used.update(*(image.present | image.unsure for image in entries))
         entries = _find_images(root, part, images, entries, missing_files)
         found += _merge(entries, duplicates, names)
     if not found:
         kind = "images with objects" if unlabelled == "drop" else "images"
         raise ValueError(f"The splits of '{root}' must have {kind}. Got none.")
     _tell_of_group_rows(names, used, kinds)
+    confidences.tell()
     groups = _number_groups(found)
     rows = [
         (number, text)
@@ -242,12 +254,14 @@ def load_coco(
 
 def _indicate(images, n_labels):
     """Targets of the images, of 0, 1 and NaN."""
-    known = all(image.absent is None for image in images)
+    known = all(image.absent is None and not image.unsure for image in images)
     target = zero_targets(len(images), n_labels, known=known)
-    if not known:
-        target[:] = np.nan
     for row, image in zip(target, images, strict=True):
-        row[slice(None) if image.absent is None else sorted(image.absent)] = 0
+        if image.absent is not None:
+            row[:] = np.nan
+            row[sorted(image.absent)] = 0
+        elif image.unsure:
+            row[sorted(image.unsure)] = np.nan
         row[sorted(image.present)] = 1
     return as_integers(target)
 
@@ -301,10 +315,10 @@ def _hint_at_file(root):
     return ""
 
 
-def _read_split(root, split, captions, unlabelled):
+def _read_split(root, split, captions, unlabelled, confidences):
     """Names of the categories, and images that know the names of their files."""
     folder = root / "annotations"
-    objects = read_split(folder, split)
+    objects = read_split(folder, split, confidences)
     texts = {}
     if captions is not None:
         texts = read_captions(folder / f"captions_{split}.json", objects.files)
@@ -316,9 +330,10 @@ def _read_split(root, split, captions, unlabelled):
             texts.get(image, []),
             objects.present[image],
             None if objects.absent is None else objects.absent[image],
+            objects.unsure[image],
         )
         for image, name in objects.files.items()
-        if objects.present[image] or unlabelled == "keep"
+        if objects.present[image] or objects.unsure[image] or unlabelled == "keep"
     ]
     return objects.names, images, objects.above
 
@@ -398,6 +413,7 @@ def _merge(images, duplicates, names):
             )
         first.texts = list(dict.fromkeys([*first.texts, *image.texts]))
         first.present = first.present | image.present
+        first.unsure = first.unsure | image.unsure
         if first.absent is None:
             continue
         first.absent = first.absent | image.absent

@@ -33,6 +33,8 @@ class Objects:
         if each image was looked at for all categories.
     above : set of str
         Those of the names that are the supercategory of another category.
+    unsure : dict of {int or str: set of int}
+        Positions of what has objects in an image, but of too low a confidence.
     """
 
     names: list
@@ -40,9 +42,10 @@ class Objects:
     present: dict
     absent: dict | None
     above: set
+    unsure: dict
 
 
-def read_split(folder, split):
+def read_split(folder, split, confidences):
     """Read the objects of a split, and the tags of its images.
 
     Parameters
@@ -51,6 +54,7 @@ def read_split(folder, split):
         The folder of the annotations.
     split : str
         The split, which has a file of either or of both.
+    confidences : BoxConfidences
 
     Returns
     -------
@@ -62,10 +66,13 @@ def read_split(folder, split):
         As :func:`read_objects` does, or if a tag is surely absent by the other file.
     """
     paths = [folder / f"{prefix}{split}.json" for prefix in (PREFIX, TAGS_PREFIX)]
-    objects, *tags = [read_objects(path) for path in paths if path.is_file()]
+    objects, *tags = [
+        read_objects(path, confidences) for path in paths if path.is_file()
+    ]
     for more in tags:
         _add_tags(objects, more, paths)
-    if objects.names and objects.files and not any(objects.present.values()):
+    found = (*objects.present.values(), *objects.unsure.values())
+    if objects.names and objects.files and not any(found):
         warn_user(
             f"Images should have some of their {len(objects.names)} categories. Got "
             f"none in {len(objects.files)} images ('{paths[0]}'). Tags of images stand "
@@ -92,11 +99,12 @@ def _add_tags(objects, tags, paths):
                     f"Got the id {image!r} for {name!r} and {objects.files[image]!r}."
                 )
             objects.files[image], id_of[name] = name, image
-            objects.present[image] = set()
+            objects.present[image], objects.unsure[image] = set(), set()
             if objects.absent is not None:
                 objects.absent[image] = set()
         own = id_of[name]
         objects.present[own] |= found
+        objects.unsure[own] |= {place[tags.names[i]] for i in tags.unsure[image]}
         both = found & (set() if objects.absent is None else objects.absent[own])
         if both:
             raise ValueError(
@@ -105,13 +113,14 @@ def _add_tags(objects, tags, paths):
             )
 
 
-def read_objects(path):
+def read_objects(path, confidences):
     """Read a file of objects.
 
     Parameters
     ----------
     path : Path
         The file.
+    confidences : BoxConfidences
 
     Returns
     -------
@@ -133,7 +142,7 @@ def read_objects(path):
     annotations = content["annotations"]
     column, names = _read_categories(content["categories"], annotations, path)
     _tell_of_repeated_ids(annotations, path)
-    present = {image: set() for image in files}
+    present, unsure = ({image: set() for image in files} for _ in range(2))
     for number, entry in enumerate(annotations):
         for key, known in (("image_id", present), ("category_id", column)):
             if entry[key] not in known:
@@ -142,7 +151,11 @@ def read_objects(path):
                     f"Got {key} {entry[key]!r} (annotation {entry.get('id', number)})."
                     + _hint_at_type(entry[key], known)
                 )
-        present[entry["image_id"]].add(column[entry["category_id"]])
+        score, at = entry.get("score"), present
+        if isinstance(score, int | float):
+            place = f"annotation {entry.get('id', number)} of '{path}'"
+            at = present if confidences.is_label(score, place) else unsure
+        at[entry["image_id"]].add(column[entry["category_id"]])
     for image in content["images"]:
         present[image["id"]] |= _read_list(image, _PRESENT, column, path)
     absent = _read_absent(content["images"], present, column, names, path)
@@ -158,6 +171,7 @@ def read_objects(path):
         present,
         absent,
         {name for name in names if clean_name(name) in above},
+        unsure,
     )
 
 

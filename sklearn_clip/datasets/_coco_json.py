@@ -18,6 +18,7 @@ _KEPT = frozenset(
         "neg_category_ids",
         "not_exhaustive_category_ids",
         "pos_category_ids",
+        "score",
         "supercategory",
     )
 )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_clip._shared import EMPTY_WORDS, clean_name, number_of_word, warn_user
+from sklearn_clip.datasets._confidence import ADVICE
 from sklearn_clip.datasets._printed_lists import (
     are_printed_lists,
     is_printed,
@@ -38,14 +39,17 @@ class Marks(NamedTuple):
         The labels that somebody looked for in vain; None if these are all others.
     is_empty : bool
         Whether the row holds no label.
+    unsure : frozenset of str, default=frozenset()
+        The labels that may be there, of which nothing is known.
     """
 
     present: object
     absent: frozenset | None
     is_empty: bool
+    unsure: frozenset = frozenset()
 
 
-def make_column_reader(table, classes, na_values):
+def make_column_reader(table, classes, na_values, min_confidence=None):
     """Make the function that reads the 0, 1 and NaN of a row.
 
     Parameters
@@ -55,6 +59,8 @@ def make_column_reader(table, classes, na_values):
         Names of the columns.
     na_values : frozenset of str
         Cells that mean "unknown", besides the usual words.
+    min_confidence : float or None, default=None
+        As for :func:`make_value_reader`.
 
     Returns
     -------
@@ -75,14 +81,14 @@ def make_column_reader(table, classes, na_values):
         for column, cell in zip(columns, given, strict=True):
             if isinstance(cell, tuple) or cell not in known:
                 place = f"{table.header[column]!r} ({table.place(line)})"
-                known[cell] = _read_mark(cell, na_values, place)
+                known[cell] = _read_mark(cell, na_values, min_confidence, place)
         values = np.array([known[cell] for cell in given])
         return Marks(values, None, bool(np.isnan(values).all()))
 
     return read
 
 
-def _read_mark(cell, na_values, place):
+def _read_mark(cell, na_values, min_confidence, place):
     """0, 1 or NaN of a cell."""
     if isinstance(cell, tuple):
         raise ValueError(
@@ -93,10 +99,13 @@ def _read_mark(cell, na_values, place):
     if cell in na_values or cell.lower() in EMPTY_WORDS:
         return np.nan
     value = _as_number(cell)
+    if min_confidence is not None and 0 < value < 1:
+        return 1.0 if value >= min_confidence else np.nan
     if value not in (0, 1):
         raise ValueError(
             f"A label must be 0, 1 or empty. Got {cell!r} in the column {place}. "
-            f"{_way_out(cell)}; other columns than labels are left out with classes."
+            f"{_way_out_of_number(cell, value)}; other columns than labels are left "
+            "out with classes."
         )
     return value
 
@@ -194,9 +203,7 @@ def make_cell_reader(table, layout, labels, separator, na_values, spell, hierarc
     return read
 
 
-def make_value_reader(
-    table, labels, value, na_values, spell, *, present_from=1.0, advice=None
-):
+def make_value_reader(table, labels, value, na_values, spell, *, min_confidence=None):
     """Make the function that reads lines of one label and whether it is there.
 
     Parameters
@@ -211,11 +218,9 @@ def make_value_reader(
         Cells of either that mean "unknown".
     spell : callable
         As for :func:`make_cell_reader`.
-    present_from : float, default=1.0
-        A label of at least this value is present, of one below it that is not 0,
-        unknown. At 1 such values are errors.
-    advice : str or None, default=None
-        The way out of such an error; None names `na_values`.
+    min_confidence : float or None, default=None
+        A label of at least this value is present, one below it that is not 0, unknown.
+        None makes errors of values between 0 and 1.
 
     Returns
     -------
@@ -246,17 +251,77 @@ def make_value_reader(
         tags = known[cell]
         if number == 0:
             return Marks(frozenset(), tags, False)
-        if number == 1 or present_from <= number < 1:
-            return Marks(tags, frozenset(), False)
-        if 0 < number < 1 and present_from < 1:
+        if min_confidence is not None and 0 < number < min_confidence:
             return nothing
+        if number == 1 or (min_confidence is not None and 0 < number < 1):
+            return Marks(tags, frozenset(), False)
         raise ValueError(
             "A value must be 0 (seen to be absent), 1 (present) or empty (unknown). "
             f"Got {mark!r} in the column {table.header[values]!r} "
-            f"({table.place(line)}). " + (advice or f"{_way_out(mark)}.")
+            f"({table.place(line)}). {_way_out_of_number(mark, number)}."
         )
 
     return read
+
+
+def make_confidence_reader(
+    table, labels, confidence, na_values, spell, *, min_confidence
+):
+    """Make the function that reads lines of one label that a machine gave.
+
+    Parameters
+    ----------
+    table : Table
+    labels : str
+        Name of the column of the labels.
+    confidence : str
+        Name of the column that says how sure the machine was, in [0, 1].
+    na_values : frozenset of str
+        Cells of the labels that mean "unknown".
+    spell : callable
+        As for :func:`make_cell_reader`.
+    min_confidence : float
+        A label of at least this confidence is present, one below it unsure.
+
+    Returns
+    -------
+    callable
+        Of a line and its cells; returns Marks.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there. The function raises it for a confidence that is none.
+    """
+    column = table.find_column(confidence, "confidence")
+    read_label = make_cell_reader(table, "pairs", labels, " ", na_values, spell, None)
+
+    def read(line, cells):
+        marks = read_label(line, cells)
+        if not marks.present:
+            return marks
+        cell = cells[column]
+        number = _as_number(cell) if isinstance(cell, str) else np.nan
+        if not 0 <= number <= 1:
+            percent = " Divide percentages by 100." if 1 < number <= 100 else ""
+            raise ValueError(
+                f"A confidence must be a number in [0, 1]. Got {cell!r} in the column "
+                f"{table.header[column]!r} ({table.place(line)}).{percent}"
+            )
+        if number >= min_confidence:
+            return marks
+        return Marks(frozenset(), None, False, marks.present)
+
+    return read
+
+
+def _way_out_of_number(mark, number):
+    """Say what becomes of a value that may be the confidence of a machine."""
+    if 0 < number < 1:
+        return f"{_way_out(mark)}; {ADVICE}"
+    if 1 < number <= 100:
+        return f"{_way_out(mark)}; percentages are divided by 100 first"
+    return _way_out(mark)
 
 
 def _split(cell, separator):

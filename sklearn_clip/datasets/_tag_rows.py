@@ -14,9 +14,9 @@ class TagRow:
     """One row of a data set.
 
     `image` is the name in the table, later the path (None without pictures), and `file`
-    what is equal for all paths of one file. `labels`, `absent` and `is_empty` are
-    those of :class:`Marks`; `line_of` has the line of each label where several lines
-    were merged, else None.
+    what is equal for all paths of one file. `labels`, `absent`, `is_empty` and `unsure`
+    are those of :class:`Marks`; `line_of` has the line of each label where several
+    lines were merged, else None.
     """
 
     line: int
@@ -28,6 +28,7 @@ class TagRow:
     file: str | None = None
     absent: frozenset | None = None
     line_of: dict | None = None
+    unsure: frozenset = frozenset()
 
 
 def read_rows(table, places, read, *, may_lack=False):
@@ -77,6 +78,7 @@ def read_rows(table, places, read, *, may_lack=False):
                 marks.present,
                 marks.is_empty,
                 absent=marks.absent,
+                unsure=marks.unsure,
             )
         )
     return rows
@@ -199,7 +201,8 @@ def merge_rows(table, rows, disagreement="raise"):
                 first.line_of.setdefault(tag, row.line)
         if row.labels is not None:
             first.labels = row.labels | (first.labels or frozenset())
-        first.is_empty = not first.labels and not first.absent
+        first.unsure = first.unsure | row.unsure
+        first.is_empty = not (first.labels or first.absent or first.unsure)
     return list(merged.values())
 
 

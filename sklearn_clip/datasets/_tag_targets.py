@@ -259,7 +259,8 @@ def indicate(
     """Targets of 0, 1 and NaN, and the names of their columns.
 
     A label that a row does not name is 0 where the row names all it has (`absent` is
-    None), else NaN. In a hierarchy what stands above a label that is present is
+    None), else NaN. One that it names as unsure is NaN, and one that every row is
+    unsure of is none. In a hierarchy what stands above a label that is present is
     present, and left out where `classes` do not list it; what stands below one that is
     absent is absent.
 
@@ -288,15 +289,17 @@ def indicate(
     if hierarchy is not None:
         for row in rows:
             if row.labels is not None:
-                row.labels = frozenset().union(
-                    *(ancestors(tag, hierarchy) for tag in row.labels)
-                )
+                row.labels = _with_ancestors(row.labels, hierarchy)
+                row.unsure = _with_ancestors(row.unsure, hierarchy)
     found = {tag for row in rows for tag in (row.labels or ())}
     found |= {tag for row in rows for tag in (row.absent or ())}
     spelled = unify_names(found, chosen=classes is not None)
     names = sort_labels(spelled.values()) if classes is None else classes
     if not names:
-        raise ValueError(f"The table must have labels. Got none ({table.name}).")
+        unsure = " of min_confidence" if any(row.unsure for row in rows) else ""
+        raise ValueError(
+            f"The table must have labels{unsure}. Got none ({table.name})."
+        )
     paths = [spell_label(name, hierarchy) for name in names]
     column = {clean_name(name): i for i, name in enumerate(paths)}
     place = {tag: column[name] for tag, name in spelled.items() if name in column}
@@ -308,7 +311,9 @@ def indicate(
     if other_labels == "ignore":
         tell_of_left_out(set(spelled.values()) - column.keys(), paths)
     below = _find_below(paths, hierarchy)
-    known = all(row.labels is not None and row.absent is None for row in rows)
+    known = all(
+        row.labels is not None and row.absent is None and not row.unsure for row in rows
+    )
     target = zero_targets(len(rows), len(names), known=known)
     for values, row in zip(target, rows, strict=True):
         if row.labels is None or row.absent is not None:
@@ -325,6 +330,9 @@ def indicate(
                 f"({table.place(row.line)}).{hint_at_name(min(strange), names)} "
                 "other_labels='ignore' leaves out those that are not."
             )
+        unsure = {column.get(clean_name(tag)) for tag in row.unsure} - {None}
+        if unsure:
+            values[list(unsure)] = np.nan
         present = {place[tag] for tag in row.labels & place.keys()}
         values[list(present)] = 1
         for tag in sorted(absent):
@@ -341,6 +349,11 @@ def indicate(
             values[columns] = 0
             values[both] = np.nan
     return as_integers(target), names
+
+
+def _with_ancestors(tags, hierarchy):
+    """Labels, and all that they stand below."""
+    return frozenset().union(*(ancestors(tag, hierarchy) for tag in tags))
 
 
 def _find_below(names, hierarchy):

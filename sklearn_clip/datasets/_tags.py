@@ -12,10 +12,12 @@ import numpy as np
 from sklearn_clip._shared import clean_name, shown
 from sklearn_clip.datasets._bunch import Loaded, as_integers, check_choice, make_bunch
 from sklearn_clip.datasets._collector import collector_paused
+from sklearn_clip.datasets._confidence import check_min_confidence
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import (
     make_cell_reader,
     make_column_reader,
+    make_confidence_reader,
     make_value_reader,
 )
 from sklearn_clip.datasets._path_columns import add_ancestors
@@ -50,6 +52,8 @@ def load_csv_tags(
     text: str | Iterable[str] | None = None,
     labels: str = "labels",
     value: str | None = None,
+    confidence: str | None = None,
+    min_confidence: float | None = None,
     group: str | None = None,
     separator: str = " ",
     hierarchy: str | None = None,
@@ -105,8 +109,17 @@ def load_csv_tags(
         cells and `na_values` are unknown; Prodigy's ``accept``, ``reject`` and
         ``ignore`` are 1, 0 and unknown. A label that no line of an image names is
         then unknown too. Without it each line is a label that is present; a column that
-        is called as such values are and says otherwise is refused, and a warning tells
-        of others that are yes and no.
+        is called as such values or confidences are and says otherwise is refused, and a
+        warning tells of others that are yes and no.
+    confidence : str or None, default=None
+        The column, in the layout ``"pairs"``, that says how sure a machine was of the
+        label of the line, in [0, 1], such as ``"score"``. A label that no line of an
+        image names is absent, as it is without the column. Needs `min_confidence`.
+    min_confidence : float or None, default=None
+        Labels of at least this confidence, in (0, 1], are present, others that the
+        machine named are unknown: in the column `confidence`, and where `value` or, in
+        the layout ``"columns"``, a label is between 0 and 1. None makes errors of such
+        values.
     group : str or None, default=None
         A column that is equal for rows which must not be torn apart in
         cross-validation, such as a product or a patient. None groups rows of one image.
@@ -250,7 +263,9 @@ def load_csv_tags(
         )
     if isinstance(na_values, str) or not isinstance(na_values, Iterable):
         raise TypeError(f"na_values must be a list of texts. Got {na_values!r}.")
+    check_min_confidence(min_confidence)
     _check_layout(layout, images, text, labels, value, hierarchy)
+    _check_confidence(layout, value, confidence, min_confidence)
     spell = make_speller(label_names, hierarchy)
     table = open_table(csv, encoding, delimiter)
     reads_image = images is not None or layout == "pairs"
@@ -273,9 +288,15 @@ def load_csv_tags(
     chosen = classes is not None
     classes = check_classes(table, taken, layout, classes)
     if layout == "columns":
-        read = make_column_reader(table, classes, na_values)
+        read = make_column_reader(table, classes, na_values, min_confidence)
     elif value is not None:
-        read = make_value_reader(table, labels, value, na_values, spell)
+        read = make_value_reader(
+            table, labels, value, na_values, spell, min_confidence=min_confidence
+        )
+    elif confidence is not None:
+        read = make_confidence_reader(
+            table, labels, confidence, na_values, spell, min_confidence=min_confidence
+        )
     else:
         read = make_cell_reader(
             table, layout, labels, separator, na_values, spell, hierarchy
@@ -349,6 +370,26 @@ def _check_layout(layout, images, text, labels, value, hierarchy):
         raise ValueError(
             "Without images text must name the column of the texts. Got images=None "
             f"and text={text!r}."
+        )
+
+
+def _check_confidence(layout, value, confidence, min_confidence):
+    """Raise unless it is clear which numbers make a label."""
+    if confidence is not None and (layout != "pairs" or value is not None):
+        raise ValueError(
+            "confidence is for layout='pairs', in the place of value. Got "
+            f"{confidence!r} with layout={layout!r} and value={value!r}."
+        )
+    if confidence is not None and min_confidence is None:
+        raise ValueError(
+            f"confidence={confidence!r} needs min_confidence, from which on a label is "
+            "present. Got None. 0.5 is a beginning."
+        )
+    has_numbers = layout == "columns" or value is not None or confidence is not None
+    if min_confidence is not None and not has_numbers:
+        raise ValueError(
+            "min_confidence is for confidence=... or value=... and for "
+            f"layout='columns'. Got {min_confidence!r} with layout={layout!r}."
         )
 
 

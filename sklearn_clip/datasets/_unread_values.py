@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_clip._shared import warn_user
+from sklearn_clip.datasets._confidence import ADVICE
 
 # Columns that say whether the label of the line is there.
 _VALUE_COLUMNS = frozenset(
@@ -10,6 +11,15 @@ _VALUE_COLUMNS = frozenset(
         *("confidence", "is_present", "present", "presence", "value", "label_value"),
         *("score", "state", "truth", "ground_truth", "verification", "verified"),
         "answer",
+    )
+)
+# Columns that say how sure a machine is of the label of the line. Scores are much else.
+_SCORE = "score"
+_CONFIDENCES = frozenset(
+    (
+        *("confidence", "conf", "confidence_score", "certainty", "likelihood"),
+        *("prob", "probability", "label_confidence", "label_probability"),
+        *(_SCORE, "label_score"),
     )
 )
 # Those of tables of objects and splits that are 0 and 1 and say something else.
@@ -29,7 +39,7 @@ _ANSWER, _ANSWERS = "answer", frozenset(("accept", "reject", "ignore"))
 
 
 def check_unread_values(table, taken):
-    """Raise or warn if lines of one label say "absent" where nobody reads it.
+    """Raise or warn if lines of one label say "absent", or how sure a machine is.
 
     Parameters
     ----------
@@ -41,7 +51,8 @@ def check_unread_values(table, taken):
     ------
     ValueError
         If a column is called as one that says whether a label is there, and holds a
-        value that means it is not. Of others that hold nothing but yes and no, and
+        value that means it is not, or called as confidences are, and holds such. Of
+        others that hold nothing but yes and no, and
         both, it is told: they may say something else, as ``is_crowd`` does, of which
         it is known.
     """
@@ -49,11 +60,14 @@ def check_unread_values(table, taken):
         if column in taken or not table.holds_values(column):
             continue
         cells = [(line, cells[column]) for line, cells in table.rows if cells[column]]
+        look = name.casefold().replace(" ", "_")
+        if look in _CONFIDENCES:
+            _refuse_confidences(table, name, cells, most=1 if "score" in look else 100)
         absent = next(((line, cell) for line, cell in cells if _is_no(cell)), None)
         if absent is None:
             continue
         line, cell = absent
-        if name.casefold().replace(" ", "_") in _VALUE_COLUMNS:
+        if look in _VALUE_COLUMNS:
             raise ValueError(
                 "Each line of layout='pairs' is a label that is present. Got "
                 f"{cell!r} in the column {name!r} ({table.place(line)}), as if it "
@@ -72,6 +86,23 @@ def check_unread_values(table, taken):
                 f"({table.place(line)}). value={name!r} reads it, if it says whether "
                 "the label is there; leave it out of the table if it does not."
             )
+
+
+def _refuse_confidences(table, name, cells, most):
+    """Raise for numbers from 0 to `most` that are not just yes and no."""
+    numbers = [_as_number(cell) for _, cell in cells if isinstance(cell, str)]
+    if len(numbers) < len(cells) or not all(0 <= n <= most for n in numbers):
+        return
+    unsure = next((i for i, n in enumerate(numbers) if n not in (0, 1, 100)), None)
+    if unsure is not None:
+        line, cell = cells[unsure]
+        divided = ", once percentages are divided by 100" if max(numbers) > 1 else ""
+        raise ValueError(
+            "Each line of layout='pairs' is a label that is present. Got "
+            f"{cell!r} in the column {name!r} ({table.place(line)}), as if a machine "
+            f"had guessed it. With confidence={name!r}, {ADVICE}{divided}; leave the "
+            "column out of the table if it says something else."
+        )
 
 
 def refuse_unread_answers(table, taken):

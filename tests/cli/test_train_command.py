@@ -110,6 +110,30 @@ def test_every_layout_of_a_table_is_read(run, drawings, tmp_path, layout):
     }.get(layout, ["animal", "flag", "food"])
 
 
+def test_what_a_machine_guessed_is_a_label_from_a_confidence_on(
+    run, drawings, tmp_path
+):
+    names, tags = columns_of(drawings / "train.csv", "image", "tags")
+    table = tmp_path / "table.csv"
+    lines = ["image,label,score"]
+    for name, tag in zip(names, tags, strict=True):
+        lines += [f"{name},{tag},0.9", f"{name},unlikely,0.2"]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    command = (
+        *("train", table, "--images", drawings / "train", "--layout", "pairs"),
+        *("--model", "clipart-tiny", "--out", tmp_path / "t.joblib", "--cv", "0"),
+    )
+    done = run(*command)
+    assert done.code == 2
+    assert "Got '0.9' in the column 'score'" in done.said
+    assert "Here: --confidence COLUMN --min-confidence 0.5." in done.said
+    done = run(*command, "--confidence", "score", "--min-confidence", "0.5")
+    assert done.code == 0, done.said
+    assert "present from 0.5 in column 'score' on" in done.said
+    tagger = joblib.load(tmp_path / "t.joblib")
+    assert list(tagger[-1].label_names_) == ["animal", "flag", "food"]
+
+
 def test_row_without_a_picture_goes_by_its_title(run, drawings, tmp_path):
     head, first, *others = (drawings / "train.csv").read_text("utf-8").splitlines()
     table = tmp_path / "table.csv"

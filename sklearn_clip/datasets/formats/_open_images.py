@@ -13,6 +13,7 @@ import numpy as np
 from sklearn_clip._shared import as_path, clean_name, hint_at_name
 from sklearn_clip.datasets._bunch import Loaded, check_choice, make_bunch
 from sklearn_clip.datasets._collector import collector_paused
+from sklearn_clip.datasets._confidence import check_min_confidence
 from sklearn_clip.datasets._frame_table import open_table
 from sklearn_clip.datasets._label_cells import make_value_reader
 from sklearn_clip.datasets._tag_rows import (
@@ -35,7 +36,7 @@ def load_open_images(
     *,
     descriptions: str | os.PathLike[str] | None = None,
     sources: Iterable[str] | None = None,
-    min_confidence: float = 1.0,
+    min_confidence: float | None = None,
     disagreement: Literal["raise", "unknown"] = "raise",
     classes: Iterable[str] | None = None,
     other_labels: Literal["raise", "ignore"] = "raise",
@@ -63,9 +64,9 @@ def load_open_images(
     sources : list of str or None, default=None
         The values of the column ``Source`` of which lines are read, such as
         ``["verification"]``. None reads all.
-    min_confidence : float, default=1.0
-        Labels given by a machine have a confidence in (0, 1). From this one on they
-        are present, below it unknown. At 1 such a line is an error.
+    min_confidence : float or None, default=None
+        Labels given by a machine have a confidence in (0, 1). From this one, in (0, 1],
+        on they are present, below it unknown. None makes such a line an error.
     disagreement : {"raise", "unknown"}, default="raise"
         What a label is that is present by one line and absent by another.
     classes : list of str or None, default=None
@@ -135,8 +136,7 @@ def load_open_images(
     classes = check_reader(
         classes, other_labels=other_labels, missing_files=missing_files
     )
-    if not 0 < min_confidence <= 1:
-        raise ValueError(f"min_confidence must be in (0, 1]. Got {min_confidence!r}.")
+    check_min_confidence(min_confidence)
     if isinstance(sources, str):
         raise TypeError(f"sources must be a list of texts. Got {sources!r}.")
     table = open_table(annotations, "utf-8", ",", "annotations")
@@ -155,8 +155,7 @@ def load_open_images(
         "Confidence",
         frozenset(),
         make_speller(names, None, "descriptions"),
-        present_from=min_confidence,
-        advice="min_confidence=0.5 takes from there on what a machine said.",
+        min_confidence=min_confidence,
     )
     if sources is not None:
         _choose_sources(table, sources)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_clip._shared import as_path, warn_user
 from sklearn_clip.datasets._bunch import Loaded, check_choice
+from sklearn_clip.datasets._confidence import BoxConfidences, check_min_confidence
 from sklearn_clip.datasets._image_files import ImageFolder
 from sklearn_clip.datasets._missing_files import MISSING_FILES, report_missing
 from sklearn_clip.datasets.formats._darknet import DATA
@@ -31,13 +32,15 @@ def load_yolo(
     unlabelled: Literal["keep", "drop", "unknown"] = "keep",
     missing_labels: Literal["unknown", "absent", "drop"] = "unknown",
     missing_files: Literal["raise", "drop", "keep"] = "raise",
+    min_confidence: float | None = None,
     return_X_y: bool = False,
     as_frame: bool = False,
 ) -> Loaded:
     """Load labels in the form of YOLO: a text of numbers beside each picture.
 
     A label is present where a line of the text begins with its number and absent where
-    none does. Boxes are not read, only checked.
+    none does. Boxes are not read, only checked; of their confidences `min_confidence`
+    says what they count for.
 
     Parameters
     ----------
@@ -60,6 +63,10 @@ def load_yolo(
     missing_files : {"raise", "drop", "keep"}, default="raise"
         What happens to texts and lines of lists whose picture is not there, as in
         :func:`load_csv_tags`.
+    min_confidence : float or None, default=None
+        Boxes of a detector have a confidence as their sixth number. From this one, in
+        [0, 1], on they are labels; a label with weaker boxes alone is unknown (NaN).
+        None takes all boxes, and a warning tells of such numbers.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
@@ -83,7 +90,8 @@ def load_yolo(
     ValueError
         If a parameter is unknown, the file names no classes, one twice or another
         number of them than it says, a line of a text does not begin with the number of
-        one, or a picture is in two splits.
+        one, a confidence that is to be compared is not in [0, 1], or a picture is in
+        two splits.
     IsADirectoryError
         If `data` is a folder.
     FileNotFoundError
@@ -118,6 +126,7 @@ def load_yolo(
     check_choice("unlabelled", unlabelled, ("keep", "drop", "unknown"))
     check_choice("missing_labels", missing_labels, ("unknown", "absent", "drop"))
     check_choice("missing_files", missing_files, MISSING_FILES)
+    check_min_confidence(min_confidence, of_boxes=True)
     path = as_path(data, "data")
     description, names = read_description(path)
     found: dict[str, Any] = {}
@@ -125,6 +134,7 @@ def load_yolo(
     file_of: dict[str, str] = {}
     real_folders: dict[str, str] = {}
     texts = Texts()
+    confidences = BoxConfidences(min_confidence)
     pictures_of: dict[Any, list[str]] = {}
     for name, places in split_places(path, description, split).items():
         pictures, text_of = _list_pictures(
@@ -142,10 +152,11 @@ def load_yolo(
             split_of[first] = name
             if first not in found:
                 text = text_of.get(first) or texts.find(first)
-                found[first] = read_classes(text, names)
+                found[first] = read_classes(text, names, confidences)
                 if text is not None:
                     pictures_of.setdefault(text, []).append(first)
     _tell_of_shared(pictures_of)
+    confidences.tell()
     if found and all(labels is None for labels in found.values()):
         picture = next(iter(found))
         warn_user(
@@ -153,15 +164,15 @@ def load_yolo(
             f"of '{path}', such as '{picture}'. Texts lie in a folder 'labels' where "
             "pictures are in one called 'images', or beside them."
         )
-    unread: dict[Any, str] = {None: missing_labels, frozenset(): unlabelled}
+    nothing: Any = frozenset(), frozenset()
+    unread: dict[Any, str] = {None: missing_labels, nothing: unlabelled}
     rows: list[Any] = []
     kept = []
     for picture, labels in found.items():
         action = unread.get(labels, "keep")
         if action != "drop":
             kept.append(picture)
-            is_unknown = action == "unknown"
-            rows.append(None if is_unknown else (labels or frozenset(), frozenset()))
+            rows.append(None if action == "unknown" else labels or nothing)
     columns = list(names.values())
     if not rows:
         raise ValueError(f"The data set must have labels. Got none ('{path}').")

@@ -18,6 +18,8 @@ from sklearn_clip.datasets.formats._text import read_text, read_yaml
 
 # Lists of the classes, as annotation tools write them beside pictures and labels.
 _CLASSES = ("classes.txt", "obj.names")
+# Numbers of a box with its confidence. Outlines have an odd number, poses more.
+_GUESS = 6
 
 
 def read_description(path):
@@ -319,27 +321,30 @@ def _swaps(path, old, new):
             yield Path(*parts[:i], new, *parts[i + 1 :])
 
 
-def read_classes(path, names):
+def read_classes(path, names, confidences):
     """Read the labels of a text.
 
     Parameters
     ----------
     path : Path or None
     names : dict of {int: str}
+    confidences : BoxConfidences
 
     Returns
     -------
-    frozenset of str or None
-        None if there is no text.
+    tuple of two frozensets of str, or None
+        The labels that are present, and those of which all boxes are too unsure. None
+        if there is no text.
 
     Raises
     ------
     ValueError
-        If a line is none of numbers, of which the first is that of a class.
+        If a line is none of numbers, of which the first is that of a class, or has a
+        confidence that cannot be compared.
     """
     if path is None:
         return None
-    found = set()
+    found, unsure = set(), set()
     text = read_text(path)
     for number, line in enumerate(text.split("\n"), start=1):
         cells = line.split()
@@ -358,5 +363,8 @@ def read_classes(path, names):
                 f"{min(names)} to {max(names)}. Got {cells[0]!r} ({path.name}, line "
                 f"{number})."
             )
-        found.add(names[int(values[0])])
-    return frozenset(found)
+        is_label = len(values) != _GUESS or confidences.is_label(
+            values[-1], f"{path.name}, line {number}"
+        )
+        (found if is_label else unsure).add(names[int(values[0])])
+    return frozenset(found), frozenset(unsure - found)
