@@ -9,6 +9,8 @@ Journal on Computing 1, 1989), and now and then a step is random (B. Selman, H. 
 B. Cohen, "Noise strategies for improving local search", AAAI 1994).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 # Units of each side that are tried per exchange, and exchanges per missing cell.
@@ -75,58 +77,91 @@ def _sample(units, rng):
     return units[rng.permutation(len(units))[:_CANDIDATES]]
 
 
-def _tables(given, taken):
-    """Dense tables of what some units carry, and the columns that any of them has."""
-    # Of thousands of columns a few units have few, and what none has changes nothing.
-    columns, place = np.unique(
-        np.concatenate([given.indices, taken.indices]), return_inverse=True
-    )
-    tables, start = [], 0
-    for part in (given, taken):
-        table = np.zeros((part.shape[0], len(columns)))
-        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-        table[rows, place[start : start + part.nnz]] = part.data
-        tables.append(table)
-        start += part.nnz
-    return columns, *tables
+class _Entries(NamedTuple):
+    """What some units carry, entry by entry: which of them, the column, how much."""
+
+    n_units: int
+    unit: np.ndarray
+    column: np.ndarray
+    amount: np.ndarray
+
+    def add_up(self, values):
+        """Sum of a value of each entry over those of a unit."""
+        # In the order of the entries, whatever the CPU.
+        return np.bincount(self.unit, values, self.n_units)
 
 
-def _missing_costs(split, giver, to, cost, given, taken, columns):
-    """Cost of the missing cells of two parts after each exchange, less a constant.
+def _entries(counts, units):
+    """Entries of some units."""
+    starts = counts.indptr[units]
+    lengths = counts.indptr[units + 1] - starts
+    ends = np.cumsum(lengths)
+    at = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
+    unit = np.repeat(np.arange(len(units)), lengths)
+    return _Entries(len(units), unit, counts.indices[at], counts.data[at])
+
+
+class _Shared:
+    """The columns that two sets of units have in common.
+
+    What both units of an exchange carry counts for their pair; of thousands of columns
+    the units that are given have few.
+    """
+
+    def __init__(self, given, taken):
+        self.columns, place = np.unique(given.column, return_inverse=True)
+        at = np.searchsorted(self.columns, taken.column)
+        at[at == len(self.columns)] = 0
+        also = self.columns[at] == taken.column
+        self.given = np.zeros((given.n_units, len(self.columns)))
+        self.taken = np.zeros((taken.n_units, len(self.columns)))
+        self.given[given.unit, place] = given.amount
+        self.taken[taken.unit[also], at[also]] = taken.amount[also]
+
+
+def _missing_costs(split, giver, to, cost, given, taken, shared):
+    """Change of the cost of missing cells by each exchange.
 
     A column changes by ``x = a - b`` units in `to` and by ``-x`` in `giver`, with a and
     b in {0, 1}. Its cost K(x) summed over columns is linear in a, b and their product.
     """
-    # K(a - b) for the four cases of a and b, where `same`, `up` and `down` are K(0),
-    # K(1) and K(-1): same + a (up - same) + b (down - same) - a b (up + down - 2 same).
-    # So all exchanges of two sets of units take two products and one matrix product.
-    to_units, giver_units = split.units[to, columns], split.units[giver, columns]
-    same, up, down = (
-        cost[columns] * ((to_units + x == 0).astype(float) + (giver_units - x == 0))
-        for x in (0, 1, -1)
+
+    # K(a - b) - K(0) for the four cases of a and b, where `up` and `down` are K(1) and
+    # K(-1), both less K(0): a up + b down - a b (up + down). So all exchanges of two
+    # sets of units take two sums and one matrix product.
+    def change(columns, x):
+        to_units, giver_units = split.units[to, columns], split.units[giver, columns]
+        after = (to_units + x == 0).astype(float) + (giver_units - x == 0)
+        return cost[columns] * (after - (to_units == 0) - (giver_units == 0))
+
+    both = change(shared.columns, 1) + change(shared.columns, -1)
+    return (
+        given.add_up(change(given.column, 1))[:, None]
+        + taken.add_up(change(taken.column, -1))
+        - ((shared.given > 0) * both) @ (shared.taken > 0).T
     )
-    a, b = (given > 0).astype(float), (taken > 0).astype(float)
-    only_a, only_b = up - same, down - same
-    return (a @ only_a)[:, None] + b @ only_b - (a * (only_a + only_b)) @ b.T
 
 
-def _imbalances(split, giver, to, weight, shares, given, taken, columns):
+def _imbalances(split, giver, to, weight, shares, given, taken, shared):
     """Change of ``sum (c - t)^2 / t`` over all columns by each exchange."""
+
     # Part `to` gets d = a - b of a column and `giver` loses it. With t = share * total,
     #   (2 (c_to - t_to) d + d^2) / t_to + (-2 (c_g - t_g) d + d^2) / t_g
     #     = slope d + curve d^2,   d^2 = a^2 + b^2 - 2 a b,
     # again a term of the given unit, one of the taken unit, and one matrix product.
-    weight = weight[columns]
-    excess_to, excess_giver = (
-        (split.rows[f, columns] - split.targets[f, columns]) / shares[f]
-        for f in (to, giver)
-    )
-    slope = 2 * weight * (excess_to - excess_giver)
+    def change(entries, sign):
+        at, amount = entries.column, entries.amount
+        excess_to, excess_giver = (
+            (split.rows[f, at] - split.targets[f, at]) / shares[f] for f in (to, giver)
+        )
+        slope = 2 * weight[at] * (excess_to - excess_giver)
+        return entries.add_up(sign * amount * slope + amount**2 * curve[at])
+
     curve = weight * (1 / shares[to] + 1 / shares[giver])
     return (
-        (given @ slope + given**2 @ curve)[:, None]
-        + (taken**2 @ curve - taken @ slope)
-        - 2 * (given * curve) @ taken.T
+        change(given, 1)[:, None]
+        + change(taken, -1)
+        - 2 * (shared.given * curve[shared.columns]) @ shared.taken.T
     )
 
 
@@ -144,12 +179,12 @@ def _choose_exchange(split, to, column, cost, weight, shares, rng, resting, move
     taken = _sample(np.flatnonzero((split.part == to) & ~resting), rng)
     if len(given) == 0 or (len(taken) == 0 and not moves):
         return None
-    columns, a, b = _tables(split.counts[given], split.counts[taken])
+    a, b = _entries(split.counts, given), _entries(split.counts, taken)
     if moves:  # nothing in exchange
-        taken = np.append(taken, -1)
-        b = np.vstack([b, np.zeros(b.shape[1])])
-    costs = _missing_costs(split, giver, to, cost, a, b, columns)
-    imbalance = _imbalances(split, giver, to, weight, shares, a, b, columns)
+        taken, b = np.append(taken, -1), b._replace(n_units=b.n_units + 1)
+    shared = _Shared(a, b)
+    costs = _missing_costs(split, giver, to, cost, a, b, shared)
+    imbalance = _imbalances(split, giver, to, weight, shares, a, b, shared)
     # First the missing cells, then the shares, then the first.
     imbalance[costs > costs.min() + _TOLERANCE] = np.inf
     least = imbalance <= imbalance.min() + _TOLERANCE

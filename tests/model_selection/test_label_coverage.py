@@ -4,37 +4,46 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_clip.model_selection._label_coverage import (
+    _entries,
     _imbalances,
     _missing_costs,
+    _Shared,
     _Split,
-    _tables,
 )
 
 
-def test_an_exchange_is_weighed_by_the_columns_of_its_units_alone():
+def test_an_exchange_is_weighed_as_if_it_were_made():
     rng = np.random.default_rng(0)
-    counts = sparse.csr_array(sparse.random(60, 400, 0.02, random_state=rng).ceil())
+    counts = sparse.csr_array(sparse.random(60, 400, 0.02, random_state=rng) * 3).ceil()
     counts = counts[:, np.asarray(counts.sum(axis=0)).ravel() > 0]
+    assert counts.max() == 3
     total = np.asarray(counts.sum(axis=0)).ravel()
-    shares = np.array([0.2, 0.3, 0.5])
-    split = _Split(rng.integers(0, 3, size=60), counts, total, shares)
+    shares, part = np.array([0.2, 0.3, 0.5]), rng.integers(0, 3, size=60)
     cost, weight = rng.random(len(total)), 1 / total
-    given, taken = counts[np.arange(5)], counts[np.arange(20, 29)]
-    columns, a, b = _tables(given, taken)
-    assert len(columns) < len(total) / 2
-    every, dense = np.arange(len(total)), (given.toarray(), taken.toarray())
-    for few, all_ in (
-        (
-            _missing_costs(split, 0, 2, cost, a, b, columns),
-            _missing_costs(split, 0, 2, cost, *dense, every),
-        ),
-        (
-            _imbalances(split, 0, 2, weight, shares, a, b, columns),
-            _imbalances(split, 0, 2, weight, shares, *dense, every),
-        ),
-    ):
-        # Less a constant, which is that of the columns that no unit has.
-        np.testing.assert_allclose(few, all_, rtol=0, atol=1e-9)
+
+    def weigh(part):
+        """Cost of the columns that parts lack, and their distance from equal shares."""
+        split = _Split(part, counts, total, shares)
+        missing = (split.units == 0) @ cost
+        return missing.sum(), ((split.rows - split.targets) ** 2 / split.targets).sum()
+
+    split, before = _Split(part, counts, total, shares), weigh(part)
+    given, taken = np.flatnonzero(part == 0)[:7], np.flatnonzero(part == 2)[:9]
+    a, b = _entries(split.counts, given), _entries(split.counts, taken)
+    b = b._replace(n_units=len(taken) + 1)  # the last one: nothing in exchange
+    shared = _Shared(a, b)
+    assert (shared.taken > 0).any()
+    costs = _missing_costs(split, 0, 2, cost, a, b, shared)
+    imbalances = _imbalances(split, 0, 2, weight, shares, a, b, shared)
+    assert costs.shape == imbalances.shape == (len(given), len(taken) + 1)
+    for i, j in np.ndindex(costs.shape):
+        after = part.copy()
+        after[given[i]] = 2
+        if j < len(taken):
+            after[taken[j]] = 0
+        found = costs[i, j], imbalances[i, j]
+        change = np.subtract(weigh(after), before)
+        np.testing.assert_allclose(found, change, rtol=0, atol=1e-9)
 
 
 def test_what_parts_lack_follows_the_moves():
