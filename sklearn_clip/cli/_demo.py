@@ -34,8 +34,6 @@ def run(*, out: Path, quiet: bool) -> None:
         "labels": None,
         "separator": None,
         "group": "series",
-        "confidence": None,
-        "min_confidence": None,
         "unlabelled": "keep",
     }
     talk.say(

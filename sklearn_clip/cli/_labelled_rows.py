@@ -49,9 +49,9 @@ def read_labelled(
     labels: str | None,
     separator: str | None,
     group: str | None,
-    confidence: str | None,
-    min_confidence: float | None,
     unlabelled: Any,
+    confidence: str | None = None,
+    min_confidence: float | None = None,
     classes: list[str] | None = None,
 ) -> tuple[Any, Rows, str]:
     """Read a table of rows and their labels.
@@ -64,12 +64,12 @@ def read_labelled(
         Where the labels stand.
     labels, separator, group : str or None
         Column of the labels, what stands between them, column of the groups.
-    confidence : str or None
-        Column of how sure a machine was of each label of the layout "pairs".
-    min_confidence : float or None
-        From which confidence, in (0, 1], on a label is one.
     unlabelled : {"keep", "drop", "unknown"}
         What an empty label cell means.
+    confidence : str or None, default=None
+        Column of how sure a machine was of each label of the layout "pairs".
+    min_confidence : float or None, default=None
+        From which confidence, in (0, 1], on a label is one.
     classes : list of str or None, default=None
         The labels of a tagger; others are left out. None takes all.
 
