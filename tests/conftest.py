@@ -129,7 +129,7 @@ def feeds_gpu(monkeypatch):
         asked.append((function.__name__, len(items)))
         return submit(self, function, work, items, *room)
 
-    monkeypatch.setattr(_processes, "_feeds_gpu", lambda backbone: True)
+    monkeypatch.setattr(_processes, "_feeds_gpu", lambda *where: True)
     monkeypatch.setattr(_processes, "LEAST_PICTURES", 6)
     monkeypatch.setattr(_processes, "_LEAST_CORES", 1)
     monkeypatch.setattr(_processes, "_MOST", 2)

@@ -56,6 +56,7 @@ _HOMES = {
     "session_store": "store._session",
     "side_by_side": "_regions",
     "split_rows": "_rows",
+    "stack_pictures": "backbone._towers",
     "unit_rows": "_columns",
     "with_fused_attention": "backbone._attention",
 }
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
     from sklearn_clip.embedding.backbone._preprocess_settings import (
         plain_settings as plain_settings,
     )
+    from sklearn_clip.embedding.backbone._towers import stack_pictures as stack_pictures
     from sklearn_clip.embedding.images._decoder_warnings import listen as listen
     from sklearn_clip.embedding.images._decoding import (
         decode_image as decode_image,

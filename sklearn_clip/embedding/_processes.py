@@ -24,6 +24,8 @@ from sklearn_clip._shared import keep_forever, warn_user
 from sklearn_clip.embedding._shared_memory import SharedMemory, pack
 
 if TYPE_CHECKING:
+    import torch
+
     from sklearn_clip.embedding.backbone._backbone import Backbone
 
 _MOST = 16
@@ -52,7 +54,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def find_processes(
-    backbone: Backbone, items: Sequence[Any], num_workers: int | Literal["auto"]
+    backbone: Backbone,
+    items: Sequence[Any],
+    num_workers: int | Literal["auto"],
+    device: torch.device | None = None,
 ) -> Processes | None:
     """Find processes where many files are to be decoded for a GPU.
 
@@ -64,6 +69,8 @@ def find_processes(
         The pictures.
     num_workers : int or "auto"
         As the user says it.
+    device : torch.device or None, default=None
+        Where the pixels go; None for the device of the model.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def find_processes(
     if (
         len(items) < LEAST_PICTURES
         or multiprocessing.current_process().name != "MainProcess"
-        or not _feeds_gpu(backbone)
+        or not _feeds_gpu(backbone, device)
         or backbone.pixel_plan is None
         or not all(map(_can_travel, items))
         or not _Surroundings.can_travel()
@@ -88,8 +95,10 @@ def find_processes(
     return Processes(count) if count >= _LEAST_CORES else None
 
 
-def _feeds_gpu(backbone):
-    return not backbone.on_cpu and backbone.device.type == "cuda"
+def _feeds_gpu(backbone, device):
+    if device is None:
+        return not backbone.on_cpu and backbone.device.type == "cuda"
+    return device.type == "cuda"
 
 
 def _can_travel(item):

@@ -1,6 +1,7 @@
 """Pictures for training: decoded by threads, a few batches ahead, never all at once."""
 
 import copy
+import functools
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from sklearn_clip.embedding import (
     decode_image,
     describe_image,
     find_processes,
+    stack_pictures,
 )
 
 _AHEAD = 2  # batches that are decoded while others are computed
@@ -45,9 +47,13 @@ class Pictures:
         What is random depends on it, the epoch and the row, not on threads.
     num_workers : int or "auto"
         Threads that read and decode, or processes where many files are for a GPU.
+    device : torch.device
+        Where the model trains, which is not where the backbone is.
     """
 
-    def __init__(self, column, backbone, *, root, crop, flip, seed, num_workers):
+    def __init__(
+        self, column, backbone, *, root, crop, flip, seed, num_workers, device
+    ):
         self._column = column
         self._backbone = backbone
         self._root = root
@@ -55,6 +61,7 @@ class Pictures:
         self._flip = flip
         self._seed = seed
         self._num_workers = num_workers
+        self._device = device
 
     def __len__(self):
         """Count the rows."""
@@ -82,19 +89,32 @@ class Pictures:
         parts = deque(rows[start : start + size] for start in range(0, len(rows), size))
         waiting = deque()
         items = [image for row in rows for image in self._column[row]]
-        processes = find_processes(self._backbone, items, self._num_workers)
+        processes = find_processes(
+            self._backbone, items, self._num_workers, self._device
+        )
         pool = ThreadPoolExecutor(count_threads(self._num_workers))
+        # For a GPU a thread of its own: what drives the GPU must not wait for memory.
+        stacker = ThreadPoolExecutor(1) if self._device.type == "cuda" else None
         try:
             while parts or waiting:
                 while parts and len(waiting) <= _AHEAD:
                     part = parts.popleft()
                     shown = [row for row in part if self._column[row]]
-                    waiting.append((part, self._begin(shown, epoch, pool, processes)))
-                part, finish = waiting.popleft()
-                done = finish()
-                yield torch.stack(done) if done else None, part
+                    finish = self._begin(shown, epoch, pool, processes)
+                    stack = functools.partial(self._stack, finish)
+                    waiting.append(
+                        (part, stacker.submit(stack).result if stacker else stack)
+                    )
+                part, stack = waiting.popleft()
+                yield stack(), part
         finally:
-            pool.shutdown(cancel_futures=True)
+            for threads in filter(None, (pool, stacker)):
+                threads.shutdown(cancel_futures=True)
+
+    def _stack(self, finish):
+        """Wait for pictures and stack them; None where there are none."""
+        done = finish()
+        return stack_pictures(done, self._device) if done else None
 
     def _begin(self, rows, epoch, pool, processes):
         """Have rows prepared; return what waits for them."""

@@ -105,7 +105,7 @@ def _digest(part, root):
     return fingerprint(images=images, texts=cells.text, targets=targets.tobytes())
 
 
-def part_rows(tuner, fusion, train, valid, backbone, seed):
+def part_rows(tuner, fusion, train, valid, backbone, device, seed):
     """Part training and validation rows.
 
     Parameters
@@ -120,6 +120,8 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
         Those given to validate on; None takes a share of the others.
     backbone : Backbone
         Prepares pictures.
+    device : torch.device
+        Where the model trains.
     seed : int
         Seed.
 
@@ -142,6 +144,7 @@ def part_rows(tuner, fusion, train, valid, backbone, seed):
         "flip": tuner.flip,
         "seed": seed,
         "num_workers": tuner.num_workers,
+        "device": device,
     }
     rows = _make_rows(fusion, train, backbone, options)
     if valid is not None:

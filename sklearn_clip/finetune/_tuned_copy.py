@@ -53,7 +53,7 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
     del state
     given = valid is not None
     fusion = read_fusion(tuner.fusion, tuner.image, tuner.text)
-    train, valid = part_rows(tuner, fusion, train, valid, backbone, seed)
+    train, valid = part_rows(tuner, fusion, train, valid, backbone, device, seed)
     targets = train.targets[train.numbers]
     criterion = make_criterion(copy_loss(tuner.loss), tuner.loss_params, targets)
     labelled = train.numbers[~np.isnan(targets).all(axis=1)]

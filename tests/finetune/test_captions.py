@@ -50,6 +50,7 @@ def make_rows(model_folder):
         )
         backbone = load_backbone(model_folder, device="cpu", precision="fp32")
         options = {"root": None, "crop": None, "flip": False, "seed": 0}
+        options |= {"device": torch.device("cpu")}
         column = Pictures(cells.image, backbone, num_workers=2, **options)
         weights, numbers = image_weights(fusion, cells), np.arange(len(captions))
         targets = np.zeros((len(captions), 1), dtype=np.float32)

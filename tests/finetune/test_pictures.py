@@ -11,10 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from sklearn_clip import ImageDecodeError
-from sklearn_clip.embedding import _processes, load_backbone
+from sklearn_clip import CLIPFineTuner, ImageDecodeError
+from sklearn_clip.embedding import _processes, load_backbone, split_rows
 from sklearn_clip.finetune import _pictures
 from sklearn_clip.finetune._pictures import Pictures, augment
+from sklearn_clip.finetune._preparation import part_rows
+from sklearn_clip.finetune._rows import read_fusion
+
+FEEDS_GPU = _processes._feeds_gpu
 
 
 @pytest.fixture
@@ -28,6 +32,7 @@ def make(model_folder):
             "flip": False,
             "seed": 0,
             "num_workers": 3,
+            "device": torch.device("cpu"),
         }
         return Pictures(column, backbone, **default | options)
 
@@ -125,6 +130,37 @@ def test_processes_prepare_what_threads_do(make, files, feeds_gpu, epoch):
     for batch, part in found:
         expected = [pictures.prepare(row, epoch) for row in part if files[row]]
         assert torch.equal(batch, torch.stack(expected))
+
+
+def test_processes_prepare_for_a_gpu_where_the_backbone_is_on_the_cpu(
+    make, files, feeds_gpu, monkeypatch
+):
+    monkeypatch.setattr(_processes, "_feeds_gpu", FEEDS_GPU)
+    monkeypatch.setattr(_pictures, "stack_pictures", lambda done, _: torch.stack(done))
+    pictures = make(files, device=torch.device("cuda"))
+    found = list(pictures.batches(np.arange(9), 4, epoch=1))
+    assert sum(n for _, n in feeds_gpu) == 8
+    for batch, part in found:
+        expected = [pictures.prepare(row, 1) for row in part if files[row]]
+        assert torch.equal(batch, torch.stack(expected))
+    feeds_gpu.clear()
+    assert len(list(make(files).batches(np.arange(9), 4))) == 3
+    assert not feeds_gpu
+
+
+def test_tuner_tells_its_pictures_which_device_they_are_for(model_folder, files):
+    tuner = CLIPFineTuner(["a"], model_folder, None, early_stopping=None)
+    backbone = load_backbone(model_folder, device="cpu", precision="fp32")
+    cells = split_rows(
+        [cell[0] if cell else None for cell in files],
+        image="image",
+        text=None,
+        modalities=("image",),
+    )
+    device, targets = torch.device("cuda", 1), np.zeros((9, 1), dtype=np.float32)
+    fusion = read_fusion("image", "image", None)
+    rows, _ = part_rows(tuner, fusion, (cells, targets), None, backbone, device, 0)
+    assert rows.pictures._device == device
 
 
 def test_file_that_broke_meanwhile_is_named_from_a_process_too(make, files, feeds_gpu):

@@ -19,6 +19,7 @@ from sklearn_clip import (
     ZeroShotClassifier,
 )
 from sklearn_clip.datasets import load_clipart
+from sklearn_clip.embedding import _processes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 TEXTS = ["a red flag", "two dogs " * 60, "the sea", "", "a bicycle in the snow"]
@@ -157,6 +158,38 @@ def test_fine_tuner_learns_and_travels_to_the_cpu(clipart, tmp_path, trainable):
         copy.predict_proba(list(rows)), tuner.predict_proba(list(rows)), atol=2e-2
     )
     assert next(tuner.model_.parameters()).device.type == "cpu"
+
+
+def test_processes_decode_for_a_training(clipart, monkeypatch):
+    names, asked = list(clipart.target.columns[:4]), []
+    rows, target = list(clipart.data["image"][:48]), clipart.target[names][:48]
+    submit = _processes.Processes.submit
+
+    def listen(self, function, *others):
+        asked.append(function.__module__)
+        return submit(self, function, *others)
+
+    monkeypatch.setattr(_processes, "LEAST_PICTURES", 16)
+    monkeypatch.setattr(_processes, "_LEAST_CORES", 1)
+    monkeypatch.setattr(_processes.Processes, "submit", listen)
+    fitted = [
+        CLIPFineTuner(
+            names,
+            "clipart-tiny",
+            lr=3e-4,
+            max_epochs=2,
+            batch_size=16,
+            early_stopping=None,
+            precision="fp32",
+            num_workers=workers,
+            random_state=0,
+        ).fit(X, target)
+        for X, workers in ((rows, "auto"), ([Image.open(path) for path in rows], 2))
+    ]
+    assert "sklearn_clip.finetune._pictures" in asked
+    np.testing.assert_allclose(
+        *([record["train_loss"] for record in t.history_] for t in fitted), rtol=1e-3
+    )
 
 
 def test_worker_processes_use_the_gpu_too(pictures, tmp_path):

@@ -97,16 +97,7 @@ class ImageTower:
         Tensor
             One batch.
         """
-        if self._device.type != "cuda":
-            return torch.stack(prepared)
-        first = prepared[0]
-        pinned = torch.empty(
-            (len(prepared), *first.shape),
-            dtype=first.dtype,
-            device="cpu",
-            pin_memory=True,
-        )
-        return torch.stack(prepared, out=pinned)
+        return stack_pictures(prepared, self._device)
 
     @own_modes()
     @torch.inference_mode()
@@ -303,6 +294,30 @@ def _shorten(model, length):
     outer = copy_module(model)
     outer._modules["text"] = view
     return outer
+
+
+def stack_pictures(prepared, device):
+    """Stack prepared pictures, for a GPU in memory that it can read by itself.
+
+    Parameters
+    ----------
+    prepared : list of Tensor
+        The pictures, of one shape.
+    device : torch.device
+        Where they go.
+
+    Returns
+    -------
+    Tensor
+        One batch.
+    """
+    if device.type != "cuda":
+        return torch.stack(prepared)
+    first = prepared[0]
+    pinned = torch.empty(
+        (len(prepared), *first.shape), dtype=first.dtype, device="cpu", pin_memory=True
+    )
+    return torch.stack(prepared, out=pinned)
 
 
 def _to_numpy(vectors):
