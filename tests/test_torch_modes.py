@@ -238,6 +238,23 @@ def test_precision_of_one_backend_is_put_back(operation):
         backend.fp32_precision = before
 
 
+def test_convolutions_of_a_gpu_are_in_float32():
+    """By default torch has them in TF32, which keeps 10 bits."""
+    cudnn = torch.backends.cudnn
+    if hasattr(cudnn, "conv"):
+        owner, name, exact = cudnn.conv, "fp32_precision", "ieee"
+    else:
+        owner, name, exact = cudnn, "allow_tf32", False
+    before = getattr(owner, name)
+    with own_modes():
+        assert getattr(owner, name) == exact
+        with own_modes():
+            torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3))
+        assert getattr(owner, name) == exact
+    assert getattr(owner, name) == before != exact
+    assert cudnn.allow_tf32 in (True, False)  # torch raises where words contradict
+
+
 def use_all_cores():
     """Have this thread compute with others, as a model of the user's may."""
     square = torch.ones(600, 600)

@@ -22,6 +22,8 @@ from typing import Any
 _changing = threading.Lock()
 _within = 0
 _callers: Any = None
+# Switches of a backend that has float32 multiplied in less, and what leaves it whole.
+_EXACT = {"fp32_precision": "ieee", "allow_tf32": False}
 # In a forked child, the thread that came through the fork.
 _survivor: int | None = None
 
@@ -73,7 +75,7 @@ def _in_float32(torch):
     with _changing:
         if _within == 0:
             _callers = _read(torch)
-            exact = [(backend, "ieee") for backend, _ in _callers[2]]
+            exact = [(owner, name, _EXACT[name]) for owner, name, _ in _callers[2]]
             _write(torch, torch.float32, "highest", exact)
         _within += 1
     try:
@@ -90,24 +92,27 @@ def _read(torch):
         word = torch.get_float32_matmul_precision()
     except RuntimeError:  # backends were told one by one, and have no common word
         word = None
-    backends = [torch.backends.cuda.matmul]
+    backends = [torch.backends.cuda.matmul, getattr(torch.backends.cudnn, "conv", None)]
     for operation in ("matmul", "conv", "rnn"):  # of CPUs, from torch 2.9 on
         backends.append(getattr(torch.backends.mkldnn, operation, None))
-    precisions = [
-        (backend, backend.fp32_precision)
+    switches = [
+        (backend, "fp32_precision", backend.fp32_precision)
         for backend in backends
         if hasattr(backend, "fp32_precision")
     ]
-    return torch.get_default_dtype(), word, precisions
+    if not hasattr(torch.backends.cudnn, "conv"):  # before torch 2.9
+        cudnn = torch.backends.cudnn
+        switches.append((cudnn, "allow_tf32", cudnn.allow_tf32))
+    return torch.get_default_dtype(), word, switches
 
 
-def _write(torch, dtype, word, precisions):
+def _write(torch, dtype, word, switches):
     if torch.get_default_dtype() != dtype:
         torch.set_default_dtype(dtype)
     if word is not None:
         torch.set_float32_matmul_precision(word)
-    for backend, precision in precisions:
-        backend.fp32_precision = precision
+    for owner, name, value in switches:
+        setattr(owner, name, value)
 
 
 def _begin_child():
