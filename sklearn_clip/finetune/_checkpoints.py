@@ -35,18 +35,13 @@ class Checkpoint:
             with whole_file(self.path) as file:
                 torch.save(state, file)
 
-    def read(self, device):
+    def read(self):
         """Read the file, and remove what a killed process left unfinished.
-
-        Parameters
-        ----------
-        device : torch.device
-            Where tensors are put.
 
         Returns
         -------
         dict or None
-            What was written last; None if nothing was.
+            What was written last, on the CPU; None if nothing was.
 
         Raises
         ------
@@ -59,7 +54,7 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            return torch.load(self.path, map_location=device, weights_only=True)
+            return torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as exc:  # torch and pickle raise nearly anything
             raise ValueError(
                 f"The checkpoint {str(self.path)!r} cannot be read ({exc!s:.200}). "

@@ -130,14 +130,15 @@ class Training:
         bool
             Whether there was one.
         """
-        state = checkpoint.read(self._tuned.device)
+        state = checkpoint.read()
         if state is None:
             return False
         self._tuned.module.load_state_dict(state["model"])
         for group in state["optimizer"]["param_groups"]:
             group["fused"] = self._fused  # it may have begun on another device
         self._optimizer.load_state_dict(state["optimizer"])
-        self._scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # it is empty where the arithmetic needed none
+            self._scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
         return True
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 
 from sklearn_clip.finetune._checkpoints import Checkpoint
@@ -47,7 +46,7 @@ def tune_copy(tuner, backbone, prompts, train, valid, device):
         The attributes that are learnt, by name.
     """
     checkpoint = _open_checkpoint(tuner, backbone, prompts, train, valid)
-    state = checkpoint.read(torch.device("cpu"))
+    state = checkpoint.read()
     seed = check_random_state(tuner.random_state).randint(2**31 - 1)
     seed = int(seed) if state is None else state["seed"]
     del state

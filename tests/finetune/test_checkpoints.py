@@ -9,19 +9,18 @@ from sklearn_clip.finetune._training import schedule
 
 def test_checkpoint_is_read_back_and_leftovers_are_removed(tmp_path):
     checkpoint = Checkpoint(tmp_path / "a" / "b", "name")
-    cpu = torch.device("cpu")
-    assert checkpoint.read(cpu) is None
+    assert checkpoint.read() is None
     state = {"weights": torch.arange(3.0), "seed": 5, "history": [{"loss": 0.5}]}
     checkpoint.write(state)
     leftover = checkpoint.path.parent / f".{checkpoint.path.name}-{5:016x}"
     leftover.write_bytes(b"half")
-    found = checkpoint.read(cpu)
+    found = checkpoint.read()
     assert torch.equal(found.pop("weights"), state.pop("weights")) and found == state
     assert not leftover.exists()
-    assert Checkpoint(tmp_path / "a" / "b", "other").read(cpu) is None
+    assert Checkpoint(tmp_path / "a" / "b", "other").read() is None
     nowhere = Checkpoint(None, "name")
     nowhere.write(state)
-    assert nowhere.read(cpu) is None
+    assert nowhere.read() is None
 
 
 def test_rate_rises_then_falls_to_zero():

@@ -1,5 +1,6 @@
 """Trainings that are killed and go on, and whose checkpoint is whose."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import torch
 from same_model import assert_same_model
 from sklearn.base import clone
 
+from sklearn_clip.finetune._checkpoints import Checkpoint
 from sklearn_clip.losses import BCELoss
 
 # Killed when a checkpoint has been written, but not yet put in its place.
@@ -63,6 +65,27 @@ def test_checkpoint_of_a_numbered_cpu_is_read(make_tuner, problem, tmp_path):
         checkpoint_dir=tmp_path, device="cpu:0", max_epochs=1, trainable="projection"
     ).fit(*problem)
     assert_same_model(clone(tuner).fit(*problem), tuner)
+
+
+def test_training_that_began_in_fp32_goes_on_in_fp16(
+    make_tuner, problem, tmp_path, monkeypatch
+):
+    tuner = make_tuner(checkpoint_dir=tmp_path, max_epochs=2, trainable="projection")
+    write = Checkpoint.write
+
+    def write_and_stop(checkpoint, state):
+        write(checkpoint, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "write", write_and_stop)
+        clone(tuner).fit(*problem)
+    scaler = functools.partial(torch.amp.GradScaler, "cpu", init_scale=4.0)
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda *_, **options: scaler())
+    assert [r["epoch"] for r in tuner.fit(*problem).history_] == [1, 2]
+    (path,) = tmp_path.iterdir()
+    state = torch.load(path, weights_only=True)
+    assert state["scaler"]["scale"] == 4.0
 
 
 def test_finished_training_is_read_and_others_have_their_own_file(
