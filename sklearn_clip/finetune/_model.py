@@ -130,8 +130,10 @@ class TunedModel:
 
     def _tokenize(self, texts):
         """Turn texts into tokens, as far as they count."""
-        tokens = self._tokenizer(list(texts)).to(self.device)
-        return tokens[:, : int(_lengths(tokens).max())] if self._trims else tokens
+        tokens = self._tokenizer(list(texts))
+        if self._trims:  # asked of a GPU, their length would wait for all it has to do
+            tokens = tokens[:, : int(_lengths(tokens).max())]
+        return tokens.to(self.device)
 
     def _run_texts(self, tokens):
         """Run the text tower."""
