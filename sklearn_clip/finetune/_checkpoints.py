@@ -1,5 +1,7 @@
 """Checkpoints of a training: written at once or not at all, read if they are of it."""
 
+import sys
+
 import torch
 
 from sklearn_clip._shared import as_path, remove_unfinished, whole_file
@@ -33,7 +35,7 @@ class Checkpoint:
         """
         if self.path is not None:
             with whole_file(self.path) as file:
-                torch.save(state, file)
+                _save(state, file)
 
     def read(self):
         """Read the file, and remove what a killed process left unfinished.
@@ -60,3 +62,18 @@ class Checkpoint:
                 f"The checkpoint {str(self.path)!r} cannot be read ({exc!s:.200}). "
                 "Remove it to start anew."
             ) from exc
+
+
+def _save(state, file):
+    """Write a state, and raise what ends it too early.
+
+    Torch closes its archive then, and says of that alone that it is not whole: a full
+    disk, or Ctrl-C, is the context of a RuntimeError about positions.
+    """
+    handled = sys.exception()
+    try:
+        torch.save(state, file)
+    except RuntimeError as exc:
+        if exc.__context__ in (None, handled):
+            raise
+        raise exc.__context__ from None
