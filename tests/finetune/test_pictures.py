@@ -148,6 +148,27 @@ def test_processes_prepare_for_a_gpu_where_the_backbone_is_on_the_cpu(
     assert not feeds_gpu
 
 
+def test_batches_for_a_gpu_are_those_of_threads_and_may_be_left_early(
+    make, make_pictures, monkeypatch
+):
+    monkeypatch.setattr(_pictures, "stack_pictures", lambda done, _: torch.stack(done))
+    column = [[picture] for picture in make_pictures(9)]
+    rows, gpu = np.arange(9)[::-1], make(column, device=torch.device("cuda"))
+    pairs = zip(
+        gpu.batches(rows, 2, epoch=1),
+        make(column).batches(rows, 2, epoch=1),
+        strict=True,
+    )
+    for (found, part), (expected, of_threads) in pairs:
+        assert torch.equal(found, expected) and (part == of_threads).all()
+    before = threading.active_count()
+    batches = gpu.batches(rows, 2, epoch=1)
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before
+
+
 def test_tuner_tells_its_pictures_which_device_they_are_for(model_folder, files):
     tuner = CLIPFineTuner(["a"], model_folder, None, early_stopping=None)
     backbone = load_backbone(model_folder, device="cpu", precision="fp32")
