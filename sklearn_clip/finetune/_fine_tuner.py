@@ -98,7 +98,10 @@ class CLIPFineTuner(TunedClassifier):
     batch_size : int, default=32
         Images of one forward pass.
     accumulation : int, default=1
-        Forward passes of one step: a step sees ``batch_size * accumulation`` rows.
+        Forward passes of one step: a step sees ``batch_size * accumulation`` rows. Its
+        gradient is that of one batch, but for losses that compare the entries of a
+        batch, which see those of one pass: ``"two_way"``, ``"soft_f1"``, and ``"zlpr"``
+        where labels are unknown.
     max_grad_norm : float or None, default=1.0
         Bound of the norm of the gradient; None for none.
     crop : float or None, default=0.8

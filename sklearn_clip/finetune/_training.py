@@ -312,7 +312,7 @@ class Training:
                 return (
                     f"A batch of {len(batch)} rows and {len(texts)} labels does not "
                     f"fit into the memory of the GPU. batch_size={size}, accumulation="
-                    f"{math.ceil(rows / size)} does, and takes the same steps."
+                    f"{math.ceil(rows / size)} does, with as many rows a step."
                 )
         return (
             f"Not even one row and {len(texts)} labels fit into the memory of the "
