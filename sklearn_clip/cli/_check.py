@@ -30,7 +30,7 @@ def run(*, rows: Path, images: Path | None, image: str | None, quiet: bool) -> i
     from sklearn_clip.embedding import find_unreadable
 
     talk = Talk(quiet)
-    found = read_rows(rows, images, image, ())
+    found = read_rows(rows, images, image, None)
     talk.say_if(found.note)
     blocks = [
         range(start, min(start + BLOCK, len(found)))

@@ -136,6 +136,10 @@ def read_labelled(
         column, data = None, _load(path, None, options)
     if column is not None:
         _refuse_repeated(data, path)
+    bare = int((np.asarray(data.target) == 0).all(axis=1).sum())
+    if bare and layout != "columns" and unlabelled == "keep":
+        rows = counted(bare, "row")
+        said.append(f"none of them in {rows} (not looked at yet? --unlabelled drop)")
     if classes is not None and layout == "columns":
         _add_unknown(data, classes)
     found = [None if cell is None else str(cell) for cell in data.data[:, 0]]

@@ -27,6 +27,7 @@ _NOTHING = "nothing to look at"
 _PART = "picture or text missing, which the tagger refuses (missing='raise')"
 # How the column of the images is named, in errors.
 IMAGE_OPTION = "--image (texts alone: --text)"
+_OF_TABLES = "--images, --image and --text"
 
 
 @dataclass
@@ -215,7 +216,7 @@ def _column(values: Sequence[Any]) -> Any:
 
 
 def read_rows(
-    path: Path, images: Path | None, image: str | None, text: Sequence[str]
+    path: Path, images: Path | None, image: str | None, text: Sequence[str] | None
 ) -> Rows:
     """Read the rows to label.
 
@@ -227,8 +228,8 @@ def read_rows(
         Folder that the table's images are in; None is the folder of the table.
     image : str or None
         Column of the images; None looks for it by its name.
-    text : sequence of str
-        Columns of the captions.
+    text : sequence of str or None
+        Columns of the captions; None if the command has no ``--text``.
 
     Returns
     -------
@@ -247,22 +248,24 @@ def read_rows(
     alone = is_picture(path.name) and path.is_file()
     if path.is_dir() or alone:
         if images or image or text:
+            named = "--images and --image" if text is None else _OF_TABLES
             raise ValueError(
-                "--images, --image and --text are for tables. Got them with a "
+                f"{named} are for tables. Got them with a "
                 f"{'picture' if alone else 'folder'}."
             )
         return Rows([path.name], [str(path)], None) if alone else _walk(path)
     from sklearn_clip.datasets import load_csv_tags
 
     table = open_table(path)
-    column = find_column(table, image, IMAGE_COLUMNS, IMAGE_OPTION, required=not text)
+    option = "--image" if text is None else IMAGE_OPTION
+    column = find_column(table, image, IMAGE_COLUMNS, option, required=not text)
     folder = None if column is None else (path.parent if images is None else images)
     data = load_csv_tags(
         table.path,
         folder,
         layout=None,
         image=column or "image",
-        text=list(text) or None,
+        text=list(text) if text else None,
         duplicates="keep",
         missing_files="keep",
         delimiter=table.delimiter or ",",

@@ -43,7 +43,7 @@ def run(
     words = _read_words(labels, labels_file)
     if labels is not None and len(words) == 1 and set(words[0]) & set(";|"):
         talk.say(f"One label, {words[0]!r}: commas stand between labels.")
-    found = read_rows(rows, images, image, ())
+    found = read_rows(rows, images, image, None)
     talk.say_if(found.note)
     cache = open_store(store)
     clip = make_featurizer(model, pretrained, text=None, cache=cache)

@@ -137,21 +137,25 @@ def take_texts(table, rows, layout, *, may_lack=False):
     return rows
 
 
-def _holds_one_label(row):
-    """Whether a row holds a label or none, and not a column for each."""
-    return isinstance(row.labels, frozenset | None) and len(row.labels or ()) < 2
+def _way_out_of_duplicates(rows, separator):
+    """Say what to do about an image in two lines, by what the label cells hold."""
+    pairs, leave = "layout='pairs' reads a label a line", "leave one of them out"
+    if not all(isinstance(row.labels, frozenset | None) for row in rows):
+        return leave.capitalize()  # a column for each label
+    if all(len(row.labels or ()) < 2 for row in rows):
+        return pairs
+    # A cell of several labels would be one label of that layout; what blanks part may
+    # be one of several words.
+    return f"{pairs}; else {leave}" if separator == " " else leave.capitalize()
 
 
-def refuse_duplicates(table, rows):
+def refuse_duplicates(table, rows, separator):
     """Raise if an image stands in two lines."""
     line_of = {}
     for row in rows:
         first = line_of.setdefault(row.file, row.line)
         if first != row.line:
-            # A cell of several labels would be one label of that layout.
-            way = "layout='pairs' reads a label a line"
-            if not all(_holds_one_label(other) for other in rows):
-                way = "Leave one of them out"
+            way = _way_out_of_duplicates(rows, separator)
             raise ValueError(
                 f"An image must stand in one line. Got '{row.image}' in {table.unit} "
                 f"{first} and again ({table.place(row.line)}). {way}; "

@@ -314,7 +314,7 @@ def load_csv_tags(
     if layout == "pairs":
         rows = merge_rows(table, rows)
     elif duplicates == "raise" and images is not None:
-        refuse_duplicates(table, rows)
+        refuse_duplicates(table, rows, separator)
     rows = settle_unlabelled(table, rows, unlabelled)
     if layout is None:
         target, names = None, []

@@ -499,6 +499,40 @@ def test_separator_of_a_few_cells_is_told(tmp_path, cells, said):
     assert found.endswith(f", {said}")
 
 
+@pytest.mark.parametrize("layout", ["auto", "pairs"])
+def test_rows_without_a_label_are_counted(tmp_path, layout):
+    path = tmp_path / "t.csv"
+    files = [f"{letter}.png" for letter in "abcd"]
+    table = pd.DataFrame({"image": files, "tags": ["cat", "", "dog", ""]})
+    table.to_csv(path, index=False)
+    data, _, said = read(path, tmp_path, layout=layout)
+    assert said.endswith(
+        ", none of them in 2 rows (not looked at yet? --unlabelled drop)"
+    )
+    dropped, _, said = read(path, tmp_path, layout=layout, unlabelled="drop")
+    assert "not looked at" not in said
+    assert len(data.target) == 4 and len(dropped.target) == 2
+
+
+def test_zeros_of_columns_are_answers(tmp_path):
+    path = tmp_path / "t.csv"
+    table = pd.DataFrame({"image": ["a.png", "b.png"], "cat": [1, 0], "dog": [0, 0]})
+    table.to_csv(path, index=False)
+    assert read(path, tmp_path)[2].endswith("one column for each label")
+
+
+@pytest.mark.parametrize("command", ["check", "zero-shot"])
+def test_options_that_a_command_lacks_are_not_advised(run, tmp_path, command):
+    table = tmp_path / "t.csv"
+    table.write_text("Datei,Titel\na.jpg,a dog\n", encoding="utf-8")
+    words = ("--labels", "dog") if command == "zero-shot" else ()
+    done = run(command, table, *words)
+    assert done.code == 2 and "name it with --image. Its columns" in done.said
+    done = run(command, tmp_path, "--images", tmp_path, *words)
+    assert done.code == 2
+    assert "--images and --image are for tables. Got them with a folder" in done.said
+
+
 def test_rows_of_a_table_without_a_picture_stop_nothing(
     run, tagger_file, drawings, tmp_path
 ):
@@ -553,7 +587,7 @@ def test_picture_in_two_lines_is_one_of_several_labels_a_cell(run, tmp_path):
     """As pairs its labels would be "cat;dog" in one."""
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     table = tmp_path / "t.csv"
-    for cell, pairs in (("cat;dog", False), ("cat", True)):
+    for cell, pairs in (("cat;dog", False), ("cat", True), ("red cat", True)):
         text = f"image,tags\na.png,{cell}\na.png,cat\n"
         table.write_text(text, encoding="utf-8")
         done = run("train", table, "--out", tmp_path / "t.skops")

@@ -252,6 +252,22 @@ def test_load_csv_tags_names_both_lines_of_a_duplicate(images):
     assert found.target.tolist() == [[1, 0], [0, 1], [0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("cell", "separator", "way"),
+    [
+        ("a", " ", r"layout='pairs' reads a label a line; duplicates"),
+        ("body part", " ", r"layout='pairs' reads a label a line; else leave one of"),
+        ("a;b", ";", r"\). Leave one of them out; duplicates"),
+    ],
+)
+def test_load_csv_tags_names_the_way_out_of_duplicates(images, cell, separator, way):
+    text = f"image,labels\n0,{cell}\n0,c\n"
+    with pytest.raises(ValueError, match=way):
+        load(text, images, separator=separator)
+    with pytest.raises(ValueError, match=r"\). Leave one of them out; duplicates"):
+        load_columns("id,caption,dog\n0,x,1\n0,y,0\n", images)
+
+
 def test_load_csv_tags_names_missing_files(images):
     text = "image,labels\n0,a\n7,b\n2.png,b\n"
     with pytest.raises(
