@@ -13,6 +13,8 @@ from sklearn_clip import (
     MultiLabelLogisticRegression,
     ThresholdOptimizer,
     ZeroShotClassifier,
+    predict_labels,
+    top_labels,
 )
 from sklearn_clip.metrics import gap_scorer, multilabel_report
 from sklearn_clip.plotting import LabelScoreDisplay
@@ -118,3 +120,17 @@ def test_a_slip_of_the_pen_is_asked_about():
         model.set_thresholds({"sea": 0.5})
     with pytest.raises(ValueError, match=r"Got 2(?!.*meant)"):
         model.set_thresholds({2: 0.5})
+
+
+@pytest.mark.parametrize("missing", [np.nan, pd.NA, None], ids=str)
+def test_column_without_a_name_is_itself(missing):
+    """As `pandas.get_dummies(dummy_na=True)` makes one."""
+    targets = table("dog", missing)
+    head = MultiLabelLogisticRegression().fit(X, targets)
+    assert predict_labels(head, X[[0, -1]]) == [["dog"], [str(targets.columns[1])]]
+    assert len(top_labels(head, X, k=1)) == len(X)
+    with pytest.raises(ValueError, match="label_names must name the columns in their"):
+        predict_labels(head, X, label_names=[missing, "dog"])
+    with pytest.raises(ValueError, match="column"):
+        head.score(X, table(missing, "dog"))
+    assert head.score(X, targets) == 1

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from sklearn_clip._shared._cells import shown
+from sklearn_clip._shared._cells import is_missing, shown
 from sklearn_clip._shared._warnings import warn_user
 
 # Signs without width that change no letter: soft hyphen, zero width space, marks of
@@ -77,8 +77,10 @@ def first_difference(columns, names):
 
 
 def _is_same(name, other):
-    """Compare two names; NaN is itself, also where it was saved and loaded."""
-    return name is other or name == other or (name != name and other != other)
+    """Compare two names; NaN is itself, also where it was saved and loaded, and NA."""
+    if is_missing(name) or is_missing(other):
+        return is_missing(name) and is_missing(other)
+    return name is other or name == other
 
 
 def unify_names(names, *, chosen=False):
@@ -276,7 +278,7 @@ def refuse_other_order(names, table_names):
     given = {clean_name(name) for name in names}
     for place, (name, column) in enumerate(zip(names, table_names, strict=False)):
         own = clean_name(column)
-        if own != clean_name(name) and own in given:
+        if not _is_same(own, clean_name(name)) and own in given:
             raise ValueError(
                 f"label_names must name the columns in their order. Got {shown(name)} "
                 f"for {shown(column)} (column {place}). Take the columns by name, as "

@@ -172,6 +172,11 @@ def _columns(X, names, modalities, hints):
         )
     if isinstance(X, str | bytes | os.PathLike | Mapping) or not hasattr(X, "__len__"):
         raise TypeError(f"{forms} Got a single {type(X).__name__}: put it in a list.")
+    if _is_row_of_table(X, names):
+        raise TypeError(
+            f"{forms} Got a single row of a table: take it as a table of one row, for "
+            "example X.iloc[[0]]."
+        )
     if _is_sparse(X) or getattr(X, "ndim", 1) == 0:
         raise TypeError(f"{forms} Got {type(X).__name__} of shape {X.shape}.")
     index = getattr(X, "index", None)
@@ -197,6 +202,13 @@ def _columns(X, names, modalities, hints):
             )
         rows = X[:, 0].tolist()
     return {only: rows}, index
+
+
+def _is_row_of_table(X, names):
+    """Whether it is a Series whose cells are called as the columns are."""
+    keys = X.index if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 1 else ()
+    called = [name for name in names.values() if isinstance(name, str)]
+    return len(keys) > 1 and bool(called) and all(name in keys for name in called)
 
 
 def _is_sparse(X):

@@ -225,6 +225,13 @@ def test_no_rows_are_no_cells(X):
     assert (cells.n_rows, cells.image, cells.text) == (0, [], [])
 
 
+def test_series_of_one_modality_may_be_indexed_by_names():
+    """An index that lacks the column's name, or a single cell, is no row of a table."""
+    series = pd.Series(WORDS, index=["image", "c", "d"])
+    assert split_rows(series, **TEXTS).text == [[word] for word in WORDS]
+    assert split_rows(pd.Series(["a"], index=["text"]), **TEXTS).text == [["a"]]
+
+
 def test_rows_are_named_by_position_and_index_label():
     frame = pd.DataFrame({"image": PATHS, "text": WORDS})
     assert split_rows(frame, **BOTH).name_row(1) == "row 1"
@@ -246,6 +253,18 @@ def test_rows_are_named_by_position_and_index_label():
         (b"bytes", BOTH, TypeError, "Got a single bytes"),
         ({"image": "a"}, BOTH, TypeError, "Got a single dict"),
         ({"image": ["a", "b"], "text": "two"}, BOTH, TypeError, "Got a single dict"),
+        (
+            pd.DataFrame({"image": PATHS, "text": WORDS}).iloc[0],
+            BOTH,
+            TypeError,
+            r"Got a single row of a table: .*X.iloc\[\[0\]\]",
+        ),
+        (
+            pd.DataFrame({"image": PATHS, "text": WORDS}).iloc[0],
+            TEXTS,
+            TypeError,
+            "Got a single row of a table",
+        ),
         (
             {"image": PATHS, "text": WORDS},
             BOTH,
