@@ -137,7 +137,8 @@ def read_labelled(
     if column is not None:
         _refuse_repeated(data, path)
     bare = int((np.asarray(data.target) == 0).all(axis=1).sum())
-    if bare and layout != "columns" and unlabelled == "keep":
+    # Beside the labels of a tagger, such a row may have others.
+    if bare and classes is None and layout != "columns" and unlabelled == "keep":
         rows = counted(bare, "row")
         said.append(f"none of them in {rows} (not looked at yet? --unlabelled drop)")
     if classes is not None and layout == "columns":

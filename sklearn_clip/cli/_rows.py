@@ -310,6 +310,11 @@ def _within(path: str, folder: Path | None) -> str:
         return path
 
 
+def _shown_kinds(others: Counter[str]) -> str:
+    """Suffixes of files, the most frequent first, with their numbers."""
+    return ", ".join(f"{n:,} of {kind}" for kind, n in others.most_common(5))
+
+
 def _walk(folder: Path) -> Rows:
     """Find the pictures of a folder and of those in it, in the order of their names."""
     from sklearn_clip.datasets._image_files import is_picture
@@ -325,11 +330,15 @@ def _walk(folder: Path) -> Rows:
                 found.append(os.path.join(folder, names[-1]))
             else:
                 others[os.path.splitext(file)[1].lower() or file] += 1
-    kinds = ", ".join(f"{n:,} of {kind}" for kind, n in others.most_common(5))
     if not found:
+        kinds = _shown_kinds(others) or "none"
         raise FileNotFoundError(
-            f"There is no picture in {str(folder)!r}. Its files: {kinds or 'none'}."
+            f"There is no picture in {str(folder)!r}. Its files: {kinds}."
         )
+    others.pop(".xmp", None)  # keywords of the pictures, as --xmp writes them
     rest = counted(others.total(), "file")
-    note = f"Not looked at, as no pictures by their names: {rest} ({kinds})."
+    note = (
+        f"Not looked at, as no pictures by their names: {rest} "
+        f"({_shown_kinds(others)})."
+    )
     return Rows(names, found, None, note=note if others else None)

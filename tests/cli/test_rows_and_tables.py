@@ -509,6 +509,8 @@ def test_rows_without_a_label_are_counted(tmp_path, layout):
     assert said.endswith(
         ", none of them in 2 rows (not looked at yet? --unlabelled drop)"
     )
+    _, _, said = read(path, tmp_path, layout=layout, classes=["dog"])
+    assert "not looked at" not in said  # the cat has been
     dropped, _, said = read(path, tmp_path, layout=layout, unlabelled="drop")
     assert "not looked at" not in said
     assert len(data.target) == 4 and len(dropped.target) == 2
@@ -559,6 +561,10 @@ def test_files_that_are_no_pictures_are_told(run, tmp_path):
     assert done.code == 0
     assert "no pictures by their names: 3 files (2 of .cr2, 1 of notes)." in done.said
     assert "names" not in run("check", folder, "--quiet").said
+    for name in ("a.CR2", "b.cr2", "notes"):
+        (folder / name).unlink()
+    (folder / "a.png.xmp").touch()  # as `tag --xmp` leaves one
+    assert "no pictures by their names" not in run("check", folder).said
 
 
 def test_why_pictures_of_a_table_are_not_there_is_told(run, tmp_path):
