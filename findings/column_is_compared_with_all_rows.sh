@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# catboost 1.2.10 with scikit-learn 1.9.1 (numpy 2.4.6)
+# catboost 1.2.10 with scikit-learn 1.9.1 (pandas 3.1.1, numpy 2.4.6)
 #
 # Behaviour: `CatBoostClassifier.score` of a target that is an array of one column, such
 # as `Y[:, [0]]`, compares each prediction with the labels of all rows, and gives the
