@@ -238,8 +238,9 @@ def brier_score_parts(
     [0.005, 0.0625, 0.1875]
     """
     entries, scores, weights = _check(y_true, y_prob, average, sample_weight)
+    pooled = average == "micro"
     bins = bin_labels(
-        entries, scores, weights, n_bins=n_bins, pooled=average == "micro"
+        entries, scores, weights, n_bins=n_bins, pooled=pooled, spread=True
     )
     parts = np.full((3, len(bins)), np.nan)
     for label, found in enumerate(bins):

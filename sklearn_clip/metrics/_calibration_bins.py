@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
+# Entries put in bins at a time, so that what is made of them stays in the cache.
+_BLOCK_SIZE = 1 << 15
+
 
 class Bins(NamedTuple):
     """Bins of one label by rising probability; none where nothing is known.
@@ -32,7 +35,7 @@ class Bins(NamedTuple):
     covariance: np.ndarray
 
 
-def bin_labels(entries, scores, weights, *, n_bins, pooled=False):
+def bin_labels(entries, scores, weights, *, n_bins, pooled=False, spread=False):
     """Sort the known entries of every label into bins.
 
     Parameters
@@ -47,6 +50,8 @@ def bin_labels(entries, scores, weights, *, n_bins, pooled=False):
         Bins of a label, at most.
     pooled : bool, default=False
         Whether to take the entries of all labels for those of one.
+    spread : bool, default=False
+        Whether to compute variances and covariances; else they are 0.
 
     Returns
     -------
@@ -61,53 +66,85 @@ def bin_labels(entries, scores, weights, *, n_bins, pooled=False):
     good = isinstance(n_bins, Integral) and not isinstance(n_bins, bool | np.bool_)
     if not good or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer. Got {n_bins!r}.")
-    weights = np.ones(len(scores)) if weights is None else weights
     if pooled:
         positive, known, _ = entries.dense()
         known = slice(None) if known is None else known.ravel()
-        weights = np.repeat(weights, scores.shape[1])
-        columns = scores.ravel()[known], positive.ravel()[known], weights[known]
-        return [_bin_label(*columns, n_bins)]
+        if weights is not None:
+            weights = np.repeat(weights, scores.shape[1])[known]
+        columns = scores.ravel()[known], positive.ravel()[known], weights
+        return [_bin_label(*columns, n_bins, spread)]
     entries = entries.by_label()
     found = []
     for label in range(scores.shape[1]):
         positive, known, _ = entries.columns([label])
         rows = slice(None) if known is None else known[:, 0]
-        columns = scores[rows, label], positive[rows, 0], weights[rows]
-        found.append(_bin_label(*columns, n_bins))
+        weight = None if weights is None else weights[rows]
+        columns = scores[rows, label], positive[rows, 0], weight
+        found.append(_bin_label(*columns, n_bins, spread))
     return found
 
 
-def _bin_label(scores, positive, weight, n_bins):
+def _bin_label(scores, positive, weight, n_bins, spread):
     """Sort the known entries of one label into bins."""
     if not len(scores):
         return Bins(*np.zeros((6, 0)))
-    distinct, place = np.unique(scores, return_inverse=True)
-    # Equal probabilities stay together: each group goes where the middle of its weight
-    # lies, so that the order of the rows does not matter.
-    mass = np.bincount(place, weights=weight, minlength=len(distinct))
-    middle = (mass.cumsum() - mass / 2) / mass.sum()
-    bins = np.minimum((middle * n_bins).astype(np.int64), n_bins - 1)[place]
+    find = _find_bins(scores, weight, n_bins)
 
-    def total(values):
-        return np.bincount(bins, weights=weight * values, minlength=n_bins)
+    def add_up(make):
+        """Sum over each bin what is made of its entries, a block of them at a time."""
+        found = 0.0
+        for first in range(0, len(scores), _BLOCK_SIZE):
+            block = slice(first, first + _BLOCK_SIZE)
+            bins = find(block)
+            values = make(bins, scores[block].astype(np.float64), positive[block])
+            if weight is not None:
+                values = [weight[block] * value for value in values]
+            found += np.array([np.bincount(bins, own, n_bins) for own in values])
+        return found
 
-    scores = scores.astype(np.float64)
-    mass = total(1.0)
+    mass, predicted, share = add_up(lambda bins, p, hit: [np.ones(len(p)), p, hit])
     kept = mass > 0
     safe = np.where(kept, mass, 1.0)
-    predicted, share = total(scores) / safe, total(positive) / safe
-    # About the means, as differences of large sums would lose all digits.
-    apart = scores - predicted[bins]
-    columns = (
-        mass,
-        mass**2 / np.where(kept, total(weight), 1.0),
-        predicted,
-        share,
-        total(apart**2) / safe,
-        total(apart * (positive - share[bins])) / safe,
-    )
+    predicted, share = predicted / safe, share / safe
+    square = mass
+    if weight is not None:
+        square = np.bincount(find(slice(None)), weight**2, n_bins)
+
+    def differences(bins, p, hit):
+        # About the means, as differences of large sums would lose all digits.
+        apart = p - predicted[bins]
+        return apart**2, apart * (hit - share[bins])
+
+    second = add_up(differences) / safe if spread else np.zeros((2, n_bins))
+    size = mass**2 / np.where(kept, square, 1.0)
+    columns = mass, size, predicted, share, *second
     return Bins(*(column[kept] for column in columns))
+
+
+def _find_bins(scores, weight, n_bins):
+    """Make what gives the bin of each entry of a block.
+
+    Equal probabilities stay together: each group of them goes where the middle of its
+    weight lies, so that the order of the rows does not matter.
+    """
+    if weight is not None:
+        distinct, place = np.unique(scores, return_inverse=True)
+        mass = np.bincount(place, weights=weight, minlength=len(distinct))
+        middle = (mass.cumsum() - mass / 2) / mass.sum()
+        bins = np.minimum((middle * n_bins).astype(np.int64), n_bins - 1)
+        return lambda block: bins[place[block]]
+    rising = np.sort(scores)
+    # Bin k begins with the group that holds entry k n / n_bins, if its middle lies
+    # beyond that, or with the next one.
+    number = np.arange(1, n_bins)
+    at = rising[number * len(rising) // n_bins]
+    start, end = rising.searchsorted(at), rising.searchsorted(at, side="right")
+    middle = (end - (end - start) / 2) / len(rising)
+    first = np.where(np.floor(middle * n_bins) >= number, start, end)
+    # Lowest probability of each bin but the first, infinite where none is as high; of
+    # the type of the scores, as others would be compared one by one.
+    edges = np.append(rising, np.array(np.inf, dtype=scores.dtype))[first]
+    return lambda block: edges.searchsorted(scores[block], side="right")
 
 
 def calibration_error(bins, norm, *, debiased):

@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 
 from sklearn_clip.metrics import (
     _calibration,
+    _calibration_bins,
     brier_score_parts,
     expected_calibration_error,
     masked_brier_score,
@@ -24,6 +25,8 @@ from sklearn_clip.metrics import (
     masked_neg_log_loss_scorer,
     neg_expected_calibration_error_scorer,
 )
+from sklearn_clip.metrics._calibration_bins import bin_labels
+from sklearn_clip.metrics._entries import check_targets
 
 LOSSES = (masked_log_loss, masked_brier_score)
 each_loss = pytest.mark.parametrize("metric", LOSSES)
@@ -203,6 +206,31 @@ def test_debiased_error_of_perfect_probabilities_is_about_zero(norm):
     # Of P uniform and 0.2 too high, down to 0: 0.2 for four fifths, less for the rest.
     expected = {"l1": 0.18, "l2": np.sqrt(0.04 * 0.8 + 0.2**3 / 3)}[norm]
     assert np.mean(true) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("n_bins", [1, 7, 40])
+@pytest.mark.parametrize("decimals", [1, 2, 16])
+def test_bins_are_those_of_equal_weights_however_many_rows(
+    n_bins, decimals, monkeypatch
+):
+    monkeypatch.setattr(_calibration_bins, "_BLOCK_SIZE", 64)
+    rng = np.random.default_rng(n_bins)
+    P = np.round(rng.beta(0.4, 4, (500, 1)), decimals).astype(np.float32)
+    Y = rng.random(P.shape) < P
+    bins = bin_labels(check_targets(Y), P, None, n_bins=n_bins, spread=True)[0]
+    # Each group of equal probabilities goes where its middle lies.
+    middle = np.array([((p > P).sum() + (p >= P).sum()) / 2 for p in P[:, 0]])
+    place = np.minimum(middle / len(P) * n_bins, n_bins - 1).astype(int)
+    groups = [np.flatnonzero(place == k) for k in np.unique(place)]
+    expected = [
+        (len(rows), len(rows), p.mean(), y.mean(), p.var(), ((p - p.mean()) * y).mean())
+        for rows in groups
+        for p, y in [(P[rows, 0].astype(np.float64), Y[rows, 0])]
+    ]
+    np.testing.assert_allclose(np.transpose(bins), expected, rtol=1e-12, atol=1e-15)
+    ones = np.ones(len(P))
+    weighted = bin_labels(check_targets(Y), P, ones, n_bins=n_bins, spread=True)[0]
+    np.testing.assert_allclose(bins, weighted, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("debiased", [True, False])
