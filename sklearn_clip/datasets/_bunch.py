@@ -72,18 +72,26 @@ def make_bunch(
 def zero_targets(n_rows, n_labels, *, known):
     """Make a table of zeros, of integers where nothing will be unknown.
 
-    One of floats that is made integers at the end takes the memory of both.
+    One of floats that is made integers at the end is gone through once more.
     """
     return np.zeros((n_rows, n_labels), dtype=np.int64 if known else np.float64)
 
 
 def as_integers(target):
-    """Make integers of 0 and 1 where none of them is unknown."""
+    """Make integers of 0 and 1 where none of them is unknown.
+
+    Those of floats are written over them: large tables have no room for both.
+    """
     if target.dtype == np.int64 or any(
         np.isnan(target[rows]).any() for rows in row_blocks(*target.shape)
     ):
         return target
-    return target.astype(np.int64)
+    if target.dtype != np.float64:
+        return target.astype(np.int64)
+    integers = target.view(np.int64)
+    for rows in row_blocks(*target.shape):
+        integers[rows] = target[rows]
+    return integers
 
 
 def check_choice(name, value, choices):

@@ -23,6 +23,8 @@ def merge_votes(votes, merge):
     ndarray of shape (n, n_labels)
         NaN where none says anything.
     """
+    if len(votes) == 1:  # of one annotator all merges are what that one says
+        return votes[0].copy()
     target = np.empty(votes.shape[1:])
     for rows in row_blocks(votes.shape[1], votes.shape[0] * votes.shape[2]):
         target[rows] = _merge(votes[:, rows], merge)

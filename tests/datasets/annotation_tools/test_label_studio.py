@@ -315,6 +315,14 @@ def test_merging_votes_holds_no_copy_of_them():
     assert peak < votes.nbytes
 
 
+@pytest.mark.parametrize("merge", ["majority", "any", "all", "mean"])
+def test_votes_of_one_annotator_are_the_target(merge):
+    votes = np.array([[[1, 0, NAN], [0, NAN, 1]]])
+    target = merge_votes(votes, merge)
+    assert_array_equal(target, votes[0])
+    assert not np.shares_memory(target, votes)
+
+
 def test_load_label_studio_leaves_out_addresses_that_are_not_there(images):
     tasks = [task(1, choose("cat")), task(2, choose("dog"))]
     tasks[0]["data"]["image"] = "https://host/photos/1.jpg"
