@@ -17,7 +17,9 @@ from sklearn_clip._shared import (
     is_missing,
     refuse_other_order,
     refuse_unindexable,
+    row_blocks,
     shown,
+    stored_form,
     whole_file,
 )
 from sklearn_clip.datasets._image_files import is_address
@@ -164,9 +166,12 @@ def read_labels(labels, n_rows, label_names):
             f"A label must be a text that XML can hold. Got {bad!a:.60} with the sign "
             f"{IMPOSSIBLE.search(bad)[0]!a}."
         )
-    bad = np.argwhere(~(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
-    if len(bad):
-        row, column = bad[0]
+    for rows in row_blocks(*scores.shape):
+        some = scores[rows]
+        bad = np.argwhere(~(np.isnan(some) | ((some >= 0) & (some <= 1))))
+        if not len(bad):
+            continue
+        row, column = rows.start + bad[0][0], bad[0][1]
         raise ValueError(
             "labels must be in [0, 1], or NaN where unknown. Got "
             f"{scores[row, column]} (row {row}, {names[column]!r}). Scores of a "
@@ -179,8 +184,9 @@ def _as_rows(labels):
     """List the rows of what may be lists of names; leave a table as it is."""
     rule = "labels must be a table, or a list of the labels of each image."
     refuse_unindexable(labels, "labels", rule)
+    labels = stored_form(labels)
     if sparse.issparse(labels):
-        return labels.toarray()
+        return labels.astype(np.float64).toarray()
     if column_names(labels) is not None or len(getattr(labels, "shape", [1])) > 1:
         return labels
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
@@ -250,11 +256,13 @@ def choose_labels(scores, threshold, names):
 
 def refuse_partly_unknown(scores, names, what):
     """Raise if some labels of a row are known and others not."""
-    unknown = np.isnan(scores)
-    partly = np.flatnonzero(unknown.any(axis=1) & ~unknown.all(axis=1))
-    if len(partly):
-        row = partly[0]
-        name = names[int(np.flatnonzero(unknown[row])[0])]
+    for rows in row_blocks(*scores.shape):
+        unknown = np.isnan(scores[rows])
+        partly = np.flatnonzero(unknown.any(axis=1) & ~unknown.all(axis=1))
+        if not len(partly):
+            continue
+        row = rows.start + partly[0]
+        name = names[int(np.flatnonzero(unknown[partly[0]])[0])]
         raise ValueError(
             f"{what} cannot say that one label of an image is unknown: it would be "
             f"absent. Got NaN for {name!r} (row {row}). Fill the NaN, or make the "

@@ -1,5 +1,6 @@
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from PIL import Image
+from scipy import sparse
 from target_forms import indexes_tables
 
 from sklearn_clip._shared import clean_name
@@ -400,3 +402,32 @@ def test_paths_are_made_relative_as_by_the_standard_library(root):
     ):
         assert relate(path) == os.path.relpath(path, root).replace(os.sep, "/")
     assert make_relative(None)("../x/a.jpg") == "../x/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [(1.5, r"1.5 \(row 7, 'b'\)"), (NAN, r"NaN for 'b' \(row 7\)")],
+)
+def test_writers_name_a_row_beyond_the_first_block(folder, cell, match, monkeypatch):
+    monkeypatch.setattr("sklearn_clip._shared._entries.BLOCK_SIZE", 6)
+    scores = np.zeros((9, 2))
+    scores[7, 1] = cell
+    names = [f"{row}.jpg" for row in range(9)]
+    with pytest.raises(ValueError, match=match):
+        write_cvat_tags(folder / "given", names, scores, label_names=["a", "b"])
+
+
+@pytest.mark.parametrize("form", ["matrix", "frame"])
+def test_writers_of_sparse_labels_hold_one_table_of_them(folder, form, monkeypatch):
+    monkeypatch.setattr("sklearn_clip._shared._entries.BLOCK_SIZE", 1 << 14)
+    labels = sparse.eye_array(1000, 1000, dtype=np.int64, format="csr")
+    names = [f"{row}.jpg" for row in range(1000)]
+    label_names = [f"label {label}" for label in range(1000)]
+    n_bytes = labels.shape[0] * labels.shape[1] * 8
+    if form == "frame":
+        labels = pd.DataFrame.sparse.from_spmatrix(labels, columns=label_names)
+    tracemalloc.start()
+    write_cvat_tags(folder / "tags.xml", names, labels, label_names=label_names)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.6 * n_bytes
