@@ -140,6 +140,33 @@ def write_coco_json(path, n_rows):
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def write_voc_files(path, n_rows):
+    """Write a file of XML for each picture, an object for each label."""
+    folder = path / "Annotations"
+    folder.mkdir(parents=True)
+    (path / "JPEGImages").symlink_to(path.parent / "pictures")
+    for name, labels in zip(*draw(n_rows), strict=True):
+        objects = "".join(
+            f"<object><name>{label}</name><difficult>0</difficult><bndbox><xmin>1</xmin>"
+            "<ymin>1</ymin><xmax>4</xmax><ymax>4</ymax></bndbox></object>\n"
+            for label in labels
+        )
+        (folder / f"{name[:-4]}.xml").write_text(
+            f"<annotation>\n<filename>{name}</filename>\n{objects}</annotation>\n"
+        )
+
+
+def write_yolo_files(path, n_rows):
+    """Write a text for each picture, a box for each label."""
+    folder = path / "labels"
+    folder.mkdir(parents=True)
+    (path / "images").symlink_to(path.parent / "pictures")
+    for name, labels in zip(*draw(n_rows), strict=True):
+        boxes = (f"{NAMES.index(label)} 0.5 0.5 0.1 0.1\n" for label in labels)
+        (folder / f"{name[:-4]}.txt").write_text("".join(boxes))
+    (path / "data.yaml").write_text(json.dumps({"train": "images", "names": NAMES}))
+
+
 def write_open_images_csv(path, n_rows):
     """Write three labels that are present, and one that is absent, of each picture."""
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -188,6 +215,8 @@ FILES = {
     "tasks.csv": write_label_studio_csv,
     "cvat.xml": write_cvat_xml,
     "coco/annotations/instances_all.json": write_coco_json,
+    "voc": write_voc_files,
+    "yolo": write_yolo_files,
     "open_images.csv": write_open_images_csv,
     "tags.csv": write_tags_csv,
     "tags.parquet": write_tags_parquet,
@@ -200,6 +229,8 @@ JOBS = {
     "load_cvat": ("cvat.xml", "datumaro, cvat"),
     "load_cvat, without pictures": ("cvat.xml", None),
     "load_coco": ("coco/annotations/instances_all.json", "pycocotools"),
+    "load_voc": ("voc", None),
+    "load_yolo": ("yolo", None),
     "load_open_images": ("open_images.csv", None),
     "load_csv_tags, CSV": ("tags.csv", "pandas and scikit-learn"),
     "load_csv_tags, Parquet": ("tags.parquet", None),
@@ -220,8 +251,10 @@ def prepare_job(name, folder, n_rows):
     file, _ = JOBS[name]
     path = None if file is None else folder / file
     reader = getattr(datasets, name.partition(",")[0], None)
-    if name == "load_photo_keywords":
+    if name in ("load_photo_keywords", "load_voc"):
         return lambda: reader(path)
+    if name == "load_yolo":
+        return lambda: reader(path / "data.yaml")
     if name.startswith("load_label_studio"):
         return lambda: reader(path, pictures, control="tags", config=CONFIG)
     if name == "load_cvat, without pictures":
