@@ -22,16 +22,24 @@ class CrossFit(NamedTuple):
     label_tally : ndarray of shape (4, n_labels)
         Weighted tp, fp, positives and negatives of every label in all parts, at the
         first pseudo-count.
+    expected : bool, default=False
+        Whether thresholds were chosen by counts that probabilities let expect.
     """
 
     objective: Objective
     counts: tuple
     tallies: np.ndarray
     label_tally: np.ndarray
+    expected: bool = False
 
     def choose_count(self):
         """Choose the pseudo-count, see :func:`choose_count`."""
-        return choose_count(self.objective, self.counts, self.tallies)
+        return self._choose(self.tallies)
+
+    def _choose(self, tallies):
+        return choose_count(
+            self.objective, self.counts, tallies, expected=self.expected
+        )
 
     def score(self):
         """Metric of all parts together, each with the choices of the other parts.
@@ -49,8 +57,7 @@ class CrossFit(NamedTuple):
         found = []
         for part, tally in enumerate(self.tallies):
             others = np.delete(self.tallies, part, axis=0)
-            count = choose_count(self.objective, self.counts, others)
-            found.append(tally[self.counts.index(count)])
+            found.append(tally[self.counts.index(self._choose(others))])
         # Counts are added up before the metric is taken: a mean of the metrics of parts
         # is another quantity, and undefined where a part lacks a label.
         return self.objective.score(np.sum(found, axis=0))
@@ -94,4 +101,10 @@ def cross_fit(tuner, rows, parts, counts):
             label_tally += applied._replace(objective=by_label).tally_at(
                 judged, drawn[:1]
             )[0]
-    return CrossFit(tuner.objective, counts, np.array(tallies), label_tally)
+    return CrossFit(
+        tuner.objective,
+        counts,
+        np.array(tallies),
+        label_tally,
+        tuner.decision == "expected",
+    )

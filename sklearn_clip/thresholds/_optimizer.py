@@ -113,9 +113,10 @@ class ThresholdOptimizer(
         How far the thresholds of labels with few positives are drawn towards the
         threshold for all labels: a number of positives `m` that the latter weighs as
         much as, in ``(n * own + m * common) / (n + m)`` for a label with `n` positives.
-        "auto" chooses `m` by how the thresholds do on rows they were not chosen on, and
-        takes 0 if every label has 300 positives or more; None and 0 leave thresholds
-        alone. Used by ``strategy="per_label"`` without a bound only.
+        "auto" takes 10, unless another `m` does surely better on rows that the
+        thresholds were not chosen on, and 0 if every label has 300 positives or more;
+        None and 0 leave thresholds alone. Used by ``strategy="per_label"`` without a
+        bound only.
     cv : int, float, "prefit", splitter or iterable, default=5
         Where the scores for the search come from:
 

@@ -13,9 +13,17 @@ from sklearn_clip.thresholds._objective import Objective
 
 # Candidates, in positives: a label with as many is drawn half of the way.
 PSEUDO_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
-# Taken unless another candidate is better by more than its standard error.
-# benchmarks/study_thresholds.py shows how it does on splits of clip art.
+# Taken unless others are surely better, see `choose_count`;
+# benchmarks/study_shrinkage.py shows how it does.
 USUAL_COUNT = 10.0
+# Standard errors that are noise where thresholds would be drawn less far than usual.
+# Parts do not see all that thresholds of rare labels cost: models that were fitted
+# without the positives of a part, of hardly more than there are parts, score that part
+# low, and a threshold that is best there lies below nearly all scores of the model of
+# all rows. And few parts say little about their own spread: of five, a mean is three
+# errors away in one of fifty draws (Student's t). Expected counts come from a map of
+# all scores, which a few low ones do not move.
+_ERRORS_DOWN = 3
 
 
 def shrink_thresholds(
@@ -90,7 +98,11 @@ def candidate_counts(
 
 
 def choose_count(
-    objective: Objective, counts: Sequence[float], tallies: NDArray[Any]
+    objective: Objective,
+    counts: Sequence[float],
+    tallies: NDArray[Any],
+    *,
+    expected: bool = False,
 ) -> float:
     """Choose how far thresholds are drawn, by how they do on rows not searched.
 
@@ -103,12 +115,15 @@ def choose_count(
     tallies : ndarray of shape (n_parts, n_counts, ...)
         Of every part of the rows and candidate what its thresholds, found on the other
         parts, come to there, as :meth:`Objective.tally` counts it.
+    expected : bool, default=False
+        Whether the thresholds were chosen by expected counts.
 
     Returns
     -------
     count : float
-        The best candidate if it is better than `USUAL_COUNT` by more than one standard
-        error, else that.
+        `USUAL_COUNT`, unless the best candidate is better by more than one standard
+        error, or three where it is smaller and thresholds are chosen by counts of
+        targets; then the first on the way to it of which the same cannot be said.
     """
     if len(counts) == 1:
         return counts[0]
@@ -116,16 +131,18 @@ def choose_count(
     if n_parts < 2:
         return USUAL_COUNT
     whole = tallies.sum(axis=0)
-    values = [objective.score(tally) for tally in whole]
+    values = np.array([objective.score(tally) for tally in whole])
     best, usual = int(np.argmax(values)), counts.index(USUAL_COUNT)
     # Jackknife over parts: with d_(i) the gain without part i, the variance of the
     # gain is (n - 1) / n * sum (d_(i) - mean d)^2 (Efron and Stein, Annals of
-    # Statistics 9(3), 1981). A gain within one standard error is noise: then the usual
-    # count, as in the "one standard error" rule of Breiman et al., CART, 1984.
-    left = [whole - tally for tally in tallies]
-    gains = np.array(
-        [objective.score(t[best]) - objective.score(t[usual]) for t in left]
+    # Statistics 9(3), 1981). The first on the way from the usual count to the best one
+    # that is not surely worse is taken, as Breiman et al., CART, 1984, choose a tree.
+    left = np.array(
+        [[objective.score(tally) for tally in whole - part] for part in tallies]
     )
-    error = np.sqrt((n_parts - 1) * gains.var())
-    gain = values[best] - values[usual]
-    return counts[best] if gain > error + 1e-12 else USUAL_COUNT
+    errors = np.sqrt((n_parts - 1) * (left[:, [best]] - left).var(axis=0))
+    up = best > usual
+    noise = errors if up or expected else _ERRORS_DOWN * errors
+    good = values[best] - values <= noise + 1e-12
+    way = range(usual, best, 1 if up else -1)
+    return counts[next((at for at in way if good[at]), best)]

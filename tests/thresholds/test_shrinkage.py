@@ -5,6 +5,8 @@ import pytest
 from odd_classifiers import Identity
 from sklearn.metrics import f1_score
 
+from sklearn_clip import CLIPFeaturizer, MultiLabelLogisticRegression
+from sklearn_clip.datasets import load_clipart
 from sklearn_clip.model_selection._out_of_fold import split_rows
 from sklearn_clip.thresholds import ThresholdOptimizer
 from sklearn_clip.thresholds._cross_fitting import cross_fit
@@ -14,6 +16,7 @@ from sklearn_clip.thresholds._shrinkage import (
     PSEUDO_COUNTS,
     USUAL_COUNT,
     candidate_counts,
+    choose_count,
     shrink_thresholds,
 )
 from sklearn_clip.thresholds._threshold_tuner import ThresholdTuner
@@ -85,6 +88,41 @@ def test_labels_with_many_positives_are_left_alone():
     assert rows.support()[0].tolist()[2] == 0
     assert min(rows.support()[0][:2]) > 300
     assert chosen_count(rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected", "count"),
+    [
+        # Of each part the gain in true positives of 0, 3, 10, 30 on 10.
+        ([[3, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [2, 2, 0, 0]], False, 10),
+        ([[3, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [2, 2, 0, 0]], True, 3),
+        ([[3, 3, 0, 0], [3, 3, 0, 0], [3, 3, 0, 0], [2, 2, 0, 0]], False, 3),
+        ([[5, 3, 0, 0], [5, 3, 0, 0], [5, 3, 0, 0], [5, 3, 0, 0]], False, 0),
+        ([[0, 0, 0, 3], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 2]], False, 30),
+    ],
+)
+def test_thresholds_are_left_alone_on_clear_evidence_alone(gains, expected, count):
+    """Up it takes one standard error, down three but for expected counts."""
+    counts = (0.0, 3.0, USUAL_COUNT, 30.0)
+    tallies = np.zeros((4, 4, 4, 1))
+    tallies[:, :, 0, 0] = 20 + np.array(gains)
+    tallies[:, :, 1], tallies[:, :, 2], tallies[:, :, 3] = 20, 40, 60
+    found = choose_count(Objective(), counts, tallies, expected=expected)
+    assert found == count
+
+
+def test_labels_of_two_positives_are_not_given_to_most_rows():
+    clip = CLIPFeaturizer("clipart-tiny")
+    train, test = (load_clipart(split=s, as_frame=True) for s in ("train", "test"))
+    X, Y = clip.fit_transform(train.data[2::8]), train.target[2::8]
+    Y = Y.loc[:, Y.sum() >= 2]
+    new = clip.transform(test.data[::2])
+    tuned = ThresholdOptimizer(MultiLabelLogisticRegression(C=5), random_state=0)
+    with pytest.warns(UserWarning, match="fewer positives than the 5 folds"):
+        given = tuned.fit(X, Y).predict(new).mean(axis=0)
+        alone = tuned.set_params(shrinkage=None).fit(X, Y).predict(new).mean(axis=0)
+    assert alone.max() > 0.9
+    assert given.max() < 0.4
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
