@@ -296,7 +296,7 @@ def _shorten(model, length):
     return outer
 
 
-def stack_pictures(prepared, device):
+def stack_pictures(prepared: list[torch.Tensor], device: torch.device) -> torch.Tensor:
     """Stack prepared pictures, for a GPU in memory that it can read by itself.
 
     Parameters
