@@ -109,7 +109,7 @@ def _read_groups(groups, n_rows):
 
 def multilabel_train_test_split(
     *arrays: Any,
-    y: TargetsLike,
+    y: TargetsLike | None = None,
     test_size: float | None = None,
     train_size: float | None = None,
     random_state: int | np.random.RandomState | None = None,
@@ -123,9 +123,9 @@ def multilabel_train_test_split(
         What is to be split: arrays, sparse matrices, DataFrames (which keep their
         index), lists.
     y : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_labels) or \
-            (n_samples,)
+            (n_samples,), default=None
         Targets of 0 and 1 (or False and True), NaN for unknown; 1-D for one label. They
-        are split as well.
+        are split as well, and have to be given, by name.
     test_size : float, int or None, default=None
         Share of the rows in the test part, in (0, 1), or their number. None takes the
         rows that `train_size` leaves, else a share of 0.25.
@@ -146,8 +146,9 @@ def multilabel_train_test_split(
     Raises
     ------
     ValueError
-        If lengths differ, `y` has another shape or holds other values, the sizes leave
-        a part empty or rows in neither, or there is but one group.
+        If `y` is not given, lengths differ, `y` has another shape or holds other
+        values, the sizes leave a part empty or rows in neither, or there is but one
+        group.
 
     See Also
     --------
@@ -171,6 +172,12 @@ def multilabel_train_test_split(
     >>> print(Y_train.sum(axis=0), Y_test.sum(axis=0))
     [2 2] [2 2]
     """
+    if y is None:
+        raise ValueError(
+            "y must be the targets that the split keeps the shares of, by name: "
+            "multilabel_train_test_split(X, y=Y). Got None. Their parts come last, as "
+            "those of scikit-learn's train_test_split(X, Y) do."
+        )
     *arrays, y = indexable(*arrays, y)
     for number, array in enumerate(arrays):
         warn_of_row_order(array, y, (f"arrays[{number}]", "y"))

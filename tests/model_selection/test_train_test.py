@@ -54,6 +54,12 @@ def test_shares_are_kept_and_labels_are_on_both_sides(targets, test_size):
     assert Y_train.any(axis=0)[both].all() and Y_test.any(axis=0)[both].all()
 
 
+def test_targets_that_are_given_by_place_are_asked_for_by_name(targets):
+    """As `train_test_split` takes them."""
+    with pytest.raises(ValueError, match=r"by name: .*\(X, y=Y\)\. Got None"):
+        multilabel_train_test_split(targets, targets)
+
+
 def test_every_container_is_split_and_frames_keep_their_index(targets):
     Y = pd.DataFrame(targets[:40], index=[f"row {i}" for i in range(40)])
     names = [f"{i}.png" for i in range(40)]
