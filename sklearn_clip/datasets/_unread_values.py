@@ -14,12 +14,11 @@ _VALUE_COLUMNS = frozenset(
     )
 )
 # Columns that say how sure a machine is of the label of the line. Scores are much else.
-_SCORE = "score"
 _CONFIDENCES = frozenset(
     (
         *("confidence", "conf", "confidence_score", "certainty", "likelihood"),
         *("prob", "probability", "label_confidence", "label_probability"),
-        *(_SCORE, "label_score"),
+        *("score", "label_score"),
     )
 )
 # Those of tables of objects and splits that are 0 and 1 and say something else.
@@ -60,14 +59,14 @@ def check_unread_values(table, taken):
         if column in taken or not table.holds_values(column):
             continue
         cells = [(line, cells[column]) for line, cells in table.rows if cells[column]]
-        look = name.casefold().replace(" ", "_")
-        if look in _CONFIDENCES:
-            _refuse_confidences(table, name, cells, most=1 if "score" in look else 100)
+        key = name.casefold().replace(" ", "_")
+        if key in _CONFIDENCES:
+            _refuse_confidences(table, name, cells, percent="score" not in key)
         absent = next(((line, cell) for line, cell in cells if _is_no(cell)), None)
         if absent is None:
             continue
         line, cell = absent
-        if look in _VALUE_COLUMNS:
+        if key in _VALUE_COLUMNS:
             raise ValueError(
                 "Each line of layout='pairs' is a label that is present. Got "
                 f"{cell!r} in the column {name!r} ({table.place(line)}), as if it "
@@ -88,15 +87,19 @@ def check_unread_values(table, taken):
             )
 
 
-def _refuse_confidences(table, name, cells, most):
-    """Raise for numbers from 0 to `most` that are not just yes and no."""
+def _refuse_confidences(table, name, cells, percent):
+    """Raise for shares, or percentages, that are not just yes and no."""
     numbers = [_as_number(cell) for _, cell in cells if isinstance(cell, str)]
-    if len(numbers) < len(cells) or not all(0 <= n <= most for n in numbers):
+    if len(numbers) < len(cells) or not all(0 <= n <= 100 for n in numbers):
+        return
+    highest = max(numbers, default=0)
+    # People say on scales to 5 or 10 how sure they are.
+    if highest > 1 and not (percent and highest > 10):
         return
     unsure = next((i for i, n in enumerate(numbers) if n not in (0, 1, 100)), None)
     if unsure is not None:
         line, cell = cells[unsure]
-        divided = ", once percentages are divided by 100" if max(numbers) > 1 else ""
+        divided = ", once percentages are divided by 100" if highest > 1 else ""
         raise ValueError(
             "Each line of layout='pairs' is a label that is present. Got "
             f"{cell!r} in the column {name!r} ({table.place(line)}), as if a machine "

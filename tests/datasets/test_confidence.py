@@ -262,6 +262,7 @@ def test_load_csv_tags_reads_past_numbers_that_are_no_confidences(pictures):
     for name, values in (
         ("confidence", ("1", "1.0", "1", "1")),
         ("confidence", ("high", "0.2", "low", "low")),
+        ("confidence", ("5", "3", "1", "4")),  # of people, on a scale
         ("score", ("7", "8.5", "3", "1")),
         ("weight", ("0.5", "0.2", "0.1", "0.3")),
     ):
