@@ -297,14 +297,16 @@ def load_csv_tags(
         read = make_confidence_reader(
             table, labels, confidence, na_values, spell, min_confidence=min_confidence
         )
+        taken.add(table.find_column(confidence, "confidence"))
     else:
         read = make_cell_reader(
             table, layout, labels, separator, na_values, spell, hierarchy
         )
-        if layout == "pairs":
-            check_unread_values(table, taken | {table.find_column(labels, "labels")})
-        elif layout == "cells":
-            refuse_unread_answers(table, taken)
+    if layout == "pairs" and value is None:
+        taken.add(table.find_column(labels, "labels"))
+        check_unread_values(table, taken, confidences=confidence is None)
+    elif layout == "cells":
+        refuse_unread_answers(table, taken)
     may_lack = layout != "pairs" and missing_files == "keep"
     rows = read_rows(table, places, read, may_lack=may_lack)
     if images is None:

@@ -37,7 +37,7 @@ _YES |= frozenset(("accepted",))
 _ANSWER, _ANSWERS = "answer", frozenset(("accept", "reject", "ignore"))
 
 
-def check_unread_values(table, taken):
+def check_unread_values(table, taken, *, confidences):
     """Raise or warn if lines of one label say "absent", or how sure a machine is.
 
     Parameters
@@ -45,22 +45,24 @@ def check_unread_values(table, taken):
     table : Table
     taken : set of int
         Positions of the columns that are read.
+    confidences : bool
+        Whether to look for confidences; where one column of them is read, others may
+        stand beside it.
 
     Raises
     ------
     ValueError
         If a column is called as one that says whether a label is there, and holds a
         value that means it is not, or called as confidences are, and holds such. Of
-        others that hold nothing but yes and no, and
-        both, it is told: they may say something else, as ``is_crowd`` does, of which
-        it is known.
+        others that hold nothing but yes and no, and both, it is told: they may say
+        something else, as ``is_crowd`` does, of which it is known.
     """
     for column, name in enumerate(table.header):
         if column in taken or not table.holds_values(column):
             continue
         cells = [(line, cells[column]) for line, cells in table.rows if cells[column]]
         key = name.casefold().replace(" ", "_")
-        if key in _CONFIDENCES:
+        if confidences and key in _CONFIDENCES:
             _refuse_confidences(table, name, cells, percent="score" not in key)
         absent = next(((line, cell) for line, cell in cells if _is_no(cell)), None)
         if absent is None:

@@ -258,6 +258,18 @@ def test_load_csv_tags_refuses_confidences_nobody_reads(pictures, name):
     np.testing.assert_array_equal(found.target, EXPECTED)
 
 
+def test_load_csv_tags_looks_at_the_columns_beside_a_confidence(pictures):
+    """Guesses that somebody has checked since; those of a second model are no harm."""
+    lines = "image,label,score,{}\na,dog,0.91,{}\na,cat,0.8,{}\nb,cat,0.5,{}\n"
+    cut = {"confidence": "score", "min_confidence": 0.5}
+    with pytest.raises(ValueError, match=r"Got '0' in the column 'verified'"):
+        load_pairs(pictures, "", lines.format("verified", 1, 0, 1), **cut)
+    with pytest.warns(UserWarning, match="column 'checked' .* is yes and no"):
+        load_pairs(pictures, "", lines.format("checked", 1, 0, 1), **cut)
+    found = load_pairs(pictures, "", lines.format("probability", 0.7, 0.1, 0.2), **cut)
+    assert found.target.tolist() == ALL
+
+
 def test_load_csv_tags_reads_past_numbers_that_are_no_confidences(pictures):
     for name, values in (
         ("confidence", ("1", "1.0", "1", "1")),
